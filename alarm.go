@@ -1,0 +1,160 @@
+package timerwheel
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+)
+
+// The alarm is the wheel's one runtime timer, and the goroutine in which the
+// runtime calls it back is a worker: while timers only pend, the wheel has no
+// goroutine.
+//
+// The rule that no wake-up is lost. Whenever a shard's lock is free, and the
+// shard has something pending, one of these holds:
+//
+//   - the alarm is set for the shard's soonest time or an earlier one; for work
+//     that is due already, patience from now at most;
+//   - somebody is between clearing the alarm and setting it, and has yet to
+//     look at this shard (rearm, or a worker that the alarm called);
+//   - all MaxWorkers are at work, and each will rearm when it leaves.
+//
+// It holds because the alarm is only ever set earlier, but for one way: clear
+// it first, then look at each shard, then set it. Who registers a timer looks
+// at the alarm after the shard, who clears it looks at the shard after the
+// alarm, so one of them sees the other.
+//
+// Wheel.mu guards the alarm; at is read without it.
+type alarm struct {
+	timer  *time.Timer
+	at     atomic.Int64          // when it rings, ns since base; never: not before somebody sets it
+	target atomic.Pointer[Wheel] // whom it calls; nil while it is not set
+	epoch  uint64                // counts the clearings
+	rings  int                   // callbacks that will come, or have begun and not come in yet
+}
+
+// newAlarm makes the runtime timer at once, not when it is first needed, so
+// that it belongs to the synctest bubble in which the wheel was made. It knows
+// the wheel only while it is set: the runtime may remember a stopped timer for
+// long, and must not remember the wheel with it.
+//
+// A Manual wheel has no alarm. Its host asks Next, and nothing is earlier than
+// the time that at says.
+func newAlarm(manual bool) *alarm {
+	a := new(alarm)
+	if manual {
+		a.at.Store(math.MinInt64)
+		return a
+	}
+	a.at.Store(never)
+	a.timer = time.AfterFunc(math.MaxInt64, func() { a.target.Load().onAlarm() })
+	a.timer.Stop()
+	return a
+}
+
+// wakeBy makes sure that the wheel is awake at a time.
+func (w *Wheel) wakeBy(at int64) {
+	if at < w.alarm.at.Load() {
+		w.mu.Lock()
+		if w.workers < w.maxWorkers {
+			w.setAlarm(at)
+		}
+		w.mu.Unlock()
+	}
+}
+
+// watchBy makes sure that somebody looks for stalled handlers at a time, even
+// if no further worker may be called.
+func (w *Wheel) watchBy(at int64) {
+	if at < w.alarm.at.Load() {
+		w.mu.Lock()
+		w.setAlarm(at)
+		w.mu.Unlock()
+	}
+}
+
+// setAlarm sets the alarm, unless it rings before that. Holds mu.
+func (w *Wheel) setAlarm(at int64) {
+	if w.closed || at >= w.alarm.at.Load() {
+		return
+	}
+	w.alarm.at.Store(at)
+	w.alarm.target.Store(w)
+	if !w.alarm.timer.Reset(time.Duration(max(0, at-w.elapsed()))) {
+		w.alarm.rings++ // one more callback to wait for, as none was replaced
+	}
+}
+
+// stopAlarm stops the alarm. Holds mu.
+func (w *Wheel) stopAlarm() {
+	w.alarm.at.Store(never)
+	if w.alarm.timer.Stop() {
+		w.alarm.rings--
+	}
+	if w.alarm.rings == 0 {
+		w.alarm.target.Store(nil)
+	}
+}
+
+// clearAlarm makes everybody who registers a timer set the alarm, until who
+// clears it has looked at the shards. Holds mu.
+func (w *Wheel) clearAlarm() (epoch uint64) {
+	w.alarm.at.Store(never)
+	w.alarm.epoch++
+	return w.alarm.epoch
+}
+
+// rearm sets the alarm to exactly what the wheel needs, which may be later than
+// it was, or never; work that is due already gets a worker at notBefore.
+func (w *Wheel) rearm(notBefore int64) {
+	w.mu.Lock()
+	epoch := w.clearAlarm()
+	w.mu.Unlock()
+
+	next, stall := w.soonest()
+
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.alarm.epoch != epoch {
+		return // who cleared it after us looks at the shards after us
+	}
+	if w.workers < w.maxWorkers {
+		stall = min(stall, max(next, notBefore))
+	}
+	w.setAlarm(stall)
+	if w.alarm.at.Load() == never {
+		w.stopAlarm()
+	}
+}
+
+// soonest returns a time that is not after the next firing, and the time at
+// which the next handler or deletion is to be reported as stalled.
+func (w *Wheel) soonest() (next, stall int64) {
+	next, stall = never, never
+	for _, sh := range w.shards {
+		sh.lock()
+		next = min(next, sh.soonest())
+		if w.onStall != nil {
+			stall = min(stall, sh.nextStall())
+		}
+		sh.unlock()
+	}
+	return next, stall
+}
+
+// quiesce stops the alarm after a deletion that left its shard empty, if the
+// others are empty as well: a wheel on which nothing pends is not woken.
+func (w *Wheel) quiesce() {
+	if w.manual {
+		return
+	}
+	for _, sh := range w.shards {
+		sh.lock()
+		n := sh.counters.pending
+		sh.unlock()
+		if n > 0 {
+			return
+		}
+	}
+	w.rearm(0)
+}

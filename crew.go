@@ -1,0 +1,123 @@
+package timerwheel
+
+import (
+	"context"
+	"runtime"
+)
+
+// The crew is the set of goroutines that run functions for the wheel at this
+// moment: handlers, OnPanic, OnStall, the done of a DelAsync, a lock-bound
+// timer's lock. Close waits until it is empty, which is why none of them may
+// wait for Close; and a deletion that must wait asks here whether it was called
+// by a handler.
+//
+// A goroutine is told by its number. Go has no interface for that but the first
+// line of a stack trace, which costs about a microsecond: a worker pays that
+// once in its life, a deletion only when it must wait.
+//
+// Wheel.mu guards all of it.
+
+// goid returns the number of the calling goroutine.
+func goid() (id uint64) {
+	var buf [64]byte
+	line := buf[:runtime.Stack(buf[:], false)]
+	for _, c := range line[len("goroutine "):] {
+		if c < '0' || c > '9' {
+			break
+		}
+		id = id*10 + uint64(c-'0')
+	}
+	return id
+}
+
+// member returns the worker that the calling goroutine is, nil if it is none of
+// this wheel's, and its number.
+func (w *Wheel) member() (*worker, uint64) {
+	id := goid()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.crew[id], id
+}
+
+// send starts a goroutine of the wheel. Close waits for it from this moment.
+func (w *Wheel) send(f func(*worker)) {
+	w.mu.Lock()
+	w.coming++
+	w.mu.Unlock()
+	go func() {
+		wk := &worker{w: w, goid: goid()}
+		w.mu.Lock()
+		w.coming--
+		w.crew[wk.goid] = wk
+		w.mu.Unlock()
+		defer w.goOut(wk)
+		f(wk)
+	}()
+}
+
+// invite runs f in the calling goroutine as a member of the crew.
+func (w *Wheel) invite(f func(*worker)) {
+	wk, id := w.member()
+	if wk == nil {
+		wk = &worker{w: w, goid: id}
+		w.mu.Lock()
+		w.crew[id] = wk
+		w.mu.Unlock()
+		defer w.goOut(wk)
+	}
+	f(wk)
+}
+
+// goOut ends a goroutine's membership, however it ends.
+func (w *Wheel) goOut(wk *worker) {
+	if wk.hired {
+		w.mu.Lock()
+		w.workers--
+		w.mu.Unlock()
+	}
+	if wk.rearms {
+		w.rearm(wk.notBefore)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.crew, wk.goid)
+	if w.gone != nil && w.deserted() {
+		close(w.gone)
+		w.gone = nil
+	}
+}
+
+// deserted reports whether no goroutine is the wheel's. Holds mu.
+func (w *Wheel) deserted() bool {
+	return len(w.crew) == 0 && w.coming == 0 && w.alarm.rings == 0
+}
+
+// join waits until no goroutine is the wheel's, or until ctx ends.
+func (w *Wheel) join(ctx context.Context) error {
+	w.mu.Lock()
+	if w.deserted() {
+		w.mu.Unlock()
+		return nil
+	}
+	if w.gone == nil {
+		w.gone = make(chan struct{})
+	}
+	gone := w.gone
+	w.mu.Unlock()
+	return await(ctx, gone)
+}
+
+// await waits for done, or until ctx ends. If both are so, it is done.
+func await(ctx context.Context, done <-chan struct{}) error {
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	select {
+	case <-done:
+		return nil
+	default:
+		return ctx.Err()
+	}
+}

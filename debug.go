@@ -1,0 +1,87 @@
+package timerwheel
+
+import (
+	"fmt"
+	"reflect"
+	"runtime"
+	"strings"
+)
+
+// This file is what Options.Debug remembers: where timers come from.
+
+// An origin says where a timer was allocated, and where it was registered last.
+type origin struct{ allocated, registered callers }
+
+// callers are the innermost return addresses of a call of ours. What they mean
+// is looked up when somebody asks.
+type callers [8]uintptr
+
+func here() (c callers) {
+	runtime.Callers(2, c[:])
+	return c
+}
+
+// pkg is the import path of this package, as function names begin with it.
+var pkg = reflect.TypeFor[Wheel]().PkgPath() + "."
+
+// String returns file:line of the innermost caller outside this package, or ""
+// if there was no call.
+func (c callers) String() string {
+	if c[0] == 0 {
+		return ""
+	}
+	frames := runtime.CallersFrames(c[:])
+	for {
+		f, more := frames.Next()
+		ours := strings.HasPrefix(f.Function, pkg) && !strings.HasSuffix(f.File, "_test.go")
+		if !ours || !more {
+			return fmt.Sprintf("%s:%d", f.File, f.Line)
+		}
+	}
+}
+
+// signed adds to the body of a new timer, with Debug, where that was allocated.
+func (w *Wheel) signed(f any) any {
+	if !w.debug {
+		return f
+	}
+	b, ok := f.(*body)
+	if !ok {
+		b = &body{f: f}
+	}
+	b.origin = &origin{allocated: here()}
+	return b
+}
+
+// sign remembers, with Debug, where a timer was registered.
+func (sh *shard) sign(i uint32, s *slot) {
+	if b := sh.bodyOf(i, s); b != nil && b.origin != nil {
+		b.origin.registered = here()
+	}
+}
+
+// origin says where a timer was allocated and registered, as far as is known.
+func (sh *shard) origin(i uint32, s *slot) (allocated, registered string) {
+	b := sh.bodyOf(i, s)
+	if b == nil || b.origin == nil {
+		return "", ""
+	}
+	return b.origin.allocated.String(), b.origin.registered.String()
+}
+
+// explain adds to an error, with Debug, where the timer came from that it is
+// about.
+func (sh *shard) explain(err error, i uint32, s *slot) error {
+	if !sh.w.debug || s == nil {
+		return err
+	}
+	allocated, registered := sh.origin(i, s)
+	return fmt.Errorf("%w (allocated at %s, registered at %s)", err, allocated, registered)
+}
+
+// functionName returns a function's name, and where it is written.
+func functionName(f any) string {
+	fn := runtime.FuncForPC(reflect.ValueOf(f).Pointer())
+	file, line := fn.FileLine(fn.Entry())
+	return fmt.Sprintf("%s %s:%d", fn.Name(), file, line)
+}

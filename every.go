@@ -1,0 +1,66 @@
+package timerwheel
+
+import (
+	"fmt"
+	"time"
+)
+
+// Every calls f(t) at start + period, start + 2*period and so on, where start is
+// the time of the call and t the Timer that it returns, until the timer is
+// deleted or the wheel closed.
+//
+// It is one timer, and its handler never overlaps itself. Instants that were
+// missed, while the handler ran or the wheel's workers were all busy, are
+// skipped, not made up for. While the handler runs the next instant is pending
+// already, so a deletion in the handler reports both. A Register moves the next
+// firing, and with it all that follow: it is the new origin. A deletion ends the
+// series; a Register after it, of a timer that still lives, begins a new one.
+// The series survives a panic (with Options.OnPanic) and a runtime.Goexit in the
+// handler. A period shorter than the wheel's tick fires once a tick.
+//
+// Nobody owns the timer, as with [Wheel.AfterFunc]: once deleted it is recycled.
+// On a closed wheel it returns a Timer that is not Valid.
+//
+// Every panics if f is nil or period is not positive, as time.NewTicker does.
+func (w *Wheel) Every(period time.Duration, f func(Timer)) Timer {
+	return w.every(nil, period, f)
+}
+
+func (w *Wheel) every(g *Group, period time.Duration, f func(Timer)) Timer {
+	if f == nil {
+		panic("timerwheel: Every with a nil handler")
+	}
+	if period <= 0 {
+		panic(fmt.Sprintf("timerwheel: Every with the period %v, which is not positive", period))
+	}
+	return w.start(g, period, &body{f: f, period: int64(period), group: g})
+}
+
+// repeat makes a periodic timer that begins to run pending for its next
+// instant.
+func (sh *shard) repeat(i uint32, s *slot, period, now int64) {
+	s.when = following(s.when, period, now)
+	s.flags |= pending | onGrid
+	sh.counters.pending++
+	sh.counters.registered++
+	sh.place(i, s, now)
+}
+
+// skip moves a periodic timer, whose next instant has passed while it ran, to
+// the first that has not. One that a Register has set is not an instant of the
+// period, and is not skipped.
+func (sh *shard) skip(i uint32, s *slot, now int64) {
+	sh.levels.remove(i, s)
+	s.when = following(s.when, sh.bodyOf(i, s).period, now)
+	sh.place(i, s, now)
+}
+
+// following returns the first instant after now of a period that passes through
+// when, which is not after now; never, if there is none.
+func following(when, period, now int64) int64 {
+	periods := (now-when)/period + 1
+	if periods > (never-when)/period {
+		return never
+	}
+	return when + periods*period
+}

@@ -1,0 +1,169 @@
+package timerwheel
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// A Group is a set of timers that are torn down together, in one call that is
+// O(members): those of one connection, or one peer. Its timers are made by its
+// own Alloc, AllocLocked, AfterFunc and Every, and are members as long as they
+// live. They share a shard of the wheel, and so its lock; make a group for what
+// belongs together, not for what is many.
+//
+// Its methods may be called by several goroutines at once.
+type Group struct {
+	sh *shard
+
+	// The shard's lock guards the rest.
+	members  []uint32
+	deleting int  // deletions of the whole group that have not ended: no Register
+	down     bool // shut down: new members are born so
+}
+
+// NewGroup makes a group without members. It needs no closing: a group without
+// members is garbage when nobody knows it any more.
+func (w *Wheel) NewGroup() *Group { return &Group{sh: w.pick()} }
+
+// Alloc is [Wheel.Alloc]; the timer is a member of the group. If the group has
+// been shut down, so has the timer.
+func (g *Group) Alloc(f func(Timer)) Timer { return g.sh.w.alloc(g, f) }
+
+// AllocLocked is [Wheel.AllocLocked]; the timer is a member of the group. If the
+// group has been shut down, so has the timer.
+func (g *Group) AllocLocked(l sync.Locker, f func(Timer)) Timer {
+	return g.sh.w.allocLocked(g, l, f)
+}
+
+// AfterFunc is [Wheel.AfterFunc]; the timer is a member of the group. If the
+// group has been shut down, or is being deleted, it returns a Timer that is not
+// Valid, and f is not called.
+func (g *Group) AfterFunc(d time.Duration, f func()) Timer { return g.sh.w.afterFunc(g, d, f) }
+
+// Every is [Wheel.Every]; the timer is a member of the group. If the group has
+// been shut down, or is being deleted, it returns a Timer that is not Valid.
+func (g *Group) Every(period time.Duration, f func(Timer)) Timer {
+	return g.sh.w.every(g, period, f)
+}
+
+// Len returns the number of members: of timers made by the group that have not
+// been recycled.
+func (g *Group) Len() int {
+	g.sh.lock()
+	defer g.sh.unlock()
+	return len(g.members)
+}
+
+// DelSync deletes all members as [Timer.DelSync] does one: all firings are
+// removed, all handlers in flight waited for, and until that is done no Register
+// of any member succeeds (ErrDeleting), a member that was made meanwhile
+// included. Found says whether that held for any member.
+//
+// In a member's own handler, and where it would close a circle of waits, it
+// removes all firings, waits for the handlers that it can wait for, and returns
+// ErrDeadlock.
+func (g *Group) DelSync() (Found, error) { return g.delSync(context.Background(), 0) }
+
+// DelSyncContext is DelSync with an end: when ctx ends before the handlers have
+// returned, it returns the context's error. The firings stay removed. Where
+// DelSync would return ErrDeadlock, so does DelSyncContext, whatever its ctx.
+func (g *Group) DelSyncContext(ctx context.Context) (Found, error) { return g.delSync(ctx, 0) }
+
+// Shutdown is DelSync for ever: no Register of a member succeeds any more
+// (ErrShutdown), even if Shutdown returned an error, and members that are made
+// afterwards are born shut down.
+func (g *Group) Shutdown() (Found, error) { return g.delSync(context.Background(), shutdown) }
+
+// delSync first closes the group to Registers, so that it can take its time:
+// what it has deleted stays so. Then only the runs in flight are left.
+func (g *Group) delSync(ctx context.Context, mark flags) (Found, error) {
+	sh := g.sh
+	sh.lock()
+	g.deleting++
+	found := g.deleteAll(mark)
+	if !found.Running {
+		g.deleting--
+		sh.unlockDeleted(found)
+		return found, nil
+	}
+	sh.unlockDeleted(found)
+
+	x := sh.w.newWait()
+	x.group = g
+	sh.lock()
+	runs := g.runs()
+	deadlock := !sh.enlist(x, runs...)
+	waits := len(x.on) > 0
+	if waits {
+		sh.counters.syncWaits++
+		for _, r := range x.on {
+			sh.slots.at(r.i).flags |= deleting
+		}
+	} else {
+		g.deleting--
+	}
+	sh.unlock()
+
+	var err error
+	if waits {
+		err = sh.await(ctx, x)
+	}
+	if deadlock {
+		err = ErrDeadlock
+	}
+	return found, err
+}
+
+// deleteAll removes the firings of all members, last to first: one that is
+// recycled by that is replaced by the last, which has had its turn. It lets go
+// of the lock after every batch.
+func (g *Group) deleteAll(mark flags) (found Found) {
+	sh := g.sh
+	g.down = g.down || mark == shutdown
+	for k, n := len(g.members), 1; k > 0; n++ {
+		k--
+		i := g.members[k]
+		s := sh.slots.at(i)
+		found.Running = found.Running || s.flags&running != 0
+		found.Pending = sh.disarm(i, s) || found.Pending
+		s.flags |= mark
+		sh.release(i, s)
+		if n%batch == 0 {
+			sh.unlock()
+			sh.lock()
+			k = min(k, len(g.members))
+		}
+	}
+	return found
+}
+
+// runs returns the members' runs in flight.
+func (g *Group) runs() (runs []*worker) {
+	for _, r := range g.sh.running {
+		if b := g.sh.bodyOf(r.i, g.sh.slots.at(r.i)); b != nil && b.group == g {
+			runs = append(runs, r)
+		}
+	}
+	return runs
+}
+
+// refuses reports whether members must not be registered.
+func (g *Group) refuses() bool { return g != nil && g.deleting > 0 }
+
+// admit makes a new timer a member.
+func (g *Group) admit(i uint32, s *slot, b *body) {
+	b.member = len(g.members)
+	g.members = append(g.members, i)
+	if g.down {
+		s.flags |= shutdown
+	}
+}
+
+// dismiss ends the membership of a timer that is recycled.
+func (g *Group) dismiss(b *body) {
+	last := g.members[len(g.members)-1]
+	g.members[b.member] = last
+	(*g.sh.body(last)).(*body).member = b.member
+	g.members = g.members[:len(g.members)-1]
+}

@@ -1,0 +1,202 @@
+package timerwheel
+
+import (
+	"math"
+	"sync"
+)
+
+// This file is the storage of timers: slots, generations, references.
+//
+// # The life of a slot
+//
+// A timer is a slot in its shard's slab, and a handle to it is the number of
+// shard and slot together with the slot's generation at that time. The slot
+// lives as long as somebody holds a reference; nobody else counts.
+//
+//	         Alloc                                 begin
+//	free ───────────▶ idle ──────────▶ pending ───────────▶ running ⇄ running
+//	 ▲                 │    Register      │                    │      and pending
+//	 │                 │ last Free        │ deletion, and      │ return, and
+//	 │                 │                  │ nobody owns it     │ nobody owns it,
+//	 └─────────────────┴──────────────────┴────────────────────┘ not pending
+//	              recycle: the generation moves on
+//
+//	state     holds                                its invariant
+//	free      nothing                              its generation is in no handle; its body is nil; flags are 0
+//	idle      the owners                           owners > 0; in no list
+//	pending   the owners, the wheel                in exactly one list, at place; when is its deadline
+//	running   the owners, a worker                 in exactly one worker's running slot
+//	retired   nothing, for ever                    its generation is exhausted, in no handle
+//
+// "Holds" is not one counter: owners are counted, the wheel's reference is the
+// flag pending and the worker's is the flag running, so they cannot disagree
+// with the facts. A waiting deletion holds nothing.
+//
+// A slot's generation moves on when it is recycled, before anybody can be given
+// it again, so an old handle never matches: every entry point looks the
+// generation up, under the shard's lock, before it does anything else (lookup).
+// When the last generation has been used the slot is retired, not wrapped.
+//
+// A chunk of slots in which nothing lives is given back to the runtime. What
+// remains of it is one number, the floor: the chunk that takes its place starts
+// all its slots at that generation, above all that were ever in a handle.
+
+// A slot is the part of a timer that is looked at all the time. It has no
+// pointers: the garbage collector skips it, and writing it needs no barrier.
+// The shard's lock guards it.
+type slot struct {
+	when   int64  // deadline, ns since the wheel's base; of a pending timer
+	gen    uint32 // the generation of the handles to it
+	place  uint32 // where it stands in its list: block and entry; of a pending timer
+	owners uint32 // references held by owners
+	flags  flags
+}
+
+type flags uint16
+
+const (
+	pending  flags = 1 << iota // the wheel's reference
+	running                    // a worker's reference
+	locking                    // a worker waits for its lock; it holds no reference
+	deleting                   // a deletion waits for the run in flight: no Register
+	shutdown                   // no Register any more
+	prompt                     // due at its deadline, not at the tick that follows
+	onGrid                     // its deadline is an instant of its period, not one that a Register set
+	bound                      // its body is a *body
+)
+
+// A body is what is called when a timer fires: a func(), a func(Timer), or,
+// for a timer with any of the rarer features, a *body. Functions and pointers
+// fit into an interface without an allocation.
+type body struct {
+	f       any         // func() or func(Timer)
+	lock    sync.Locker // of a lock-bound timer
+	period  int64       // of a periodic timer, ns
+	group   *Group
+	member  int // its place in group.members
+	*origin     // with Debug, else nil
+}
+
+const (
+	chunkBits = 8 // log2 of the slots in a chunk
+	maxSlots  = 1 << indexBits
+
+	shardBits = 6
+	indexBits = 32 - shardBits
+
+	firstGen = 1 // so that the zero Timer matches no slot
+	lastGen  = math.MaxUint32
+)
+
+// id makes the number in a handle: generation, slot, shard.
+func (sh *shard) id(i uint32, s *slot) uint64 {
+	return uint64(s.gen)<<32 | uint64(i)<<shardBits | uint64(sh.no)
+}
+
+// lookup returns the slot that t names, or nil if t is stale.
+func (sh *shard) lookup(t Timer) (i uint32, s *slot) {
+	i = uint32(t.id) >> shardBits
+	if !sh.slots.has(i) {
+		return i, nil
+	}
+	if s = sh.slots.at(i); s.gen != uint32(t.id>>32) {
+		return i, nil
+	}
+	return i, s
+}
+
+// timer returns the handle to a slot in use.
+func (sh *shard) timer(i uint32, s *slot) Timer { return Timer{sh.w, sh.id(i, s)} }
+
+// newTimer takes a slot from the free list. Its one reference is the caller's
+// to make: an owner, or the wheel's.
+func (sh *shard) newTimer(f any) (i uint32, s *slot) {
+	i, fresh := sh.slots.alloc()
+	if fresh {
+		sh.furnish(i >> chunkBits)
+	}
+	*sh.body(i) = f
+	s = sh.slots.at(i)
+	s.owners = 0
+	if b, ok := f.(*body); ok {
+		s.flags = bound
+		if b.group != nil {
+			b.group.admit(i, s, b)
+		}
+	}
+	return i, s
+}
+
+// furnish prepares a new chunk: the bodies beside it, and generations above
+// the floor that its predecessor left.
+func (sh *shard) furnish(chunk uint32) {
+	if int(chunk) == len(sh.bodies) {
+		sh.bodies = append(sh.bodies, nil)
+		sh.floors = append(sh.floors, firstGen)
+	}
+	sh.bodies[chunk] = new([1 << chunkBits]any)
+	items := sh.slots.chunks[chunk].items
+	for i := range items {
+		items[i].gen = sh.floors[chunk]
+	}
+}
+
+// body returns the place of a timer's body.
+func (sh *shard) body(i uint32) *any { return &sh.bodies[i>>chunkBits][i&(1<<chunkBits-1)] }
+
+// bodyOf returns a timer's *body; nil if it has no need of one.
+func (sh *shard) bodyOf(i uint32, s *slot) *body {
+	if s.flags&bound == 0 {
+		return nil
+	}
+	return (*sh.body(i)).(*body)
+}
+
+// release recycles a timer if nobody holds a reference to it any more, and
+// reports whether that was so.
+func (sh *shard) release(i uint32, s *slot) bool {
+	if s.owners > 0 || s.flags&(pending|running) != 0 {
+		return false
+	}
+	sh.recycle(i, s)
+	return true
+}
+
+// recycle ends a timer: its function is dropped, its handles go stale, and its
+// slot is free for the next one.
+func (sh *shard) recycle(i uint32, s *slot) {
+	if b := sh.bodyOf(i, s); b != nil && b.group != nil {
+		b.group.dismiss(b)
+	}
+	*sh.body(i) = nil
+	s.flags = 0
+	poison(s)
+	var emptied bool
+	if s.gen < lastGen {
+		s.gen++
+		emptied = sh.slots.free(i)
+	} else {
+		s.gen = 0 // in no handle
+		emptied = sh.slots.retire(i)
+	}
+	if emptied && sh.slots.spare() {
+		sh.giveBack(i)
+	}
+}
+
+// giveBack returns the chunk of slot i to the runtime, in which nothing lives.
+// A chunk that has a retired slot is not replaced by another.
+func (sh *shard) giveBack(i uint32) {
+	chunk := i >> chunkBits
+	c := sh.slots.chunks[chunk]
+	for k := range c.items {
+		sh.floors[chunk] = max(sh.floors[chunk], c.items[k].gen)
+	}
+	sh.slots.drop(i, c.lost == 0)
+	sh.bodies[chunk] = nil
+}
+
+// room reports whether the shard can hold one more timer.
+func (sh *shard) room() bool {
+	return len(sh.slots.open) > 0 || len(sh.slots.holes) > 0 || len(sh.slots.chunks) < maxSlots>>chunkBits
+}

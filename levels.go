@@ -1,0 +1,251 @@
+package timerwheel
+
+import "math/bits"
+
+// This file is the hierarchical timing wheel as a pure structure: it knows no
+// lock, no clock and no goroutine. Time is a number of ticks since the wheel
+// was made, and it is told what time it is. A shard's lock guards it.
+//
+// # Geometry
+//
+// Nine levels of 64 slots. A slot of level n spans 64^n ticks, so that the
+// digits of a deadline, written to the base 64, say where it goes:
+//
+//	level  slot spans (ticks)  level spans (ticks)  level spans, tick of 1 ms
+//	    0                   1                   64                      64 ms
+//	    1                  64                4,096                        4 s
+//	    2               4,096              262,144                      4 min
+//	    3             262,144                 16 M                      4.7 h
+//	    4                16 M                1.1 G                     12.4 d
+//	    5               1.1 G                 69 G                      2.2 y
+//	    6                69 G                4.4 T                      139 y
+//	    7               4.4 T                281 T                    8,925 y
+//	    8               281 T               2^54                    571,000 y
+//
+// 64, because the occupied slots of a level are then the bits of one word, and
+// the next one is one instruction away. Nine, because the longest duration
+// that a time.Duration can hold, in the shortest tick that Options allow (1
+// µs), is less than 2^54 ticks: no deadline needs a list of its own for what
+// is too far away.
+//
+// A deadline stands in the level of the highest digit in which it differs from
+// cur, in the slot of that digit. From this follow the two facts that
+// everything below rests on:
+//
+//   - The digits of cur above a level are those of every deadline in it, and
+//     the occupied slots of a level lie after cur's own digit (at it, on level
+//     0). No level ever wraps around.
+//   - Every deadline in a level comes before every deadline in a higher one.
+//     The next thing to do is therefore in the lowest occupied level, in its
+//     lowest occupied slot.
+//
+// cur moves only to the start of the next occupied slot, or to a time before
+// it, so an hour in which nothing is due costs nothing.
+//
+// # Lists
+//
+// A slot's timers are an array in blocks, not a linked list: whoever empties a
+// slot of a million timers reads their numbers in a row, and the processor
+// fetches many of the timers at once. A linked list waits for each before it
+// knows the next. BenchmarkCascade shows it.
+
+const (
+	digitBits = 6
+	digits    = 1 << digitBits // slots of a level
+	numLevels = 9
+)
+
+// The lists: one for each slot, level by level, and three for pending timers
+// that are in no slot.
+const (
+	listDue      = numLevels*digits + iota // due, taken out of their slot, not begun
+	listHeld                               // due, but their last run, or a wait for their lock, is not over
+	listDeferred                           // due at once, registered during an Advance: for the next one
+	numLists
+)
+
+// levels is one shard's wheel. Every pending timer of the shard is in exactly
+// one of its lists, and that is what its slot's place says.
+type levels struct {
+	tick     int64             // length of a tick, ns
+	cur      int64             // all that was due before this tick has left the levels
+	spill    int               // the level whose slot at cur is being emptied into lower ones; 0 if none is
+	occupied uint16            // bit n: level n has an occupied slot
+	slots    [numLevels]uint64 // bit n of a level: its slot n is occupied
+	tails    [numLists]uint32  // last block of a list, plus one; 0: the list is empty
+	blocks   slab[block]
+	timers   *slab[slot]
+}
+
+const (
+	blockBits  = 5
+	blockLen   = 30
+	blockShift = 4 // log2 of the blocks in a chunk
+)
+
+// A block is a part of a list, in two cache lines. Only a list's last block is
+// not full.
+type block struct {
+	prev    uint32 // the block before this one, plus one; 0: it is the first
+	list    uint16
+	n       uint16
+	entries [blockLen]uint32 // numbers of timers
+}
+
+func newLevels(tick int64, timers *slab[slot]) levels {
+	return levels{tick: tick, timers: timers, blocks: slab[block]{shift: blockShift}}
+}
+
+// tickOf returns the tick at which s is due: the first that does not begin
+// before its deadline. One that was due when it was registered need not wait
+// for a tick to begin.
+func (l *levels) tickOf(s *slot) int64 {
+	tick := s.when / l.tick
+	if s.flags&prompt == 0 && tick*l.tick != s.when {
+		tick++
+	}
+	return tick
+}
+
+// insert puts a timer into the slot of its deadline, or, if that has passed,
+// into the one that is emptied next. It returns the tick at which that slot
+// must be looked at.
+func (l *levels) insert(i uint32, s *slot) int64 {
+	level, start := l.find(l.tickOf(s))
+	digit := start >> (level * digitBits) & (digits - 1)
+	l.push(uint16(int64(level)*digits+digit), i, s)
+	l.slots[level] |= 1 << digit
+	l.occupied |= 1 << level
+	return start
+}
+
+// find returns the level for a tick, and the first tick of its slot there.
+func (l *levels) find(tick int64) (level uint, start int64) {
+	tick = max(tick, l.cur)
+	if diff := uint64(tick ^ l.cur); diff != 0 {
+		level = uint(bits.Len64(diff)-1) / digitBits
+	}
+	return level, tick >> (level * digitBits) << (level * digitBits)
+}
+
+// catchUp moves cur to now, as far as nothing due stands in between. Without
+// it a timer registered after a quiet hour would be placed as seen from before
+// that hour, and cascade at once.
+func (l *levels) catchUp(now int64) {
+	if now <= l.cur {
+		return
+	}
+	if start, _, ok := l.next(); !ok || start > now {
+		l.cur = now
+	}
+}
+
+// next returns the earliest tick at which a slot must be looked at, and its
+// level. No deadline in the levels is before it.
+func (l *levels) next() (start int64, level uint, ok bool) {
+	if l.spill != 0 {
+		return l.cur, uint(l.spill), true
+	}
+	if l.occupied == 0 {
+		return 0, 0, false
+	}
+	level = uint(bits.TrailingZeros16(l.occupied))
+	digit := int64(bits.TrailingZeros64(l.slots[level]))
+	above := (level + 1) * digitBits
+	return l.cur>>above<<above | digit<<(level*digitBits), level, true
+}
+
+// expire empties slots that begin at limit or before, in their order: timers
+// that are due go to the due list, others to the slots where they belong now.
+// It stops when it has found timers that are due, all of one tick, or has
+// handled budget timers; it reports whether a further call may do more.
+func (l *levels) expire(limit int64, budget int) (more bool) {
+	for budget > 0 && l.tails[listDue] == 0 {
+		start, level, ok := l.next()
+		if !ok || start > limit {
+			return false
+		}
+		l.cur = start
+		l.spill = int(level)
+		digit := start >> (level * digitBits) & (digits - 1)
+		budget = l.spread(uint16(int64(level)*digits+digit), budget)
+	}
+	return true
+}
+
+// spread empties one slot, as far as the budget goes, and returns what is left
+// of that. A timer of level 0 that is not due has been registered anew, for
+// later, since it was put there.
+func (l *levels) spread(list uint16, budget int) int {
+	for ; budget > 0 && l.tails[list] != 0; budget-- {
+		i := l.last(list)
+		s := l.timers.at(i)
+		l.remove(i, s)
+		if list < digits && l.tickOf(s) <= l.cur {
+			l.push(listDue, i, s)
+		} else {
+			l.insert(i, s)
+		}
+	}
+	return budget
+}
+
+// push puts a timer at the end of a list.
+func (l *levels) push(list uint16, i uint32, s *slot) {
+	tail := l.tails[list]
+	var b *block
+	if tail != 0 {
+		b = l.blocks.at(tail - 1)
+	}
+	if b == nil || b.n == blockLen {
+		n, _ := l.blocks.alloc()
+		b = l.blocks.at(n)
+		b.prev, b.list, b.n = tail, list, 0
+		tail = n + 1
+		l.tails[list] = tail
+	}
+	b.entries[b.n] = i
+	s.place = (tail-1)<<blockBits | uint32(b.n)
+	b.n++
+}
+
+// last returns the last timer of a list that is not empty.
+func (l *levels) last(list uint16) uint32 {
+	b := l.blocks.at(l.tails[list] - 1)
+	return b.entries[b.n-1]
+}
+
+// list returns the list that a pending timer is in.
+func (l *levels) list(s *slot) uint16 { return l.blocks.at(s.place >> blockBits).list }
+
+// remove takes a timer out of its list; the list's last one takes its place.
+func (l *levels) remove(i uint32, s *slot) {
+	list := l.list(s)
+	t := l.tails[list] - 1
+	tail := l.blocks.at(t)
+	tail.n--
+	if last := tail.entries[tail.n]; last != i {
+		l.blocks.at(s.place >> blockBits).entries[s.place&(1<<blockBits-1)] = last
+		l.timers.at(last).place = s.place
+	}
+	if tail.n == 0 {
+		l.tails[list] = tail.prev
+		if l.blocks.free(t) && l.blocks.spare() {
+			l.blocks.drop(t, true)
+		}
+		if l.tails[list] == 0 && list < listDue {
+			l.vacate(uint(list)/digits, uint(list)%digits)
+		}
+	}
+}
+
+// vacate notes that a slot is empty.
+func (l *levels) vacate(level, digit uint) {
+	l.slots[level] &^= 1 << digit
+	if l.slots[level] == 0 {
+		l.occupied &^= 1 << level
+	}
+	if l.spill == int(level) && int64(digit) == l.cur>>(level*digitBits)&(digits-1) {
+		l.spill = 0
+	}
+}

@@ -1,0 +1,92 @@
+package timerwheel
+
+import "time"
+
+// Advance sets the time of a Manual wheel to now, and runs in the calling
+// goroutine, in the order of their ticks, the handlers of all timers that are
+// due by then. It returns how many. Handlers see a wheel whose Now is now. If
+// now is earlier than the wheel's time, Advance does nothing; if it is the same,
+// it runs what is due.
+//
+// A timer fires at the first Advance to the end of the tick in which its
+// deadline lies, or later: never early, less than a tick late. What is
+// registered while Advance runs, by handlers or others, is left to the next
+// Advance, even if it is due at once: an Advance always ends. However far it
+// goes, it costs what its timers cost, not its ticks.
+//
+// Calls by several goroutines take turns. Called by a function that the wheel
+// calls, a handler for instance, it returns ErrDeadlock; on a closed wheel
+// ErrClosed, on one that is not Manual ErrNotManual. If a handler closes the
+// wheel, Advance drops the rest and returns what it has fired.
+//
+// A handler's panic passes through Advance, if there is no Options.OnPanic, and
+// a runtime.Goexit in it ends the calling goroutine. Both leave the wheel as it
+// would be after the handler's return; what was due and had not begun fires at
+// the next Advance. Do not call Advance while holding the lock of a lock-bound
+// timer.
+func (w *Wheel) Advance(now time.Time) (fired int, err error) {
+	if !w.manual {
+		return 0, ErrNotManual
+	}
+	wk, id := w.member()
+	if wk != nil {
+		return 0, ErrDeadlock
+	}
+	w.turn <- struct{}{}
+	defer func() { <-w.turn }()
+
+	wk = &worker{w: w, goid: id}
+	if !w.enter(wk) {
+		return 0, ErrClosed
+	}
+	defer w.goOut(wk)
+	sh := w.shards[0]
+	if !sh.setTime(now) {
+		return 0, nil
+	}
+	defer sh.readmit()
+	for wk.drain(sh) {
+	}
+	return wk.fired, nil
+}
+
+// enter makes wk a member of the crew, unless the wheel is closed.
+func (w *Wheel) enter(wk *worker) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.closed {
+		w.crew[wk.goid] = wk
+	}
+	return !w.closed
+}
+
+// setTime begins an Advance, unless it would set the time back.
+func (sh *shard) setTime(now time.Time) bool {
+	sh.lock()
+	defer sh.unlock()
+	at := min(sh.w.since(now), never-1)
+	if at < sh.w.elapsed() {
+		return false
+	}
+	sh.w.manualNow.Store(at)
+	sh.w.time = now
+	sh.advancing = true
+	return true
+}
+
+// readmit ends an Advance: what it has deferred takes its place on the wheel.
+func (sh *shard) readmit() {
+	sh.lock()
+	sh.advancing = false
+	for n := 1; sh.levels.tails[listDeferred] != 0; n++ {
+		i := sh.levels.last(listDeferred)
+		s := sh.slots.at(i)
+		sh.levels.remove(i, s)
+		sh.place(i, s, sh.w.elapsed())
+		if n%batch == 0 {
+			sh.unlock()
+			sh.lock()
+		}
+	}
+	sh.unlock()
+}

@@ -1,0 +1,207 @@
+package timerwheel
+
+import (
+	"math"
+	"sync"
+	"time"
+)
+
+// A shard owns a part of the wheel's timers: their storage, the levels that
+// they stand in, the running slots of those that run, and the counters. One
+// mutex guards all of it. A timer stays in its shard for life.
+//
+// Every method of shard, levels, slab and Group that does not lock says or
+// means: the caller holds mu.
+type shard struct {
+	w  *Wheel
+	no uint32
+
+	mu       sync.Mutex
+	slots    slab[slot]
+	bodies   []*[1 << chunkBits]any // beside the chunks of slots
+	floors   []uint32               // by chunk: a generation that is above all that were in handles
+	levels   levels
+	running  []*worker // those whose running slot holds a timer of this shard
+	closed   bool      // no Register, no firing any more
+	counters counters
+
+	checks    int  // counts the critical sections that were checked: checked_on.go
+	advancing bool // an Advance of a Manual wheel is under way: what becomes due now is deferred
+}
+
+type counters struct {
+	pending                    int
+	registered, fired, removed uint64
+	refused, syncWaits         uint64
+	maxLate                    int64
+}
+
+// never is the deadline of a timer that is too far away for the clock. The
+// wheel's time never comes to it: see Wheel.elapsed.
+const never = math.MaxInt64
+
+func newShard(w *Wheel, no uint32) *shard {
+	sh := &shard{w: w, no: no, slots: slab[slot]{shift: chunkBits}}
+	sh.levels = newLevels(int64(w.tick), &sh.slots)
+	return sh
+}
+
+func (sh *shard) lock() { sh.mu.Lock() }
+
+func (sh *shard) unlock() {
+	if checked {
+		sh.check()
+	}
+	sh.mu.Unlock()
+}
+
+// after returns the deadline d from now; never, if there is no such time.
+func after(now int64, d time.Duration) int64 {
+	if d <= 0 {
+		return now
+	}
+	if int64(d) > never-now {
+		return never
+	}
+	return now + int64(d)
+}
+
+// arm makes a timer pending with the deadline when, or moves it there. It
+// returns the time by which the wheel must be awake for it.
+//
+// A pending timer that is registered for later stays where it is: when its old
+// slot is emptied it is put where it belongs then. That makes the commonest
+// call of all, pushing a timeout back, one store.
+func (sh *shard) arm(i uint32, s *slot, when, now int64) (wake int64) {
+	stays := when > now && sh.stays(s, when)
+	switch {
+	case stays:
+	case s.flags&pending != 0:
+		sh.levels.remove(i, s)
+	default:
+		s.flags |= pending
+		sh.counters.pending++
+		sh.counters.registered++
+	}
+	s.when = when
+	s.flags &^= prompt | onGrid
+	if stays {
+		return never
+	}
+	if when <= now {
+		s.flags |= prompt
+	}
+	return sh.place(i, s, now)
+}
+
+// stays reports whether a timer that is registered for when can stay where it
+// is: in a slot that is emptied before that.
+func (sh *shard) stays(s *slot, when int64) bool {
+	return s.flags&pending != 0 && when >= s.when && sh.levels.list(s) < listDue
+}
+
+// place puts a pending timer that is in no list where its deadline belongs, and
+// returns the time by which the wheel must be awake for it.
+func (sh *shard) place(i uint32, s *slot, now int64) (wake int64) {
+	if sh.advancing && s.when <= sh.w.elapsed() {
+		sh.levels.push(listDeferred, i, s)
+		return never
+	}
+	sh.levels.catchUp(now / sh.levels.tick)
+	return sh.nanos(sh.levels.insert(i, s))
+}
+
+// disarm removes a timer's firing, if there is one.
+func (sh *shard) disarm(i uint32, s *slot) (found bool) {
+	if s.flags&pending == 0 {
+		return false
+	}
+	sh.unlink(i, s)
+	sh.counters.removed++
+	return true
+}
+
+// unlink takes a pending timer off the wheel. Its reference goes with that.
+func (sh *shard) unlink(i uint32, s *slot) {
+	sh.levels.remove(i, s)
+	s.flags &^= pending | prompt | onGrid
+	sh.counters.pending--
+}
+
+// refusal says why a Register of this timer must be refused, if it must.
+func (sh *shard) refusal(i uint32, s *slot) error {
+	switch {
+	case s == nil:
+		return ErrStale
+	case s.flags&shutdown != 0:
+		return ErrShutdown
+	case s.flags&deleting != 0:
+		return ErrDeleting
+	case s.flags&bound != 0 && sh.bodyOf(i, s).group.refuses():
+		return ErrDeleting
+	case sh.closed:
+		return ErrClosed
+	}
+	return nil
+}
+
+// refuse says whether a Register must be refused, and counts it.
+func (sh *shard) refuse(i uint32, s *slot) error {
+	err := sh.refusal(i, s)
+	if err != nil {
+		sh.counters.refused++
+		err = sh.explain(err, i, s)
+	}
+	return err
+}
+
+// needsClock reports whether a Register for when must know the time: because
+// the wheel would have to be woken earlier for it than it will be.
+func (sh *shard) needsClock(s *slot, when int64) bool {
+	look := when
+	if !sh.stays(s, when) {
+		_, start := sh.levels.find(when / sh.levels.tick)
+		look = min(look, sh.nanos(start))
+	}
+	return look < sh.w.alarm.at.Load()
+}
+
+// nanos returns the time at which a tick begins.
+func (sh *shard) nanos(tick int64) int64 {
+	if tick > never/sh.levels.tick {
+		return never
+	}
+	return tick * sh.levels.tick
+}
+
+// soonest returns a time that is not after the next firing; never, if nothing
+// is in line. A timer that is held does not count: its runner sees to it.
+func (sh *shard) soonest() int64 {
+	if sh.levels.tails[listDue] != 0 {
+		return 0
+	}
+	start, _, ok := sh.levels.next()
+	if !ok {
+		return never
+	}
+	return sh.nanos(start)
+}
+
+// batch is the number of timers that one critical section moves: it bounds how
+// long a Register may have to wait for a shard in which a million are due.
+const batch = 64
+
+// pop returns the next timer that is due. It holds on to the lock for one
+// batch at most; more says that a further call may find one where this did not.
+func (sh *shard) pop(now int64) (i uint32, ok, more bool) {
+	if sh.closed {
+		return 0, false, false
+	}
+	if sh.levels.tails[listDue] == 0 {
+		more = sh.levels.expire(now/sh.levels.tick, batch)
+		if sh.levels.tails[listDue] == 0 {
+			return 0, false, more
+		}
+	}
+	return sh.levels.last(listDue), true, true
+}

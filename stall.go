@@ -1,0 +1,127 @@
+package timerwheel
+
+import (
+	"bytes"
+	"fmt"
+	"runtime"
+	"time"
+)
+
+// A Stall is a handler that runs, or a deletion that waits for one, for longer
+// than Options.StallAfter.
+type Stall struct {
+	Timer   Timer         // the timer whose handler runs
+	Since   time.Time     // since when the handler runs, or the deletion waits
+	For     time.Duration // how long that was when it was noticed
+	Waiting bool          // true: a deletion that waits; false: a handler that runs
+
+	Handler      string // the handler's function, file:line
+	HandlerStack string // the stack of the handler's goroutine, as it is now
+	WaiterStack  string // that of the deletion's, or of the first that waits, if one does
+
+	AllocatedAt  string // file:line, with Options.Debug
+	RegisteredAt string // likewise, of the last Register
+	Waiters      int    // the deletions that wait for the handler
+}
+
+// Stalls are looked for when the alarm rings. It is set for the time at which
+// something that goes on now would have stalled, so a wheel on which nothing
+// runs is not woken for it.
+
+// watch makes sure that somebody looks when what began at since has stalled.
+func (w *Wheel) watch(since int64) {
+	if w.onStall != nil {
+		w.watchBy(since + w.stallAfter)
+	}
+}
+
+// nextStall returns the time at which the next handler or wait that goes on now
+// will have stalled.
+func (sh *shard) nextStall() int64 {
+	next := int64(never)
+	for _, r := range sh.running {
+		if !r.reported {
+			next = min(next, r.since)
+		}
+		for _, x := range r.waits {
+			if !x.reported {
+				next = min(next, x.since)
+			}
+		}
+	}
+	if next == never {
+		return never
+	}
+	return next + sh.w.stallAfter
+}
+
+// reportStalls calls OnStall for what has stalled since it last looked.
+func (w *Wheel) reportStalls() {
+	now := w.elapsed()
+	for _, sh := range w.shards {
+		sh.lock()
+		var reports []func(*worker)
+		for _, r := range sh.running {
+			if !r.reported && now-r.since >= w.stallAfter {
+				r.reported = true
+				reports = append(reports, sh.report(r, nil, now))
+			}
+			for _, x := range r.waits {
+				if !x.reported && now-x.since >= w.stallAfter {
+					x.reported = true
+					reports = append(reports, sh.report(r, x, now))
+				}
+			}
+		}
+		sh.unlock()
+		for _, report := range reports {
+			w.send(report)
+		}
+	}
+}
+
+// report prepares the call of OnStall for a run, or for a deletion x that waits
+// for it.
+func (sh *shard) report(r *worker, x *wait, now int64) func(*worker) {
+	s := sh.slots.at(r.i)
+	f := *sh.body(r.i)
+	if b, ok := f.(*body); ok {
+		f = b.f
+	}
+	stall := Stall{Timer: sh.timer(r.i, s), Waiting: x != nil, Waiters: len(r.waits)}
+	stall.AllocatedAt, stall.RegisteredAt = sh.origin(r.i, s)
+
+	w, handler, waiter, since := sh.w, r.goid, uint64(0), r.since
+	if x != nil {
+		waiter, since = x.goid, x.since
+	} else if len(r.waits) > 0 {
+		waiter = r.waits[0].goid
+	}
+	stall.Since, stall.For = w.timeAt(since), time.Duration(now-since)
+	return func(*worker) {
+		stall.Handler = functionName(f)
+		all := stacks()
+		stall.HandlerStack, stall.WaiterStack = stackOf(all, handler), stackOf(all, waiter)
+		w.onStall(stall)
+	}
+}
+
+// stacks returns the stacks of all goroutines.
+func stacks() []byte {
+	for buf := make([]byte, 1<<16); ; buf = make([]byte, 2*len(buf)) {
+		if n := runtime.Stack(buf, true); n < len(buf) || n >= 1<<26 {
+			return buf[:n]
+		}
+	}
+}
+
+// stackOf returns the stack of one goroutine out of all; "" if it is not there.
+func stackOf(all []byte, goid uint64) string {
+	head := fmt.Appendf(nil, "goroutine %d ", goid)
+	for part := range bytes.SplitSeq(all, []byte("\n\n")) {
+		if bytes.HasPrefix(part, head) {
+			return string(part)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,88 @@
+package timerwheel
+
+import (
+	"time"
+	"unsafe"
+)
+
+// Stats says what a wheel holds and what it has done. It is one consistent
+// snapshot: under any races, Registered == Fired + Removed + Pending.
+type Stats struct {
+	Live    int // timers that have not been recycled
+	Pending int // timers that are pending
+	Running int // handlers in flight
+	Workers int // goroutines of the wheel
+
+	Registered uint64 // times that a timer that was not pending became it, Every's own included
+	Fired      uint64 // handlers begun
+	Removed    uint64 // firings removed by a deletion or by Close
+
+	Refused   uint64 // Registers refused, for whatever reason; AfterFunc and Every that returned an invalid Timer
+	SyncWaits uint64 // deletions that had to wait, counted when the wait begins
+
+	MaxLate time.Duration // the worst start of a handler after its deadline
+	Bytes   int64         // storage held for timers
+}
+
+// Stats returns what the wheel holds and what it has done. It takes the locks of
+// all shards at once, for a moment: call it to observe, not on a hot path.
+func (w *Wheel) Stats() Stats {
+	for _, sh := range w.shards {
+		sh.lock()
+	}
+	var s Stats
+	for _, sh := range w.shards {
+		c := &sh.counters
+		s.Live += sh.slots.live
+		s.Pending += c.pending
+		s.Running += len(sh.running)
+		s.Registered += c.registered
+		s.Fired += c.fired
+		s.Removed += c.removed
+		s.Refused += c.refused
+		s.SyncWaits += c.syncWaits
+		s.MaxLate = max(s.MaxLate, time.Duration(c.maxLate))
+		s.Bytes += sh.bytes()
+	}
+	if !w.manual {
+		w.mu.Lock()
+		s.Workers = len(w.crew)
+		w.mu.Unlock()
+	}
+	for _, sh := range w.shards {
+		sh.unlock()
+	}
+	return s
+}
+
+// bytes returns the storage that the shard holds for timers.
+func (sh *shard) bytes() int64 {
+	return sh.slots.bytes() + sh.levels.blocks.bytes() +
+		int64(sh.slots.held)*int64(unsafe.Sizeof([1 << chunkBits]any{})) +
+		int64(cap(sh.bodies))*int64(unsafe.Sizeof(sh.bodies[0])) +
+		int64(cap(sh.floors))*int64(unsafe.Sizeof(sh.floors[0]))
+}
+
+// A RunningHandler is a handler in flight.
+type RunningHandler struct {
+	Timer   Timer
+	Since   time.Time
+	Waiters int // deletions that wait for its end
+}
+
+// Running returns the handlers in flight, one entry for each, in no order.
+func (w *Wheel) Running() []RunningHandler {
+	var all []RunningHandler
+	for _, sh := range w.shards {
+		sh.lock()
+		for _, r := range sh.running {
+			all = append(all, RunningHandler{
+				Timer:   sh.timer(r.i, sh.slots.at(r.i)),
+				Since:   w.timeAt(r.since),
+				Waiters: len(r.waits),
+			})
+		}
+		sh.unlock()
+	}
+	return all
+}

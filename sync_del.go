@@ -1,0 +1,285 @@
+package timerwheel
+
+import (
+	"context"
+	"slices"
+)
+
+// Deletion that waits.
+//
+// # Ground rules
+//
+// These rules are what the promises of DelSync rest on. They are referred to
+// by number.
+//
+// Locks. There are two kinds, and one order: a shard's mutex before Wheel.mu,
+// never the other way round; nobody holds the mutexes of two shards, but for
+// Stats, which takes them all, in their order. Neither is held while a function
+// of the user runs (a handler, OnPanic, OnStall, done, a timer's lock), nor
+// while anybody waits for anything but a mutex of ours.
+//
+// Rule 1: identity. Every call that is given a handle looks its generation up
+// under the shard's lock, and in the same critical section does what it does.
+// Nothing that was learned about a timer outlives the critical section: who
+// lets go of the lock keeps the handle, not the slot, and looks again. Closed
+// by it: the handle that reaches the slot's next tenant.
+//
+// Rule 2: publish at once. The critical section that takes a due timer off the
+// wheel puts it into the worker's running slot (begin). There is no moment at
+// which a timer is neither pending nor running, and about to run. Closed by it:
+// the delete that finds nothing, and returns just before the handler starts.
+//
+// Rule 3: the run holds a reference. While a timer runs it is not recycled,
+// whoever frees it (flag running, release). So a running slot's timer is the
+// one that was put there, and a handler's own handle is always valid. Closed by
+// it: the tenant who is taken for the one who ran before him.
+//
+// Rule 4: one run at a time. A timer that falls due while it runs, or while a
+// worker waits for its lock, is held: pending, in a list that no worker takes
+// timers from (hold). Who ends the run or the wait puts it back. Closed by it:
+// the handler that runs on two processors, of which a deletion sees one.
+//
+// Rule 5: mark before wait. A deletion that finds its timer running removes the
+// firing, marks the run (flag deleting) and joins those who wait for it, in one
+// critical section (enlist). A marked timer refuses to be registered. Closed by
+// it: the third processor, which re-adds the timer while the second waits for
+// the first; and the handler that re-adds itself.
+//
+// Rule 6: wait for the run, not for the timer. A waiting deletion watches a
+// channel that the end of the run closes. It holds no reference, and does not
+// look at the timer again; what it looked at before is enough for its answer.
+// Closed by it: the wait that reads freed storage, or waits for its next
+// tenant.
+//
+// Rule 7: the end is one critical section. The running slot is cleared, the
+// mark removed, the waits ended and the timer put back or recycled (finish),
+// all before anybody can see any of it; and a timer's own lock is released
+// only after that. However a handler ends: by returning, by a panic, by Goexit
+// (rescue). Closed by it: the waiter that is woken to find the handler still
+// in flight; the refusal that outlives its run; and the owner of a timer's
+// lock who finds its handler running.
+//
+// Rule 8: no wait in a circle. Who is about to wait follows, under Wheel.mu,
+// the waits of the handlers that he would wait for (leadsTo); in the same
+// critical section he adds his own. If one of them waits for him he does not
+// wait: ErrDeadlock. The edges of a wait go with the runs and with the wait,
+// never later: finish and abandon remove them under the same two locks. So of
+// several deletions that close a circle the last one sees it, and only that.
+//
+// Rule 9: a deletion never waits for what has not begun. A timer that is due,
+// in line, held, or waiting for its lock is pending, and is taken off the
+// wheel where it stands. Closed by it: the deletion that waits for a handler
+// that waits for the worker, or the lock, that the deleter holds.
+//
+// # What a deletion cannot see
+//
+// Rule 8 sees the handlers of one wheel. Waits that lead through two wheels,
+// through a goroutine that a handler started and waits for, or through a lock
+// of the user's are invisible to it. DelSync's documentation draws them.
+
+// A wait is a deletion that waits for runs to end.
+type wait struct {
+	on       []*worker     // the runs that have not ended: written under both locks, of the shard and of the wheel
+	over     chan struct{} // closed when the last one has ended; nil for a DelAsync
+	done     func()        // of a DelAsync
+	group    *Group        // of a group's deletion
+	from     *worker       // the worker in whose handler the deletion was called, if it was
+	goid     uint64        // the goroutine that waits
+	since    int64         // since when, ns since the wheel's base
+	reported bool          // as stalled; the shard's lock guards it
+}
+
+// delete removes the firing of a timer, in the caller's critical section, and
+// says what it found. s is nil if nothing is left of the timer.
+func (sh *shard) delete(t Timer, mark flags) (i uint32, s *slot, found Found) {
+	i, s = sh.lookup(t)
+	if s == nil {
+		return i, nil, found
+	}
+	found.Running = s.flags&running != 0
+	found.Pending = sh.disarm(i, s)
+	s.flags |= mark
+	if sh.release(i, s) {
+		s = nil
+	}
+	return i, s, found
+}
+
+// unlockDeleted ends a critical section in which firings may have been removed.
+func (sh *shard) unlockDeleted(found Found) {
+	drained := found.Pending && sh.counters.pending == 0
+	sh.unlock()
+	if drained {
+		sh.w.quiesce()
+	}
+}
+
+// delSync is DelSync and its sisters. To find out who calls is too dear for the
+// common case, in which the timer does not run, and for a critical section: so
+// it looks first, and if the timer runs asks, and begins anew.
+func (t Timer) delSync(ctx context.Context, mark flags) (Found, error) {
+	if t.w == nil {
+		return Found{}, nil
+	}
+	sh := t.shard()
+	sh.lock()
+	if _, s := sh.lookup(t); s == nil || s.flags&running == 0 {
+		_, _, found := sh.delete(t, mark)
+		sh.unlockDeleted(found)
+		return found, nil
+	}
+	sh.unlock()
+
+	x := t.w.newWait()
+	sh.lock()
+	i, s, found := sh.delete(t, mark)
+	deadlock := false
+	if found.Running {
+		deadlock = !sh.enlist(x, sh.runOf(i))
+		if !deadlock {
+			s.flags |= deleting
+			sh.counters.syncWaits++
+		}
+	}
+	sh.unlockDeleted(found)
+	switch {
+	case deadlock:
+		return found, ErrDeadlock
+	case !found.Running:
+		return found, nil
+	}
+	return found, sh.await(ctx, x)
+}
+
+// newWait prepares a wait of the calling goroutine.
+func (w *Wheel) newWait() *wait {
+	from, id := w.member()
+	return &wait{over: make(chan struct{}), from: from, goid: id, since: w.elapsed()}
+}
+
+// runOf returns the worker that runs a timer, which must be running.
+func (sh *shard) runOf(i uint32) *worker {
+	k := slices.IndexFunc(sh.running, func(r *worker) bool { return r.i == i })
+	return sh.running[k]
+}
+
+// enlist makes x wait for runs, but for those that wait for x in turn: it
+// reports whether there is none of these. Holds the shard's lock.
+func (sh *shard) enlist(x *wait, runs ...*worker) bool {
+	w := sh.w
+	w.mu.Lock()
+	for _, r := range runs {
+		if x.from == nil || !r.leadsTo(x.from, nil) {
+			x.on = append(x.on, r)
+			r.waits = append(r.waits, x)
+		}
+	}
+	if x.from != nil && len(x.on) > 0 {
+		x.from.waiting = x
+	}
+	w.mu.Unlock()
+	return len(x.on) == len(runs)
+}
+
+// leadsTo reports whether the worker's handler waits, by any chain, for the end
+// of target's, or is that. Holds Wheel.mu.
+func (wk *worker) leadsTo(target *worker, seen map[*worker]bool) bool {
+	if wk == target {
+		return true
+	}
+	if wk.waiting == nil || seen[wk] {
+		return false
+	}
+	if seen == nil {
+		seen = make(map[*worker]bool)
+	}
+	seen[wk] = true
+	return slices.ContainsFunc(wk.waiting.on, func(r *worker) bool { return r.leadsTo(target, seen) })
+}
+
+// await waits until the runs that x waits for have ended, or ctx ends. It
+// touches no timer.
+func (sh *shard) await(ctx context.Context, x *wait) error {
+	sh.w.watch(x.since)
+	err := await(ctx, x.over)
+	if err != nil && !sh.abandon(x) {
+		return nil // it ended meanwhile
+	}
+	return err
+}
+
+// abandon gives up a wait, and reports whether there was still something to
+// wait for. The runs stay marked until they end.
+func (sh *shard) abandon(x *wait) bool {
+	sh.lock()
+	defer sh.unlock()
+	if len(x.on) == 0 {
+		return false
+	}
+	sh.w.mu.Lock()
+	defer sh.w.mu.Unlock()
+	for _, r := range x.on {
+		r.waits = slices.DeleteFunc(r.waits, func(y *wait) bool { return y == x })
+	}
+	x.on = nil
+	x.leave()
+	return true
+}
+
+// leave takes back what a wait has set up beside its edges. Holds both locks.
+func (x *wait) leave() {
+	if x.from != nil {
+		x.from.waiting = nil
+	}
+	if x.group != nil {
+		x.group.deleting--
+	}
+}
+
+// endWaits ends the waits for a run. Holds the shard's lock.
+func (wk *worker) endWaits() {
+	wk.w.mu.Lock()
+	defer wk.w.mu.Unlock()
+	for _, x := range wk.waits {
+		x.on = slices.DeleteFunc(x.on, func(r *worker) bool { return r == wk })
+		if len(x.on) > 0 {
+			continue
+		}
+		x.leave()
+		if x.done != nil {
+			wk.dones = append(wk.dones, x.done)
+		} else {
+			close(x.over)
+		}
+	}
+	wk.waits = nil
+}
+
+// delAsync is DelAsync for a timer of this wheel.
+func (t Timer) delAsync(done func()) Found {
+	sh := t.shard()
+	sh.lock()
+	i, s, found := sh.delete(t, 0)
+	if !found.Running {
+		sh.unlockDeleted(found)
+		t.w.callDone(done)
+		return found
+	}
+	x := &wait{done: done, since: t.w.elapsed()}
+	sh.enlist(x, sh.runOf(i))
+	s.flags |= deleting
+	sh.counters.syncWaits++
+	sh.unlockDeleted(found)
+	t.w.watch(x.since)
+	return found
+}
+
+// callDone calls the done of a DelAsync: on a goroutine of the wheel, or, as a
+// Manual wheel has none, in this one.
+func (w *Wheel) callDone(done func()) {
+	if w.manual {
+		w.invite(func(*worker) { done() })
+	} else {
+		w.send(func(*worker) { done() })
+	}
+}

@@ -1,0 +1,403 @@
+package timerwheel
+
+import (
+	"context"
+	"fmt"
+	"math/bits"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Wheel owns timers: their storage, their time, and the goroutines that run
+// their handlers. Make one with [New]. All its methods may be called by several
+// goroutines at once, and by handlers.
+//
+// While timers only pend a wheel has no goroutine, and while none pends no
+// wake-up: a wheel that is not needed any more can be forgotten. [Wheel.Close]
+// ends one that may have something pending.
+type Wheel struct {
+	tick       time.Duration
+	patience   int64 // how long due timers wait for a worker before another one comes, ns
+	maxWorkers int
+	manual     bool
+	debug      bool
+	onPanic    func(HandlerPanic)
+	onStall    func(Stall)
+	stallAfter int64
+
+	base   time.Time // the wheel's time 0
+	shards []*shard  // their number is a power of two
+	near   *sync.Pool
+	turns  atomic.Uint32 // hands out shards in turns
+
+	mu      sync.Mutex         // comes after the locks of the shards: see sync_del.go
+	alarm   *alarm             // alarm.go
+	crew    map[uint64]*worker // crew.go
+	coming  int                // goroutines that were sent and have not joined the crew yet
+	gone    chan struct{}      // closed when the crew is empty; nil if nobody waits for that
+	workers int                // members of the crew that count as one of maxWorkers
+	closed  bool
+
+	// Of a Manual wheel.
+	turn      chan struct{} // whose holder may Advance
+	manualNow atomic.Int64  // its time, ns since base
+	time      time.Time     // its time, as Advance was given it; shards[0].mu guards it
+}
+
+// Options are the choices that New takes. The zero Options make a good wheel.
+type Options struct {
+	// Tick is the granularity of the wheel: a handler starts at the end of the
+	// tick in which its deadline lies. 0 means 1ms; below 1µs or above 1h is an
+	// error.
+	Tick time.Duration
+
+	// MaxWorkers is the most handlers that run at once; due timers beyond wait,
+	// and can still be deleted. 0 means 256; negative is an error. A worker is
+	// called when it is needed: a wheel whose handlers are quick has one or two.
+	MaxWorkers int
+
+	// Manual makes a wheel without a goroutine and without a clock: the host
+	// drives its time with [Wheel.Advance].
+	Manual bool
+
+	// Start is a Manual wheel's first Now; the zero Time means time.Now(). On a
+	// wheel that is not Manual it is an error.
+	Start time.Time
+
+	// OnPanic is called with what a handler panicked with, on the worker, which
+	// goes on afterwards; by then the timer is not running any more, and
+	// deletions that waited for it have returned. If it is nil, a handler's panic
+	// crashes the program, with the handler's own trace. It does not cover the
+	// other functions that the wheel calls: OnPanic itself, OnStall, the done of
+	// a DelAsync, a timer's lock.
+	OnPanic func(HandlerPanic)
+
+	// StallAfter says, with OnStall, after what time a handler or a waiting
+	// deletion has stalled. 0 means 1s; negative is an error.
+	StallAfter time.Duration
+
+	// OnStall is called, once a run and once a wait, for a handler that runs, or
+	// a deletion that waits, for longer than StallAfter. It has a goroutine of
+	// its own and may block or call anything. On a Manual wheel it is an error.
+	OnStall func(Stall)
+
+	// Debug makes the wheel remember where each timer was allocated and
+	// registered, for Stall, HandlerPanic and the errors of misuse. It costs an
+	// allocation a timer, and about a microsecond a Register.
+	Debug bool
+}
+
+const (
+	defaultTick       = time.Millisecond
+	minTick           = time.Microsecond
+	maxTick           = time.Hour
+	defaultMaxWorkers = 256
+	defaultStallAfter = time.Second
+	maxPatience       = time.Millisecond
+	maxShards         = 1 << shardBits
+)
+
+// New makes a wheel. An error names the option that is wrong, and its value.
+func New(o Options) (*Wheel, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	w := &Wheel{
+		tick:       orDefault(o.Tick, defaultTick),
+		maxWorkers: orDefault(o.MaxWorkers, defaultMaxWorkers),
+		stallAfter: int64(orDefault(o.StallAfter, defaultStallAfter)),
+		manual:     o.Manual,
+		debug:      o.Debug,
+		onPanic:    o.OnPanic,
+		onStall:    o.OnStall,
+		base:       o.Start,
+		alarm:      newAlarm(o.Manual),
+		crew:       make(map[uint64]*worker),
+	}
+	w.patience = int64(min(w.tick/2, maxPatience))
+	if w.base.IsZero() {
+		w.base = time.Now()
+	}
+	n := shardCount()
+	if w.manual {
+		n = 1 // its handlers run in one order, in one goroutine
+		w.turn = make(chan struct{}, 1)
+		w.time = w.base
+	}
+	for no := range n {
+		w.shards = append(w.shards, newShard(w, uint32(no)))
+	}
+	w.near = new(sync.Pool)
+	return w, nil
+}
+
+func (o *Options) check() error {
+	switch {
+	case o.Tick != 0 && (o.Tick < minTick || o.Tick > maxTick):
+		return fmt.Errorf("timerwheel: Options.Tick is %v, not between %v and %v", o.Tick, minTick, maxTick)
+	case o.MaxWorkers < 0:
+		return fmt.Errorf("timerwheel: Options.MaxWorkers is %d, which is negative", o.MaxWorkers)
+	case o.StallAfter < 0:
+		return fmt.Errorf("timerwheel: Options.StallAfter is %v, which is negative", o.StallAfter)
+	case o.Manual && o.OnStall != nil:
+		return fmt.Errorf("timerwheel: Options.OnStall is set (%T) on a Manual wheel, which has no goroutine to call it", o.OnStall)
+	case !o.Manual && !o.Start.IsZero():
+		return fmt.Errorf("timerwheel: Options.Start is %v on a wheel that is not Manual", o.Start)
+	}
+	return nil
+}
+
+func orDefault[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
+}
+
+// shardCount is as many shards as there are processors, rounded up.
+func shardCount() int {
+	return min(1<<bits.Len(uint(runtime.GOMAXPROCS(0)-1)), maxShards)
+}
+
+// A nearness is what the pool of a wheel remembers for a processor: the shard
+// that it takes its timers from. It does not know the wheel, because the
+// runtime may remember a pool for longer than the wheel lives.
+type nearness struct{ shard uint32 }
+
+// pick chooses the shard for a new timer: the same for the same processor, as
+// far as that can be had, so that processors do not get into each other's way.
+// The pool knows processors, and costs 8 ns.
+func (w *Wheel) pick() *shard {
+	if len(w.shards) == 1 {
+		return w.shards[0]
+	}
+	n, _ := w.near.Get().(*nearness)
+	if n == nil {
+		n = &nearness{w.turns.Add(1) & uint32(len(w.shards)-1)}
+	}
+	sh := w.shards[n.shard]
+	w.near.Put(n)
+	return sh
+}
+
+// lockFor locks the shard for a new timer of the group, or of none.
+func (w *Wheel) lockFor(g *Group) *shard {
+	if g != nil {
+		g.sh.lock()
+		if !g.sh.room() {
+			g.sh.unlock()
+			panic(fmt.Sprintf("timerwheel: more than %d timers in the shard of a group", maxSlots))
+		}
+		return g.sh
+	}
+	first := w.pick()
+	for k := range w.shards {
+		sh := w.shards[(int(first.no)+k)&(len(w.shards)-1)]
+		sh.lock()
+		if sh.room() {
+			return sh
+		}
+		sh.unlock()
+	}
+	panic(fmt.Sprintf("timerwheel: more than %d timers", len(w.shards)*maxSlots))
+}
+
+// Alloc makes a timer that calls f(t), where t is the Timer that Alloc returns,
+// each time it fires. It is not pending: [Timer.Register] arms it. The caller
+// owns it, and gives up his reference with [Timer.Free] when he needs the timer
+// no more; to be sure that the handler does not run any more either, delete it
+// first ([Timer.DelSync], [Timer.Shutdown]).
+//
+// Alloc panics if f is nil. On a closed wheel the timer is valid, and its
+// Register says ErrClosed.
+func (w *Wheel) Alloc(f func(Timer)) Timer { return w.alloc(nil, f) }
+
+func (w *Wheel) alloc(g *Group, f func(Timer)) Timer {
+	if f == nil {
+		panic("timerwheel: Alloc with a nil handler")
+	}
+	if g != nil {
+		return w.own(g, &body{f: f, group: g})
+	}
+	return w.own(g, f)
+}
+
+// AllocLocked makes a lock-bound timer: it is what Alloc makes, but its handler
+// runs with l locked. The worker locks l before the handler and unlocks it
+// after it, however the handler ends. While it waits for l the timer is pending,
+// not running; if it is deleted or moved meanwhile, the handler does not run.
+//
+// So to who holds l the handler is either not begun or over: [Timer.Del] while
+// holding l is as good as [Timer.DelSync] is without, and DelSync while holding
+// l never waits for a handler that waits for l. (It is FreeBSD's
+// callout_init_mtx.) At most one worker waits for one timer's lock. Do not call
+// [Wheel.Close] or [Wheel.Advance] while holding l.
+//
+// AllocLocked panics if l or f is nil.
+func (w *Wheel) AllocLocked(l sync.Locker, f func(Timer)) Timer { return w.allocLocked(nil, l, f) }
+
+func (w *Wheel) allocLocked(g *Group, l sync.Locker, f func(Timer)) Timer {
+	if l == nil {
+		panic("timerwheel: AllocLocked with a nil lock")
+	}
+	if f == nil {
+		panic("timerwheel: AllocLocked with a nil handler")
+	}
+	return w.own(g, &body{f: f, lock: l, group: g})
+}
+
+// own makes a timer with one owner.
+func (w *Wheel) own(g *Group, f any) Timer {
+	f = w.signed(f)
+	sh := w.lockFor(g)
+	defer sh.unlock()
+	i, s := sh.newTimer(f)
+	s.owners = 1
+	return sh.timer(i, s)
+}
+
+// AfterFunc calls f once, in a goroutine of the wheel, when d has passed. It is
+// Alloc, Register and Free in one: nobody owns the timer, and it is recycled
+// when its handler has returned or when it is deleted.
+//
+// The Timer that it returns is for deleting it, moving it while it is pending,
+// or asking after it. It is not a time.Timer: once it has fired or was stopped
+// it is gone for good, and [Timer.Reset] or [Timer.Register] arms nothing. What
+// is to be used again is made by [Wheel.Alloc].
+//
+// d <= 0 means now; too large a d means never. On a closed wheel AfterFunc
+// returns a Timer that is not Valid. It panics if f is nil.
+func (w *Wheel) AfterFunc(d time.Duration, f func()) Timer { return w.afterFunc(nil, d, f) }
+
+func (w *Wheel) afterFunc(g *Group, d time.Duration, f func()) Timer {
+	if f == nil {
+		panic("timerwheel: AfterFunc with a nil handler")
+	}
+	if g != nil {
+		return w.start(g, d, &body{f: f, group: g})
+	}
+	return w.start(g, d, f)
+}
+
+// start makes a timer without owners, pending; the zero Timer, if it must not
+// be pending.
+func (w *Wheel) start(g *Group, d time.Duration, f any) Timer {
+	f = w.signed(f)
+	now := w.elapsed()
+	sh := w.lockFor(g)
+	if sh.closed || g.refuses() || g != nil && g.down {
+		sh.counters.refused++
+		sh.unlock()
+		return Timer{}
+	}
+	i, s := sh.newTimer(f)
+	wake := sh.arm(i, s, after(now, d), now)
+	t := sh.timer(i, s)
+	sh.unlock()
+	w.wakeBy(wake)
+	return t
+}
+
+// Now returns the wheel's time: that of the clock, or, of a Manual wheel, that
+// which it was advanced to.
+func (w *Wheel) Now() time.Time {
+	if !w.manual {
+		return w.timeAt(w.elapsed())
+	}
+	w.shards[0].lock()
+	defer w.shards[0].unlock()
+	return w.time
+}
+
+// elapsed returns the wheel's time in ns since its base. It never comes to
+// never.
+func (w *Wheel) elapsed() int64 {
+	if w.manual {
+		return w.manualNow.Load()
+	}
+	return min(int64(time.Since(w.base)), never-1)
+}
+
+// since returns a time in ns since the wheel's base; never, if it is too far
+// away.
+func (w *Wheel) since(t time.Time) int64 { return int64(t.Sub(w.base)) }
+
+// timeAt is the reverse of since.
+func (w *Wheel) timeAt(at int64) time.Time { return w.base.Add(time.Duration(at)) }
+
+// Next returns a time that is not later than the next firing, and not earlier
+// than Now; ok is false when nothing pends. To [Wheel.Advance] a Manual wheel to
+// it fires something, or makes Next later. A timer that is too far away for the
+// clock counts, and makes it centuries away.
+func (w *Wheel) Next() (when time.Time, ok bool) {
+	next := int64(never)
+	for _, sh := range w.shards {
+		sh.lock()
+		ok = ok || sh.counters.pending > 0
+		next = min(next, sh.soonest())
+		if sh.levels.tails[listHeld] != 0 || sh.levels.tails[listDeferred] != 0 {
+			next = 0 // due, and in line
+		}
+		sh.unlock()
+	}
+	if !ok {
+		return time.Time{}, false
+	}
+	return w.timeAt(max(next, w.elapsed())), true
+}
+
+// Close closes the wheel: no Register succeeds any more (ErrClosed), what was
+// pending is dropped, and Close waits until the handlers in flight, the dones of
+// deletions that waited for them, and all goroutines of the wheel have ended.
+// Owners still Free their timers, or forget them with the wheel. Closing twice
+// is fine; the second waits as well.
+//
+// Called by a handler, or by any other function that the wheel calls, Close
+// cannot wait for its caller: it closes the wheel, and returns ErrDeadlock. Do
+// not call Close while holding a lock that a handler wants, nor the lock of a
+// lock-bound timer.
+func (w *Wheel) Close() error { return w.Shutdown(context.Background()) }
+
+// Shutdown is Close with an end to its patience: if ctx ends before the last
+// goroutine of the wheel has, it returns the context's error. The wheel is
+// closed nevertheless.
+func (w *Wheel) Shutdown(ctx context.Context) error {
+	w.mu.Lock()
+	w.closed = true
+	if !w.manual {
+		w.stopAlarm()
+	}
+	w.mu.Unlock()
+	for _, sh := range w.shards {
+		sh.close()
+	}
+	if wk, _ := w.member(); wk != nil {
+		return ErrDeadlock
+	}
+	return w.join(ctx)
+}
+
+// close drops all that is pending, a batch at a time. While one lets go of the
+// lock a timer may change its list, but none is added.
+func (sh *shard) close() {
+	sh.lock()
+	defer sh.unlock()
+	sh.closed = true
+	for n := 1; sh.counters.pending > 0; {
+		for list := range uint16(numLists) {
+			for ; sh.levels.tails[list] != 0; n++ {
+				i := sh.levels.last(list)
+				s := sh.slots.at(i)
+				sh.disarm(i, s)
+				sh.release(i, s)
+				if n%batch == 0 {
+					sh.unlock()
+					sh.lock()
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,423 @@
+package timerwheel
+
+import (
+	"runtime"
+	"runtime/debug"
+	"sync"
+)
+
+// This file says who runs handlers.
+//
+// # Leader and followers
+//
+// When the alarm rings, the goroutine in which the runtime calls it is a
+// worker: it takes a timer off the wheel, sets the alarm anew, which appoints
+// its successor, and only then runs the handler. As long as due timers remain,
+// the successor comes within patience, half a tick, and looks (wanted):
+//
+//   - nothing is due any more: it goes;
+//   - GOMAXPROCS workers are getting on with it, handler after handler: it goes,
+//     and comes back when the oldest of these handlers might be blocking;
+//   - a handler is blocking: it works, and so many more are hired as there are
+//     due timers, for the next handler may block as well;
+//   - otherwise it works, alone.
+//
+// So a handler that blocks holds up nothing for longer than half a tick, and a
+// storm of quick handlers is not fought over by more workers than there are
+// processors: of those that were hired for a false alarm, the surplus goes
+// (crowded). Never are there more than MaxWorkers.
+//
+// A worker that finds nothing due goes, and rearms the alarm on its way out.
+//
+// # The running slot
+//
+// A worker publishes the timer that it runs in its running slot, in the
+// critical section that takes the timer off the wheel, and clears it in one
+// that ends everything that belongs to the run: the refusal of Registers, the
+// waits of deletions, the last reference to a timer without owners. What a
+// deletion may do with the slot, sync_del.go says.
+
+// A worker is a goroutine that runs functions for the wheel: a member of the
+// crew.
+type worker struct {
+	w    *Wheel
+	goid uint64
+
+	// The running slot. It is in use while it stands in a shard's list of those,
+	// and then that shard's lock guards it.
+	i        uint32  // the timer that runs
+	since    int64   // since when, ns since the wheel's base
+	place    int     // in shard.running
+	waits    []*wait // the deletions that wait for the end of this run
+	reported bool    // as stalled
+
+	waiting *wait // the deletion in which this goroutine waits; Wheel.mu guards it
+
+	// The rest is the goroutine's own.
+	hired     bool  // it counts as one of MaxWorkers
+	rearms    bool  // it sees to the alarm when it goes
+	notBefore int64 // when it goes while timers are due: when to call the next worker
+	fresh     bool  // it has not looked at all the shards yet
+	hiring    bool  // it has come because handlers block: it hires the next
+	calling   bool  // a handler has been called, and has not returned
+	acquiring Timer // for whose lock it waits
+	locked    sync.Locker
+	dones     []func() // of the deletions that waited for the run that has ended
+	fired     int      // handlers begun
+}
+
+// onAlarm is what the alarm calls.
+func (w *Wheel) onAlarm() {
+	wk := &worker{w: w, goid: goid(), rearms: true, fresh: true}
+	w.mu.Lock()
+	w.alarm.rings--
+	w.clearAlarm()
+	w.crew[wk.goid] = wk
+	alone := w.workers == 0
+	w.mu.Unlock()
+	defer w.goOut(wk)
+
+	if w.onStall != nil {
+		w.reportStalls()
+	}
+	if (alone || w.wanted(wk)) && w.hire() {
+		w.work(wk)
+	}
+}
+
+// wanted reports whether one more worker is wanted beside those that are at
+// work, and if so, whether it shall hire others; if not, when to ask again.
+func (w *Wheel) wanted(wk *worker) bool {
+	now := w.elapsed()
+	oldest, young, blocked := now, 0, 0
+	for _, sh := range w.shards {
+		sh.lock()
+		for _, r := range sh.running {
+			if now-r.since >= w.patience {
+				blocked++
+			} else {
+				young++
+				oldest = min(oldest, r.since)
+			}
+		}
+		sh.unlock()
+	}
+	wk.hiring = blocked > 0
+	if blocked == 0 && young >= runtime.GOMAXPROCS(0) {
+		wk.notBefore = oldest + w.patience
+		return false
+	}
+	return true
+}
+
+// hire makes room for one more worker, unless there are enough.
+func (w *Wheel) hire() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed || w.workers >= w.maxWorkers {
+		return false
+	}
+	w.workers++
+	return true
+}
+
+// work makes wk, for which hire has made room, a worker: it runs what is due,
+// shard after shard, until nothing is.
+func (w *Wheel) work(wk *worker) {
+	wk.hired = true
+	next := int(w.turns.Add(1)) // so that not all begin with the same shard
+	for quiet := 0; quiet < len(w.shards) && wk.notBefore == 0; next++ {
+		if wk.drain(w.shards[next&(len(w.shards)-1)]) {
+			quiet = 0
+		} else {
+			quiet++
+		}
+	}
+}
+
+// drain runs the due timers of one shard, one after the other: the end of one
+// run and the beginning of the next are one critical section. It reports
+// whether it ran any.
+func (wk *worker) drain(sh *shard) (ran bool) {
+	defer wk.rescue(sh)
+	now := wk.w.elapsed()
+	sh.lock()
+	for {
+		i, s, now, ok := wk.next(sh, now)
+		if !ok {
+			break
+		}
+		f, t := wk.begin(sh, i, s, now)
+		ran = true
+		soonest := sh.soonest()
+		sh.unlock()
+
+		wk.appoint(soonest, wk.since)
+		wk.calling = true
+		call(f, t)
+		wk.calling = false
+
+		now = wk.w.elapsed()
+		sh.lock()
+		wk.finish(sh, now)
+		if wk.locked != nil || wk.dones != nil {
+			sh.unlock()
+			wk.settle()
+			sh.lock()
+		}
+		if wk.fired%batch == 0 && sh.crowded(now) {
+			wk.notBefore = now + wk.w.patience
+			break
+		}
+	}
+	sh.unlock()
+	return ran
+}
+
+func call(f any, t Timer) {
+	switch f := f.(type) {
+	case func():
+		f()
+	case func(Timer):
+		f(t)
+	}
+}
+
+// next finds a due timer that can begin now, with its lock taken if it is
+// lock-bound. Holds the shard's lock, but may let go of it in between, so it
+// returns what time it is then.
+func (wk *worker) next(sh *shard, now int64) (i uint32, s *slot, then int64, ok bool) {
+	for {
+		i, ok, more := sh.pop(now)
+		if !ok {
+			if !more {
+				return 0, nil, now, false
+			}
+			sh.unlock() // after a batch, so that others get their turn
+			now = wk.w.elapsed()
+			sh.lock()
+			continue
+		}
+		s := sh.slots.at(i)
+		if s.flags&(running|locking) != 0 {
+			sh.hold(i, s)
+			continue
+		}
+		if b := sh.bodyOf(i, s); b != nil && b.lock != nil {
+			s = wk.acquire(sh, i, s, b.lock, now)
+			now = wk.w.elapsed()
+			if s == nil {
+				continue
+			}
+		}
+		return i, s, now, true
+	}
+}
+
+// hold sets a due timer aside that must not begin now, because its last run or
+// a wait for its lock is not over. Who ends that looks for it.
+func (sh *shard) hold(i uint32, s *slot) {
+	sh.levels.remove(i, s)
+	sh.levels.push(listHeld, i, s)
+}
+
+// acquire takes a timer's lock, without the shard's. The timer is pending
+// meanwhile, and anything may happen to it: the worker keeps no more than its
+// handle. It returns nil if the timer does not run now: because it was deleted,
+// moved or recycled.
+func (wk *worker) acquire(sh *shard, i uint32, s *slot, l sync.Locker, now int64) *slot {
+	t := sh.timer(i, s)
+	s.flags |= locking
+	sh.hold(i, s)
+	soonest := sh.soonest()
+	sh.unlock()
+
+	wk.appoint(soonest, now)
+	wk.acquiring = t
+	l.Lock()
+	wk.acquiring = Timer{}
+
+	sh.lock()
+	if _, s = sh.lookup(t); s != nil {
+		s.flags &^= locking
+		if s.flags&pending != 0 && sh.levels.list(s) == listHeld {
+			wk.locked = l
+			return s
+		}
+	}
+	sh.unlock()
+	l.Unlock()
+	sh.lock()
+	return nil
+}
+
+// begin takes a timer off the wheel and publishes it in the running slot.
+func (wk *worker) begin(sh *shard, i uint32, s *slot, now int64) (f any, t Timer) {
+	sh.unlink(i, s)
+	s.flags |= running
+	sh.counters.fired++
+	sh.counters.maxLate = max(sh.counters.maxLate, now-s.when)
+
+	// now was read before the lock was taken: a timer that was due when it was
+	// registered may be younger.
+	wk.i, wk.since, wk.reported = i, max(now, s.when), false
+	wk.place = len(sh.running)
+	sh.running = append(sh.running, wk)
+	wk.fired++
+
+	f, t = *sh.body(i), sh.timer(i, s)
+	if b := sh.bodyOf(i, s); b != nil {
+		f = b.f
+		if b.period > 0 {
+			sh.repeat(i, s, b.period, now)
+		}
+	}
+	return f, t
+}
+
+// appoint sees to it, before wk runs code that may block, that somebody comes
+// for what remains: soonest is the time of that in the shard that it has just
+// looked at.
+func (wk *worker) appoint(soonest, now int64) {
+	w := wk.w
+	if w.manual {
+		return
+	}
+	if wk.fresh {
+		wk.fresh = false
+		soonest, _ = w.soonest()
+	}
+	if soonest <= now {
+		soonest = now + w.patience
+		if wk.hiring && w.hire() {
+			w.send(w.assist)
+		}
+	}
+	wk.hiring = false
+	w.wakeBy(soonest)
+	if w.onStall != nil {
+		w.watchBy(now + w.stallAfter)
+	}
+}
+
+// assist is what a worker does that was hired by another.
+func (w *Wheel) assist(wk *worker) {
+	wk.rearms, wk.fresh, wk.hiring = true, true, true
+	w.work(wk)
+}
+
+// finish ends a run: it clears the running slot, ends the refusal and the
+// waits, and sees to what becomes of the timer. It is one critical section.
+func (wk *worker) finish(sh *shard, now int64) {
+	last := sh.running[len(sh.running)-1]
+	sh.running[wk.place] = last
+	last.place = wk.place
+	sh.running[len(sh.running)-1] = nil
+	sh.running = sh.running[:len(sh.running)-1]
+
+	i := wk.i
+	s := sh.slots.at(i)
+	s.flags &^= running | deleting
+	if wk.waits != nil {
+		wk.endWaits()
+	}
+	switch {
+	case s.flags&pending == 0:
+		sh.release(i, s)
+	case s.flags&onGrid != 0 && s.when <= now:
+		sh.skip(i, s, now)
+	case sh.levels.list(s) == listHeld:
+		sh.levels.remove(i, s)
+		sh.place(i, s, now)
+	}
+}
+
+// settle does what must follow the end of a run without the shard's lock: it
+// releases the timer's lock, and calls the dones of deletions that waited.
+func (wk *worker) settle() {
+	dones := wk.dones
+	wk.dones = nil
+	defer func() {
+		for _, done := range dones {
+			wk.w.callDone(done)
+		}
+	}()
+	if l := wk.locked; l != nil {
+		wk.locked = nil
+		l.Unlock()
+	}
+}
+
+// crowded reports whether enough workers are getting on with this shard's
+// timers without the one that asks.
+func (sh *shard) crowded(now int64) bool {
+	procs := runtime.GOMAXPROCS(0)
+	if len(sh.running) < procs {
+		return false
+	}
+	for _, r := range sh.running {
+		if now-r.since < sh.w.patience {
+			procs--
+		}
+	}
+	return procs <= 0
+}
+
+// A HandlerPanic is a panic of a handler, as Options.OnPanic gets it.
+type HandlerPanic struct {
+	Timer        Timer  // perhaps stale by now
+	Value        any    // what recover returned
+	Stack        []byte // of the worker, from the panic outwards
+	AllocatedAt  string // file:line, with Options.Debug
+	RegisteredAt string // likewise, of the last Register
+}
+
+// rescue is deferred around handlers. It does nothing if the handler has
+// returned. A panic is left alone unless there is an OnPanic: recovering it
+// would lose the trace. What remains, that panic or a Goexit, goes on after
+// the run has been ended properly.
+func (wk *worker) rescue(sh *shard) {
+	if wk.acquiring != (Timer{}) {
+		wk.renounce(sh)
+	}
+	if !wk.calling {
+		return
+	}
+	wk.calling = false
+	var p *HandlerPanic
+	if wk.w.onPanic != nil {
+		if v := recover(); v != nil {
+			p = &HandlerPanic{Value: v, Stack: debug.Stack()}
+		}
+	}
+	now := wk.w.elapsed()
+	sh.lock()
+	if p != nil {
+		s := sh.slots.at(wk.i)
+		p.Timer = sh.timer(wk.i, s)
+		p.AllocatedAt, p.RegisteredAt = sh.origin(wk.i, s)
+	}
+	wk.finish(sh, now)
+	sh.unlock()
+	wk.settle()
+	if p != nil {
+		wk.w.onPanic(*p)
+	}
+}
+
+// renounce ends the wait for a lock whose Lock did not return: the timer is due
+// as before.
+func (wk *worker) renounce(sh *shard) {
+	t := wk.acquiring
+	wk.acquiring = Timer{}
+	now := wk.w.elapsed()
+	sh.lock()
+	if i, s := sh.lookup(t); s != nil {
+		s.flags &^= locking
+		if s.flags&pending != 0 && sh.levels.list(s) == listHeld {
+			sh.levels.remove(i, s)
+			sh.place(i, s, now)
+		}
+	}
+	sh.unlock()
+}
