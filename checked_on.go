@@ -2,10 +2,15 @@
 
 package timerwheel
 
-import "fmt"
+import (
+	"fmt"
+	"sync/atomic"
+)
 
 // checked says whether every critical section is checked when it ends.
 const checked = true
+
+var sections atomic.Uint64 // critical sections so far
 
 // poison makes a recycled slot unlike any in use.
 func poison(s *slot) {
@@ -17,8 +22,7 @@ func poison(s *slot) {
 // drive into corners.
 func (sh *shard) check() {
 	const small, rarely = 200, 1000
-	sh.checks++
-	if sh.slots.live > small && sh.checks%rarely != 0 {
+	if n := sections.Add(1); sh.slots.live > small && n%rarely != 0 {
 		return
 	}
 	c := &sh.counters

@@ -25,7 +25,6 @@ type shard struct {
 	closed   bool      // no Register, no firing any more
 	counters counters
 
-	checks    int  // counts the critical sections that were checked: checked_on.go
 	advancing bool // an Advance of a Manual wheel is under way: what becomes due now is deferred
 }
 

@@ -1,0 +1,242 @@
+package timerwheel_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/seed76848005/timerwheel"
+	"github.com/stretchr/testify/require"
+)
+
+// The fast paths, beside package time's for the same work. Compare only within
+// one run:
+//
+//	go test -run '^$' -bench . -benchmem
+//
+// populations are how many other timers pend meanwhile.
+var populations = []int{0, 10_000, 1_000_000}
+
+func benchWheel(b *testing.B, others int) *timerwheel.Wheel {
+	w, err := timerwheel.New(timerwheel.Options{})
+	require.NoError(b, err)
+	for range others {
+		w.AfterFunc(time.Hour+rand.N(time.Hour), func() {})
+	}
+	b.Cleanup(func() { w.Close() })
+	return w
+}
+
+func benchTime(b *testing.B, others int) {
+	for range others {
+		t := time.AfterFunc(time.Hour+rand.N(time.Hour), func() {})
+		b.Cleanup(func() { t.Stop() })
+	}
+}
+
+func BenchmarkAfterFuncStop(b *testing.B) {
+	for _, n := range populations {
+		b.Run(fmt.Sprintf("time/others=%d", n), func(b *testing.B) {
+			benchTime(b, n)
+			for b.Loop() {
+				time.AfterFunc(time.Minute, func() {}).Stop()
+			}
+		})
+		b.Run(fmt.Sprintf("wheel/others=%d", n), func(b *testing.B) {
+			w := benchWheel(b, n)
+			b.ReportAllocs()
+			for b.Loop() {
+				w.AfterFunc(time.Minute, func() {}).Stop()
+			}
+		})
+	}
+}
+
+func BenchmarkAfterFuncStopParallel(b *testing.B) {
+	for _, n := range populations {
+		b.Run(fmt.Sprintf("time/others=%d", n), func(b *testing.B) {
+			benchTime(b, n)
+			b.ResetTimer()
+			b.RunParallel(func(p *testing.PB) {
+				for p.Next() {
+					time.AfterFunc(time.Minute, func() {}).Stop()
+				}
+			})
+		})
+		b.Run(fmt.Sprintf("wheel/others=%d", n), func(b *testing.B) {
+			w := benchWheel(b, n)
+			b.ReportAllocs()
+			b.ResetTimer()
+			b.RunParallel(func(p *testing.PB) {
+				for p.Next() {
+					w.AfterFunc(time.Minute, func() {}).Stop()
+				}
+			})
+		})
+	}
+}
+
+func BenchmarkRegisterDel(b *testing.B) {
+	const others = 1_000_000
+	b.Run("time", func(b *testing.B) {
+		benchTime(b, others)
+		t := time.AfterFunc(time.Hour, func() {})
+		for b.Loop() {
+			t.Reset(time.Minute)
+			t.Stop()
+		}
+	})
+	b.Run("wheel", func(b *testing.B) {
+		t := benchWheel(b, others).Alloc(func(timerwheel.Timer) {})
+		for b.Loop() {
+			_ = t.Register(time.Minute)
+			t.Stop()
+		}
+	})
+}
+
+// Pushing timeouts back, the commonest call of all: of one timer, which stays
+// in the cache, and of a million in random order.
+func BenchmarkRearmLater(b *testing.B) {
+	for _, n := range []int{1, 1_000_000} {
+		order := rand.Perm(n)
+		b.Run(fmt.Sprintf("time/timers=%d", n), func(b *testing.B) {
+			timers := make([]*time.Timer, n)
+			for k := range timers {
+				timers[k] = time.AfterFunc(time.Hour, func() {})
+				defer timers[k].Stop()
+			}
+			for k := 0; b.Loop(); k++ {
+				timers[order[k%n]].Reset(time.Hour)
+			}
+		})
+		timers := make([]timerwheel.Timer, n)
+		arm := func(b *testing.B) {
+			w := benchWheel(b, 0)
+			for k := range timers {
+				timers[k] = w.Alloc(func(timerwheel.Timer) {})
+				_ = timers[k].Register(time.Hour)
+			}
+		}
+		b.Run(fmt.Sprintf("wheel/timers=%d", n), func(b *testing.B) {
+			arm(b)
+			for k := 0; b.Loop(); k++ {
+				_ = timers[order[k%n]].Register(time.Hour)
+			}
+		})
+		b.Run(fmt.Sprintf("wheel-at/timers=%d", n), func(b *testing.B) {
+			arm(b)
+			when := time.Now().Add(time.Hour)
+			for k := 0; b.Loop(); k++ {
+				when = when.Add(1)
+				_ = timers[order[k%n]].RegisterAt(when)
+			}
+		})
+	}
+}
+
+// A deletion that need not wait costs what Del costs.
+func BenchmarkDelSync(b *testing.B) {
+	t := benchWheel(b, 1_000_000).Alloc(func(timerwheel.Timer) {})
+	b.Run("Del/idle", func(b *testing.B) {
+		for b.Loop() {
+			_, _ = t.Del()
+		}
+	})
+	b.Run("DelSync/idle", func(b *testing.B) {
+		for b.Loop() {
+			_, _ = t.DelSync()
+		}
+	})
+	b.Run("Del/pending", func(b *testing.B) {
+		for b.Loop() {
+			_ = t.Register(time.Minute)
+			_, _ = t.Del()
+		}
+	})
+	b.Run("DelSync/pending", func(b *testing.B) {
+		for b.Loop() {
+			_ = t.Register(time.Minute)
+			_, _ = t.DelSync()
+		}
+	})
+}
+
+// Arming and firing a million timers that are due within a second, in random
+// order; one operation is one timer.
+func BenchmarkFire(b *testing.B) {
+	const n = 1_000_000
+	fire := func(b *testing.B, afterFunc func(time.Duration, func())) {
+		for b.Loop() {
+			var left atomic.Int64
+			left.Store(n)
+			done := make(chan struct{})
+			for range n {
+				afterFunc(rand.N(time.Second), func() {
+					if left.Add(-1) == 0 {
+						close(done)
+					}
+				})
+			}
+			<-done
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/timer")
+	}
+	b.Run("time", func(b *testing.B) {
+		fire(b, func(d time.Duration, f func()) { time.AfterFunc(d, f) })
+	})
+	b.Run("wheel", func(b *testing.B) {
+		w := benchWheel(b, 0)
+		fire(b, func(d time.Duration, f func()) { w.AfterFunc(d, f) })
+	})
+}
+
+// Bytes that a pending timer holds.
+func BenchmarkMemory(b *testing.B) {
+	const n = 1_000_000
+	measure := func(b *testing.B, fill func() any) {
+		for b.Loop() {
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			held := fill()
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/n, "B/timer")
+			start := time.Now()
+			runtime.GC()
+			b.ReportMetric(float64(time.Since(start).Microseconds())/1000, "ms/GC")
+			runtime.KeepAlive(held)
+		}
+	}
+	b.Run("time", func(b *testing.B) {
+		measure(b, func() any {
+			timers := make([]*time.Timer, n)
+			for k := range timers {
+				timers[k] = time.AfterFunc(time.Hour+rand.N(time.Hour), func() {})
+			}
+			b.Cleanup(func() {
+				for _, t := range timers {
+					t.Stop()
+				}
+			})
+			return nil
+		})
+	})
+	b.Run("wheel", func(b *testing.B) {
+		measure(b, func() any { return benchWheel(b, n) })
+	})
+}
+
+// Close with a million timers pending.
+func BenchmarkClose(b *testing.B) {
+	for b.Loop() {
+		b.StopTimer()
+		w := benchWheel(b, 1_000_000)
+		b.StartTimer()
+		w.Close()
+	}
+}

@@ -1,0 +1,112 @@
+package timerwheel
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func newTestShard(t *testing.T) *shard {
+	w, err := New(Options{Manual: true})
+	require.NoError(t, err)
+	return w.shards[0]
+}
+
+// Contract 1: a slot whose generations are used up is retired, not wrapped.
+func TestExhaustedSlotIsRetired(t *testing.T) {
+	sh := newTestShard(t)
+	last := sh.w.Alloc(func(Timer) {})
+	i, s := sh.lookup(last)
+	s.gen = lastGen - 1 // as after four thousand million timers
+	last = sh.timer(i, s)
+	require.NoError(t, last.Free())
+
+	last = sh.w.Alloc(func(Timer) {})
+	k, _ := sh.lookup(last)
+	require.Equal(t, i, k, "the last generation is used")
+	require.NoError(t, last.Free())
+
+	for range 2 << chunkBits {
+		other := sh.w.Alloc(func(Timer) {})
+		k, _ := sh.lookup(other)
+		require.NotEqual(t, i, k, "the retired slot is used again")
+	}
+	require.False(t, last.Valid())
+	require.ErrorIs(t, last.Free(), ErrStale)
+}
+
+// Contract 5: a chunk in which no timer lives is given back, and the chunk that
+// takes its number does not reach old handles: its generations start above.
+func TestGenerationsDoNotRestart(t *testing.T) {
+	sh := newTestShard(t)
+	alloc := func(n int) (all []Timer) {
+		for range n {
+			all = append(all, sh.w.Alloc(func(Timer) {}))
+		}
+		return all
+	}
+	free := func(all []Timer) {
+		for _, t := range all {
+			_ = t.Free()
+		}
+	}
+	seen := make(map[Timer]bool)
+	for round := range 20 {
+		all := alloc(4 << chunkBits)
+		for _, h := range all {
+			require.False(t, seen[h], "round %d: the handle %v comes again", round, h)
+			seen[h] = true
+		}
+		require.Equal(t, 4, sh.slots.held)
+		free(all)
+		require.Equal(t, 1, sh.slots.held, "chunks without timers are held")
+	}
+	for h := range seen {
+		require.False(t, h.Valid())
+	}
+}
+
+// A chunk with a retired slot is given back as well, and its number not used
+// again.
+func TestChunkOfRetiredSlots(t *testing.T) {
+	sh := newTestShard(t)
+	for range 1 << chunkBits {
+		h := sh.w.Alloc(func(Timer) {})
+		_, s := sh.lookup(h)
+		s.gen = lastGen
+		h = sh.timer(uint32(h.id)>>shardBits, s)
+		defer func() { require.False(t, h.Valid()) }()
+	}
+	for i := range uint32(1 << chunkBits) {
+		require.NoError(t, sh.timer(i, sh.slots.at(i)).Free())
+	}
+	h := sh.w.Alloc(func(Timer) {})
+	i, _ := sh.lookup(h)
+	require.GreaterOrEqual(t, i, uint32(1<<chunkBits), "a number of the retired chunk")
+	require.Equal(t, 1, sh.slots.live)
+}
+
+// A slab gives places out once, and takes them back.
+func TestSlab(t *testing.T) {
+	s := slab[int]{shift: 3}
+	const n = 100
+	in := make(map[uint32]bool)
+	for range n {
+		i, _ := s.alloc()
+		require.False(t, in[i])
+		in[i] = true
+	}
+	require.Equal(t, n, s.live)
+	for i := range in {
+		if s.free(i) && s.spare() {
+			s.drop(i, true)
+			require.False(t, s.has(i))
+		}
+	}
+	require.Zero(t, s.live)
+	require.Equal(t, 1, s.held)
+	for range n {
+		i, _ := s.alloc()
+		require.Less(t, i, uint32(n+8), "holes are filled first")
+	}
+}
