@@ -1,0 +1,146 @@
+// Idleconns shows a TCP server that closes idle connections: go run ./examples/idleconns
+//
+// The server listens on loopback and two thousand real clients talk to it. Each
+// connection has an idle timer that every read pushes back. A connection ends
+// in one of three ways, and the three race all the time: the client hangs up,
+// the idle timer expires, or the server closes the connection for reasons of
+// its own, by preference when the timer is about to expire.
+//
+// Whatever ends it, the connection's memory is given up once its timer has been
+// deleted, and the handler uses that memory without any lock. That is safe only
+// if no handler runs after its deletion has returned, which is what the program
+// proves about itself: it prints what happened, checks that every count adds
+// up, and exits with status 1 if anything is wrong.
+//
+// The files, in reading order: conn.go is the part to learn from (arming,
+// expiring, tearing down), server.go and client.go are the two sides around it,
+// report.go prints and checks.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/seed76848005/timerwheel"
+)
+
+// A config is what the flags say.
+type config struct {
+	conns    int           // clients, each with one connection at a time
+	duration time.Duration // how long the clients come and go
+	idle     time.Duration // a connection that was quiet for so long is closed
+	tick     time.Duration // granularity of the wheel
+}
+
+func main() {
+	cfg, err := parse(os.Args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err == nil {
+		err = run(cfg)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "idleconns:", err)
+		os.Exit(1)
+	}
+}
+
+func parse(args []string) (config, error) {
+	var cfg config
+	flags := flag.NewFlagSet("idleconns", flag.ContinueOnError)
+	flags.IntVar(&cfg.conns, "conns", 2000, "connections open at the same time (each takes two file descriptors here)")
+	flags.DurationVar(&cfg.duration, "for", 5*time.Second, "how long clients come and go")
+	flags.DurationVar(&cfg.idle, "idle", 250*time.Millisecond, "close a connection after so long without a read")
+	flags.DurationVar(&cfg.tick, "tick", time.Millisecond, "granularity of the timer wheel")
+	if err := flags.Parse(args); err != nil {
+		return cfg, err
+	}
+	if cfg.conns < 1 || cfg.duration <= 0 || cfg.idle < 10*time.Millisecond {
+		return cfg, errors.New("-conns must be at least 1, -for positive and -idle at least 10ms")
+	}
+	return cfg, nil
+}
+
+// run plays the whole scene: open, let them race, tear down, report.
+func run(cfg config) error {
+	cfg.conns = withinDescriptors(cfg.conns)
+	fmt.Printf("idleconns: %d clients at a time for %v; idle limit %v, tick %v\n", cfg.conns, cfg.duration, cfg.idle, cfg.tick)
+	goroutines := runtime.NumGoroutine()
+
+	wheel, err := timerwheel.New(timerwheel.Options{Tick: cfg.tick})
+	if err != nil {
+		return err
+	}
+	srv, err := listen(wheel, cfg.idle)
+	if err != nil {
+		return err
+	}
+	var peak peak
+	sampler := wheel.Every(10*time.Millisecond, func(timerwheel.Timer) { peak.sample(wheel.Stats()) })
+
+	letThemRace(cfg, srv)
+
+	if _, err := sampler.DelSync(); err != nil { // from here on, peak is ours alone
+		return err
+	}
+	drained := wheel.Stats()
+	if err := wheel.Close(); err != nil {
+		return err
+	}
+	report := report{
+		tally:      &srv.tally,
+		peak:       peak,
+		drained:    drained,
+		workers:    wheel.Stats().Workers,
+		goroutines: leftover(goroutines),
+	}
+	report.print(os.Stdout)
+	return report.check(os.Stdout)
+}
+
+// letThemRace returns when the time is over and every client, every connection
+// and the server itself are gone.
+func letThemRace(cfg config, srv *server) {
+	ctx, cancel := context.WithTimeout(context.Background(), cfg.duration)
+	defer cancel()
+
+	var clients sync.WaitGroup
+	for range cfg.conns {
+		clients.Go(func() { comeAndGo(ctx, srv.addr(), cfg.idle, &srv.tally) })
+	}
+	srv.closeAtRandom(ctx)
+	srv.shutdown()
+	clients.Wait()
+}
+
+// withinDescriptors lowers n to what the limit on open files allows, and says
+// so: client and server live in this one process, and each side of a connection
+// is a descriptor of its own.
+func withinDescriptors(n int) int {
+	const reserve = 64 // standard streams, the listener, the poller, sockets about to close
+	limit, ok := descriptorLimit()
+	if !ok || uint64(2*n+reserve) <= limit {
+		return n
+	}
+	lowered := max(1, (int(limit)-reserve)/2)
+	fmt.Printf("idleconns: this process may open %d files only: lowered -conns from %d to %d\n", limit, n, lowered)
+	return lowered
+}
+
+// leftover counts the goroutines beyond those of the start. One that is on its
+// last instructions is no leak, so it gives them time.
+func leftover(before int) int {
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		if runtime.NumGoroutine() <= before {
+			return 0
+		}
+	}
+	return runtime.NumGoroutine() - before
+}

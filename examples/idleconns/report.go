@@ -1,0 +1,191 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed76848005/timerwheel"
+)
+
+// A tally is what the program counts by itself, next to the wheel's Stats.
+type tally struct {
+	opened, closed atomic.Uint64
+	ends           [causes]atomic.Uint64 // closed, by cause
+	reads          atomic.Uint64
+	armed, refused atomic.Uint64 // Registers that were accepted, and not
+	goodbyes       atomic.Uint64 // heard by clients
+
+	handlers   atomic.Uint64 // begun
+	gaveWay    atomic.Uint64 // of these: a read had armed the timer again
+	tooLate    atomic.Uint64 // of these: the connection had been ended by somebody else
+	lateness   lateness
+	violations atomic.Uint64 // handlers that ran after their deletion
+
+	inFlight [causes]atomic.Uint64 // deletions that found the handler in flight, by who made them
+	failed   atomic.Uint64         // deletions that returned an error
+}
+
+// collisions is the number of deletions that found the handler in flight.
+func (t *tally) collisions() uint64 {
+	return t.inFlight[byClient].Load() + t.inFlight[byServer].Load()
+}
+
+// A lateness collects how long after its deadline each handler began.
+type lateness struct {
+	mu      sync.Mutex
+	samples []time.Duration
+}
+
+// record notes a handler that was due and began then. A due of 0 is unknown.
+func (l *lateness) record(due, began time.Duration) {
+	if due == 0 {
+		return
+	}
+	l.mu.Lock()
+	l.samples = append(l.samples, began-due)
+	l.mu.Unlock()
+}
+
+// sorted returns the samples in order. There is at least one: a run without any
+// has the one sample 0.
+func (l *lateness) sorted() []time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.samples) == 0 {
+		return []time.Duration{0}
+	}
+	return slices.Sorted(slices.Values(l.samples))
+}
+
+// A peak is the most that samples of the wheel's Stats have shown. No lock:
+// only the handler of one timer touches it, which never runs twice at once, and
+// whoever has deleted that timer synchronously.
+type peak struct {
+	live, workers int
+	bytes         int64 // when live was reached
+	samples       uint64
+}
+
+func (p *peak) sample(s timerwheel.Stats) {
+	p.samples++
+	p.workers = max(p.workers, s.Workers)
+	if s.Live > p.live {
+		p.live, p.bytes = s.Live, s.Bytes
+	}
+}
+
+// A report is all there is to say after the run.
+type report struct {
+	*tally
+	peak       peak
+	drained    timerwheel.Stats // when all connections were gone, before Close
+	workers    int              // the wheel's goroutines after Close
+	goroutines int              // goroutines beyond those of the start
+}
+
+func (r *report) print(out io.Writer) {
+	late := r.lateness.sorted()
+	percentile := func(p int) time.Duration { return late[(len(late)-1)*p/100].Round(time.Microsecond) }
+
+	fmt.Fprintf(out, "\nCONNECTIONS\n")
+	row(out, "opened", r.opened.Load(), "")
+	row(out, "closed by the idle timer", r.ends[byIdle].Load(), fmt.Sprintf("%s clients heard the goodbye", commas(r.goodbyes.Load())))
+	row(out, "closed by the client", r.ends[byClient].Load(), "")
+	row(out, "closed by the server", r.ends[byServer].Load(), "")
+	row(out, "reads", r.reads.Load(), "")
+
+	fmt.Fprintf(out, "\nIDLE TIMERS\n")
+	row(out, "armed or pushed back", r.armed.Load(), "once a connection, once a read")
+	row(out, "refused", r.refused.Load(), "the server was deleting the timer")
+	row(out, "handlers begun", r.handlers.Load(), "")
+	row(out, "  gave way", r.gaveWay.Load(), "to a read at the last moment")
+	row(out, "  came too late", r.tooLate.Load(), "somebody else had ended the connection")
+	row(out, "deletions that found the handler running", r.collisions(), "and waited for it")
+	row(out, "  made by the reader", r.inFlight[byClient].Load(), "by DelSync")
+	row(out, "  made by the server", r.inFlight[byServer].Load(), "by Shutdown")
+	row(out, "handlers running after their deletion", r.violations.Load(), "")
+
+	fmt.Fprintf(out, "\nTHE WHEEL\n")
+	row(out, "lateness p50", percentile(50), "")
+	row(out, "lateness p99", percentile(99), "")
+	row(out, "lateness max", percentile(100), "")
+	row(out, "early firings", early(late), "")
+	row(out, "timers at the peak", uint64(r.peak.live), "")
+	row(out, "bytes a timer", r.peak.bytes/int64(max(1, r.peak.live)), "at the peak")
+	row(out, "goroutines at the peak", r.peak.workers, "of the wheel")
+}
+
+// check verifies the run against the promises and prints each verdict.
+func (r *report) check(out io.Writer) error {
+	s := r.drained
+	ends := r.ends[byIdle].Load() + r.ends[byClient].Load() + r.ends[byServer].Load()
+	outcomes := r.ends[byIdle].Load() + r.gaveWay.Load() + r.tooLate.Load()
+
+	fmt.Fprintf(out, "\nCHECKS\n")
+	v := verdict{out: out}
+	v.that(r.violations.Load() == 0, "no handler ran after its deletion had returned; %s deletions found it running", commas(r.collisions()))
+	v.that(r.failed.Load() == 0, "no deletion failed")
+	v.that(early(r.lateness.sorted()) == 0, "no handler began before its deadline")
+	v.that(r.opened.Load() == r.closed.Load(), "opened = closed")
+	v.that(r.closed.Load() == ends, "closed = by idle timer + by client + by server")
+	v.that(r.opened.Load()+r.reads.Load() == r.armed.Load()+r.refused.Load(), "opened + reads = armed + refused")
+	v.that(r.refused.Load() == s.Refused, "refused, as counted here = as counted by the wheel")
+	v.that(r.handlers.Load() == outcomes, "handlers = closed by idle timer + gave way + came too late")
+	v.that(r.handlers.Load()+r.peak.samples == s.Fired, "handlers, as counted here = as counted by the wheel")
+	v.that(s.Registered == s.Fired+s.Removed+uint64(s.Pending), "Registered = Fired + Removed + Pending: %s = %s + %s + %d",
+		commas(s.Registered), commas(s.Fired), commas(s.Removed), s.Pending)
+	v.that(s.Live == 0 && s.Pending == 0 && s.Running == 0, "no timer is left: %d live, %d pending, %d running", s.Live, s.Pending, s.Running)
+	v.that(r.workers == 0 && r.goroutines == 0, "no goroutine is left: %d of the wheel, %d in all", r.workers, r.goroutines)
+	return v.err()
+}
+
+// A verdict prints checks and counts those that failed.
+type verdict struct {
+	out    io.Writer
+	failed int
+}
+
+func (v *verdict) that(ok bool, format string, args ...any) {
+	result := "ok    "
+	if !ok {
+		result = "FAILED"
+		v.failed++
+	}
+	fmt.Fprintf(v.out, "  %s  %s\n", result, fmt.Sprintf(format, args...))
+}
+
+func (v *verdict) err() error {
+	if v.failed > 0 {
+		return fmt.Errorf("%d checks failed", v.failed)
+	}
+	return nil
+}
+
+// early counts the negative ones of sorted latenesses.
+func early(sorted []time.Duration) int {
+	n, _ := slices.BinarySearch(sorted, 0)
+	return n
+}
+
+func row(out io.Writer, label string, value any, remark string) {
+	if n, ok := value.(uint64); ok {
+		value = commas(n)
+	}
+	line := fmt.Sprintf("  %-42s %10v", label, value)
+	if remark != "" {
+		line += "  " + remark
+	}
+	fmt.Fprintln(out, line)
+}
+
+// commas writes n with a comma before every three digits.
+func commas(n uint64) string {
+	if n < 1000 {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%s,%03d", commas(n/1000), n%1000)
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// period is how often a device polls its hardware.
+const period = 500 * time.Microsecond
+
+// A timer is what a device needs of either library.
+type timer interface {
+	arm(d time.Duration) // add the timer, or move it if it is pending
+	del()                // delete it, by the best means that there are
+	remove() bool        // remove a firing that is still to come, and report whether there was one
+	free()
+}
+
+// A device is the driver of the mail. It lives for a few polls, then its timer
+// is deleted and its memory is freed: from then on, gone is true.
+type device struct {
+	timer  timer
+	score  *score
+	shared bool // a third party adds the timer, too
+	gone   atomic.Bool
+	inside atomic.Int32 // handlers in flight
+}
+
+// A score counts what happened to all devices of a run.
+type score struct {
+	devices, begun atomic.Uint64
+
+	running    atomic.Uint64 // handlers that were running when the delete had returned
+	late       atomic.Uint64 // handlers that began when the delete had returned
+	survived   atomic.Uint64 // timers that were armed when the delete had returned
+	overlapped atomic.Uint64 // handlers that began while another run of the same timer was in flight
+}
+
+// harm is how often memory would have been used after it was freed, or worse.
+func (s *score) harm() uint64 {
+	return s.running.Load() + s.late.Load() + s.survived.Load() + s.overlapped.Load()
+}
+
+// race lets n devices at a time come and go until the time is over.
+func race(n int, duration time.Duration, newTimer func(*device) timer) *score {
+	s := new(score)
+	end := time.Now().Add(duration)
+	var drivers sync.WaitGroup
+	for i := range n {
+		drivers.Go(func() {
+			for time.Now().Before(end) {
+				d := &device{score: s, shared: i%2 == 0}
+				d.timer = newTimer(d)
+				d.live()
+			}
+		})
+	}
+	drivers.Wait()
+	time.Sleep(10 * period) // stray handlers that have not begun yet count, too
+	return s
+}
+
+// live is a device's whole life, as CPU1 sees it.
+func (d *device) live() {
+	var third sync.WaitGroup
+	if d.shared {
+		third.Go(d.transmit)
+	}
+	d.timer.arm(rand.N(period))
+	time.Sleep(rand.N(4 * period))
+
+	d.timer.del()
+	d.gone.Store(true) // a driver in C frees its memory here
+
+	third.Wait()
+	d.audit()
+	d.timer.free()
+	d.score.devices.Add(1)
+}
+
+// poll is the handler, on CPU0: look at the hardware, and again a period later.
+func (d *device) poll() {
+	d.score.begun.Add(1)
+	if d.gone.Load() {
+		d.score.late.Add(1)
+		return
+	}
+	if d.inside.Add(1) > 1 {
+		d.score.overlapped.Add(1)
+	}
+	defer d.inside.Add(-1)
+
+	time.Sleep(50 * time.Microsecond) // the hardware takes its time
+	d.timer.arm(period)
+	if d.gone.Load() {
+		d.score.running.Add(1)
+	}
+}
+
+// transmit is CPU2: every packet pushes the timer back. It knows of the delete
+// only when the device is gone.
+func (d *device) transmit() {
+	for !d.gone.Load() {
+		d.timer.arm(rand.N(2 * period))
+		time.Sleep(rand.N(period))
+	}
+}
+
+// audit counts a re-add that survived, after the handlers that are still in
+// flight, if any, have had their chance to make one.
+func (d *device) audit() {
+	for d.inside.Load() > 0 {
+		time.Sleep(10 * time.Microsecond)
+	}
+	if d.timer.remove() {
+		d.score.survived.Add(1)
+	}
+}
