@@ -17,7 +17,8 @@ import (
 //     that is due already, patience from now at most;
 //   - somebody is between clearing the alarm and setting it, and has yet to
 //     look at this shard (rearm, or a worker that the alarm called);
-//   - all MaxWorkers are at work, and each will rearm when it leaves.
+//   - all MaxWorkers are at work, and each will rearm when it leaves; or the
+//     wheel is closed.
 //
 // It holds because the alarm is only ever set earlier, but for one way: clear
 // it first, then look at each shard, then set it. Who registers a timer looks
@@ -56,7 +57,7 @@ func newAlarm(manual bool) *alarm {
 func (w *Wheel) wakeBy(at int64) {
 	if at < w.alarm.at.Load() {
 		w.mu.Lock()
-		if w.workers < w.maxWorkers {
+		if w.mayHire() {
 			w.setAlarm(at)
 		}
 		w.mu.Unlock()
@@ -75,7 +76,7 @@ func (w *Wheel) watchBy(at int64) {
 
 // setAlarm sets the alarm, unless it rings before that. Holds mu.
 func (w *Wheel) setAlarm(at int64) {
-	if w.closed || at >= w.alarm.at.Load() {
+	if at >= w.alarm.at.Load() {
 		return
 	}
 	w.alarm.at.Store(at)
@@ -118,12 +119,13 @@ func (w *Wheel) rearm(notBefore int64) {
 	if w.alarm.epoch != epoch {
 		return // who cleared it after us looks at the shards after us
 	}
-	if w.workers < w.maxWorkers {
+	if w.mayHire() {
 		stall = min(stall, max(next, notBefore))
 	}
 	w.setAlarm(stall)
 	if w.alarm.at.Load() == never {
 		w.stopAlarm()
+		w.tellDeserted()
 	}
 }
 

@@ -81,6 +81,12 @@ func (w *Wheel) goOut(wk *worker) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.crew, wk.goid)
+	w.tellDeserted()
+}
+
+// tellDeserted tells those who wait for it that no goroutine is the wheel's
+// any more, if that is so. Holds mu.
+func (w *Wheel) tellDeserted() {
 	if w.gone != nil && w.deserted() {
 		close(w.gone)
 		w.gone = nil

@@ -295,6 +295,7 @@ func (w *Wheel) start(g *Group, d time.Duration, f any) Timer {
 	}
 	i, s := sh.newTimer(f)
 	wake := sh.arm(i, s, after(now, d), now)
+	sh.sign(i, s)
 	t := sh.timer(i, s)
 	sh.unlock()
 	w.wakeBy(wake)
@@ -367,12 +368,12 @@ func (w *Wheel) Close() error { return w.Shutdown(context.Background()) }
 func (w *Wheel) Shutdown(ctx context.Context) error {
 	w.mu.Lock()
 	w.closed = true
-	if !w.manual {
-		w.stopAlarm()
-	}
 	w.mu.Unlock()
 	for _, sh := range w.shards {
 		sh.close()
+	}
+	if !w.manual {
+		w.rearm(0)
 	}
 	if wk, _ := w.member(); wk != nil {
 		return ErrDeadlock

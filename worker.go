@@ -88,22 +88,23 @@ func (w *Wheel) onAlarm() {
 // wanted reports whether one more worker is wanted beside those that are at
 // work, and if so, whether it shall hire others; if not, when to ask again.
 func (w *Wheel) wanted(wk *worker) bool {
+	w.mu.Lock()
+	workers := w.workers
+	w.mu.Unlock()
 	now := w.elapsed()
-	oldest, young, blocked := now, 0, 0
+	oldest, young := now, 0
 	for _, sh := range w.shards {
 		sh.lock()
 		for _, r := range sh.running {
-			if now-r.since >= w.patience {
-				blocked++
-			} else {
+			if now-r.since < w.patience {
 				young++
 				oldest = min(oldest, r.since)
 			}
 		}
 		sh.unlock()
 	}
-	wk.hiring = blocked > 0
-	if blocked == 0 && young >= runtime.GOMAXPROCS(0) {
+	wk.hiring = workers > young // the others run for long, or wait for a timer's lock
+	if !wk.hiring && young >= runtime.GOMAXPROCS(0) {
 		wk.notBefore = oldest + w.patience
 		return false
 	}
@@ -114,12 +115,15 @@ func (w *Wheel) wanted(wk *worker) bool {
 func (w *Wheel) hire() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.closed || w.workers >= w.maxWorkers {
+	if !w.mayHire() {
 		return false
 	}
 	w.workers++
 	return true
 }
+
+// mayHire reports whether there may be one more worker. Holds mu.
+func (w *Wheel) mayHire() bool { return !w.closed && w.workers < w.maxWorkers }
 
 // work makes wk, for which hire has made room, a worker: it runs what is due,
 // shard after shard, until nothing is.
@@ -143,11 +147,11 @@ func (wk *worker) drain(sh *shard) (ran bool) {
 	now := wk.w.elapsed()
 	sh.lock()
 	for {
-		i, s, now, ok := wk.next(sh, now)
+		i, s, then, ok := wk.next(sh, now)
 		if !ok {
 			break
 		}
-		f, t := wk.begin(sh, i, s, now)
+		f, t := wk.begin(sh, i, s, then)
 		ran = true
 		soonest := sh.soonest()
 		sh.unlock()
