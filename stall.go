@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"runtime"
+	"sync"
 	"time"
 )
 
@@ -58,18 +59,19 @@ func (sh *shard) nextStall() int64 {
 // reportStalls calls OnStall for what has stalled since it last looked.
 func (w *Wheel) reportStalls() {
 	now := w.elapsed()
+	dump := sync.OnceValue(stacks) // one for all: it stops the world
 	for _, sh := range w.shards {
 		sh.lock()
 		var reports []func(*worker)
 		for _, r := range sh.running {
 			if !r.reported && now-r.since >= w.stallAfter {
 				r.reported = true
-				reports = append(reports, sh.report(r, nil, now))
+				reports = append(reports, sh.report(r, nil, now, dump))
 			}
 			for _, x := range r.waits {
 				if !x.reported && now-x.since >= w.stallAfter {
 					x.reported = true
-					reports = append(reports, sh.report(r, x, now))
+					reports = append(reports, sh.report(r, x, now, dump))
 				}
 			}
 		}
@@ -82,7 +84,7 @@ func (w *Wheel) reportStalls() {
 
 // report prepares the call of OnStall for a run, or for a deletion x that waits
 // for it.
-func (sh *shard) report(r *worker, x *wait, now int64) func(*worker) {
+func (sh *shard) report(r *worker, x *wait, now int64, dump func() []byte) func(*worker) {
 	s := sh.slots.at(r.i)
 	f := *sh.body(r.i)
 	if b, ok := f.(*body); ok {
@@ -100,8 +102,7 @@ func (sh *shard) report(r *worker, x *wait, now int64) func(*worker) {
 	stall.Since, stall.For = w.timeAt(since), time.Duration(now-since)
 	return func(*worker) {
 		stall.Handler = functionName(f)
-		all := stacks()
-		stall.HandlerStack, stall.WaiterStack = stackOf(all, handler), stackOf(all, waiter)
+		stall.HandlerStack, stall.WaiterStack = stackOf(dump(), handler), stackOf(dump(), waiter)
 		w.onStall(stall)
 	}
 }

@@ -261,8 +261,16 @@ func (t Timer) delAsync(done func()) Found {
 	sh.lock()
 	i, s, found := sh.delete(t, 0)
 	if !found.Running {
+		over := sh.closed
 		sh.unlockDeleted(found)
-		t.w.callDone(done)
+		switch {
+		case !over:
+			t.w.callDone(done)
+		case t.w.manual:
+			done()
+		default:
+			go done() // Close does not wait for what comes after it
+		}
 		return found
 	}
 	x := &wait{done: done, since: t.w.elapsed()}

@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"time"
 )
 
 // This file says who runs handlers.
@@ -16,13 +17,13 @@ import (
 // the successor comes within patience, half a tick, and looks (wanted):
 //
 //   - nothing is due any more: it goes;
-//   - GOMAXPROCS workers are getting on with it, handler after handler: it goes,
-//     and comes back when the oldest of these handlers might be blocking;
-//   - a handler is blocking: it works, and so many more are hired as there are
-//     due timers, for the next handler may block as well;
+//   - GOMAXPROCS workers are getting on with it, one quick handler after the
+//     other: it goes, and its successor looks again;
+//   - a handler is not quick, so it may be blocking: it works, and so many more
+//     are hired as there are due timers, for the next ones may block as well;
 //   - otherwise it works, alone.
 //
-// So a handler that blocks holds up nothing for longer than half a tick, and a
+// So handlers that block hold up nothing for longer than half a tick, and a
 // storm of quick handlers is not fought over by more workers than there are
 // processors: of those that were hired for a false alarm, the surplus goes
 // (crowded). Never are there more than MaxWorkers.
@@ -92,23 +93,40 @@ func (w *Wheel) wanted(wk *worker) bool {
 	workers := w.workers
 	w.mu.Unlock()
 	now := w.elapsed()
-	oldest, young := now, 0
+	n := 0
 	for _, sh := range w.shards {
 		sh.lock()
-		for _, r := range sh.running {
-			if now-r.since < w.patience {
-				young++
-				oldest = min(oldest, r.since)
-			}
-		}
+		n += sh.quickRuns(now)
 		sh.unlock()
 	}
-	wk.hiring = workers > young // the others run for long, or wait for a timer's lock
-	if !wk.hiring && young >= runtime.GOMAXPROCS(0) {
-		wk.notBefore = oldest + w.patience
+	wk.hiring = workers > n // the others run for long, or wait for a timer's lock
+	if !wk.hiring && n >= runtime.GOMAXPROCS(0) {
+		wk.notBefore = now + w.patience
 		return false
 	}
 	return true
+}
+
+// quick is how long a handler may have run without being suspected of blocking.
+// It is so short because workers too many do harm only where handlers are much
+// quicker still: they get into each other's way at the shards' locks.
+const quick = 10 * time.Microsecond
+
+// quickRuns counts the runs in flight that have not lasted for long.
+func (sh *shard) quickRuns(now int64) (n int) {
+	for _, r := range sh.running {
+		if now-r.since < int64(quick) {
+			n++
+		}
+	}
+	return n
+}
+
+// crowded reports whether enough workers are getting on with this shard's
+// timers without the one that asks.
+func (sh *shard) crowded(now int64) bool {
+	procs := runtime.GOMAXPROCS(0)
+	return len(sh.running) >= procs && sh.quickRuns(now) >= procs
 }
 
 // hire makes room for one more worker, unless there are enough.
@@ -350,21 +368,6 @@ func (wk *worker) settle() {
 		wk.locked = nil
 		l.Unlock()
 	}
-}
-
-// crowded reports whether enough workers are getting on with this shard's
-// timers without the one that asks.
-func (sh *shard) crowded(now int64) bool {
-	procs := runtime.GOMAXPROCS(0)
-	if len(sh.running) < procs {
-		return false
-	}
-	for _, r := range sh.running {
-		if now-r.since < sh.w.patience {
-			procs--
-		}
-	}
-	return procs <= 0
 }
 
 // A HandlerPanic is a panic of a handler, as Options.OnPanic gets it.

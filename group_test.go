@@ -1,0 +1,878 @@
+package timerwheel_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed76848005/timerwheel"
+)
+
+// Section 8 of the contract, and the lines on groups of section 12. In bubbles, with puppets for
+// handlers (see del_test.go).
+
+type groupVerb struct {
+	name string
+	call func(*timerwheel.Group) (timerwheel.Found, error)
+}
+
+var (
+	groupByDelSync = groupVerb{"DelSync", (*timerwheel.Group).DelSync}
+	groupByContext = groupVerb{"DelSyncContext", func(g *timerwheel.Group) (timerwheel.Found, error) {
+		return g.DelSyncContext(context.Background())
+	}}
+	groupByShutdown = groupVerb{"Shutdown", (*timerwheel.Group).Shutdown}
+	groupByDead     = groupVerb{"DelSyncContext, ended", func(g *timerwheel.Group) (timerwheel.Found, error) {
+		return g.DelSyncContext(delDead)
+	}}
+
+	groupWaitingVerbs = []groupVerb{groupByDelSync, groupByContext, groupByShutdown}
+	groupVerbs        = append([]groupVerb{groupByDead}, groupWaitingVerbs...)
+)
+
+// ---- what a group deletion does ----
+
+// Contract 4 and 8: what is gone is gone, in a group too: an empty one, one of idle members, one
+// whose members are all recycled or whose wheel is closed.
+func TestGroupDeletionOfWhatIsGoneFindsNothing(t *testing.T) {
+	states := []struct {
+		name  string
+		reach func(*testing.T, *timerwheel.Wheel, *timerwheel.Group)
+	}{
+		{"empty", func(*testing.T, *timerwheel.Wheel, *timerwheel.Group) {}},
+		{"idle", func(_ *testing.T, _ *timerwheel.Wheel, g *timerwheel.Group) {
+			g.Alloc(delIgnore)
+			g.Alloc(delIgnore)
+		}},
+		{"recycled", func(t *testing.T, _ *timerwheel.Wheel, g *timerwheel.Group) {
+			g.AfterFunc(0, func() {})
+			require.NoError(t, g.Alloc(delIgnore).Free())
+			delSettle()
+		}},
+		{"closed", func(t *testing.T, w *timerwheel.Wheel, g *timerwheel.Group) {
+			require.NoError(t, g.Alloc(delIgnore).Register(time.Hour))
+			g.AfterFunc(time.Hour, func() {})
+			require.NoError(t, w.Close())
+		}},
+	}
+	for _, state := range states {
+		for _, verb := range groupVerbs {
+			delBubble(t, state.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+				g := w.NewGroup()
+				state.reach(t, w, g)
+				for range 2 {
+					found, err := verb.call(g)
+					require.NoError(t, err)
+					require.Equal(t, delNone, found)
+				}
+				require.Zero(t, w.Stats().SyncWaits)
+			})
+		}
+	}
+}
+
+// Contract 8: "The teardown of one connection's or one peer's timers in one call: all firings
+// removed", of members of every kind and in any number, and of nobody else.
+func TestGroupDeletionRemovesAllFirings(t *testing.T) {
+	for _, verb := range groupVerbs {
+		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			const n = 500
+			g, other := w.NewGroup(), w.NewGroup()
+			l := newLockProbe(t)
+			var ours, theirs atomic.Int32
+			run := func(timerwheel.Timer) { ours.Add(1) }
+			for i := range n {
+				d := time.Duration(i) * time.Second
+				require.NoError(t, g.Alloc(run).Register(d+time.Millisecond))
+				require.NoError(t, g.AllocLocked(l, run).Register(d+time.Millisecond))
+				require.True(t, g.AfterFunc(d+time.Millisecond, func() { ours.Add(1) }).Valid())
+				require.True(t, g.Every(d+time.Second, run).Valid())
+				freed := g.Alloc(run)
+				require.NoError(t, freed.Register(d+time.Millisecond))
+				require.NoError(t, freed.Free())
+				g.Alloc(run) // idle
+
+				w.AfterFunc(d+time.Millisecond, func() { theirs.Add(1) })
+				other.AfterFunc(d+time.Millisecond, func() { theirs.Add(1) })
+			}
+			require.Equal(t, 6*n, g.Len())
+
+			found, err := verb.call(g)
+			require.NoError(t, err)
+			require.Equal(t, delPending, found)
+			require.Equal(t, 2*n, w.Stats().Pending)
+			require.EqualValues(t, 5*n, w.Stats().Removed)
+			require.Equal(t, 3*n, g.Len(), "those without owners are recycled")
+			found, err = verb.call(g)
+			require.NoError(t, err)
+			require.Equal(t, delNone, found)
+
+			time.Sleep(24 * time.Hour)
+			synctest.Wait()
+			require.Zero(t, ours.Load())
+			require.EqualValues(t, 2*n, theirs.Load())
+			require.Zero(t, w.Stats().SyncWaits)
+		})
+	}
+}
+
+// Contract 2: "Found: or-ed over the members".
+func TestGroupFoundIsOredOverTheMembers(t *testing.T) {
+	for members := range 8 {
+		pending, running, both := members&1 != 0, members&2 != 0, members&4 != 0
+		for _, verb := range groupWaitingVerbs {
+			name := fmt.Sprintf("one pending=%t,one running=%t,one both=%t/%s", pending, running, both, verb.name)
+			delBubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+				g, p := w.NewGroup(), newDelPuppet(t)
+				g.Alloc(delIgnore) // one idle
+				if pending {
+					require.NoError(t, g.Alloc(delIgnore).Register(time.Hour))
+				}
+				if running {
+					delStart(t, g.Alloc(p.handle))
+				}
+				if both {
+					tm := g.Alloc(p.handle)
+					delStart(t, tm)
+					require.NoError(t, tm.Register(time.Hour))
+				}
+				delStart(t, w.Alloc(p.handle)) // not of the group
+				require.NoError(t, w.Alloc(delIgnore).Register(time.Hour))
+
+				c := delGo(func() (timerwheel.Found, error) { return verb.call(g) })
+				require.Equal(t, running || both, c.waits())
+				p.let()
+				c.requires(t, timerwheel.Found{Pending: pending || both, Running: running || both}, nil)
+			})
+		}
+	}
+}
+
+// Contract 8: "all handlers in flight waited for", those of members without owners too, and only
+// members'. Contract 12: "A group deletion that waits counts once in SyncWaits".
+func TestGroupDeletionWaitsForAllHandlers(t *testing.T) {
+	for _, verb := range groupWaitingVerbs {
+		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			g := w.NewGroup()
+			owned, unowned, freed, again, stranger := newDelPuppet(t), newDelPuppet(t), newDelPuppet(t), newDelPuppet(t), newDelPuppet(t)
+			delStart(t, g.Alloc(owned.handle))
+			g.AfterFunc(0, func() { unowned.handle(timerwheel.Timer{}) })
+			tm := g.Alloc(freed.handle)
+			delStart(t, tm)
+			require.NoError(t, tm.Free())
+			tm = g.Alloc(again.handle)
+			delStart(t, tm)
+			require.NoError(t, tm.Register(0))
+			delStart(t, w.Alloc(stranger.handle))
+			delSettle()
+			require.Equal(t, 5, w.Stats().Running)
+
+			var wrote, read [4]int // plain: promise 3, for -race to see
+			c := delGo(func() (timerwheel.Found, error) {
+				found, err := verb.call(g)
+				read = wrote
+				return found, err
+			})
+			for i, p := range []*delPuppet{unowned, owned, freed, again} {
+				time.Sleep(time.Minute)
+				require.True(t, c.waits(), "%d members have returned", i)
+				p.do <- func() { wrote[i] = i + 1 }
+				p.let()
+			}
+			c.requires(t, delBoth, nil)
+			require.Equal(t, [4]int{1, 2, 3, 4}, read)
+			require.Equal(t, 1, w.Stats().Running, "the stranger's")
+			require.EqualValues(t, 1, w.Stats().SyncWaits)
+			delSettle()
+			require.EqualValues(t, 1, again.begun.Load())
+			require.Equal(t, 2, g.Len())
+		})
+	}
+}
+
+// Contract 8 with 4: members that are due and in line behind blocked workers are removed, not
+// waited for.
+func TestGroupDeletionOfMembersInLine(t *testing.T) {
+	for _, verb := range groupVerbs {
+		delBubble(t, verb.name, timerwheel.Options{MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
+			g, p := w.NewGroup(), newDelPuppet(t)
+			delStart(t, w.Alloc(p.handle))
+			var ours, theirs atomic.Int32
+			for range 50 {
+				g.AfterFunc(0, func() { ours.Add(1) })
+				w.AfterFunc(0, func() { theirs.Add(1) })
+			}
+			delSettle()
+			p.call(func() (timerwheel.Found, error) { return verb.call(g) }).requires(t, delPending, nil)
+			p.let()
+			delSettle()
+			require.Zero(t, ours.Load())
+			require.EqualValues(t, 50, theirs.Load())
+		})
+	}
+}
+
+// Contract 7 and 8: a group deletion ends a member's series, between its runs and in one.
+func TestGroupDeletionEndsASeries(t *testing.T) {
+	for _, verb := range groupWaitingVerbs {
+		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			g, p := w.NewGroup(), newDelPuppet(t)
+			var runs atomic.Int32
+			between := g.Every(time.Hour, func(timerwheel.Timer) { runs.Add(1) })
+			inRun := g.Every(time.Millisecond, p.handle)
+			time.Sleep(150 * time.Minute)
+			require.True(t, inRun.Running())
+			require.True(t, inRun.Pending(), "during a run the next instant is pending")
+			c := delGo(func() (timerwheel.Found, error) { return verb.call(g) })
+			require.True(t, c.waits())
+			p.let()
+			c.requires(t, delBoth, nil)
+			time.Sleep(24 * time.Hour)
+			synctest.Wait()
+			require.EqualValues(t, 2, runs.Load())
+			require.EqualValues(t, 1, p.begun.Load())
+			require.False(t, between.Valid())
+			require.False(t, inRun.Valid())
+			require.Zero(t, g.Len())
+		})
+	}
+}
+
+// Contract 11: a member's run that ends by a panic or a Goexit ends the wait as any other.
+func TestGroupDeletionEndsWithRunsThatEndBadly(t *testing.T) {
+	for _, verb := range groupWaitingVerbs {
+		o := timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}}
+		delBubble(t, verb.name, o, func(t *testing.T, w *timerwheel.Wheel) {
+			g, p, q := w.NewGroup(), newDelPuppet(t), newDelPuppet(t)
+			delStart(t, g.Alloc(p.handle))
+			delStart(t, g.Alloc(q.handle))
+			c := delGo(func() (timerwheel.Found, error) { return verb.call(g) })
+			require.True(t, c.waits())
+			p.do <- func() { panic("the handler's") }
+			require.True(t, c.waits())
+			q.do <- runtime.Goexit
+			c.requires(t, delRunning, nil)
+		})
+	}
+}
+
+// ---- refusals ----
+
+// Contract 8: "While it waits no Register of any member succeeds", contract 12: "a member made
+// while it waits is refused as the others are", and "An AfterFunc or Every that returns an invalid
+// Timer counts in Refused". Nobody else is refused, and nobody after it.
+func TestGroupMembersAreRefusedWhileADeletionWaits(t *testing.T) {
+	for _, verb := range groupWaitingVerbs {
+		want := timerwheel.ErrDeleting
+		if verb.name == groupByShutdown.name {
+			want = timerwheel.ErrShutdown // which comes before
+		}
+		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			g, p, q := w.NewGroup(), newDelPuppet(t), newDelPuppet(t)
+			running, also, idle, pending := g.Alloc(p.handle), g.Alloc(q.handle), g.Alloc(delIgnore), g.Alloc(delIgnore)
+			stranger, other := w.Alloc(delIgnore), w.NewGroup().Alloc(delIgnore)
+			delStart(t, running)
+			delStart(t, also)
+			require.NoError(t, pending.Register(time.Hour))
+			c := delGo(func() (timerwheel.Found, error) { return verb.call(g) })
+			require.True(t, c.waits())
+
+			var made timerwheel.Timer
+			var runs atomic.Int32
+			refuses := func() {
+				made = g.Alloc(delIgnore)
+				require.True(t, made.Valid())
+				for _, tm := range []timerwheel.Timer{running, also, idle, pending, made, g.AllocLocked(newLockProbe(t), delIgnore)} {
+					delRequireRefused(t, w, tm, want)
+				}
+				before := w.Stats()
+				require.False(t, g.AfterFunc(0, func() { runs.Add(1) }).Valid())
+				require.False(t, g.Every(time.Millisecond, func(timerwheel.Timer) { runs.Add(1) }).Valid())
+				after := w.Stats()
+				require.Equal(t, before.Refused+2, after.Refused)
+				require.Equal(t, before.Live, after.Live, "what was not born lives")
+				require.Zero(t, after.Pending)
+			}
+			refuses()
+			var errs []error
+			p.tell(func() { errs = append(delRegisterAll(w, running), delRegisterAll(w, also)...) })
+			for _, err := range errs {
+				require.ErrorIs(t, err, want)
+			}
+			require.NoError(t, stranger.Register(time.Hour))
+			require.NoError(t, other.Register(time.Hour))
+			require.True(t, stranger.Stop())
+			require.True(t, other.Stop())
+
+			q.let()
+			require.True(t, c.waits())
+			refuses() // to the end of the whole deletion, the members whose handlers have returned too
+			p.let()
+			c.requires(t, delBoth, nil)
+			for _, tm := range []timerwheel.Timer{running, also, idle, pending, made} {
+				if want == timerwheel.ErrShutdown {
+					delRequireRefused(t, w, tm, want)
+				} else {
+					require.NoError(t, tm.Register(time.Minute), "the refusal outlived the deletion")
+				}
+			}
+			require.Equal(t, want == timerwheel.ErrDeleting, g.AfterFunc(time.Minute, func() {}).Valid())
+			time.Sleep(time.Hour)
+			synctest.Wait()
+			require.Zero(t, runs.Load())
+		})
+	}
+}
+
+// Contract 8: the refusals of deletions that overlap, the group's and its members', end each with
+// its own wait.
+func TestGroupDeletionsMayOverlap(t *testing.T) {
+	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		g, p, q := w.NewGroup(), newDelPuppet(t), newDelPuppet(t)
+		a, b := g.Alloc(p.handle), g.Alloc(q.handle)
+		delStart(t, a)
+		delStart(t, b)
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		first, second, one := delGo(g.DelSync), delGo(g.DelSync), delGo(a.DelSync)
+		gives := delGo(func() (timerwheel.Found, error) { return g.DelSyncContext(ctx) })
+		require.True(t, gives.waits())
+		require.Equal(t, []int{4, 3}, groupWaiters(w, a, b))
+		cancel()
+		gives.requires(t, delRunning, context.Canceled)
+		require.True(t, first.waits())
+		require.Equal(t, []int{3, 2}, groupWaiters(w, a, b))
+
+		p.let()
+		one.requires(t, delRunning, nil)
+		delRequireRefused(t, w, a, timerwheel.ErrDeleting)
+		delRequireRefused(t, w, b, timerwheel.ErrDeleting)
+		require.True(t, first.waits())
+		require.True(t, second.waits())
+		q.let()
+		first.requires(t, delRunning, nil)
+		second.requires(t, delRunning, nil)
+		require.NoError(t, a.Register(time.Hour))
+		require.NoError(t, b.Register(time.Hour))
+	})
+}
+
+// ---- in a member's handler, and in circles ----
+
+// Contract 8: "In a member's own handler: all firings removed, the other handlers waited for,
+// ErrDeadlock".
+func TestGroupDeletionInAMembersHandlerIsErrDeadlock(t *testing.T) {
+	members := []struct {
+		name string
+		arm  func(*testing.T, *timerwheel.Group, *delPuppet)
+	}{
+		{"Alloc", func(t *testing.T, g *timerwheel.Group, p *delPuppet) {
+			tm := g.Alloc(p.handle)
+			delStart(t, tm)
+			require.NoError(t, tm.Register(0))
+		}},
+		{"AfterFunc", func(_ *testing.T, g *timerwheel.Group, p *delPuppet) {
+			g.AfterFunc(0, func() { p.handle(timerwheel.Timer{}) })
+		}},
+		{"Every", func(_ *testing.T, g *timerwheel.Group, p *delPuppet) { g.Every(time.Millisecond, p.handle) }},
+	}
+	for _, member := range members {
+		for _, verb := range groupWaitingVerbs {
+			delBubble(t, member.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+				g, p, q := w.NewGroup(), newDelPuppet(t), newDelPuppet(t)
+				member.arm(t, g, p)
+				delSettle()
+				delStart(t, g.Alloc(q.handle))
+				pending := g.Alloc(delIgnore)
+				require.NoError(t, pending.Register(time.Hour))
+
+				c := p.call(func() (timerwheel.Found, error) { return verb.call(g) })
+				time.Sleep(time.Minute)
+				require.True(t, c.waits(), "the other handler was not waited for")
+				require.Zero(t, w.Stats().Pending, "the firings were not removed")
+				want := timerwheel.ErrDeleting
+				if verb.name == groupByShutdown.name {
+					want = timerwheel.ErrShutdown
+				}
+				delRequireRefused(t, w, pending, want)
+				q.let()
+				c.requires(t, delBoth, timerwheel.ErrDeadlock)
+
+				p.let()
+				time.Sleep(2 * time.Hour)
+				synctest.Wait()
+				require.EqualValues(t, 1, p.begun.Load())
+				if want == timerwheel.ErrShutdown {
+					delRequireRefused(t, w, pending, want)
+				} else {
+					require.NoError(t, pending.Register(time.Hour))
+				}
+			})
+		}
+	}
+}
+
+// The same where there is no other handler: then it is at once.
+func TestGroupDeletionInItsOnlyHandlerIsAtOnce(t *testing.T) {
+	for _, verb := range groupVerbs {
+		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			g, p := w.NewGroup(), newDelPuppet(t)
+			delStart(t, g.Alloc(p.handle))
+			start := time.Now()
+			p.call(func() (timerwheel.Found, error) { return verb.call(g) }).requires(t, delRunning, timerwheel.ErrDeadlock)
+			require.Equal(t, start, time.Now())
+			require.Zero(t, w.Stats().SyncWaits)
+		})
+	}
+}
+
+// Contract 12: "so is a group deletion in a member's handler, whatever its ctx": ended, or ending
+// while it waits for the others.
+func TestGroupDeletionInAMembersHandlerIsErrDeadlockWhateverItsContext(t *testing.T) {
+	for _, ended := range []bool{true, false} {
+		delBubble(t, fmt.Sprintf("ended=%t", ended), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			g, p, q := w.NewGroup(), newDelPuppet(t), newDelPuppet(t)
+			delStart(t, g.Alloc(p.handle))
+			delStart(t, g.Alloc(q.handle))
+			ctx, cancel := delDead, func() {}
+			if !ended {
+				ctx, cancel = context.WithTimeout(context.Background(), time.Minute)
+			}
+			defer cancel()
+			c := p.call(func() (timerwheel.Found, error) { return g.DelSyncContext(ctx) })
+			if !ended {
+				require.True(t, c.waits())
+				time.Sleep(time.Minute)
+			}
+			c.requires(t, delRunning, timerwheel.ErrDeadlock)
+			require.Zero(t, q.ended.Load())
+		})
+	}
+}
+
+// Contract 4 for groups: a goroutine that a member's handler started is not the handler: the
+// deletion waits for that handler too.
+func TestGroupDeletionByAGoroutineOfAMembersHandler(t *testing.T) {
+	for _, verb := range groupWaitingVerbs {
+		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			g, p := w.NewGroup(), newDelPuppet(t)
+			delStart(t, g.Alloc(p.handle))
+			var c *delCall
+			p.tell(func() { c = delGo(func() (timerwheel.Found, error) { return verb.call(g) }) })
+			require.True(t, c.waits())
+			p.let()
+			c.requires(t, delRunning, nil)
+		})
+	}
+}
+
+// Contract 8: two members' handlers that both delete their group would wait for each other: the
+// second leaves out the first, both wait for the third, and both are told.
+func TestGroupDeletionInTwoMembersHandlers(t *testing.T) {
+	for _, verb := range groupWaitingVerbs {
+		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			g := w.NewGroup()
+			del := func() (timerwheel.Found, error) { return verb.call(g) }
+			a, b, c := newDelPuppet(t), newDelPuppet(t), newDelPuppet(t)
+			for _, p := range []*delPuppet{a, b, c} {
+				delStart(t, g.Alloc(p.handle))
+			}
+			first := a.call(del)
+			require.True(t, first.waits())
+			second := b.call(del)
+			require.True(t, second.waits(), "the third handler was not waited for")
+			c.let()
+			second.requires(t, delRunning, timerwheel.ErrDeadlock)
+			require.True(t, first.waits(), "the second handler was not waited for")
+			b.let()
+			first.requires(t, delRunning, timerwheel.ErrDeadlock)
+		})
+	}
+}
+
+// Contract 4, table, the circle, with a wait for several: each member that would wait for the
+// waiter closes a circle, "the others go on".
+func TestGroupDeletionIsALinkOfACircle(t *testing.T) {
+	for _, verb := range groupWaitingVerbs {
+		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			g := w.NewGroup()
+			pa, pb, pc := newDelPuppet(t), newDelPuppet(t), newDelPuppet(t)
+			a, b, c := w.Alloc(pa.handle), g.Alloc(pb.handle), g.Alloc(pc.handle)
+			for _, tm := range []timerwheel.Timer{a, b, c} {
+				delStart(t, tm)
+			}
+			whole := pa.call(func() (timerwheel.Found, error) { return verb.call(g) })
+			require.True(t, whole.waits())
+			for _, closer := range append([]delVerb{delByDead}, delWaitingVerbs...) {
+				pb.call(func() (timerwheel.Found, error) { return closer.call(a) }).requires(t, delRunning, timerwheel.ErrDeadlock)
+				pc.call(func() (timerwheel.Found, error) { return closer.call(a) }).requires(t, delRunning, timerwheel.ErrDeadlock)
+			}
+			sideways := pb.call(c.DelSync) // c's handler waits for nobody
+			require.True(t, sideways.waits())
+			pc.call(b.DelSync).requires(t, delRunning, timerwheel.ErrDeadlock)
+			pc.let()
+			sideways.requires(t, delRunning, nil)
+			require.True(t, whole.waits())
+			pb.let()
+			whole.requires(t, delRunning, nil)
+		})
+	}
+}
+
+// And as the link that closes it: B, a member, waits for A, and A deletes the group. The firings
+// are removed all the same.
+func TestGroupDeletionThatWouldCloseACircle(t *testing.T) {
+	for _, verb := range groupVerbs {
+		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			g := w.NewGroup()
+			pa, pb := newDelPuppet(t), newDelPuppet(t)
+			a, b := w.Alloc(pa.handle), g.Alloc(pb.handle)
+			delStart(t, a)
+			delStart(t, b)
+			require.NoError(t, b.Register(time.Hour))
+			require.NoError(t, g.Alloc(delIgnore).Register(time.Hour))
+			c := pb.call(a.DelSync)
+			require.True(t, c.waits())
+			pa.call(func() (timerwheel.Found, error) { return verb.call(g) }).requires(t, delBoth, timerwheel.ErrDeadlock)
+			require.Zero(t, w.Stats().Pending)
+			require.True(t, c.waits())
+			pa.let()
+			c.requires(t, delRunning, nil)
+		})
+	}
+}
+
+// ---- DelSyncContext ----
+
+// Contract 8 with 4: if the ctx ends first, the firings stay removed, and the ctx's error says that
+// a handler may still run.
+func TestGroupDelSyncContextGivesUpWhenItsContextEnds(t *testing.T) {
+	for _, ended := range []bool{true, false} {
+		delBubble(t, fmt.Sprintf("ended=%t", ended), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			g, p, q := w.NewGroup(), newDelPuppet(t), newDelPuppet(t)
+			a, b, idle := g.Alloc(p.handle), g.Alloc(q.handle), g.Alloc(delIgnore)
+			delStart(t, a)
+			delStart(t, b)
+			require.NoError(t, b.Register(time.Hour))
+			ctx, cancel, want := delDead, func() {}, context.Canceled
+			if !ended {
+				ctx, cancel = context.WithTimeout(context.Background(), time.Minute)
+				want = context.DeadlineExceeded
+			}
+			defer cancel()
+			c := delGo(func() (timerwheel.Found, error) { return g.DelSyncContext(ctx) })
+			if !ended {
+				require.True(t, c.waits())
+				time.Sleep(time.Second)
+				q.end() // one of two is not enough
+				require.True(t, c.waits())
+				time.Sleep(time.Minute)
+			}
+			c.requires(t, delBoth, want)
+			require.True(t, a.Running())
+			require.Zero(t, w.Stats().Pending)
+			require.Equal(t, 0, w.Running()[0].Waiters)
+			delRequireRefused(t, w, a, timerwheel.ErrDeleting) // the refusal belongs to the run in flight
+
+			p.let()
+			q.let()
+			time.Sleep(2 * time.Hour)
+			synctest.Wait()
+			require.EqualValues(t, 1, p.begun.Load())
+			require.EqualValues(t, 1, q.begun.Load())
+			for _, tm := range []timerwheel.Timer{a, b, idle} {
+				require.NoError(t, tm.Register(time.Hour), "the refusal outlived the runs")
+			}
+		})
+	}
+}
+
+// Contract 4, table: "if both are ready, nil", for groups. See
+// TestDelSyncContextPrefersTheEndOfTheRun.
+func TestGroupDelSyncContextPrefersTheEndOfTheRuns(t *testing.T) {
+	for i := range 20 {
+		delBubble(t, fmt.Sprint(i), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			g, p := w.NewGroup(), newDelPuppet(t)
+			for range 3 {
+				delStart(t, g.Alloc(p.handle))
+			}
+			ctx := newDelContext(func() {
+				p.let()
+				time.Sleep(time.Second)
+			})
+			_, err := g.DelSyncContext(ctx)
+			require.NoError(t, err)
+			require.Error(t, ctx.Err(), "the test did not make both ready")
+		})
+	}
+}
+
+// ---- Shutdown ----
+
+// Contract 8: "After Group.Shutdown, new members are born shut down, and AfterFunc and Every return
+// a Timer that is not Valid"; contract 4, promise 4: even if that Shutdown returned an error.
+func TestGroupShutdownIsForEver(t *testing.T) {
+	for _, inHandler := range []bool{false, true} {
+		for _, closed := range []bool{false, true} { // ErrShutdown comes before ErrClosed
+			name := fmt.Sprintf("in a member's handler=%t,closed=%t", inHandler, closed)
+			delBubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+				g, p := w.NewGroup(), newDelPuppet(t)
+				running, idle, pending := g.Alloc(p.handle), g.Alloc(delIgnore), g.Alloc(delIgnore)
+				stranger := w.Alloc(delIgnore)
+				require.NoError(t, pending.Register(time.Hour))
+				if inHandler {
+					delStart(t, running)
+					p.call(g.Shutdown).requires(t, delBoth, timerwheel.ErrDeadlock)
+				} else {
+					delGo(g.Shutdown).requires(t, delPending, nil)
+				}
+				for range 2 { // during the run, if there is one, and after it
+					var runs atomic.Int32
+					before := w.Stats()
+					old := []timerwheel.Timer{running, idle, pending}
+					born := []timerwheel.Timer{g.Alloc(p.handle), g.AllocLocked(newLockProbe(t), p.handle)}
+					for _, tm := range append(old, born...) {
+						require.True(t, tm.Valid())
+						delRequireRefused(t, w, tm, timerwheel.ErrShutdown)
+					}
+					require.False(t, g.AfterFunc(0, func() { runs.Add(1) }).Valid())
+					require.False(t, g.Every(time.Millisecond, func(timerwheel.Timer) { runs.Add(1) }).Valid())
+					delSettle()
+					require.Zero(t, runs.Load())
+					after := w.Stats()
+					require.Equal(t, before.Refused+4*5+2, after.Refused)
+					require.Equal(t, before.Live+2, after.Live)
+					for _, tm := range born {
+						require.NoError(t, tm.Free())
+					}
+
+					if !closed {
+						require.NoError(t, stranger.Register(time.Hour))
+						require.True(t, stranger.Stop())
+						require.True(t, w.NewGroup().AfterFunc(time.Hour, func() {}).Stop())
+					}
+					p.let()
+					delSettle()
+					if closed {
+						require.NoError(t, w.Close())
+					}
+				}
+				found, err := g.Shutdown()
+				require.NoError(t, err)
+				require.Equal(t, delNone, found)
+				require.NoError(t, idle.Free())
+				require.Equal(t, 2, g.Len())
+			})
+		}
+	}
+}
+
+// ---- membership ----
+
+// Contract 8: "A recycled timer is no member any more"; until then it is one, whoever owns it.
+func TestGroupLenCountsTheTimersThatLive(t *testing.T) {
+	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		g, p := w.NewGroup(), newDelPuppet(t)
+		require.Zero(t, g.Len())
+		owned := g.Alloc(p.handle)
+		pending := g.AfterFunc(time.Minute, func() {})
+		series := g.Every(time.Hour, delIgnore)
+		w.Alloc(delIgnore)
+		w.NewGroup().Alloc(delIgnore)
+		require.Equal(t, 3, g.Len())
+		require.NoError(t, owned.Retain())
+		require.NoError(t, owned.Free())
+		require.Equal(t, 3, g.Len())
+
+		time.Sleep(time.Minute)
+		delSettle()
+		require.False(t, pending.Valid())
+		require.Equal(t, 2, g.Len(), "fired and recycled")
+		require.True(t, series.Stop())
+		require.Equal(t, 1, g.Len(), "deleted and recycled")
+		delStart(t, owned)
+		require.NoError(t, owned.Free())
+		require.Equal(t, 1, g.Len(), "freed, but it runs")
+		p.let()
+		delSettle()
+		require.Zero(t, g.Len())
+		require.NoError(t, g.Alloc(delIgnore).Free())
+		require.Zero(t, g.Len())
+	})
+}
+
+// Contract 8 with 1: the slot of a recycled member may get a tenant that is a stranger, or of
+// another group: it is no member by its slot.
+func TestGroupDeletionLeavesTheNextTenantsAlone(t *testing.T) {
+	for _, verb := range groupVerbs {
+		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			const n = 100
+			g, other := w.NewGroup(), w.NewGroup()
+			for i := range n {
+				tm := g.Alloc(delIgnore)
+				if i%2 == 0 {
+					require.NoError(t, tm.Register(time.Hour))
+				}
+				_, err := tm.Del()
+				require.NoError(t, err)
+				require.NoError(t, tm.Free())
+			}
+			for range n {
+				require.NoError(t, w.Alloc(delIgnore).Register(time.Hour))
+				require.NoError(t, other.Alloc(delIgnore).Register(time.Hour))
+			}
+			require.Zero(t, g.Len())
+			found, err := verb.call(g)
+			require.NoError(t, err)
+			require.Equal(t, delNone, found)
+			require.Equal(t, 2*n, w.Stats().Pending)
+			require.Equal(t, n, other.Len())
+
+			// And in the other direction: slots that strangers left are full members.
+			found, err = other.DelSync()
+			require.NoError(t, err)
+			require.Equal(t, delPending, found)
+			require.Equal(t, n, w.Stats().Pending)
+		})
+	}
+}
+
+// Contract 4 and 8: the storage of a member is recycled at the end of the run that the group
+// deletion waits for, and has new tenants, who run on: it neither waits for them nor touches them.
+func TestGroupDeletionDoesNotWaitForTheNextTenants(t *testing.T) {
+	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		for range 10 {
+			g, p, next := w.NewGroup(), newDelPuppet(t), newDelPuppet(t)
+			var last timerwheel.Timer
+			for range 8 {
+				last = g.AfterFunc(0, func() { p.handle(timerwheel.Timer{}) })
+			}
+			delSettle()
+			require.Equal(t, 8, w.Stats().Running)
+			c := delGo(g.DelSync)
+			require.True(t, c.waits())
+			var errs []error
+			var tenants []timerwheel.Timer
+			_, err := last.DelAsync(func() {
+				for i := range 32 {
+					tm := w.Alloc(next.handle)
+					errs = append(errs, tm.Register(time.Duration(i%2)*time.Hour))
+					tenants = append(tenants, tm)
+				}
+			})
+			require.NoError(t, err)
+			p.let()
+			delSettle()
+			c.requires(t, delRunning, nil)
+			for _, err := range errs {
+				require.NoError(t, err)
+			}
+			require.Equal(t, 16, w.Stats().Pending)
+			require.Equal(t, 16, w.Stats().Running)
+			next.let()
+			for _, tm := range tenants {
+				_, err := tm.DelSync()
+				require.NoError(t, err)
+				require.NoError(t, tm.Free())
+			}
+		}
+	})
+}
+
+// ---- the rest ----
+
+// Contract 9 for groups: on a closed wheel a group's Alloc is valid and its Register says
+// ErrClosed; its AfterFunc and Every return a Timer that is not Valid.
+func TestGroupOnAClosedWheel(t *testing.T) {
+	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		g := w.NewGroup()
+		old := g.Alloc(delIgnore)
+		require.NoError(t, old.Register(time.Hour))
+		require.NoError(t, w.Close())
+		for _, tm := range []timerwheel.Timer{old, g.Alloc(delIgnore), w.NewGroup().Alloc(delIgnore)} {
+			require.True(t, tm.Valid())
+			delRequireRefused(t, w, tm, timerwheel.ErrClosed)
+		}
+		before := w.Stats().Refused
+		require.False(t, g.AfterFunc(0, func() {}).Valid())
+		require.False(t, g.Every(time.Second, delIgnore).Valid())
+		require.Equal(t, before+2, w.Stats().Refused)
+		require.Equal(t, 2, g.Len())
+	})
+}
+
+// Contract 10: "Same promises for deletion, also from other goroutines", for groups on a Manual
+// wheel.
+func TestGroupOnAManualWheel(t *testing.T) {
+	delBubble(t, "", timerwheel.Options{Manual: true}, func(t *testing.T, w *timerwheel.Wheel) {
+		g, p := w.NewGroup(), newDelPuppet(t)
+		var runs atomic.Int32
+		require.NoError(t, g.Alloc(p.handle).Register(0))
+		require.NoError(t, g.Alloc(func(timerwheel.Timer) { runs.Add(1) }).Register(10*time.Millisecond))
+		advancing := delGo(func() (timerwheel.Found, error) {
+			_, err := w.Advance(w.Now().Add(time.Second))
+			return delNone, err
+		})
+		require.True(t, advancing.waits())
+		c := delGo(g.DelSync)
+		require.True(t, c.waits())
+		p.call(g.DelSync).requires(t, delRunning, timerwheel.ErrDeadlock)
+		p.let()
+		c.requires(t, delBoth, nil)
+		advancing.requires(t, delNone, nil)
+		require.Zero(t, runs.Load(), "due in the same Advance, and deleted before its turn")
+	})
+}
+
+// Contract 2: "Alloc, AllocLocked, AfterFunc, Every: as on Wheel", misuse included.
+func TestGroupMisusePanicsAsOnTheWheel(t *testing.T) {
+	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		g := w.NewGroup()
+		require.Panics(t, func() { g.Alloc(nil) })
+		require.Panics(t, func() { g.AfterFunc(time.Second, nil) })
+		require.Panics(t, func() { g.Every(time.Second, nil) })
+		require.Panics(t, func() { g.Every(0, delIgnore) })
+		require.Panics(t, func() { g.Every(-time.Second, delIgnore) })
+		require.Zero(t, g.Len())
+		require.Zero(t, w.Stats().Live)
+	})
+}
+
+// Contract 2 and 8: a member is an ordinary timer; its own deletions concern nobody else in the
+// group.
+func TestGroupMembersAreDeletedSingly(t *testing.T) {
+	for _, verb := range delVerbs {
+		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			g := w.NewGroup()
+			a, b := g.Alloc(delIgnore), g.Alloc(delIgnore)
+			require.NoError(t, a.Register(time.Hour))
+			require.NoError(t, b.Register(time.Hour))
+			found, err := verb.call(a)
+			require.NoError(t, err)
+			require.Equal(t, delPending, found)
+			require.True(t, b.Pending())
+			require.NoError(t, b.Register(time.Minute))
+			require.True(t, g.AfterFunc(time.Hour, func() {}).Valid())
+			require.Equal(t, 3, g.Len())
+		})
+	}
+}
+
+// groupWaiters are the Waiters of the runs of the timers, in their order.
+func groupWaiters(w *timerwheel.Wheel, of ...timerwheel.Timer) []int {
+	waiters := make([]int, len(of))
+	for _, running := range w.Running() {
+		for i, tm := range of {
+			if running.Timer == tm {
+				waiters[i] = running.Waiters
+			}
+		}
+	}
+	return waiters
+}

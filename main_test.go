@@ -1,0 +1,180 @@
+package timerwheel_test
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed76848005/timerwheel"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+// TestMain fails the package if any test leaves a goroutine behind. Contract 9: "every goroutine of the wheel is joined", and "a wheel with nothing due
+// and nothing running has no goroutine": so neither a closed wheel nor a forgotten one may show here.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+// openWheel makes a wheel that ends with the test. In a bubble, t must be the bubble's own, so that the end is part of the bubble.
+func openWheel(t *testing.T, o timerwheel.Options) *timerwheel.Wheel {
+	t.Helper()
+	w, err := timerwheel.New(o)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := w.Shutdown(ctx); err != nil && !t.Failed() {
+			t.Errorf("the wheel does not end: %v", err)
+		}
+	})
+	return w
+}
+
+// guardedBubble is synctest.Test with a guard in real time. A wait that is not durable (on a mutex, say) makes synctest.Wait wait for ever instead of
+// failing; the guard turns that into a crash with all stacks.
+func guardedBubble(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	name := t.Name()
+	guard := time.AfterFunc(time.Minute, func() {
+		debug.SetTraceback("all")
+		panic(name + ": the bubble neither moves nor rests: something in it waits, but not durably")
+	})
+	defer guard.Stop()
+	synctest.Test(t, f)
+}
+
+// durableLock is a sync.Locker whose Lock blocks durably in a bubble, which a sync.Mutex does not. Make it in the bubble.
+type durableLock chan struct{}
+
+func newDurableLock() durableLock  { return make(durableLock, 1) }
+func (l durableLock) Lock()        { l <- struct{}{} }
+func (l durableLock) Unlock()      { <-l }
+func (l durableLock) isFree() bool { return len(l) == 0 }
+
+// countsAddUp checks the law of Contract 2, "always, under any races".
+func countsAddUp(t *testing.T, w *timerwheel.Wheel) {
+	t.Helper()
+	s := w.Stats()
+	require.Equal(t, s.Registered, s.Fired+s.Removed+uint64(s.Pending), "Registered == Fired + Removed + Pending: %+v", s)
+}
+
+// openedAtTheEnd makes a channel for handlers to wait on. A test that fails before it closes the channel must still be able to end.
+func openedAtTheEnd(t *testing.T) chan struct{} {
+	c := make(chan struct{})
+	t.Cleanup(func() {
+		if !isClosed(c) {
+			close(c)
+		}
+	})
+	return c
+}
+
+// isClosed reports whether a channel that only close ends has been closed.
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// inBackground runs f on a goroutine of its own and returns a channel that is closed when f has returned.
+func inBackground(f func()) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	return done
+}
+
+// noMoreGoroutinesThan checks that the program has at most n goroutines. In a bubble at rest no time passes in it. One that has just ended may still be
+// counted for a moment, hence the loop.
+func noMoreGoroutinesThan(t *testing.T, n int) {
+	t.Helper()
+	for range 100_000 {
+		if runtime.NumGoroutine() <= n {
+			return
+		}
+		runtime.Gosched()
+	}
+	t.Errorf("%d goroutines, %d expected", runtime.NumGoroutine(), n)
+}
+
+// goroutineName names the calling goroutine as the runtime does: two calls are equal if, and only if, one goroutine made both.
+func goroutineName() string {
+	b := make([]byte, 64)
+	name, _, _ := strings.Cut(string(b[:runtime.Stack(b, false)]), " [")
+	return name
+}
+
+// siteHere is the place of its call as file:line, without the directory.
+func siteHere() string {
+	_, file, line, _ := runtime.Caller(1)
+	return fmt.Sprintf("%s:%d", filepath.Base(file), line)
+}
+
+// goroutinesCreated counts the goroutines created since the program began. Every expiry of a runtime timer made by time.AfterFunc creates one, so in a
+// bubble at rest the count shows each wake-up. The metric is younger than the oldest Go that this module supports: ok is false there.
+func goroutinesCreated() (n uint64, ok bool) {
+	s := []metrics.Sample{{Name: "/sched/goroutines-created:goroutines"}}
+	metrics.Read(s)
+	if s[0].Value.Kind() != metrics.KindUint64 {
+		return 0, false
+	}
+	return s[0].Value.Uint64(), true
+}
+
+// wakeUps counts the goroutines that appear while the calling bubble rests for d. The collector is kept still meanwhile, because its helpers are
+// goroutines too.
+func wakeUps(d time.Duration) (n uint64, ok bool) {
+	runtime.GC()
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	before, ok := goroutinesCreated()
+	time.Sleep(d)
+	after, _ := goroutinesCreated()
+	return after - before, ok
+}
+
+// timerKinds are the ways to come by a timer that is armed for d: what holds of a handler, holds of each. Only the lock-bound ones use l. AfterFunc's
+// function does not know its timer: f is given the zero one.
+var timerKinds = []struct {
+	name string
+	arm  func(w *timerwheel.Wheel, l sync.Locker, d time.Duration, f func(timerwheel.Timer)) timerwheel.Timer
+}{
+	{"Alloc", func(w *timerwheel.Wheel, _ sync.Locker, d time.Duration, f func(timerwheel.Timer)) timerwheel.Timer {
+		return armed(w.Alloc(f), d)
+	}},
+	{"AllocLocked", func(w *timerwheel.Wheel, l sync.Locker, d time.Duration, f func(timerwheel.Timer)) timerwheel.Timer {
+		return armed(w.AllocLocked(l, f), d)
+	}},
+	{"AfterFunc", func(w *timerwheel.Wheel, _ sync.Locker, d time.Duration, f func(timerwheel.Timer)) timerwheel.Timer {
+		return w.AfterFunc(d, func() { f(timerwheel.Timer{}) })
+	}},
+	{"Every", func(w *timerwheel.Wheel, _ sync.Locker, d time.Duration, f func(timerwheel.Timer)) timerwheel.Timer {
+		return w.Every(d, f)
+	}},
+	{"Group.Alloc", func(w *timerwheel.Wheel, _ sync.Locker, d time.Duration, f func(timerwheel.Timer)) timerwheel.Timer {
+		return armed(w.NewGroup().Alloc(f), d)
+	}},
+	{"Group.AllocLocked", func(w *timerwheel.Wheel, l sync.Locker, d time.Duration, f func(timerwheel.Timer)) timerwheel.Timer {
+		return armed(w.NewGroup().AllocLocked(l, f), d)
+	}},
+}
+
+func armed(tm timerwheel.Timer, d time.Duration) timerwheel.Timer {
+	if err := tm.Register(d); err != nil {
+		panic(err)
+	}
+	return tm
+}
