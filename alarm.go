@@ -23,7 +23,8 @@ import (
 // It holds because the alarm is only ever set earlier, but for one way: clear
 // it first, then look at each shard, then set it. Who registers a timer looks
 // at the alarm after the shard, who clears it looks at the shard after the
-// alarm, so one of them sees the other.
+// alarm, so one of them sees the other. And no wake-up is left over: who sets
+// the alarm earlier does it under the lock of the shard that needs that.
 //
 // Wheel.mu guards the alarm; at is read without it.
 type alarm struct {
@@ -53,7 +54,9 @@ func newAlarm(manual bool) *alarm {
 	return a
 }
 
-// wakeBy makes sure that the wheel is awake at a time.
+// wakeBy makes sure that the wheel is awake at a time. Holds the lock of the
+// shard that needs it: so who empties the shard, and stops the alarm, comes
+// after.
 func (w *Wheel) wakeBy(at int64) {
 	if at < w.alarm.at.Load() {
 		w.mu.Lock()
@@ -79,9 +82,11 @@ func (w *Wheel) setAlarm(at int64) {
 	if at >= w.alarm.at.Load() {
 		return
 	}
+	now := w.elapsed()
+	at = max(at, now)
 	w.alarm.at.Store(at)
 	w.alarm.target.Store(w)
-	if !w.alarm.timer.Reset(time.Duration(max(0, at-w.elapsed()))) {
+	if !w.alarm.timer.Reset(time.Duration(at - now)) {
 		w.alarm.rings++ // one more callback to wait for, as none was replaced
 	}
 }
@@ -106,8 +111,9 @@ func (w *Wheel) clearAlarm() (epoch uint64) {
 }
 
 // rearm sets the alarm to exactly what the wheel needs, which may be later than
-// it was, or never; work that is due already gets a worker at notBefore.
-func (w *Wheel) rearm(notBefore int64) {
+// it was, or never, but calls no worker before notBefore. It returns a time
+// that is not after the next firing.
+func (w *Wheel) rearm(notBefore int64) (next int64) {
 	w.mu.Lock()
 	epoch := w.clearAlarm()
 	w.mu.Unlock()
@@ -117,7 +123,7 @@ func (w *Wheel) rearm(notBefore int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.alarm.epoch != epoch {
-		return // who cleared it after us looks at the shards after us
+		return next // who cleared it after us looks at the shards after us
 	}
 	if w.mayHire() {
 		stall = min(stall, max(next, notBefore))
@@ -127,6 +133,7 @@ func (w *Wheel) rearm(notBefore int64) {
 		w.stopAlarm()
 		w.tellDeserted()
 	}
+	return next
 }
 
 // soonest returns a time that is not after the next firing, and the time at
@@ -144,19 +151,10 @@ func (w *Wheel) soonest() (next, stall int64) {
 	return next, stall
 }
 
-// quiesce stops the alarm after a deletion that left its shard empty, if the
-// others are empty as well: a wheel on which nothing pends is not woken.
+// quiesce stops the alarm after a deletion, if nothing pends any more on any
+// shard: such a wheel is not woken.
 func (w *Wheel) quiesce() {
-	if w.manual {
-		return
+	if w.busy.Load() == 0 && !w.manual {
+		w.rearm(0)
 	}
-	for _, sh := range w.shards {
-		sh.lock()
-		n := sh.counters.pending
-		sh.unlock()
-		if n > 0 {
-			return
-		}
-	}
-	w.rearm(0)
 }

@@ -75,12 +75,13 @@ func (sh *shard) checkTimer(i uint32, s *slot) {
 	inRun := s.flags&running != 0
 	inList := s.flags&pending != 0
 	_, isBody := (*sh.body(i)).(*body)
+	g := sh.groupOf(i, s)
 	switch {
 	case s.owners == 0 && !inList && !inRun:
 		broken("nobody holds timer %d: %+v", i, *s)
 	case s.flags&deleting != 0 && !inRun:
 		broken("timer %d is marked, and does not run: %+v", i, *s)
-	case s.flags&shutdown != 0 && inList:
+	case inList && (s.flags&shutdown != 0 || g.shutDown() && !g.beingDeleted()):
 		broken("timer %d is pending after its shutdown: %+v", i, *s)
 	case isBody != (s.flags&bound != 0):
 		broken("timer %d has the wrong kind of body: %+v", i, *s)
@@ -141,7 +142,7 @@ func (sh *shard) checkRuns() {
 		if r.place != k || sh.slots.at(r.i).flags&running == 0 {
 			broken("running slot %d thinks it is %d; timer %d: %+v", k, r.place, r.i, *sh.slots.at(r.i))
 		}
-		for _, x := range r.waits {
+		for x := range r.waits {
 			if len(x.on) == 0 {
 				broken("a wait that is over is still in a running slot")
 			}

@@ -18,14 +18,15 @@ import (
 // Wheel.mu guards all of it.
 
 // goid returns the number of the calling goroutine.
-func goid() (id uint64) {
+func goid() uint64 {
 	var buf [64]byte
-	line := buf[:runtime.Stack(buf[:], false)]
-	for _, c := range line[len("goroutine "):] {
-		if c < '0' || c > '9' {
-			break
-		}
-		id = id*10 + uint64(c-'0')
+	return goidOf(buf[:runtime.Stack(buf[:], false)])
+}
+
+// goidOf returns the number of the goroutine whose stack this is.
+func goidOf[T string | []byte](stack T) (id uint64) {
+	for k := len("goroutine "); k < len(stack) && '0' <= stack[k] && stack[k] <= '9'; k++ {
+		id = id*10 + uint64(stack[k]-'0')
 	}
 	return id
 }

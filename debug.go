@@ -61,12 +61,11 @@ func (sh *shard) sign(i uint32, s *slot) {
 }
 
 // origin says where a timer was allocated and registered, as far as is known.
-func (sh *shard) origin(i uint32, s *slot) (allocated, registered string) {
-	b := sh.bodyOf(i, s)
-	if b == nil || b.origin == nil {
-		return "", ""
+func (sh *shard) origin(i uint32, s *slot) origin {
+	if b := sh.bodyOf(i, s); b != nil && b.origin != nil {
+		return *b.origin
 	}
-	return b.origin.allocated.String(), b.origin.registered.String()
+	return origin{}
 }
 
 // explain adds to an error, with Debug, where the timer came from that it is
@@ -75,8 +74,8 @@ func (sh *shard) explain(err error, i uint32, s *slot) error {
 	if !sh.w.debug || s == nil {
 		return err
 	}
-	allocated, registered := sh.origin(i, s)
-	return fmt.Errorf("%w (allocated at %s, registered at %s)", err, allocated, registered)
+	from := sh.origin(i, s)
+	return fmt.Errorf("%w (allocated at %v, registered at %v)", err, from.allocated, from.registered)
 }
 
 // functionName returns a function's name, and where it is written.

@@ -40,9 +40,8 @@ func (w *Wheel) every(g *Group, period time.Duration, f func(Timer)) Timer {
 // instant.
 func (sh *shard) repeat(i uint32, s *slot, period, now int64) {
 	s.when = following(s.when, period, now)
-	s.flags |= pending | onGrid
-	sh.counters.pending++
-	sh.counters.registered++
+	s.flags |= onGrid
+	sh.link(s)
 	sh.place(i, s, now)
 }
 

@@ -19,7 +19,7 @@ type Group struct {
 	// The shard's lock guards the rest.
 	members  []uint32
 	deleting int  // deletions of the whole group that have not ended: no Register
-	down     bool // shut down: new members are born so
+	down     bool // shut down: no Register ever
 }
 
 // NewGroup makes a group without members. It needs no closing: a group without
@@ -63,25 +63,26 @@ func (g *Group) Len() int {
 // In a member's own handler, and where it would close a circle of waits, it
 // removes all firings, waits for the handlers that it can wait for, and returns
 // ErrDeadlock.
-func (g *Group) DelSync() (Found, error) { return g.delSync(context.Background(), 0) }
+func (g *Group) DelSync() (Found, error) { return g.delSync(context.Background(), false) }
 
 // DelSyncContext is DelSync with an end: when ctx ends before the handlers have
 // returned, it returns the context's error. The firings stay removed. Where
 // DelSync would return ErrDeadlock, so does DelSyncContext, whatever its ctx.
-func (g *Group) DelSyncContext(ctx context.Context) (Found, error) { return g.delSync(ctx, 0) }
+func (g *Group) DelSyncContext(ctx context.Context) (Found, error) { return g.delSync(ctx, false) }
 
 // Shutdown is DelSync for ever: no Register of a member succeeds any more
 // (ErrShutdown), even if Shutdown returned an error, and members that are made
 // afterwards are born shut down.
-func (g *Group) Shutdown() (Found, error) { return g.delSync(context.Background(), shutdown) }
+func (g *Group) Shutdown() (Found, error) { return g.delSync(context.Background(), true) }
 
 // delSync first closes the group to Registers, so that it can take its time:
 // what it has deleted stays so. Then only the runs in flight are left.
-func (g *Group) delSync(ctx context.Context, mark flags) (Found, error) {
+func (g *Group) delSync(ctx context.Context, down bool) (Found, error) {
 	sh := g.sh
 	sh.lock()
 	g.deleting++
-	found := g.deleteAll(mark)
+	g.down = g.down || down
+	found := g.deleteAll()
 	if !found.Running {
 		g.deleting--
 		sh.unlockDeleted(found)
@@ -96,7 +97,6 @@ func (g *Group) delSync(ctx context.Context, mark flags) (Found, error) {
 	deadlock := !sh.enlist(x, runs...)
 	waits := len(x.on) > 0
 	if waits {
-		sh.counters.syncWaits++
 		for _, r := range x.on {
 			sh.slots.at(r.i).flags |= deleting
 		}
@@ -118,16 +118,14 @@ func (g *Group) delSync(ctx context.Context, mark flags) (Found, error) {
 // deleteAll removes the firings of all members, last to first: one that is
 // recycled by that is replaced by the last, which has had its turn. It lets go
 // of the lock after every batch.
-func (g *Group) deleteAll(mark flags) (found Found) {
+func (g *Group) deleteAll() (found Found) {
 	sh := g.sh
-	g.down = g.down || mark == shutdown
 	for k, n := len(g.members), 1; k > 0; n++ {
 		k--
 		i := g.members[k]
 		s := sh.slots.at(i)
 		found.Running = found.Running || s.flags&running != 0
 		found.Pending = sh.disarm(i, s) || found.Pending
-		s.flags |= mark
 		sh.release(i, s)
 		if n%batch == 0 {
 			sh.unlock()
@@ -141,23 +139,33 @@ func (g *Group) deleteAll(mark flags) (found Found) {
 // runs returns the members' runs in flight.
 func (g *Group) runs() (runs []*worker) {
 	for _, r := range g.sh.running {
-		if b := g.sh.bodyOf(r.i, g.sh.slots.at(r.i)); b != nil && b.group == g {
+		if g.sh.groupOf(r.i, g.sh.slots.at(r.i)) == g {
 			runs = append(runs, r)
 		}
 	}
 	return runs
 }
 
-// refuses reports whether members must not be registered.
-func (g *Group) refuses() bool { return g != nil && g.deleting > 0 }
+// groupOf returns the group that a timer is a member of, or nil.
+func (sh *shard) groupOf(i uint32, s *slot) *Group {
+	if b := sh.bodyOf(i, s); b != nil {
+		return b.group
+	}
+	return nil
+}
+
+// shutDown reports whether members must never be registered. There may be no
+// group.
+func (g *Group) shutDown() bool { return g != nil && g.down }
+
+// beingDeleted reports whether members must not be registered now. There may be
+// no group.
+func (g *Group) beingDeleted() bool { return g != nil && g.deleting > 0 }
 
 // admit makes a new timer a member.
-func (g *Group) admit(i uint32, s *slot, b *body) {
+func (g *Group) admit(i uint32, b *body) {
 	b.member = len(g.members)
 	g.members = append(g.members, i)
-	if g.down {
-		s.flags |= shutdown
-	}
 }
 
 // dismiss ends the membership of a timer that is recycled.
@@ -166,4 +174,7 @@ func (g *Group) dismiss(b *body) {
 	g.members[b.member] = last
 	(*g.sh.body(last)).(*body).member = b.member
 	g.members = g.members[:len(g.members)-1]
+	if c := cap(g.members); c > 2*batch && len(g.members) < c/4 { // a peak is over
+		g.members = append(make([]uint32, 0, c/2), g.members...)
+	}
 }

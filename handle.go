@@ -121,7 +121,7 @@ func (sh *shard) newTimer(f any) (i uint32, s *slot) {
 	if b, ok := f.(*body); ok {
 		s.flags = bound
 		if b.group != nil {
-			b.group.admit(i, s, b)
+			b.group.admit(i, b)
 		}
 	}
 	return i, s
@@ -165,8 +165,8 @@ func (sh *shard) release(i uint32, s *slot) bool {
 // recycle ends a timer: its function is dropped, its handles go stale, and its
 // slot is free for the next one.
 func (sh *shard) recycle(i uint32, s *slot) {
-	if b := sh.bodyOf(i, s); b != nil && b.group != nil {
-		b.group.dismiss(b)
+	if g := sh.groupOf(i, s); g != nil {
+		g.dismiss(sh.bodyOf(i, s))
 	}
 	*sh.body(i) = nil
 	s.flags = 0

@@ -64,11 +64,10 @@ func (w *Wheel) enter(wk *worker) bool {
 func (sh *shard) setTime(now time.Time) bool {
 	sh.lock()
 	defer sh.unlock()
-	at := min(sh.w.since(now), never-1)
-	if at < sh.w.elapsed() {
+	if now.Before(sh.w.time) {
 		return false
 	}
-	sh.w.manualNow.Store(at)
+	sh.w.manualNow.Store(min(sh.w.since(now), never-1))
 	sh.w.time = now
 	sh.advancing = true
 	return true

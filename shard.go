@@ -22,7 +22,7 @@ type shard struct {
 	floors   []uint32               // by chunk: a generation that is above all that were in handles
 	levels   levels
 	running  []*worker // those whose running slot holds a timer of this shard
-	closed   bool      // no Register, no firing any more
+	closed   bool      // no Register any more; what is pending is being dropped
 	counters counters
 
 	advancing bool // an Advance of a Manual wheel is under way: what becomes due now is deferred
@@ -65,32 +65,39 @@ func after(now int64, d time.Duration) int64 {
 	return now + int64(d)
 }
 
-// arm makes a timer pending with the deadline when, or moves it there. It
-// returns the time by which the wheel must be awake for it.
+// arm makes a timer pending with the deadline when, or moves it there, and sees
+// to it that the wheel is awake in time.
 //
 // A pending timer that is registered for later stays where it is: when its old
 // slot is emptied it is put where it belongs then. That makes the commonest
 // call of all, pushing a timeout back, one store.
-func (sh *shard) arm(i uint32, s *slot, when, now int64) (wake int64) {
+func (sh *shard) arm(i uint32, s *slot, when, now int64) {
 	stays := when > now && sh.stays(s, when)
 	switch {
 	case stays:
 	case s.flags&pending != 0:
 		sh.levels.remove(i, s)
 	default:
-		s.flags |= pending
-		sh.counters.pending++
-		sh.counters.registered++
+		sh.link(s)
 	}
 	s.when = when
 	s.flags &^= prompt | onGrid
-	if stays {
-		return never
-	}
 	if when <= now {
 		s.flags |= prompt
 	}
-	return sh.place(i, s, now)
+	if !stays {
+		sh.w.wakeBy(sh.place(i, s, now))
+	}
+	sh.sign(i, s)
+}
+
+// link makes a timer pending. The wheel's reference comes with that.
+func (sh *shard) link(s *slot) {
+	s.flags |= pending
+	sh.counters.registered++
+	if sh.counters.pending++; sh.counters.pending == 1 {
+		sh.w.busy.Add(1)
+	}
 }
 
 // stays reports whether a timer that is registered for when can stay where it
@@ -124,19 +131,21 @@ func (sh *shard) disarm(i uint32, s *slot) (found bool) {
 func (sh *shard) unlink(i uint32, s *slot) {
 	sh.levels.remove(i, s)
 	s.flags &^= pending | prompt | onGrid
-	sh.counters.pending--
+	if sh.counters.pending--; sh.counters.pending == 0 {
+		sh.w.busy.Add(-1)
+	}
 }
 
 // refusal says why a Register of this timer must be refused, if it must.
 func (sh *shard) refusal(i uint32, s *slot) error {
-	switch {
-	case s == nil:
+	if s == nil {
 		return ErrStale
-	case s.flags&shutdown != 0:
+	}
+	g := sh.groupOf(i, s)
+	switch {
+	case s.flags&shutdown != 0 || g.shutDown():
 		return ErrShutdown
-	case s.flags&deleting != 0:
-		return ErrDeleting
-	case s.flags&bound != 0 && sh.bodyOf(i, s).group.refuses():
+	case s.flags&deleting != 0 || g.beingDeleted():
 		return ErrDeleting
 	case sh.closed:
 		return ErrClosed

@@ -1,9 +1,8 @@
 package timerwheel
 
 import (
-	"bytes"
-	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 )
@@ -18,7 +17,7 @@ type Stall struct {
 
 	Handler      string // the handler's function, file:line
 	HandlerStack string // the stack of the handler's goroutine, as it is now
-	WaiterStack  string // that of the deletion's, or of the first that waits, if one does
+	WaiterStack  string // that of the deletion's, or of one that waits, if any does
 
 	AllocatedAt  string // file:line, with Options.Debug
 	RegisteredAt string // likewise, of the last Register
@@ -30,9 +29,11 @@ type Stall struct {
 // runs is not woken for it.
 
 // watch makes sure that somebody looks when what began at since has stalled.
+// Holds the shard's lock, under which that began: so who ends it, and rearms
+// the alarm, comes after.
 func (w *Wheel) watch(since int64) {
 	if w.onStall != nil {
-		w.watchBy(since + w.stallAfter)
+		w.watchBy(after(since, w.stallAfter))
 	}
 }
 
@@ -44,16 +45,13 @@ func (sh *shard) nextStall() int64 {
 		if !r.reported {
 			next = min(next, r.since)
 		}
-		for _, x := range r.waits {
+		for x := range r.waits {
 			if !x.reported {
 				next = min(next, x.since)
 			}
 		}
 	}
-	if next == never {
-		return never
-	}
-	return next + sh.w.stallAfter
+	return after(next, sh.w.stallAfter)
 }
 
 // reportStalls calls OnStall for what has stalled since it last looked.
@@ -64,12 +62,12 @@ func (w *Wheel) reportStalls() {
 		sh.lock()
 		var reports []func(*worker)
 		for _, r := range sh.running {
-			if !r.reported && now-r.since >= w.stallAfter {
+			if !r.reported && now-r.since >= int64(w.stallAfter) {
 				r.reported = true
 				reports = append(reports, sh.report(r, nil, now, dump))
 			}
-			for _, x := range r.waits {
-				if !x.reported && now-x.since >= w.stallAfter {
+			for x := range r.waits {
+				if !x.reported && now-x.since >= int64(w.stallAfter) {
 					x.reported = true
 					reports = append(reports, sh.report(r, x, now, dump))
 				}
@@ -84,45 +82,44 @@ func (w *Wheel) reportStalls() {
 
 // report prepares the call of OnStall for a run, or for a deletion x that waits
 // for it.
-func (sh *shard) report(r *worker, x *wait, now int64, dump func() []byte) func(*worker) {
+func (sh *shard) report(r *worker, x *wait, now int64, dump func() map[uint64]string) func(*worker) {
 	s := sh.slots.at(r.i)
 	f := *sh.body(r.i)
 	if b, ok := f.(*body); ok {
 		f = b.f
 	}
 	stall := Stall{Timer: sh.timer(r.i, s), Waiting: x != nil, Waiters: len(r.waits)}
-	stall.AllocatedAt, stall.RegisteredAt = sh.origin(r.i, s)
+	from := sh.origin(r.i, s)
 
 	w, handler, waiter, since := sh.w, r.goid, uint64(0), r.since
 	if x != nil {
 		waiter, since = x.goid, x.since
-	} else if len(r.waits) > 0 {
-		waiter = r.waits[0].goid
+	} else {
+		for any := range r.waits {
+			waiter = any.goid
+			break
+		}
 	}
 	stall.Since, stall.For = w.timeAt(since), time.Duration(now-since)
 	return func(*worker) {
 		stall.Handler = functionName(f)
-		stall.HandlerStack, stall.WaiterStack = stackOf(dump(), handler), stackOf(dump(), waiter)
+		stall.AllocatedAt, stall.RegisteredAt = from.allocated.String(), from.registered.String()
+		stall.HandlerStack, stall.WaiterStack = dump()[handler], dump()[waiter]
 		w.onStall(stall)
 	}
 }
 
-// stacks returns the stacks of all goroutines.
-func stacks() []byte {
-	for buf := make([]byte, 1<<16); ; buf = make([]byte, 2*len(buf)) {
-		if n := runtime.Stack(buf, true); n < len(buf) || n >= 1<<26 {
-			return buf[:n]
-		}
+// stacks returns the stacks of all goroutines, by their numbers.
+func stacks() map[uint64]string {
+	buf := make([]byte, 1<<16)
+	n := runtime.Stack(buf, true)
+	for n == len(buf) && n < 1<<26 {
+		buf = make([]byte, 2*len(buf))
+		n = runtime.Stack(buf, true)
 	}
-}
-
-// stackOf returns the stack of one goroutine out of all; "" if it is not there.
-func stackOf(all []byte, goid uint64) string {
-	head := fmt.Appendf(nil, "goroutine %d ", goid)
-	for part := range bytes.SplitSeq(all, []byte("\n\n")) {
-		if bytes.HasPrefix(part, head) {
-			return string(part)
-		}
+	all := make(map[uint64]string)
+	for stack := range strings.SplitSeq(string(buf[:n]), "\n\n") {
+		all[goidOf(stack)] = stack
 	}
-	return ""
+	return all
 }

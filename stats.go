@@ -46,7 +46,7 @@ func (w *Wheel) Stats() Stats {
 	}
 	if !w.manual {
 		w.mu.Lock()
-		s.Workers = len(w.crew)
+		s.Workers = len(w.crew) + w.coming
 		w.mu.Unlock()
 	}
 	for _, sh := range w.shards {

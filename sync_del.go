@@ -53,8 +53,8 @@ import (
 //
 // Rule 7: the end is one critical section. The running slot is cleared, the
 // mark removed, the waits ended and the timer put back or recycled (finish),
-// all before anybody can see any of it; and a timer's own lock is released
-// only after that. However a handler ends: by returning, by a panic, by Goexit
+// all before anybody can see any of it. Only after that is a timer's own lock
+// released, and are the waiters woken (settle). However a handler ends: by returning, by a panic, by Goexit
 // (rescue). Closed by it: the waiter that is woken to find the handler still
 // in flight; the refusal that outlives its run; and the owner of a timer's
 // lock who finds its handler running.
@@ -69,7 +69,8 @@ import (
 // Rule 9: a deletion never waits for what has not begun. A timer that is due,
 // in line, held, or waiting for its lock is pending, and is taken off the
 // wheel where it stands. Closed by it: the deletion that waits for a handler
-// that waits for the worker, or the lock, that the deleter holds.
+// that waits for the worker, or the lock, that the deleter holds. A DelAsync
+// waits for nothing, and is no edge of rule 8.
 //
 // # What a deletion cannot see
 //
@@ -80,7 +81,7 @@ import (
 // A wait is a deletion that waits for runs to end.
 type wait struct {
 	on       []*worker     // the runs that have not ended: written under both locks, of the shard and of the wheel
-	over     chan struct{} // closed when the last one has ended; nil for a DelAsync
+	over     chan struct{} // closed after the last one has ended; nil for a DelAsync
 	done     func()        // of a DelAsync
 	group    *Group        // of a group's deletion
 	from     *worker       // the worker in whose handler the deletion was called, if it was
@@ -107,9 +108,8 @@ func (sh *shard) delete(t Timer, mark flags) (i uint32, s *slot, found Found) {
 
 // unlockDeleted ends a critical section in which firings may have been removed.
 func (sh *shard) unlockDeleted(found Found) {
-	drained := found.Pending && sh.counters.pending == 0
 	sh.unlock()
-	if drained {
+	if found.Pending {
 		sh.w.quiesce()
 	}
 }
@@ -138,7 +138,6 @@ func (t Timer) delSync(ctx context.Context, mark flags) (Found, error) {
 		deadlock = !sh.enlist(x, sh.runOf(i))
 		if !deadlock {
 			s.flags |= deleting
-			sh.counters.syncWaits++
 		}
 	}
 	sh.unlockDeleted(found)
@@ -171,13 +170,20 @@ func (sh *shard) enlist(x *wait, runs ...*worker) bool {
 	for _, r := range runs {
 		if x.from == nil || !r.leadsTo(x.from, nil) {
 			x.on = append(x.on, r)
-			r.waits = append(r.waits, x)
+			if r.waits == nil {
+				r.waits = make(map[*wait]struct{})
+			}
+			r.waits[x] = struct{}{}
 		}
 	}
 	if x.from != nil && len(x.on) > 0 {
 		x.from.waiting = x
 	}
 	w.mu.Unlock()
+	if len(x.on) > 0 {
+		sh.counters.syncWaits++
+		w.watch(x.since)
+	}
 	return len(x.on) == len(runs)
 }
 
@@ -200,7 +206,6 @@ func (wk *worker) leadsTo(target *worker, seen map[*worker]bool) bool {
 // await waits until the runs that x waits for have ended, or ctx ends. It
 // touches no timer.
 func (sh *shard) await(ctx context.Context, x *wait) error {
-	sh.w.watch(x.since)
 	err := await(ctx, x.over)
 	if err != nil && !sh.abandon(x) {
 		return nil // it ended meanwhile
@@ -219,7 +224,7 @@ func (sh *shard) abandon(x *wait) bool {
 	sh.w.mu.Lock()
 	defer sh.w.mu.Unlock()
 	for _, r := range x.on {
-		r.waits = slices.DeleteFunc(r.waits, func(y *wait) bool { return y == x })
+		delete(r.waits, x)
 	}
 	x.on = nil
 	x.leave()
@@ -236,23 +241,28 @@ func (x *wait) leave() {
 	}
 }
 
-// endWaits ends the waits for a run. Holds the shard's lock.
+// endWaits ends the waits for a run. Those that waited for no other are told
+// when nobody holds a lock any more. Holds the shard's lock.
 func (wk *worker) endWaits() {
 	wk.w.mu.Lock()
 	defer wk.w.mu.Unlock()
-	for _, x := range wk.waits {
+	for x := range wk.waits {
 		x.on = slices.DeleteFunc(x.on, func(r *worker) bool { return r == wk })
-		if len(x.on) > 0 {
-			continue
-		}
-		x.leave()
-		if x.done != nil {
-			wk.dones = append(wk.dones, x.done)
-		} else {
-			close(x.over)
+		if len(x.on) == 0 {
+			x.leave()
+			wk.ended = append(wk.ended, x)
 		}
 	}
 	wk.waits = nil
+}
+
+// tell tells a deletion that its wait is over.
+func (x *wait) tell(w *Wheel) {
+	if x.done != nil {
+		w.callDone(x.done)
+	} else {
+		close(x.over)
+	}
 }
 
 // delAsync is DelAsync for a timer of this wheel.
@@ -276,9 +286,7 @@ func (t Timer) delAsync(done func()) Found {
 	x := &wait{done: done, since: t.w.elapsed()}
 	sh.enlist(x, sh.runOf(i))
 	s.flags |= deleting
-	sh.counters.syncWaits++
 	sh.unlockDeleted(found)
-	t.w.watch(x.since)
 	return found
 }
 

@@ -79,10 +79,8 @@ func (t Timer) register(d time.Duration, reduce bool) (was bool, err error) {
 		sh.unlock()
 		return true, nil
 	}
-	wake := sh.arm(i, s, when, now)
-	sh.sign(i, s)
+	sh.arm(i, s, when, now)
 	sh.unlock()
-	t.w.wakeBy(wake)
 	return was, nil
 }
 
@@ -105,10 +103,8 @@ func (t Timer) RegisterAt(when time.Time) error {
 	if t.w.manual || sh.needsClock(s, at) {
 		now = t.w.elapsed()
 	}
-	wake := sh.arm(i, s, max(at, now), now)
-	sh.sign(i, s)
+	sh.arm(i, s, max(at, now), now)
 	sh.unlock()
-	t.w.wakeBy(wake)
 	return nil
 }
 

@@ -25,12 +25,13 @@ type Wheel struct {
 	debug      bool
 	onPanic    func(HandlerPanic)
 	onStall    func(Stall)
-	stallAfter int64
+	stallAfter time.Duration
 
 	base   time.Time // the wheel's time 0
 	shards []*shard  // their number is a power of two
 	near   *sync.Pool
 	turns  atomic.Uint32 // hands out shards in turns
+	busy   atomic.Int32  // shards on which something pends
 
 	mu      sync.Mutex         // comes after the locks of the shards: see sync_del.go
 	alarm   *alarm             // alarm.go
@@ -53,8 +54,8 @@ type Options struct {
 	// error.
 	Tick time.Duration
 
-	// MaxWorkers is the most handlers that run at once; due timers beyond wait,
-	// and can still be deleted. 0 means 256; negative is an error. A worker is
+	// MaxWorkers is the most handlers that run at once, or wait for the lock that
+	// they are bound to; due timers beyond wait, and can still be deleted. 0 means 256; negative is an error. A worker is
 	// called when it is needed: a wheel whose handlers are quick has one or two.
 	MaxWorkers int
 
@@ -107,7 +108,7 @@ func New(o Options) (*Wheel, error) {
 	w := &Wheel{
 		tick:       orDefault(o.Tick, defaultTick),
 		maxWorkers: orDefault(o.MaxWorkers, defaultMaxWorkers),
-		stallAfter: int64(orDefault(o.StallAfter, defaultStallAfter)),
+		stallAfter: orDefault(o.StallAfter, defaultStallAfter),
 		manual:     o.Manual,
 		debug:      o.Debug,
 		onPanic:    o.OnPanic,
@@ -233,8 +234,9 @@ func (w *Wheel) alloc(g *Group, f func(Timer)) Timer {
 // So to who holds l the handler is either not begun or over: [Timer.Del] while
 // holding l is as good as [Timer.DelSync] is without, and DelSync while holding
 // l never waits for a handler that waits for l. (It is FreeBSD's
-// callout_init_mtx.) At most one worker waits for one timer's lock. Do not call
-// [Wheel.Close] or [Wheel.Advance] while holding l.
+// callout_init_mtx.) At most one worker waits for one timer's lock; it counts as
+// one of Options.MaxWorkers. Do not call [Wheel.Close] or [Wheel.Advance] while
+// holding l.
 //
 // AllocLocked panics if l or f is nil.
 func (w *Wheel) AllocLocked(l sync.Locker, f func(Timer)) Timer { return w.allocLocked(nil, l, f) }
@@ -288,17 +290,15 @@ func (w *Wheel) start(g *Group, d time.Duration, f any) Timer {
 	f = w.signed(f)
 	now := w.elapsed()
 	sh := w.lockFor(g)
-	if sh.closed || g.refuses() || g != nil && g.down {
+	if sh.closed || g.beingDeleted() || g.shutDown() {
 		sh.counters.refused++
 		sh.unlock()
 		return Timer{}
 	}
 	i, s := sh.newTimer(f)
-	wake := sh.arm(i, s, after(now, d), now)
-	sh.sign(i, s)
+	sh.arm(i, s, after(now, d), now)
 	t := sh.timer(i, s)
 	sh.unlock()
-	w.wakeBy(wake)
 	return t
 }
 
@@ -347,7 +347,10 @@ func (w *Wheel) Next() (when time.Time, ok bool) {
 	if !ok {
 		return time.Time{}, false
 	}
-	return w.timeAt(max(next, w.elapsed())), true
+	if when = w.timeAt(max(next, w.elapsed())); when.Before(w.Now()) {
+		when = w.Now() // centuries after Start, where a Duration does not reach
+	}
+	return when, true
 }
 
 // Close closes the wheel: no Register succeeds any more (ErrClosed), what was

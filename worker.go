@@ -19,7 +19,8 @@ import (
 //   - nothing is due any more: it goes;
 //   - GOMAXPROCS workers are getting on with it, one quick handler after the
 //     other: it goes, and its successor looks again;
-//   - a handler is not quick, so it may be blocking: it works, and so many more
+//   - a handler is not quick, so it may be blocking, or a worker waits for a
+//     timer's lock, which is as bad: it works, and so many more
 //     are hired as there are due timers, for the next ones may block as well;
 //   - otherwise it works, alone.
 //
@@ -46,25 +47,25 @@ type worker struct {
 
 	// The running slot. It is in use while it stands in a shard's list of those,
 	// and then that shard's lock guards it.
-	i        uint32  // the timer that runs
-	since    int64   // since when, ns since the wheel's base
-	place    int     // in shard.running
-	waits    []*wait // the deletions that wait for the end of this run
-	reported bool    // as stalled
+	i        uint32             // the timer that runs
+	since    int64              // since when, ns since the wheel's base
+	place    int                // in shard.running
+	waits    map[*wait]struct{} // the deletions that wait for the end of this run
+	reported bool               // as stalled
 
 	waiting *wait // the deletion in which this goroutine waits; Wheel.mu guards it
 
 	// The rest is the goroutine's own.
-	hired     bool  // it counts as one of MaxWorkers
-	rearms    bool  // it sees to the alarm when it goes
-	notBefore int64 // when it goes while timers are due: when to call the next worker
-	fresh     bool  // it has not looked at all the shards yet
-	hiring    bool  // it has come because handlers block: it hires the next
-	calling   bool  // a handler has been called, and has not returned
-	acquiring Timer // for whose lock it waits
-	locked    sync.Locker
-	dones     []func() // of the deletions that waited for the run that has ended
-	fired     int      // handlers begun
+	hired     bool        // it counts as one of MaxWorkers
+	rearms    bool        // it sees to the alarm when it goes
+	notBefore int64       // when it goes while timers are due: when to call the next worker
+	fresh     bool        // it has not looked at all the shards yet
+	hiring    bool        // it has come because handlers block: it hires the next
+	calling   bool        // a handler has been called, and has not returned
+	acquiring Timer       // for whose lock it waits
+	locked    sync.Locker // what it holds for the handler
+	ended     []*wait     // the deletions that waited for the run that has ended, and no other
+	fired     int         // handlers begun
 }
 
 // onAlarm is what the alarm calls.
@@ -158,23 +159,22 @@ func (w *Wheel) work(wk *worker) {
 }
 
 // drain runs the due timers of one shard, one after the other: the end of one
-// run and the beginning of the next are one critical section. It reports
-// whether it ran any.
+// run and the beginning of the next are one critical section. After a while it
+// leaves the shard, as others may have due timers, too. It reports whether it
+// ran any.
 func (wk *worker) drain(sh *shard) (ran bool) {
 	defer wk.rescue(sh)
 	now := wk.w.elapsed()
+	leave := now + wk.w.patience
 	sh.lock()
-	for {
+	for now < leave || wk.w.manual {
 		i, s, then, ok := wk.next(sh, now)
 		if !ok {
 			break
 		}
 		f, t := wk.begin(sh, i, s, then)
 		ran = true
-		soonest := sh.soonest()
-		sh.unlock()
-
-		wk.appoint(soonest, wk.since)
+		wk.appoint(sh, wk.since)
 		wk.calling = true
 		call(f, t)
 		wk.calling = false
@@ -182,7 +182,7 @@ func (wk *worker) drain(sh *shard) (ran bool) {
 		now = wk.w.elapsed()
 		sh.lock()
 		wk.finish(sh, now)
-		if wk.locked != nil || wk.dones != nil {
+		if wk.locked != nil || wk.ended != nil {
 			sh.unlock()
 			wk.settle()
 			sh.lock()
@@ -251,10 +251,7 @@ func (wk *worker) acquire(sh *shard, i uint32, s *slot, l sync.Locker, now int64
 	t := sh.timer(i, s)
 	s.flags |= locking
 	sh.hold(i, s)
-	soonest := sh.soonest()
-	sh.unlock()
-
-	wk.appoint(soonest, now)
+	wk.appoint(sh, now)
 	wk.acquiring = t
 	l.Lock()
 	wk.acquiring = Timer{}
@@ -297,28 +294,21 @@ func (wk *worker) begin(sh *shard, i uint32, s *slot, now int64) (f any, t Timer
 	return f, t
 }
 
-// appoint sees to it, before wk runs code that may block, that somebody comes
-// for what remains: soonest is the time of that in the shard that it has just
-// looked at.
-func (wk *worker) appoint(soonest, now int64) {
+// appoint lets go of the shard, before wk runs code that may block, and sees to
+// it that somebody comes for what remains.
+func (wk *worker) appoint(sh *shard, now int64) {
 	w := wk.w
-	if w.manual {
+	next, successor := sh.soonest(), now+w.patience
+	w.wakeBy(max(next, successor))
+	w.watch(now)
+	sh.unlock()
+
+	if w.manual || !wk.fresh {
 		return
 	}
-	if wk.fresh {
-		wk.fresh = false
-		soonest, _ = w.soonest()
-	}
-	if soonest <= now {
-		soonest = now + w.patience
-		if wk.hiring && w.hire() {
-			w.send(w.assist)
-		}
-	}
-	wk.hiring = false
-	w.wakeBy(soonest)
-	if w.onStall != nil {
-		w.watchBy(now + w.stallAfter)
+	wk.fresh = false
+	if next = w.rearm(successor); next <= now && wk.hiring && w.hire() {
+		w.send(w.assist)
 	}
 }
 
@@ -340,7 +330,7 @@ func (wk *worker) finish(sh *shard, now int64) {
 	i := wk.i
 	s := sh.slots.at(i)
 	s.flags &^= running | deleting
-	if wk.waits != nil {
+	if len(wk.waits) > 0 {
 		wk.endWaits()
 	}
 	switch {
@@ -355,15 +345,13 @@ func (wk *worker) finish(sh *shard, now int64) {
 }
 
 // settle does what must follow the end of a run without the shard's lock: it
-// releases the timer's lock, and calls the dones of deletions that waited.
+// releases the timer's lock, and tells the deletions that waited. One that
+// panics (the done of a DelAsync, on a Manual wheel) keeps it from no other.
 func (wk *worker) settle() {
-	dones := wk.dones
-	wk.dones = nil
-	defer func() {
-		for _, done := range dones {
-			wk.w.callDone(done)
-		}
-	}()
+	for _, x := range wk.ended {
+		defer x.tell(wk.w)
+	}
+	wk.ended = nil
 	if l := wk.locked; l != nil {
 		wk.locked = nil
 		l.Unlock()
@@ -397,17 +385,18 @@ func (wk *worker) rescue(sh *shard) {
 			p = &HandlerPanic{Value: v, Stack: debug.Stack()}
 		}
 	}
+	var from origin
 	now := wk.w.elapsed()
 	sh.lock()
 	if p != nil {
 		s := sh.slots.at(wk.i)
-		p.Timer = sh.timer(wk.i, s)
-		p.AllocatedAt, p.RegisteredAt = sh.origin(wk.i, s)
+		p.Timer, from = sh.timer(wk.i, s), sh.origin(wk.i, s)
 	}
 	wk.finish(sh, now)
 	sh.unlock()
 	wk.settle()
 	if p != nil {
+		p.AllocatedAt, p.RegisteredAt = from.allocated.String(), from.registered.String()
 		wk.w.onPanic(*p)
 	}
 }

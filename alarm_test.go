@@ -1,0 +1,175 @@
+package timerwheel
+
+import (
+	"math"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func newTestWheel(t *testing.T, o Options) *Wheel {
+	w, err := New(o)
+	require.NoError(t, err)
+	return w
+}
+
+// alarmIsOff reports whether no wake-up is set.
+func (w *Wheel) alarmIsOff() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.alarm.at.Load() == never && w.alarm.rings == 0 && w.alarm.target.Load() == nil
+}
+
+// A Register that is overtaken by the deletion of its firing leaves no wake-up
+// behind: it sets the alarm before it lets go of the shard.
+func TestNoWakeUpIsLeftByARegisterThatWasOvertaken(t *testing.T) {
+	w := newTestWheel(t, Options{})
+	defer w.Close()
+	tm := w.Alloc(func(Timer) {})
+	for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end); {
+		var deleter sync.WaitGroup
+		deleter.Go(func() {
+			for !tm.Stop() {
+			}
+		})
+		require.NoError(t, tm.Register(time.Hour))
+		deleter.Wait()
+		require.True(t, w.alarmIsOff(), "nothing pends, and the alarm is set")
+	}
+}
+
+// Nor does a deletion that waits, and is overtaken by the end of the run and by
+// Close.
+func TestNoWakeUpIsLeftByAWaitThatWasOvertaken(t *testing.T) {
+	for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end); {
+		w := newTestWheel(t, Options{OnStall: func(Stall) {}, StallAfter: time.Hour})
+		var release atomic.Bool
+		started := make(chan struct{})
+		tm := w.AfterFunc(0, func() {
+			close(started)
+			for !release.Load() {
+				runtime.Gosched()
+			}
+		})
+		<-started
+		var deleter sync.WaitGroup
+		deleter.Go(func() { _, _ = tm.DelSync() })
+		for w.Running()[0].Waiters == 0 {
+			runtime.Gosched()
+		}
+		release.Store(true)
+		require.NoError(t, w.Close())
+		deleter.Wait()
+		require.True(t, w.alarmIsOff(), "the wheel is closed, and the alarm is set")
+	}
+}
+
+// Two timers of one shard that are due again and again, on two processors, do
+// not keep a timer of another shard from running: workers leave a shard after a
+// while.
+func TestABusyShardStarvesNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+		w := newTestWheel(t, Options{MaxWorkers: 2})
+		defer w.Close()
+		var stop atomic.Bool
+		defer stop.Store(true)
+		busy := &Group{sh: w.shards[0]}
+		for range 3 {
+			_ = busy.Alloc(func(tm Timer) {
+				time.Sleep(time.Microsecond)
+				if !stop.Load() {
+					_ = tm.Register(0)
+				}
+			}).Register(0)
+		}
+		time.Sleep(20 * time.Millisecond)
+		start := time.Now()
+		fired := make(chan time.Duration, 1)
+		(&Group{sh: w.shards[1]}).AfterFunc(5*time.Millisecond, func() { fired <- time.Since(start) })
+		require.LessOrEqual(t, <-fired, 7*time.Millisecond)
+	})
+}
+
+// A StallAfter that means never is not mistaken for long ago.
+func TestStallAfterNever(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWheel(t, Options{OnStall: func(Stall) { t.Error("stalled") }, StallAfter: math.MaxInt64})
+		stop := make(chan struct{})
+		w.AfterFunc(time.Millisecond, func() { <-stop })
+		time.Sleep(10 * time.Millisecond)
+		fired := make(chan struct{})
+		w.AfterFunc(time.Millisecond, func() { close(fired) })
+		<-fired // or the bubble is deadlocked
+		close(stop)
+		require.NoError(t, w.Close())
+	})
+}
+
+// A handler that begins shortly before another has stalled does not put off the
+// report of that.
+func TestAStallIsReportedInTimeWhateverElseBegins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reports := make(chan Stall, 2)
+		w := newTestWheel(t, Options{OnStall: func(s Stall) { reports <- s }, StallAfter: time.Hour})
+		stop := make(chan struct{})
+		w.AfterFunc(0, func() { <-stop })
+		w.AfterFunc(59*time.Minute, func() { <-stop })
+		require.Equal(t, time.Hour, (<-reports).For)
+		require.Equal(t, time.Hour, (<-reports).For)
+		close(stop)
+		require.NoError(t, w.Close())
+	})
+}
+
+// A peak of a group's members is not held for ever.
+func TestMemberListShrinks(t *testing.T) {
+	w := newTestWheel(t, Options{Manual: true})
+	g := w.NewGroup()
+	for range 100_000 {
+		g.AfterFunc(time.Hour, func() {})
+	}
+	_, err := g.DelSync()
+	require.NoError(t, err)
+	require.Zero(t, g.Len())
+	require.LessOrEqual(t, cap(g.members), 4*batch)
+}
+
+// Contract 4: done runs once, whatever the dones of other deletions do.
+func TestADoneThatPanicsTakesNoOtherWithIt(t *testing.T) {
+	w := newTestWheel(t, Options{Manual: true})
+	ran := 0
+	tm := w.Alloc(func(tm Timer) {
+		for range 3 {
+			_, _ = tm.DelAsync(func() { ran++; panic("done") })
+		}
+	})
+	require.NoError(t, tm.Register(0))
+	require.Panics(t, func() { _, _ = w.Advance(w.Now()) })
+	require.Equal(t, 3, ran)
+	fired, err := w.Advance(w.Now())
+	require.NoError(t, err)
+	require.Zero(t, fired)
+}
+
+// Contract 10: an Advance to an earlier time does nothing, even where a
+// Duration since Start does not reach.
+func TestAdvanceBeyondTheReachOfADuration(t *testing.T) {
+	start := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	w := newTestWheel(t, Options{Manual: true, Start: start})
+	w.AfterFunc(math.MaxInt64, func() {})
+	far := start.AddDate(400, 0, 0)
+	_, err := w.Advance(far)
+	require.NoError(t, err)
+	_, err = w.Advance(start.AddDate(350, 0, 0))
+	require.NoError(t, err)
+	require.Equal(t, far, w.Now())
+	next, ok := w.Next()
+	require.True(t, ok)
+	require.False(t, next.Before(w.Now()))
+}
