@@ -17,8 +17,17 @@ import (
 //
 //	go test -run '^$' -bench . -benchmem
 //
+// With -short a million is ten thousand: enough to see that they run.
+
 // populations are how many other timers pend meanwhile.
-var populations = []int{0, 10_000, 1_000_000}
+func populations() []int { return []int{0, 1000, million()} }
+
+func million() int {
+	if testing.Short() {
+		return 10_000
+	}
+	return 1_000_000
+}
 
 func benchWheel(b *testing.B, others int) *timerwheel.Wheel {
 	w, err := timerwheel.New(timerwheel.Options{})
@@ -38,7 +47,7 @@ func benchTime(b *testing.B, others int) {
 }
 
 func BenchmarkAfterFuncStop(b *testing.B) {
-	for _, n := range populations {
+	for _, n := range populations() {
 		b.Run(fmt.Sprintf("time/others=%d", n), func(b *testing.B) {
 			benchTime(b, n)
 			for b.Loop() {
@@ -56,7 +65,7 @@ func BenchmarkAfterFuncStop(b *testing.B) {
 }
 
 func BenchmarkAfterFuncStopParallel(b *testing.B) {
-	for _, n := range populations {
+	for _, n := range populations() {
 		b.Run(fmt.Sprintf("time/others=%d", n), func(b *testing.B) {
 			benchTime(b, n)
 			b.ResetTimer()
@@ -80,7 +89,7 @@ func BenchmarkAfterFuncStopParallel(b *testing.B) {
 }
 
 func BenchmarkRegisterDel(b *testing.B) {
-	const others = 1_000_000
+	others := million()
 	b.Run("time", func(b *testing.B) {
 		benchTime(b, others)
 		t := time.AfterFunc(time.Hour, func() {})
@@ -101,7 +110,7 @@ func BenchmarkRegisterDel(b *testing.B) {
 // Pushing timeouts back, the commonest call of all: of one timer, which stays
 // in the cache, and of a million in random order.
 func BenchmarkRearmLater(b *testing.B) {
-	for _, n := range []int{1, 1_000_000} {
+	for _, n := range []int{1, million()} {
 		order := rand.Perm(n)
 		b.Run(fmt.Sprintf("time/timers=%d", n), func(b *testing.B) {
 			timers := make([]*time.Timer, n)
@@ -140,7 +149,7 @@ func BenchmarkRearmLater(b *testing.B) {
 
 // A deletion that need not wait costs what Del costs.
 func BenchmarkDelSync(b *testing.B) {
-	t := benchWheel(b, 1_000_000).Alloc(func(timerwheel.Timer) {})
+	t := benchWheel(b, million()).Alloc(func(timerwheel.Timer) {})
 	b.Run("Del/idle", func(b *testing.B) {
 		for b.Loop() {
 			_, _ = t.Del()
@@ -168,11 +177,11 @@ func BenchmarkDelSync(b *testing.B) {
 // Arming and firing a million timers that are due within a second, in random
 // order; one operation is one timer.
 func BenchmarkFire(b *testing.B) {
-	const n = 1_000_000
+	n := million()
 	fire := func(b *testing.B, afterFunc func(time.Duration, func())) {
 		for b.Loop() {
 			var left atomic.Int64
-			left.Store(n)
+			left.Store(int64(n))
 			done := make(chan struct{})
 			for range n {
 				afterFunc(rand.N(time.Second), func() {
@@ -183,7 +192,7 @@ func BenchmarkFire(b *testing.B) {
 			}
 			<-done
 		}
-		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/timer")
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/timer")
 	}
 	b.Run("time", func(b *testing.B) {
 		fire(b, func(d time.Duration, f func()) { time.AfterFunc(d, f) })
@@ -196,7 +205,7 @@ func BenchmarkFire(b *testing.B) {
 
 // Bytes that a pending timer holds.
 func BenchmarkMemory(b *testing.B) {
-	const n = 1_000_000
+	n := million()
 	measure := func(b *testing.B, fill func() any) {
 		for b.Loop() {
 			var before, after runtime.MemStats
@@ -205,7 +214,7 @@ func BenchmarkMemory(b *testing.B) {
 			held := fill()
 			runtime.GC()
 			runtime.ReadMemStats(&after)
-			b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/n, "B/timer")
+			b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/float64(n), "B/timer")
 			start := time.Now()
 			runtime.GC()
 			b.ReportMetric(float64(time.Since(start).Microseconds())/1000, "ms/GC")
@@ -235,7 +244,7 @@ func BenchmarkMemory(b *testing.B) {
 func BenchmarkClose(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()
-		w := benchWheel(b, 1_000_000)
+		w := benchWheel(b, million())
 		b.StartTimer()
 		w.Close()
 	}
