@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed76848005/timerwheel"
@@ -1616,6 +1617,26 @@ func TestDelAsyncDoneOnAManualWheel(t *testing.T) {
 		p.let()
 		advancing.requires(t, delNone, nil)
 		require.Equal(t, []string{advancer, advancer}, in)
+	})
+}
+
+// Contract 3 and 4: ErrDeleting is for a timer whose deletion waits. One that returned ErrDeadlock
+// does not wait, so the handler may register its timer again.
+func TestAfterErrDeadlockTheHandlerMayRegister(t *testing.T) {
+	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		runs := 0
+		tm := w.Alloc(func(tm timerwheel.Timer) {
+			if runs++; runs > 1 {
+				return
+			}
+			_, err := tm.DelSync()
+			assert.ErrorIs(t, err, timerwheel.ErrDeadlock)
+			assert.NoError(t, tm.Register(time.Millisecond))
+		})
+		require.NoError(t, tm.Register(0))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.Equal(t, 2, runs)
 	})
 }
 

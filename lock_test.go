@@ -630,6 +630,31 @@ func TestLockedDelRacesWithTheHandler(t *testing.T) {
 	require.NotZero(t, runs.Load())
 }
 
+// Contract 6 and 11: a lock whose Lock does not return but ends its goroutine loses no firing: the
+// timer is due as before, and runs as soon as another worker gets the lock.
+func TestALockThatGoexitsLosesNoFiring(t *testing.T) {
+	for _, workers := range []int{1, 8} {
+		delBubble(t, fmt.Sprint(workers), timerwheel.Options{MaxWorkers: workers}, func(t *testing.T, w *timerwheel.Wheel) {
+			l, refusals, runs := newLockProbe(t), 3, 0
+			l.onLock = func() {
+				if refusals--; refusals >= 0 {
+					runtime.Goexit()
+				}
+			}
+			tm := w.AllocLocked(l, func(timerwheel.Timer) { runs++ })
+			require.NoError(t, tm.Register(time.Millisecond))
+			time.Sleep(time.Second)
+			synctest.Wait()
+			require.Equal(t, 1, runs)
+			require.Equal(t, -1, refusals)
+			require.NoError(t, tm.Register(time.Millisecond)) // and it is as good as new
+			time.Sleep(time.Second)
+			synctest.Wait()
+			require.Equal(t, 2, runs)
+		})
+	}
+}
+
 // ---- tools ----
 
 // A lockProbe is a sync.Locker for which a bubble can wait durably, and that watches the workers
