@@ -7,8 +7,8 @@ import (
 )
 
 // The alarm is the wheel's one runtime timer, and the goroutine in which the
-// runtime calls it back is a worker: while timers only pend, the wheel has no
-// goroutine.
+// runtime calls it back is a worker: while nothing is to be done, the wheel has
+// no goroutine.
 //
 // The rule that no wake-up is lost. Whenever a shard's lock is free, and the
 // shard has something pending, one of these holds:

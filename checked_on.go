@@ -83,7 +83,7 @@ func (sh *shard) checkTimer(i uint32, s *slot) {
 		broken("timer %d is marked, and does not run: %+v", i, *s)
 	case inList && (s.flags&shutdown != 0 || g.shutDown() && !g.beingDeleted()):
 		broken("timer %d is pending after its shutdown: %+v", i, *s)
-	case isBody != (s.flags&bound != 0):
+	case isBody != (s.flags&hasBody != 0):
 		broken("timer %d has the wrong kind of body: %+v", i, *s)
 	case inList && sh.levels.blocks.at(s.place >> blockBits).entries[s.place&(1<<blockBits-1)] != i:
 		broken("timer %d is not where it thinks: %+v", i, *s)

@@ -75,6 +75,9 @@ func (sh *shard) explain(err error, i uint32, s *slot) error {
 		return err
 	}
 	from := sh.origin(i, s)
+	if from.registered == (callers{}) {
+		return fmt.Errorf("%w (allocated at %v)", err, from.allocated)
+	}
 	return fmt.Errorf("%w (allocated at %v, registered at %v)", err, from.allocated, from.registered)
 }
 

@@ -5,12 +5,11 @@
 //
 // The documentation of [time.Timer.Stop] says that "Stop does not wait for f to
 // complete before returning". So whoever tears down what a timer's function
-// uses, a connection, a buffer, a session, must find out for himself whether
-// the function runs at that moment, and keep it from arming the timer again;
-// with flags, generations and mutexes that are easily wrong. This package's
-// [Timer.DelSync] waits: when it has returned, the handler does not run, and
-// all that it did has been done. [Timer.Shutdown] forbids that it ever runs
-// again.
+// uses, a connection, a buffer, a session, has to find out whether the function
+// runs at that moment, and to keep it from arming the timer again; with flags,
+// generations and mutexes that are easily wrong. This package's [Timer.DelSync]
+// waits: when it has returned, the handler does not run, and all that it did has
+// been done. [Timer.Shutdown] forbids that it ever runs again.
 //
 // A [Wheel] owns its timers, and a [Timer] is only a handle: a value with a
 // generation, which goes stale when its timer is recycled and then never
@@ -18,15 +17,17 @@
 // deletes, frees or registers what from where: the handler itself, another
 // handler, two goroutines at once.
 //
-// A timer is a few dozen bytes in an array, not an object of its own; the wheel
-// does not look at it before it is due, and has no goroutine meanwhile.
+// A timer is a few dozen bytes in an array, not an object of its own. Until it
+// is due the wheel looks at it a handful of times, however long that is, and has
+// no goroutine in between.
 //
 // # When not to use it
 //
 // With a few timers, or a few hundred, package time is simpler and good. A
 // wheel's timers live in memory and end with the process: it is no scheduler of
 // jobs. And it is as exact as its tick ([Options].Tick, 1 ms if nothing is
-// said): never early, but up to two ticks late.
+// said): never early, but up to two ticks late, and the scheduler's delay, while
+// a worker is free.
 //
 // # The tour
 //
@@ -38,7 +39,7 @@
 //	t := w.Alloc(func(timerwheel.Timer) { c.close() })  // a timer to keep
 //	t.Register(time.Minute)                         // arm it
 //	t.Register(time.Minute)                         // push it back, on each read, say
-//	t.DelSync()                                     // now the handler does not run
+//	t.Shutdown()                                    // now the handler does not run, nor ever will
 //	t.Free()                                        // nobody needs it any more
 //
 // [Wheel.Every] makes periodic timers, [Wheel.NewGroup] sets of timers that are

@@ -12,7 +12,8 @@ import (
 // live. They share a shard of the wheel, and so its lock; make a group for what
 // belongs together, not for what is many.
 //
-// Its methods may be called by several goroutines at once.
+// Make one with [Wheel.NewGroup]; the zero Group is of no use. Its methods may be
+// called by several goroutines at once.
 type Group struct {
 	sh *shard
 
@@ -58,7 +59,7 @@ func (g *Group) Len() int {
 // DelSync deletes all members as [Timer.DelSync] does one: all firings are
 // removed, all handlers in flight waited for, and until that is done no Register
 // of any member succeeds (ErrDeleting), a member that was made meanwhile
-// included. Found says whether that held for any member.
+// included. Found is or-ed over the members.
 //
 // In a member's own handler, and where it would close a circle of waits, it
 // removes all firings, waits for the handlers that it can wait for, and returns

@@ -62,7 +62,7 @@ const (
 	shutdown                   // no Register any more
 	prompt                     // due at its deadline, not at the tick that follows
 	onGrid                     // its deadline is an instant of its period, not one that a Register set
-	bound                      // its body is a *body
+	hasBody                    // its body is a *body
 )
 
 // A body is what is called when a timer fires: a func(), a func(Timer), or,
@@ -119,7 +119,7 @@ func (sh *shard) newTimer(f any) (i uint32, s *slot) {
 	s = sh.slots.at(i)
 	s.owners = 0
 	if b, ok := f.(*body); ok {
-		s.flags = bound
+		s.flags = hasBody
 		if b.group != nil {
 			b.group.admit(i, b)
 		}
@@ -146,7 +146,7 @@ func (sh *shard) body(i uint32) *any { return &sh.bodies[i>>chunkBits][i&(1<<chu
 
 // bodyOf returns a timer's *body; nil if it has no need of one.
 func (sh *shard) bodyOf(i uint32, s *slot) *body {
-	if s.flags&bound == 0 {
+	if s.flags&hasBody == 0 {
 		return nil
 	}
 	return (*sh.body(i)).(*body)

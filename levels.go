@@ -47,7 +47,7 @@ import "math/bits"
 // A slot's timers are an array in blocks, not a linked list: whoever empties a
 // slot of a million timers reads their numbers in a row, and the processor
 // fetches many of the timers at once. A linked list waits for each before it
-// knows the next. BenchmarkCascade shows it.
+// knows the next.
 
 const (
 	digitBits = 6

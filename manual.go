@@ -64,11 +64,11 @@ func (w *Wheel) enter(wk *worker) bool {
 func (sh *shard) setTime(now time.Time) bool {
 	sh.lock()
 	defer sh.unlock()
-	if now.Before(sh.w.time) {
+	if now.Before(sh.w.advanced) {
 		return false
 	}
 	sh.w.manualNow.Store(min(sh.w.since(now), never-1))
-	sh.w.time = now
+	sh.w.advanced = now
 	sh.advancing = true
 	return true
 }

@@ -3,6 +3,7 @@ package timerwheel_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -25,8 +26,8 @@ import (
 // memory without a lock, as a driver does, and the deletion alone puts them in order. -race reports
 // where it did not.
 
-// raceStress is how long a storm lasts.
-const raceStress = time.Second
+// raceStress is how long a storm lasts: go test -race -run 'Mail|Stress' . -storm 30s
+var raceStress = flag.Duration("storm", time.Second, "how long each of the stress tests lasts")
 
 // ---- the mail's scenarios ----
 
@@ -1237,9 +1238,9 @@ func (s *raceStorm) tearDown() {
 
 func raceFor() time.Duration {
 	if testing.Short() {
-		return raceStress / 8
+		return *raceStress / 8
 	}
-	return raceStress
+	return *raceStress
 }
 
 func raceRounds(n int) int {

@@ -3,8 +3,7 @@ package timerwheel
 import "unsafe"
 
 // A slab hands out places for values of one type, by number, from chunks. It
-// is the free list of the mail that this package starts from, with two
-// properties that a linked free list lacks: a chunk in which nothing lives is
+// has two properties that a linked free list lacks: a chunk in which nothing lives is
 // given back to the Go runtime, and a chunk of a type without pointers is
 // never looked into by the garbage collector.
 //

@@ -95,8 +95,8 @@ func (sh *shard) report(r *worker, x *wait, now int64, dump func() map[uint64]st
 	if x != nil {
 		waiter, since = x.goid, x.since
 	} else {
-		for any := range r.waits {
-			waiter = any.goid
+		for first := range r.waits {
+			waiter = first.goid
 			break
 		}
 	}

@@ -32,7 +32,7 @@ import (
 // Rule 3: the run holds a reference. While a timer runs it is not recycled,
 // whoever frees it (flag running, release). So a running slot's timer is the
 // one that was put there, and a handler's own handle is always valid. Closed by
-// it: the tenant who is taken for the one who ran before him.
+// it: the tenant that is taken for the one that ran before it.
 //
 // Rule 4: one run at a time. A timer that falls due while it runs, or while a
 // worker waits for its lock, is held: pending, in a list that no worker takes
@@ -59,10 +59,10 @@ import (
 // in flight; the refusal that outlives its run; and the owner of a timer's
 // lock who finds its handler running.
 //
-// Rule 8: no wait in a circle. Who is about to wait follows, under Wheel.mu,
-// the waits of the handlers that he would wait for (leadsTo); in the same
-// critical section he adds his own. If one of them waits for him he does not
-// wait: ErrDeadlock. The edges of a wait go with the runs and with the wait,
+// Rule 8: no wait in a circle. Whoever is about to wait follows, under Wheel.mu,
+// the waits of the handlers that it would wait for (leadsTo), and adds its own in
+// the same critical section. If one of them waits for it, it does not wait:
+// ErrDeadlock. The edges of a wait go with the runs and with the wait,
 // never later: finish and abandon remove them under the same two locks. So of
 // several deletions that close a circle the last one sees it, and only that.
 //

@@ -43,15 +43,16 @@ func (t Timer) shard() *shard { return t.w.shards[t.id&(maxShards-1)] }
 // and if a worker is free not later than two ticks plus the scheduler's delay.
 // If the timer is pending it is moved there instead, atomically: the old firing
 // does not happen. Of several Registers at once the last one wins. If the timer
-// runs, it runs once more.
+// runs, it runs once more after that run.
 //
 // d <= 0 means now; too large a d means never. The handler starts on a worker,
 // never in the caller. What happened before Register happens before the
 // handler's start, and each run of a timer happens before its next.
 //
-// Register does nothing but return an error, the first of these that applies:
-// ErrStale; ErrShutdown; ErrDeleting, while a deletion waits for the timer's
-// handler; ErrClosed. A handler may register its own timer, and any other.
+// Register is refused, and changes nothing, with the first of these errors that
+// applies: ErrStale; ErrShutdown; ErrDeleting, while a deletion waits for the
+// timer's handler; ErrClosed. A handler may register its own timer, and any
+// other.
 //
 // (It is the kernel's mod_timer, on a timer that the wheel keeps.)
 func (t Timer) Register(d time.Duration) error {
@@ -85,8 +86,13 @@ func (t Timer) register(d time.Duration, reduce bool) (was bool, err error) {
 }
 
 // RegisterAt is Register with the time at which the handler starts, for a
-// caller who knows it: it reads no clock, unless the wheel must be woken
-// earlier than it would be. A time that has passed means now.
+// caller that knows it: it reads no clock, unless the wheel must be woken
+// earlier than it would be. A time that has passed means now; that it has passed
+// goes unnoticed only while the wheel is itself late for an earlier wake-up, and
+// then its deadline stays what it was.
+//
+// A time without a monotonic reading is compared with the wall clock as it was
+// when the wheel was made.
 func (t Timer) RegisterAt(when time.Time) error {
 	if t.w == nil {
 		return ErrStale
@@ -179,8 +185,8 @@ func (t Timer) Del() (Found, error) {
 func (t Timer) DelSync() (Found, error) { return t.delSync(context.Background(), 0) }
 
 // DelSyncContext is DelSync with an end: when ctx ends before the handler has
-// returned, it returns the context's error. If both are so, it returns nil. The
-// firing stays removed, and the Registers of the timer are refused until the run
+// returned, it returns the context's error. If both have happened, it returns
+// nil. The firing stays removed, and the Registers of the timer are refused until the run
 // in flight has ended. If there is nothing to wait for, ctx does not matter; nor
 // where DelSync would return ErrDeadlock.
 func (t Timer) DelSyncContext(ctx context.Context) (Found, error) { return t.delSync(ctx, 0) }
@@ -189,7 +195,8 @@ func (t Timer) DelSyncContext(ctx context.Context) (Found, error) { return t.del
 // the timer is not running: on a goroutine of the wheel, never in the caller. It
 // returns at once. If the timer is running, its Registers are refused until its
 // handler has returned, as with DelSync; a handler may call it for its own
-// timer. done is also called for a timer that is idle or stale.
+// timer. Each done has a goroutine, which MaxWorkers does not bound, and is also
+// called for a timer that is idle or stale.
 //
 // On a Manual wheel, which has no goroutines, done is called before DelAsync
 // returns, or in the Advance that runs the handler.

@@ -11,11 +11,11 @@ import (
 )
 
 // A Wheel owns timers: their storage, their time, and the goroutines that run
-// their handlers. Make one with [New]. All its methods may be called by several
+// their handlers. Make one with [New]; the zero Wheel is of no use. All its methods may be called by several
 // goroutines at once, and by handlers.
 //
-// While timers only pend a wheel has no goroutine, and while none pends no
-// wake-up: a wheel that is not needed any more can be forgotten. [Wheel.Close]
+// While nothing is to be done a wheel has no goroutine, and while nothing pends
+// no wake-up: a wheel that is not needed any more can be forgotten. [Wheel.Close]
 // ends one that may have something pending.
 type Wheel struct {
 	tick       time.Duration
@@ -30,7 +30,7 @@ type Wheel struct {
 	base   time.Time // the wheel's time 0
 	shards []*shard  // their number is a power of two
 	near   *sync.Pool
-	turns  atomic.Uint32 // hands out shards in turns
+	lot    atomic.Uint32 // draws shards in turns
 	busy   atomic.Int32  // shards on which something pends
 
 	mu      sync.Mutex         // comes after the locks of the shards: see sync_del.go
@@ -44,7 +44,7 @@ type Wheel struct {
 	// Of a Manual wheel.
 	turn      chan struct{} // whose holder may Advance
 	manualNow atomic.Int64  // its time, ns since base
-	time      time.Time     // its time, as Advance was given it; shards[0].mu guards it
+	advanced  time.Time     // its time, as Advance was given it; shards[0].mu guards it
 }
 
 // Options are the choices that New takes. The zero Options make a good wheel.
@@ -55,8 +55,10 @@ type Options struct {
 	Tick time.Duration
 
 	// MaxWorkers is the most handlers that run at once, or wait for the lock that
-	// they are bound to; due timers beyond wait, and can still be deleted. 0 means 256; negative is an error. A worker is
-	// called when it is needed: a wheel whose handlers are quick has one or two.
+	// they are bound to; further due timers wait, and can still be deleted. 0
+	// means 256; negative is an error. Workers come when they are needed: where
+	// handlers take a few microseconds, one for each processor is enough; where
+	// they block or take longer, there are as many as there are due timers.
 	MaxWorkers int
 
 	// Manual makes a wheel without a goroutine and without a clock: the host
@@ -85,8 +87,8 @@ type Options struct {
 	OnStall func(Stall)
 
 	// Debug makes the wheel remember where each timer was allocated and
-	// registered, for Stall, HandlerPanic and the errors of misuse. It costs an
-	// allocation a timer, and about a microsecond a Register.
+	// registered, for Stall, HandlerPanic and the errors of misuse. It costs two
+	// allocations a timer, and about a microsecond a Register.
 	Debug bool
 }
 
@@ -125,7 +127,7 @@ func New(o Options) (*Wheel, error) {
 	if w.manual {
 		n = 1 // its handlers run in one order, in one goroutine
 		w.turn = make(chan struct{}, 1)
-		w.time = w.base
+		w.advanced = w.base
 	}
 	for no := range n {
 		w.shards = append(w.shards, newShard(w, uint32(no)))
@@ -177,7 +179,7 @@ func (w *Wheel) pick() *shard {
 	}
 	n, _ := w.near.Get().(*nearness)
 	if n == nil {
-		n = &nearness{w.turns.Add(1) & uint32(len(w.shards)-1)}
+		n = &nearness{w.lot.Add(1) & uint32(len(w.shards)-1)}
 	}
 	sh := w.shards[n.shard]
 	w.near.Put(n)
@@ -208,8 +210,8 @@ func (w *Wheel) lockFor(g *Group) *shard {
 
 // Alloc makes a timer that calls f(t), where t is the Timer that Alloc returns,
 // each time it fires. It is not pending: [Timer.Register] arms it. The caller
-// owns it, and gives up his reference with [Timer.Free] when he needs the timer
-// no more; to be sure that the handler does not run any more either, delete it
+// owns it, and gives up the reference with [Timer.Free] when the timer is not
+// needed any more; to be sure that the handler does not run any more either, delete it
 // first ([Timer.DelSync], [Timer.Shutdown]).
 //
 // Alloc panics if f is nil. On a closed wheel the timer is valid, and its
@@ -231,7 +233,7 @@ func (w *Wheel) alloc(g *Group, f func(Timer)) Timer {
 // after it, however the handler ends. While it waits for l the timer is pending,
 // not running; if it is deleted or moved meanwhile, the handler does not run.
 //
-// So to who holds l the handler is either not begun or over: [Timer.Del] while
+// So to whoever holds l the handler is either not begun or over: [Timer.Del] while
 // holding l is as good as [Timer.DelSync] is without, and DelSync while holding
 // l never waits for a handler that waits for l. (It is FreeBSD's
 // callout_init_mtx.) At most one worker waits for one timer's lock; it counts as
@@ -302,15 +304,16 @@ func (w *Wheel) start(g *Group, d time.Duration, f any) Timer {
 	return t
 }
 
-// Now returns the wheel's time: that of the clock, or, of a Manual wheel, that
-// which it was advanced to.
+// Now returns the wheel's time: the time at which it was made plus what has
+// passed by the monotonic clock; or, of a Manual wheel, the time that it was
+// advanced to.
 func (w *Wheel) Now() time.Time {
 	if !w.manual {
 		return w.timeAt(w.elapsed())
 	}
 	w.shards[0].lock()
 	defer w.shards[0].unlock()
-	return w.time
+	return w.advanced
 }
 
 // elapsed returns the wheel's time in ns since its base. It never comes to
@@ -354,8 +357,9 @@ func (w *Wheel) Next() (when time.Time, ok bool) {
 }
 
 // Close closes the wheel: no Register succeeds any more (ErrClosed), what was
-// pending is dropped, and Close waits until the handlers in flight, the dones of
-// deletions that waited for them, and all goroutines of the wheel have ended.
+// pending is dropped, and Close waits until the handlers in flight have ended,
+// and with them every function of a DelAsync that waited for one, and all
+// goroutines of the wheel.
 // Owners still Free their timers, or forget them with the wheel. Closing twice
 // is fine; the second waits as well.
 //

@@ -14,17 +14,18 @@ import (
 // When the alarm rings, the goroutine in which the runtime calls it is a
 // worker: it takes a timer off the wheel, sets the alarm anew, which appoints
 // its successor, and only then runs the handler. As long as due timers remain,
-// the successor comes within patience, half a tick, and looks (wanted):
+// the successor comes within patience, which is half a tick and at most a
+// millisecond, and looks (wanted):
 //
 //   - nothing is due any more: it goes;
 //   - GOMAXPROCS workers are getting on with it, one quick handler after the
 //     other: it goes, and its successor looks again;
 //   - a handler is not quick, so it may be blocking, or a worker waits for a
-//     timer's lock, which is as bad: it works, and so many more
-//     are hired as there are due timers, for the next ones may block as well;
+//     timer's lock, which is as bad: it works, and as many more are hired as
+//     there are due timers, for the next ones may block as well;
 //   - otherwise it works, alone.
 //
-// So handlers that block hold up nothing for longer than half a tick, and a
+// So handlers that block hold up nothing for longer than a tick, and a
 // storm of quick handlers is not fought over by more workers than there are
 // processors: of those that were hired for a false alarm, the surplus goes
 // (crowded). Never are there more than MaxWorkers.
@@ -148,7 +149,7 @@ func (w *Wheel) mayHire() bool { return !w.closed && w.workers < w.maxWorkers }
 // shard after shard, until nothing is.
 func (w *Wheel) work(wk *worker) {
 	wk.hired = true
-	next := int(w.turns.Add(1)) // so that not all begin with the same shard
+	next := int(w.lot.Add(1)) // so that not all begin with the same shard
 	for quiet := 0; quiet < len(w.shards) && wk.notBefore == 0; next++ {
 		if wk.drain(w.shards[next&(len(w.shards)-1)]) {
 			quiet = 0
@@ -295,7 +296,10 @@ func (wk *worker) begin(sh *shard, i uint32, s *slot, now int64) (f any, t Timer
 }
 
 // appoint lets go of the shard, before wk runs code that may block, and sees to
-// it that somebody comes for what remains.
+// it that somebody comes for what remains. Of this shard wk knows what that is,
+// and says so while it holds the lock: wakeBy. What is due elsewhere it has to
+// look up, once, if the alarm has called it or another worker has hired it: the
+// alarm knows nothing then, or wk has to know whether to hire the next.
 func (wk *worker) appoint(sh *shard, now int64) {
 	w := wk.w
 	next, successor := sh.soonest(), now+w.patience

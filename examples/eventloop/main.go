@@ -66,7 +66,7 @@ func edit(saves chan<- string, duration, quiet time.Duration) {
 			for time.Now().Before(end) {
 				for range 1 + rand.N(8) { // a burst
 					saves <- file
-					time.Sleep(rand.N(quiet / 2))
+					time.Sleep(rand.N(quiet))
 				}
 				time.Sleep(quiet + rand.N(5*quiet))
 			}

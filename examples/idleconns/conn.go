@@ -145,6 +145,9 @@ func (c *conn) tearDown(by cause, del func() (timerwheel.Found, error)) {
 		if err == nil {
 			err = c.idle.Free()
 		}
+		if c.idle.Valid() { // nobody owns it, and it must not be pending: the deletion let a Register through
+			c.srv.tally.violations.Add(1)
+		}
 		c.net.Close()
 		c.srv.forget(c, by, found, err)
 	})

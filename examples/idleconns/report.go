@@ -129,6 +129,7 @@ func (r *report) check(out io.Writer) error {
 	v := verdict{out: out}
 	v.that(r.violations.Load() == 0, "no handler ran after its deletion had returned; %s deletions found it running", commas(r.collisions()))
 	v.that(r.failed.Load() == 0, "no deletion failed")
+	v.that(r.opened.Load() > 0 && r.handlers.Load() > 0, "there was something to check")
 	v.that(early(r.lateness.sorted()) == 0, "no handler began before its deadline")
 	v.that(r.opened.Load() == r.closed.Load(), "opened = closed")
 	v.that(r.closed.Load() == ends, "closed = by idle timer + by client + by server")
