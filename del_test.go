@@ -12,7 +12,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed76848005/timerwheel"
@@ -1620,24 +1619,69 @@ func TestDelAsyncDoneOnAManualWheel(t *testing.T) {
 	})
 }
 
-// Contract 3 and 4: ErrDeleting is for a timer whose deletion waits. One that returned ErrDeadlock
-// does not wait, so the handler may register its timer again.
-func TestAfterErrDeadlockTheHandlerMayRegister(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		runs := 0
-		tm := w.Alloc(func(tm timerwheel.Timer) {
-			if runs++; runs > 1 {
-				return
-			}
-			_, err := tm.DelSync()
-			assert.ErrorIs(t, err, timerwheel.ErrDeadlock)
-			assert.NoError(t, tm.Register(time.Millisecond))
+// Contract 4: a Register is refused "while it waits". A deletion that was told ErrDeadlock does not wait, and so leaves no refusal: neither the one in the
+// timer's own handler nor the one that would have closed a circle. And in the circle, too, the firing is removed.
+func TestADeletionThatIsRefusedToWaitRefusesNobody(t *testing.T) {
+	for _, verb := range []delVerb{delBySync, delByContext, delByDead} {
+		delBubble(t, "its own handler/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			p := newDelPuppet(t)
+			tm := w.Alloc(p.handle)
+			delStart(t, tm)
+			p.call(func() (timerwheel.Found, error) { return verb.call(tm) }).requires(t, delRunning, timerwheel.ErrDeadlock)
+			require.NoError(t, tm.Register(0))
+			p.end()
+			delSettle()
+			require.EqualValues(t, 2, p.begun.Load())
 		})
-		require.NoError(t, tm.Register(0))
-		time.Sleep(time.Second)
-		synctest.Wait()
-		require.Equal(t, 2, runs)
-	})
+		delBubble(t, "a circle/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			pa, pb := newDelPuppet(t), newDelPuppet(t)
+			a, b := w.Alloc(pa.handle), w.Alloc(pb.handle)
+			delStart(t, a)
+			delStart(t, b)
+			require.NoError(t, b.Register(time.Hour))
+			first := pb.call(a.DelSync)
+			require.True(t, first.waits())
+			pa.call(func() (timerwheel.Found, error) { return verb.call(b) }).requires(t, delBoth, timerwheel.ErrDeadlock)
+			require.False(t, b.Pending(), "the firing was not removed")
+			require.Equal(t, []int{1, 0}, groupWaiters(w, a, b))
+			require.NoError(t, b.Register(time.Hour), "nobody waits for b")
+			require.ErrorIs(t, a.Register(time.Hour), timerwheel.ErrDeleting, "but b's handler waits for a")
+			pa.let()
+			first.requires(t, delRunning, nil)
+		})
+	}
+}
+
+// Contract 1: "A waiting deletion holds no reference": at the end of the run that it waits for the timer is recycled, before the waiter gets to run. The
+// last moment of a run that is its worker's own is the Unlock of a lock-bound timer.
+func TestAWaitingDeletionHoldsNoReference(t *testing.T) {
+	for _, verb := range append([]delVerb{delByAsync}, delWaitingVerbs...) {
+		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			l, p := newLockProbe(t), newDelPuppet(t)
+			tm := w.AllocLocked(l, p.handle)
+			var valid, live atomic.Int32
+			l.onUnlock = func() {
+				if tm.Valid() {
+					valid.Add(1)
+				}
+				live.Store(int32(w.Stats().Live))
+			}
+			delStart(t, tm)
+			var calls []*delCall
+			for range 50 {
+				calls = append(calls, delGo(func() (timerwheel.Found, error) { return verb.call(tm) }))
+			}
+			synctest.Wait()
+			require.NoError(t, tm.Free(), "the only reference, but for the worker's")
+			require.ErrorIs(t, tm.Free(), timerwheel.ErrFreed)
+			p.let()
+			for _, c := range calls {
+				c.requires(t, delRunning, nil)
+			}
+			require.Zero(t, valid.Load(), "somebody still held the timer when its run was over")
+			require.Zero(t, live.Load())
+		})
+	}
 }
 
 // ---- tools ----

@@ -579,3 +579,66 @@ var verbReset = struct {
 	name string
 	arm  func(timerwheel.Timer, time.Duration) error
 }{"Reset", func(tm timerwheel.Timer, d time.Duration) error { tm.Reset(d); return nil }}
+
+// Contract 7: "Deletions end the series"; what Every says besides: "a Register after it, of a timer that still lives, begins a new one".
+func TestASeriesBeginsAnewAfterItsDeletion(t *testing.T) {
+	const tick, period = time.Millisecond, 100 * time.Millisecond
+	for _, inHandler := range []bool{false, true} {
+		t.Run(map[bool]string{false: "elsewhere", true: "in its handler"}[inHandler], func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := wheelFor(t, timerwheel.Options{Tick: tick})
+				var log firingLog
+				var anew time.Time
+				again := func(tm timerwheel.Timer) {
+					assert.True(t, tm.Stop())
+					assert.NoError(t, tm.Register(3*period/2))
+					anew = time.Now().Add(3 * period / 2)
+				}
+				tm := w.Every(period, func(tm timerwheel.Timer) {
+					if log.run(tm); inHandler && log.len() == 1 {
+						again(tm)
+					}
+				})
+				require.NoError(t, tm.Retain())
+				elapse(period + period/3)
+				if !inHandler {
+					again(tm)
+				}
+				elapse(4 * period)
+				at := log.times()
+				require.Len(t, at, 4)
+				for i, at := range at[1:] {
+					requireFiring(t, anew.Add(time.Duration(i)*period), at, 2*tick) // its own two, and those of the run that armed it
+				}
+				require.True(t, tm.Stop())
+				require.NoError(t, tm.Free())
+			})
+		})
+	}
+}
+
+// Contract 7: "instants missed ... are skipped, not bunched": also those that were missed because every worker was busy with others.
+func TestEverySkipsWhatBusyWorkersMissed(t *testing.T) {
+	const tick, period = time.Millisecond, 100 * time.Millisecond
+	synctest.Test(t, func(t *testing.T) {
+		w := wheelFor(t, timerwheel.Options{Tick: tick, MaxWorkers: 1})
+		h := parkHandler(t)
+		var log firingLog
+		start := time.Now()
+		tm := w.Every(period, log.run)
+		elapse(period / 2)
+		w.AfterFunc(0, h.run)
+		elapse(5 * period)
+		require.Zero(t, log.len())
+		require.True(t, tm.Pending())
+		h.release()
+		released := time.Now()
+		elapse(2*period + tick)
+		require.True(t, tm.Stop())
+		at := log.times()
+		require.Len(t, at, 3)
+		requireFiring(t, released, at[0], tick)
+		requireFiring(t, start.Add(6*period), at[1], tick)
+		requireFiring(t, start.Add(7*period), at[2], tick)
+	})
+}

@@ -2,6 +2,7 @@ package timerwheel
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -109,4 +110,17 @@ func TestSlab(t *testing.T) {
 		i, _ := s.alloc()
 		require.Less(t, i, uint32(n+8), "holes are filled first")
 	}
+}
+
+// A peak of a group's members is not held for ever.
+func TestMemberListShrinks(t *testing.T) {
+	w := newTestWheel(t, Options{Manual: true})
+	g := w.NewGroup()
+	for range 100_000 {
+		g.AfterFunc(time.Hour, func() {})
+	}
+	_, err := g.DelSync()
+	require.NoError(t, err)
+	require.Zero(t, g.Len())
+	require.LessOrEqual(t, cap(g.members), 4*batch)
 }

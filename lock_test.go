@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed76848005/timerwheel"
@@ -630,27 +631,69 @@ func TestLockedDelRacesWithTheHandler(t *testing.T) {
 	require.NotZero(t, runs.Load())
 }
 
-// Contract 6 and 11: a lock whose Lock does not return but ends its goroutine loses no firing: the
-// timer is due as before, and runs as soon as another worker gets the lock.
-func TestALockThatGoexitsLosesNoFiring(t *testing.T) {
-	for _, workers := range []int{1, 8} {
-		delBubble(t, fmt.Sprint(workers), timerwheel.Options{MaxWorkers: workers}, func(t *testing.T, w *timerwheel.Wheel) {
-			l, refusals, runs := newLockProbe(t), 3, 0
-			l.onLock = func() {
-				if refusals--; refusals >= 0 {
+// Contract 6: "While it waits for l the timer is pending": if the wait ends by a panic or a Goexit in the user's Lock, it stays that: it can be deleted, and
+// fires when Lock returns at last. On a Manual wheel such a panic passes through Advance as a handler's does.
+func TestALockThatDoesNotReturnLeavesItsTimerPending(t *testing.T) {
+	t.Run("Goexit", func(t *testing.T) {
+		guardedBubble(t, func(t *testing.T) {
+			w := openWheel(t, timerwheel.Options{MaxWorkers: 1})
+			tries := 0
+			l := &hookedLock{durableLock: newDurableLock(), onLock: func() {
+				if tries++; tries < 3 {
 					runtime.Goexit()
 				}
-			}
-			tm := w.AllocLocked(l, func(timerwheel.Timer) { runs++ })
-			require.NoError(t, tm.Register(time.Millisecond))
-			time.Sleep(time.Second)
+			}}
+			runs := 0
+			tm := armed(w.AllocLocked(l, func(timerwheel.Timer) { runs++ }), time.Second)
+			time.Sleep(2 * time.Second)
 			synctest.Wait()
+			require.Equal(t, 3, tries)
 			require.Equal(t, 1, runs)
-			require.Equal(t, -1, refusals)
-			require.NoError(t, tm.Register(time.Millisecond)) // and it is as good as new
-			time.Sleep(time.Second)
-			synctest.Wait()
-			require.Equal(t, 2, runs)
+			require.False(t, tm.Pending())
+			require.True(t, l.isFree())
+			require.Zero(t, w.Stats().Workers)
+			countsAddUp(t, w)
+		})
+	})
+	for _, then := range []string{"fires", "deleted before", "deleted in Lock", "recycled in Lock"} {
+		t.Run("panic in Advance, "+then, func(t *testing.T) {
+			w := openManual(t, time.Millisecond)
+			var tm timerwheel.Timer
+			fails, runs := true, 0
+			l := &hookedLock{durableLock: newDurableLock(), onLock: func() {
+				if !fails {
+					return
+				}
+				fails = false
+				if then == "deleted in Lock" || then == "recycled in Lock" {
+					assert.True(t, tm.Stop())
+				}
+				if then == "recycled in Lock" {
+					assert.NoError(t, tm.Free())
+				}
+				panic("on purpose")
+			}}
+			tm = armed(w.AllocLocked(l, func(timerwheel.Timer) { runs++ }), 0)
+			require.PanicsWithValue(t, "on purpose", func() { _, _ = w.Advance(manualStart) })
+			require.Equal(t, then == "fires" || then == "deleted before", tm.Pending())
+			require.False(t, tm.Running())
+			if then == "deleted before" {
+				found, err := tm.DelSync()
+				require.NoError(t, err)
+				require.Equal(t, delPending, found)
+			}
+			want := 0
+			if then == "fires" {
+				want = 1
+			}
+			advanceTo(t, w, manualStart, want)
+			require.Equal(t, want, runs)
+			require.True(t, l.isFree())
+			if then != "recycled in Lock" {
+				require.NoError(t, tm.Register(0), "as good as new")
+				advanceTo(t, w, manualStart, 1)
+			}
+			countsAddUp(t, w)
 		})
 	}
 }

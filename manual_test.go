@@ -1452,3 +1452,37 @@ func advanceTo(t *testing.T, w *timerwheel.Wheel, now time.Time, want int) {
 func manualDistance(rng *rand.Rand, bits int) time.Duration {
 	return time.Duration(rng.Int64N(1 << (1 + rng.IntN(bits))))
 }
+
+// Contract 4: done runs once, whatever the dones of other deletions do.
+func TestADoneThatPanicsTakesNoOtherWithIt(t *testing.T) {
+	w := openWheel(t, timerwheel.Options{Manual: true})
+	ran := 0
+	tm := w.Alloc(func(tm timerwheel.Timer) {
+		for range 3 {
+			_, _ = tm.DelAsync(func() { ran++; panic("done") })
+		}
+	})
+	require.NoError(t, tm.Register(0))
+	require.Panics(t, func() { _, _ = w.Advance(w.Now()) })
+	require.Equal(t, 3, ran)
+	fired, err := w.Advance(w.Now())
+	require.NoError(t, err)
+	require.Zero(t, fired)
+}
+
+// Contract 10: an Advance to an earlier time does nothing, even where a
+// Duration since Start does not reach.
+func TestAdvanceBeyondTheReachOfADuration(t *testing.T) {
+	start := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	w := openWheel(t, timerwheel.Options{Manual: true, Start: start})
+	w.AfterFunc(math.MaxInt64, func() {})
+	far := start.AddDate(400, 0, 0)
+	_, err := w.Advance(far)
+	require.NoError(t, err)
+	_, err = w.Advance(start.AddDate(350, 0, 0))
+	require.NoError(t, err)
+	require.Equal(t, far, w.Now())
+	next, ok := w.Next()
+	require.True(t, ok)
+	require.False(t, next.Before(w.Now()))
+}

@@ -766,3 +766,109 @@ func heapInUse() int64 {
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
+
+// Contract 2: "Debug: remember where each timer was allocated and registered, for ... misuse errors", and the errors "match with errors.Is", however
+// much they say.
+func TestMisuseErrorsSayWhereTheTimerCameFrom(t *testing.T) {
+	for name, c := range map[string]struct {
+		misuse func(t *testing.T, w *timerwheel.Wheel, tm timerwheel.Timer) error
+		want   error
+	}{
+		"ErrFreed": {func(t *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer) error {
+			require.NoError(t, tm.Free())
+			return tm.Free()
+		}, timerwheel.ErrFreed},
+		"ErrShutdown": {func(t *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer) error {
+			_, err := tm.Shutdown()
+			require.NoError(t, err)
+			return tm.Register(0)
+		}, timerwheel.ErrShutdown},
+		"ErrDeleting": {func(t *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer) error {
+			time.Sleep(2 * time.Hour)
+			_, err := tm.DelAsync(func() {})
+			require.NoError(t, err)
+			return tm.RegisterAt(time.Now())
+		}, timerwheel.ErrDeleting},
+		"ErrClosed": {func(t *testing.T, w *timerwheel.Wheel, tm timerwheel.Timer) error {
+			require.NoError(t, w.Close())
+			return tm.Reduce(0)
+		}, timerwheel.ErrClosed},
+		"ErrStale": {func(t *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer) error {
+			require.True(t, tm.Stop())
+			require.NoError(t, tm.Free())
+			return tm.Register(0)
+		}, timerwheel.ErrStale},
+	} {
+		for _, debug := range []bool{true, false} {
+			delBubble(t, name+map[bool]string{true: "/Debug"}[debug], timerwheel.Options{Debug: debug}, func(t *testing.T, w *timerwheel.Wheel) {
+				p := newDelPuppet(t)
+				tm, allocated := w.Alloc(p.handle), siteHere()
+				err, registered := tm.Register(time.Hour), siteHere()
+				require.NoError(t, err)
+				err = c.misuse(t, w, tm)
+				require.ErrorIs(t, err, c.want)
+				if debug && name != "ErrStale" { // a recycled timer comes from nowhere
+					require.ErrorContains(t, err, allocated)
+					require.ErrorContains(t, err, registered)
+				} else {
+					require.Equal(t, c.want, err)
+				}
+			})
+		}
+	}
+}
+
+// Contract 1: "A stale handle never reaches the slot's next tenant, for ever": not only the last few, which differ from the tenant's in their last digits
+// anyhow, but those of any age. A Manual wheel has one store, and gives out first what came back last: all live in one slot, one after the other.
+func TestHandlesOfAnyAgeAreStale(t *testing.T) {
+	const tenants = 1<<16 + 100
+	w := openManual(t, time.Millisecond)
+	old := make([]timerwheel.Timer, tenants)
+	for i := range old {
+		old[i] = w.Alloc(delIgnore)
+		if err := old[i].Free(); err != nil {
+			require.NoError(t, err)
+		}
+	}
+	tenant := armed(w.Alloc(delIgnore), time.Hour)
+	for i, tm := range old {
+		if tm.Valid() || tm.Pending() || tm.Stop() || tm.Free() == nil {
+			require.Fail(t, "a stale handle reaches the tenant", "after %d others", tenants-i)
+		}
+	}
+	require.True(t, tenant.Pending())
+	require.Equal(t, 1, w.Stats().Live)
+}
+
+// Contract 1 and 5: storage that was given back and comes again goes on above every generation that it had, however unevenly its slots had been used.
+func TestNoHandleComesTwice(t *testing.T) {
+	w := openManual(t, time.Millisecond)
+	rng := rand.New(rand.NewPCG(3, 5))
+	seen := map[timerwheel.Timer]bool{}
+	for range 10 {
+		var living []timerwheel.Timer
+		alloc := func() {
+			tm := w.Alloc(delIgnore)
+			require.False(t, seen[tm], "%v comes again", tm)
+			seen[tm] = true
+			living = append(living, tm)
+		}
+		free := func(i int) {
+			require.NoError(t, living[i].Free())
+			living[i] = living[len(living)-1]
+			living = living[:len(living)-1]
+		}
+		for range 1000 {
+			alloc()
+		}
+		high := w.Stats().Bytes
+		for range 1000 { // a few slots are used again and again
+			free(rng.IntN(10))
+			alloc()
+		}
+		for len(living) > 0 {
+			free(rng.IntN(len(living)))
+		}
+		require.Less(t, w.Stats().Bytes, high, "nothing was given back, so this test shows nothing")
+	}
+}

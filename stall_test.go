@@ -671,3 +671,54 @@ func TestOnStallAmongRealGoroutines(t *testing.T) {
 	require.LessOrEqual(t, uint64(waits.Load()), w.Stats().SyncWaits)
 	countsAddUp(t, w)
 }
+
+// Contract 4: circles "through two wheels, through a goroutine that the handler started, or through the user's own lock cannot be seen from here": "OnStall
+// reports them", with both sides of the wait. The third has a test beside the others of OnStall.
+func TestOnStallReportsCirclesThatCannotBeSeen(t *testing.T) {
+	for _, far := range []bool{true, false} {
+		name := map[bool]string{true: "two wheels", false: "a goroutine that the handler started"}[far]
+		t.Run(name, func(t *testing.T) {
+			guardedBubble(t, func(t *testing.T) {
+				var log stallLog
+				w := openWheel(t, timerwheel.Options{OnStall: log.onStall})
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // or the test would not end
+				defer cancel()
+				wait := func(tm timerwheel.Timer) {
+					if _, err := tm.DelSyncContext(ctx); err != nil { // the first to give up frees the other
+						assert.ErrorIs(t, err, context.DeadlineExceeded)
+					}
+				}
+				var a, b timerwheel.Timer
+				stalled := map[timerwheel.Timer]bool{}
+				if far {
+					other := openWheel(t, timerwheel.Options{OnStall: log.onStall})
+					both := make(chan struct{})
+					a = w.Alloc(func(timerwheel.Timer) { <-both; wait(b) })
+					b = other.Alloc(func(timerwheel.Timer) { <-both; wait(a) })
+					armed(a, 0)
+					armed(b, 0)
+					stalled[a], stalled[b] = true, true
+					time.Sleep(10 * time.Millisecond)
+					close(both)
+				} else {
+					a = w.Alloc(func(timerwheel.Timer) { <-inBackground(func() { wait(a) }) })
+					armed(a, 0)
+					stalled[a] = true
+				}
+				time.Sleep(30 * time.Second)
+				runs, waits := log.take()
+				require.Len(t, runs, len(stalled))
+				require.Len(t, waits, len(stalled))
+				for _, s := range append(runs, waits...) {
+					require.True(t, stalled[s.Timer])
+					require.Equal(t, 1, s.Waiters)
+				}
+				for _, s := range waits {
+					require.Contains(t, s.HandlerStack, "TestOnStallReportsCirclesThatCannotBeSeen")
+					require.Contains(t, s.WaiterStack, "DelSyncContext")
+				}
+				time.Sleep(time.Minute)
+			})
+		})
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -695,3 +696,94 @@ type bubbleLock struct{ held chan struct{} }
 
 func (l *bubbleLock) Lock()   { l.held <- struct{}{} }
 func (l *bubbleLock) Unlock() { <-l.held }
+
+// Contract 2: Stats is "one consistent snapshot", of all the storage that the wheel has, not one for each part of it. Two timers take turns, the next one
+// made before the last is freed, each in a part of its own, far from the other's: so at all times one or two live.
+func TestStatsIsOneSnapshot(t *testing.T) {
+	const parts = 16 // as many as processors
+	procs := runtime.GOMAXPROCS(parts)
+	w := wheelFor(t, timerwheel.Options{})
+	runtime.GOMAXPROCS(procs)
+	var groups []*timerwheel.Group // the first and the last
+	for k := range parts - 1 {
+		g := w.NewGroup()
+		if k == 0 || k == parts-2 {
+			groups = append(groups, g)
+		}
+		for range 2 { // the wheel forgets where this processor's last timer went, and goes on to the next part
+			runtime.GC()
+		}
+	}
+	until := time.Now().Add(raceTime() / 2)
+	last := groups[0].Alloc(func(timerwheel.Timer) {})
+	var turns sync.WaitGroup
+	var stop atomic.Bool
+	turns.Go(func() {
+		for i := 1; !stop.Load(); i++ {
+			next := groups[i%2].Alloc(func(timerwheel.Timer) {})
+			assert.NoError(t, last.Free())
+			last = next
+		}
+	})
+	least, most, looks := 1, 1, 0
+	for ; time.Now().Before(until); looks++ {
+		live := w.Stats().Live
+		least, most = min(least, live), max(most, live)
+	}
+	stop.Store(true)
+	turns.Wait()
+	require.Equal(t, 1, least, "in %d looks", looks)
+	require.LessOrEqual(t, most, 2, "in %d looks", looks)
+	require.NoError(t, last.Free())
+}
+
+// Contract 2: Next is "not later than the next firing", also for what an Advance has left to the next one, which may be due at once (Contract 10): asked
+// while that Advance runs, by a handler and by somebody else.
+func TestNextKnowsWhatAnAdvanceLeavesToTheNext(t *testing.T) {
+	w := openManual(t, time.Millisecond)
+	now := manualStart.Add(time.Minute)
+	for _, armsIt := range []func(){
+		func() { w.AfterFunc(0, func() {}) },
+		func() { assert.NoError(t, w.Alloc(func(timerwheel.Timer) {}).RegisterAt(manualStart)) },
+	} {
+		asked := 0
+		w.AfterFunc(0, func() {
+			ask := func() {
+				asked++
+				next, ok := w.Next()
+				assert.True(t, ok)
+				assert.True(t, next.Equal(now), "%v", next)
+			}
+			armsIt()
+			ask()
+			<-inBackground(ask)
+		})
+		advanceTo(t, w, now, 1)
+		require.Equal(t, 2, asked)
+		advanceTo(t, w, now, 1)
+		_, ok := w.Next()
+		require.False(t, ok)
+	}
+}
+
+// Contract 11: "one runtime timer": what is due at one instant costs one wake-up, however many timers that is, not one each.
+func TestOneWakeUpServesAllThatIsDue(t *testing.T) {
+	for _, tick := range []time.Duration{time.Millisecond, time.Second} {
+		t.Run(tick.String(), func(t *testing.T) {
+			guardedBubble(t, func(t *testing.T) {
+				w := openWheel(t, timerwheel.Options{Tick: tick})
+				const timers = 5000
+				for range timers {
+					w.AfterFunc(time.Hour, func() {})
+				}
+				n, ok := wakeUps(2 * time.Hour)
+				require.EqualValues(t, timers, w.Stats().Fired)
+				if !ok {
+					t.Skip("this Go does not count goroutines")
+				}
+				require.Positive(t, n)
+				require.LessOrEqual(t, n, uint64(100), "some for the levels on the way, and for workers beside the first")
+			})
+		})
+	}
+}

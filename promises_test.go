@@ -1,0 +1,110 @@
+package timerwheel_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The page of promises and the tests stay together: each test that the page names exists, each of its clauses names one, and each test stands on the page.
+func TestPromisesNameTheirTests(t *testing.T) {
+	page, err := os.ReadFile("docs/promises.md")
+	require.NoError(t, err)
+	clauses := clausesOf(t, string(page))
+	exists := testsOf(t, ".")
+	require.NotEmpty(t, clauses)
+
+	named := map[string]bool{}
+	for _, c := range clauses {
+		if len(c.tests) == 0 {
+			t.Errorf("clause %s names no test", c.number)
+		}
+		for _, name := range c.tests {
+			named[name] = true
+			if exists[name] == "" {
+				t.Errorf("clause %s names %s, which does not exist", c.number, name)
+			}
+		}
+	}
+	for name, file := range exists {
+		if strings.HasPrefix(name, "Test") && !named[name] {
+			t.Errorf("%s of %s stands nowhere on the page", name, file)
+		}
+	}
+}
+
+// A promise is a clause of the page: its number, and the tests that it names.
+type promise struct {
+	number string
+	tests  []string
+}
+
+var (
+	promiseBegins   = regexp.MustCompile(`^(?:\*\*(\d+\.\d+)\*\*|\| (\d+\.\d+) \|) `) // of a paragraph, or of a row of a table
+	promiseSections = regexp.MustCompile(`^## (\d+)\. `)
+	promiseNumber   = regexp.MustCompile(`\d+\.\d+`)
+	promiseTests    = regexp.MustCompile("`((?:Test|Fuzz)[A-Z]\\w*)`")
+)
+
+// clausesOf reads the page. A clause reaches to the next line that is empty or begins another. Numbers must follow each other, and what looks like a
+// clause, or like a test, must be one: what cannot be read would not be missed.
+func clausesOf(t *testing.T, page string) (clauses []promise) {
+	section, clause, within := 0, 0, false
+	for n, line := range strings.Split(page, "\n") {
+		at := fmt.Sprintf("line %d: %q", n+1, line)
+		if m := promiseSections.FindStringSubmatch(line); m != nil {
+			section, clause, within = section+1, 0, false
+			require.Equal(t, fmt.Sprint(section), m[1], at)
+			continue
+		}
+		tests := promiseTests.FindAllStringSubmatch(line, -1)
+		switch m := promiseBegins.FindStringSubmatch(line); {
+		case m != nil:
+			clause++
+			within = true
+			number := m[1] + m[2]
+			require.Equal(t, fmt.Sprintf("%d.%d", section, clause), number, at)
+			clauses = append(clauses, promise{number: number})
+		case line == "":
+			within = false
+		case !within:
+			require.Empty(t, tests, "a test outside a clause, %s", at)
+			require.NotRegexp(t, `^\W*`+promiseNumber.String(), line, "is this a clause? %s", at)
+		}
+		for _, m := range tests {
+			last := &clauses[len(clauses)-1]
+			last.tests = append(last.tests, m[1])
+		}
+	}
+	return clauses
+}
+
+// testsOf finds the test functions of a directory, and the file that each is in.
+func testsOf(t *testing.T, dir string) map[string]string {
+	files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	require.NoError(t, err)
+	tests := map[string]string{}
+	for _, file := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		for _, decl := range parsed.Decls {
+			f, ok := decl.(*ast.FuncDecl)
+			if !ok || f.Recv != nil || f.Name.Name == "TestMain" {
+				continue
+			}
+			if slices.ContainsFunc([]string{"Test", "Fuzz"}, func(prefix string) bool { return strings.HasPrefix(f.Name.Name, prefix) }) {
+				tests[f.Name.Name] = file
+			}
+		}
+	}
+	return tests
+}
