@@ -138,6 +138,7 @@ func TestTenThousandWheelsMadeAndClosed(t *testing.T) {
 	for i := range wheels {
 		w, err := timerwheel.New(timerwheel.Options{})
 		require.NoError(t, err)
+		before := fired.Load()
 		pending := w.AfterFunc(time.Hour, func() {})
 		for range i % 4 {
 			w.AfterFunc(0, func() { fired.Add(1) })
@@ -148,6 +149,7 @@ func TestTenThousandWheelsMadeAndClosed(t *testing.T) {
 		}
 		require.NoError(t, w.Close())
 		stats := w.Stats()
+		require.EqualValues(t, stats.Fired, fired.Load()-before, "a handler is not over when Close has returned")
 		require.Zero(t, stats.Workers)
 		require.Zero(t, stats.Pending)
 		require.False(t, pending.Valid())
