@@ -9,8 +9,8 @@ import (
 //
 // # Ground rules
 //
-// These rules are what the promises of DelSync rest on. They are referred to
-// by number.
+// These rules are what the promises of DelSync rest on. What breaks without each
+// of them is said beside it; the tests that show it are in docs/promises.md.
 //
 // Locks. There are two kinds, and one order: a shard's mutex before Wheel.mu,
 // never the other way round; nobody holds the mutexes of two shards, but for
@@ -54,23 +54,23 @@ import (
 // Rule 7: the end is one critical section. The running slot is cleared, the
 // mark removed, the waits ended and the timer put back or recycled (finish),
 // all before anybody can see any of it. Only after that is a timer's own lock
-// released, and are the waiters woken (settle). However a handler ends: by returning, by a panic, by Goexit
-// (rescue). Closed by it: the waiter that is woken to find the handler still
-// in flight; the refusal that outlives its run; and the owner of a timer's
-// lock who finds its handler running.
+// released, and are the waiters woken (settle). So it is however a handler ends:
+// by returning, by a panic, by Goexit (rescue). Closed by it: the waiter that is
+// woken to find the handler still in flight; the refusal that outlives its run;
+// and the owner of a timer's lock that finds its handler running.
 //
 // Rule 8: no wait in a circle. Whoever is about to wait follows, under Wheel.mu,
 // the waits of the handlers that it would wait for (leadsTo), and adds its own in
 // the same critical section. If one of them waits for it, it does not wait:
-// ErrDeadlock. The edges of a wait go with the runs and with the wait,
-// never later: finish and abandon remove them under the same two locks. So of
-// several deletions that close a circle the last one sees it, and only that.
+// ErrDeadlock. The edges of a wait go with the runs and with the wait, never
+// later: finish and abandon remove them under the same two locks. So of several
+// deletions that close a circle the last one sees it, and only that. A DelAsync
+// waits for nothing, and is no edge.
 //
 // Rule 9: a deletion never waits for what has not begun. A timer that is due,
 // in line, held, or waiting for its lock is pending, and is taken off the
 // wheel where it stands. Closed by it: the deletion that waits for a handler
-// that waits for the worker, or the lock, that the deleter holds. A DelAsync
-// waits for nothing, and is no edge of rule 8.
+// that waits for the worker, or the lock, that the deleter holds.
 //
 // # What a deletion cannot see
 //
@@ -80,7 +80,7 @@ import (
 
 // A wait is a deletion that waits for runs to end.
 type wait struct {
-	on       []*worker     // the runs that have not ended: written under both locks, of the shard and of the wheel
+	on       []*worker     // the runs that have not ended; both locks are held to write it, one to read it
 	over     chan struct{} // closed after the last one has ended; nil for a DelAsync
 	done     func()        // of a DelAsync
 	group    *Group        // of a group's deletion
