@@ -22,6 +22,7 @@ type shard struct {
 	floors   []uint32               // by chunk: a generation that is above all that were in handles
 	levels   levels
 	running  []*worker // those whose running slot holds a timer of this shard
+	slow     int64     // time spent in handlers that were not quick, ns
 	closed   bool      // no Register any more; what is pending is being dropped
 	counters counters
 

@@ -39,6 +39,7 @@ type Wheel struct {
 	coming  int                // goroutines that were sent and have not joined the crew yet
 	gone    chan struct{}      // closed when the crew is empty; nil if nobody waits for that
 	workers int                // members of the crew that count as one of maxWorkers
+	slow    int64              // what the shards' slow had come to when wanted last asked
 	closed  bool
 
 	// Of a Manual wheel.

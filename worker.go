@@ -76,32 +76,39 @@ func (w *Wheel) onAlarm() {
 	w.alarm.rings--
 	w.clearAlarm()
 	w.crew[wk.goid] = wk
-	alone := w.workers == 0
+	workers := w.workers
 	w.mu.Unlock()
 	defer w.goOut(wk)
 
 	if w.onStall != nil {
 		w.reportStalls()
 	}
-	if (alone || w.wanted(wk)) && w.hire() {
+	if w.wanted(wk, workers) && w.hire() {
 		w.work(wk)
 	}
 }
 
 // wanted reports whether one more worker is wanted beside those that are at
 // work, and if so, whether it shall hire others; if not, when to ask again.
-func (w *Wheel) wanted(wk *worker) bool {
-	w.mu.Lock()
-	workers := w.workers
-	w.mu.Unlock()
+func (w *Wheel) wanted(wk *worker, workers int) bool {
 	now := w.elapsed()
-	n := 0
+	n, slow := 0, int64(0)
 	for _, sh := range w.shards {
 		sh.lock()
 		n += sh.quickRuns(now)
+		slow += sh.slow
 		sh.unlock()
 	}
-	wk.hiring = workers > n // the others run for long, or wait for a timer's lock
+	w.mu.Lock()
+	lately := slow - w.slow // since somebody last asked
+	w.slow = slow
+	w.mu.Unlock()
+	if workers == 0 {
+		return true
+	}
+	// Workers whose run is not quick run for long, or wait for a timer's lock.
+	// The others may be between two runs that were not quick either.
+	wk.hiring = workers > n || lately >= w.patience/2
 	if !wk.hiring && n >= runtime.GOMAXPROCS(0) {
 		wk.notBefore = now + w.patience
 		return false
@@ -331,6 +338,9 @@ func (wk *worker) finish(sh *shard, now int64) {
 	sh.running[len(sh.running)-1] = nil
 	sh.running = sh.running[:len(sh.running)-1]
 
+	if took := now - wk.since; took >= int64(quick) {
+		sh.slow += took
+	}
 	i := wk.i
 	s := sh.slots.at(i)
 	s.flags &^= running | deleting
