@@ -67,8 +67,10 @@ func (g *Group) Len() int {
 func (g *Group) DelSync() (Found, error) { return g.delSync(context.Background(), false) }
 
 // DelSyncContext is DelSync with an end: when ctx ends before the handlers have
-// returned, it returns the context's error. The firings stay removed. Where
-// DelSync would return ErrDeadlock, so does DelSyncContext, whatever its ctx.
+// returned, it returns the context's error. The firings stay removed; members
+// that still run are refused until their runs have ended, the others no longer.
+// Where DelSync would return ErrDeadlock, so does DelSyncContext, whatever its
+// ctx: it does not say whether the other handlers were waited for.
 func (g *Group) DelSyncContext(ctx context.Context) (Found, error) { return g.delSync(ctx, false) }
 
 // Shutdown is DelSync for ever: no Register of a member succeeds any more
