@@ -49,7 +49,10 @@ func newAlarm(manual bool) *alarm {
 		return a
 	}
 	a.at.Store(never)
-	a.timer = time.AfterFunc(math.MaxInt64, func() { a.target.Load().onAlarm() })
+	a.timer = time.AfterFunc(math.MaxInt64, func() {
+		at("the alarm")
+		a.target.Load().onAlarm()
+	})
 	a.timer.Stop()
 	return a
 }

@@ -116,15 +116,24 @@ func (w *Wheel) join(ctx context.Context) error {
 
 // await waits for done, or until ctx ends. If both are so, it is done.
 func await(ctx context.Context, done <-chan struct{}) error {
+	until("the end of a wait", func() bool { return ready(done) || ready(ctx.Done()) })
 	select {
 	case <-done:
 		return nil
 	case <-ctx.Done():
 	}
+	if ready(done) {
+		return nil
+	}
+	return ctx.Err()
+}
+
+// ready reports whether a channel that is for closing has been closed.
+func ready(done <-chan struct{}) bool {
 	select {
 	case <-done:
-		return nil
+		return true
 	default:
-		return ctx.Err()
+		return false
 	}
 }

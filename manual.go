@@ -32,6 +32,7 @@ func (w *Wheel) Advance(now time.Time) (fired int, err error) {
 	if wk != nil {
 		return 0, ErrDeadlock
 	}
+	until("the turn to Advance", func() bool { return len(w.turn) == 0 })
 	w.turn <- struct{}{}
 	defer func() { <-w.turn }()
 

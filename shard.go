@@ -2,7 +2,6 @@ package timerwheel
 
 import (
 	"math"
-	"sync"
 	"time"
 )
 
@@ -16,7 +15,7 @@ type shard struct {
 	w  *Wheel
 	no uint32
 
-	mu       sync.Mutex
+	mu       mutex
 	slots    slab[slot]
 	bodies   []*[1 << chunkBits]any // beside the chunks of slots
 	floors   []uint32               // by chunk: a generation that is above all that were in handles

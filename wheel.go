@@ -33,7 +33,7 @@ type Wheel struct {
 	lot    atomic.Uint32 // draws shards in turns
 	busy   atomic.Int32  // shards on which something pends
 
-	mu      sync.Mutex         // comes after the locks of the shards: see sync_del.go
+	mu      mutex              // comes after the locks of the shards: see sync_del.go
 	alarm   *alarm             // alarm.go
 	crew    map[uint64]*worker // crew.go
 	coming  int                // goroutines that were sent and have not joined the crew yet

@@ -205,12 +205,14 @@ func (wk *worker) drain(sh *shard) (ran bool) {
 }
 
 func call(f any, t Timer) {
+	at("a handler's begin")
 	switch f := f.(type) {
 	case func():
 		f()
 	case func(Timer):
 		f(t)
 	}
+	at("a handler's end")
 }
 
 // next finds a due timer that can begin now, with its lock taken if it is

@@ -1,0 +1,47 @@
+//go:build schedules
+
+package timerwheel
+
+import "sync"
+
+// A Scheduler decides which goroutine makes the next step: its methods return
+// when the calling goroutine shall go on. It exists with the build tag schedules
+// only.
+type Scheduler interface {
+	Lock(mutex any)                        // the caller is about to lock it, and must not have to wait then
+	Unlocked(mutex any)                    // the caller has unlocked it
+	At(place string)                       // the caller is there
+	Until(event string, ready func() bool) // the caller is about to wait until ready
+}
+
+// Scheduled is the Scheduler of all wheels, if there is one. Set it while there
+// is no wheel.
+var Scheduled Scheduler
+
+type mutex struct{ sync.Mutex }
+
+func (m *mutex) Lock() {
+	if Scheduled != nil {
+		Scheduled.Lock(m)
+	}
+	m.Mutex.Lock()
+}
+
+func (m *mutex) Unlock() {
+	m.Mutex.Unlock()
+	if Scheduled != nil {
+		Scheduled.Unlocked(m)
+	}
+}
+
+func at(place string) {
+	if Scheduled != nil {
+		Scheduled.At(place)
+	}
+}
+
+func until(event string, ready func() bool) {
+	if Scheduled != nil {
+		Scheduled.Until(event, ready)
+	}
+}
