@@ -50,7 +50,7 @@ func newAlarm(manual bool) *alarm {
 	}
 	a.at.Store(never)
 	a.timer = time.AfterFunc(math.MaxInt64, func() {
-		at("the alarm")
+		begins("the alarm's call")
 		a.target.Load().onAlarm()
 	})
 	a.timer.Stop()

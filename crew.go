@@ -46,6 +46,7 @@ func (w *Wheel) send(f func(*worker)) {
 	w.coming++
 	w.mu.Unlock()
 	go func() {
+		begins("a call by the wheel")
 		wk := &worker{w: w, goid: goid()}
 		w.mu.Lock()
 		w.coming--

@@ -2,89 +2,106 @@ package timerwheel
 
 import (
 	"encoding/binary"
+	"iter"
 	"math"
+	"math/bits"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-// bench is the levels with their timers and, beside them, the dumb truth: a
-// slice of deadlines. A tick is 1 ns, so deadlines are ticks, unless a test
-// says otherwise.
+// levelsBench is the levels, in the shard that uses them, and beside them the
+// dumb truth: a map of deadlines. Both count in ticks, which are as short as
+// they can be, so that never is as many of them as it can be. Register's own
+// code places the timers (shard.arm), so its laziness is on the bench, too.
 type levelsBench struct {
 	t      testing.TB
-	timers *slab[slot]
-	levels levels
+	sh     *shard
+	levels *levels
 	truth  map[uint32]int64 // deadlines, ticks
 	now    int64
 }
 
 func newLevelsBench(t testing.TB) *levelsBench {
-	b := &levelsBench{t: t, timers: &slab[slot]{shift: 4}, truth: map[uint32]int64{}}
-	b.levels = newLevels(1, b.timers)
-	return b
+	w, err := New(Options{Manual: true, Tick: minTick})
+	require.NoError(t, err)
+	sh := w.shards[0]
+	return &levelsBench{t: t, sh: sh, levels: &sh.levels, truth: map[uint32]int64{}}
 }
 
-func (b *levelsBench) insert(when int64) uint32 {
-	i, _ := b.timers.alloc()
-	s := b.timers.at(i)
-	s.when = when
-	b.truth[i] = when
-	b.levels.catchUp(b.now)
-	start := b.levels.insert(i, s)
-	require.LessOrEqual(b.t, start, max(when, b.now), "insert(%d) at %d: looked at too late", when, b.now)
-	return i
+func (b *levelsBench) insert(when int64) {
+	i, _ := b.sh.newTimer(func() {})
+	b.arm(i, when)
+}
+
+// arm registers a timer, perhaps anew, perhaps for earlier.
+func (b *levelsBench) arm(i uint32, when int64) {
+	b.sh.arm(i, b.sh.slots.at(i), b.sh.nanos(when), b.sh.nanos(b.now))
+	b.truth[i] = max(when, b.now)
 }
 
 func (b *levelsBench) remove(i uint32) {
-	b.levels.remove(i, b.timers.at(i))
-	b.timers.free(i)
+	s := b.sh.slots.at(i)
+	b.sh.disarm(i, s)
+	b.sh.release(i, s)
 	delete(b.truth, i)
 }
 
-// later pushes a deadline back without moving the timer, as shard.arm does.
-func (b *levelsBench) later(i uint32, when int64) {
-	if when >= b.truth[i] {
-		b.timers.at(i).when = when
-		b.truth[i] = when
-	}
-}
-
-// advance fires all that is due by now and compares that with the truth, tick
-// by tick.
+// advance fires all that is due by now.
 func (b *levelsBench) advance(now int64) {
 	b.now = max(b.now, now)
-	var want []int64
-	for _, when := range b.truth {
-		if when <= b.now {
-			want = append(want, when)
-		}
+	b.take(math.MaxInt)
+	if when := b.first(); when <= b.now {
+		require.Fail(b.t, "lost or late", "due at %d, now %d", when, b.now)
 	}
-	slices.Sort(want)
-	var got []int64
-	for more := true; more; {
-		more = b.levels.expire(b.now, 7) // an odd budget, so that slots are left half empty
-		for b.levels.tails[listDue] != 0 {
-			i := b.levels.last(listDue)
-			got = append(got, b.truth[i])
-			b.remove(i)
-			more = true
-		}
-		b.checkNext()
-	}
-	require.Equal(b.t, want, got, "advance(%d)", b.now)
 }
 
-// checkNext verifies that next is a lower bound, and empty only when all is.
-func (b *levelsBench) checkNext() {
-	start, _, ok := b.levels.next()
-	require.Equal(b.t, len(b.truth) > 0, ok)
-	for i, when := range b.truth {
-		if start > max(when, b.levels.cur) {
-			require.Fail(b.t, "next is too late", "%d, but timer %d is due at %d", start, i, when)
+// take fires what is due, but no more than n timers: what remains is pending,
+// some of it out of its slot already. Each must be the first of all.
+func (b *levelsBench) take(n int) {
+	for ; n > 0 && b.findDue(); n-- {
+		i := b.levels.last(listDue)
+		if when := b.truth[i]; when > b.now || when != b.first() {
+			require.Fail(b.t, "early, or out of turn", "due at %d, now %d; the first is due at %d", when, b.now, b.first())
 		}
+		b.remove(i)
+	}
+}
+
+// findDue reports whether something is due. It looks with an odd budget, so
+// that slots are left half empty in between.
+func (b *levelsBench) findDue() bool {
+	for more := true; more && b.levels.tails[listDue] == 0; {
+		more = b.levels.expire(b.now, 7)
+		b.check()
+	}
+	return b.levels.tails[listDue] != 0
+}
+
+// first returns the earliest deadline of all; one that there is not, if there
+// is no timer.
+func (b *levelsBench) first() int64 {
+	first := int64(math.MaxInt64)
+	for _, when := range b.truth {
+		first = min(first, when)
+	}
+	return first
+}
+
+// check verifies that no timer will be looked at too late.
+func (b *levelsBench) check() {
+	if soonest, due := b.sh.soonest(), b.sh.nanos(b.first()); soonest > due {
+		require.Fail(b.t, "looked at too late", "at %d, but one is due at %d", soonest, due)
+	}
+	if checked {
+		b.sh.check()
 	}
 }
 
@@ -104,7 +121,7 @@ func (b *levelsBench) any(n uint64) (uint32, bool) {
 // distance makes a duration out of n that is as likely near as far, and often
 // on the edge of a level.
 func levelsDistance(n uint64) int64 {
-	level := n >> 4 % numLevels
+	level := n >> 4 % levelsEdges
 	edge := int64(1) << (level * digitBits)
 	switch n % 4 {
 	case 0:
@@ -118,70 +135,151 @@ func levelsDistance(n uint64) int64 {
 	}
 }
 
+// levelsEdges is the number of powers of 64 that are before levelsLimit.
+const levelsEdges = 9
+
+// levelsRotate makes a second number of n, for a move: the first has chosen the
+// timer.
+func levelsRotate(n uint64) uint64 { return bits.RotateLeft64(n, -3) }
+
 // levelsLimit is the latest tick that there is: never, in the shortest tick.
-const levelsLimit = never/1000 + 1
+const levelsLimit = never/int64(minTick) + 1
 
 // at returns the tick that is a distance made out of n away.
 func (b *levelsBench) at(n uint64) int64 { return min(b.now+levelsDistance(n), levelsLimit) }
 
-// run interprets a program: each step is an operation and its operand.
-func (b *levelsBench) run(program []byte) {
-	for len(program) >= 9 {
-		op, n := program[0], binary.LittleEndian.Uint64(program[1:])
-		program = program[9:]
-		switch op % 5 {
-		case 0, 1:
-			b.insert(b.at(n))
-		case 2:
-			if i, ok := b.any(n); ok {
-				b.remove(i)
+// A program is steps of nine bytes: an operation and its operand.
+const (
+	levelsInsert      = iota
+	levelsInsertAgain // twice as likely
+	levelsRemove
+	levelsMove
+	levelsAdvance
+	levelsTake
+	levelsOps
+
+	levelsStep = 9
+)
+
+func levelsSteps(program []byte) iter.Seq2[int, uint64] {
+	return func(yield func(int, uint64) bool) {
+		for step := range slices.Chunk(program, levelsStep) {
+			if len(step) < levelsStep || !yield(int(step[0]%levelsOps), binary.LittleEndian.Uint64(step[1:])) {
+				return
 			}
-		case 3:
-			if i, ok := b.any(n); ok {
-				b.later(i, b.at(n>>3))
-			}
-		case 4:
-			b.advance(min(b.at(n), levelsLimit-1)) // never does not come
 		}
-		b.checkNext()
 	}
+}
+
+// run interprets a program, and then runs dry.
+func (b *levelsBench) run(program []byte) {
+	for op, n := range levelsSteps(program) {
+		i, ok := b.any(n)
+		switch {
+		case op <= levelsInsertAgain:
+			b.insert(b.at(n))
+		case op == levelsAdvance:
+			b.advance(min(b.at(n), levelsLimit-1)) // never does not come
+		case op == levelsTake:
+			b.now = max(b.now, min(b.at(n), levelsLimit-1))
+			b.take(int(n >> 60))
+		case !ok:
+		case op == levelsRemove:
+			b.remove(i)
+		case op == levelsMove:
+			b.arm(i, b.at(levelsRotate(n)))
+		}
+		b.check()
+	}
+	b.drain()
+}
+
+// drain goes from one soonest time to the next, as the wheel does. Each must be
+// good for something: to fire a timer, or to bring one down a level.
+func (b *levelsBench) drain() {
 	for i, when := range b.truth {
 		if when == levelsLimit {
 			b.remove(i)
 		}
 	}
-	b.advance(levelsLimit - 1)
-	require.Empty(b.t, b.truth)
+	steps := (2*numLevels + 1) * len(b.truth) // the half of it for those that were moved to later
+	for ; len(b.truth) > 0; steps-- {
+		require.Positive(b.t, steps, "looked at too often")
+		b.advance(b.sh.soonest() / b.levels.tick)
+	}
+	require.EqualValues(b.t, never, b.sh.soonest())
 	require.Zero(b.t, b.levels.blocks.live, "blocks are left")
 }
 
-// The levels against a dumb oracle, for any program of operations.
+// The levels against a dumb oracle, for any program of operations. What its
+// corpus is about stands in the names of its files.
 func FuzzLevels(f *testing.F) {
-	step := func(op byte, n uint64) []byte { return binary.LittleEndian.AppendUint64([]byte{op}, n) }
-	for level := range uint64(numLevels) {
-		var program []byte
-		for edge := range uint64(3) { // 64^level - 1, 64^level, 64^level + 1
-			program = append(program, step(0, level<<4|edge)...)
-		}
-		for edge := range uint64(3) {
-			program = append(program, step(4, level<<4|edge)...)
-		}
-		f.Add(program)
-	}
-	f.Add(slices.Concat(step(0, 8<<4|3), step(3, math.MaxUint64), step(4, 8<<4), step(2, 0)))
 	f.Fuzz(func(t *testing.T, program []byte) {
-		if len(program) > 9*2000 {
+		if len(program) > levelsStep*2000 {
 			t.Skip("the oracle is quadratic")
 		}
 		newLevelsBench(t).run(program)
 	})
 }
 
+// The fuzzer begins with what matters: for each level timers at its edges, and
+// steps onto them; steps of years, and timers that never come; timers that are
+// moved to later and to earlier; and dues that are left half taken.
+func TestCorpusOfFuzzLevels(t *testing.T) {
+	const year = int64(365 * 24 * time.Hour / minTick)
+	var used [levelsOps]map[int64]bool // by operation: the distances
+	for op := range used {
+		used[op] = map[int64]bool{}
+	}
+	for _, program := range Corpus(t, "FuzzLevels") {
+		for op, n := range levelsSteps(program) {
+			if op == levelsMove {
+				n = levelsRotate(n)
+			}
+			used[op][levelsDistance(n)] = true
+		}
+	}
+	for level := range levelsEdges {
+		for off := range int64(3) {
+			edge := int64(1)<<(level*digitBits) + off - 1
+			for _, op := range []int{levelsInsert, levelsAdvance} {
+				require.Contains(t, used[op], edge, "operation %d", op)
+			}
+		}
+	}
+	for _, d := range []int64{year - 1, year, year + 1, 100 * year} {
+		require.Contains(t, used[levelsAdvance], d)
+	}
+	for _, op := range []int{levelsInsert, levelsMove, levelsAdvance, levelsTake} {
+		require.Contains(t, used[op], int64(1<<(levelsEdges*digitBits)-1), "never, operation %d", op)
+	}
+	require.NotEmpty(t, used[levelsRemove])
+	require.Contains(t, used[levelsMove], int64(0), "and to now")
+}
+
+// Corpus returns the seeds of a fuzz test, by their names.
+func Corpus(t testing.TB, fuzz string) map[string][]byte {
+	files, err := filepath.Glob("testdata/fuzz/" + fuzz + "/*")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	corpus := map[string][]byte{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		seed, ok := strings.CutPrefix(strings.TrimSpace(string(text)), "go test fuzz v1\n[]byte(")
+		require.True(t, ok, file)
+		program, err := strconv.Unquote(strings.TrimSuffix(seed, ")"))
+		require.NoError(t, err, file)
+		corpus[filepath.Base(file)] = []byte(program)
+	}
+	return corpus
+}
+
 // A long random walk.
 func TestLevelsAgainstOracle(t *testing.T) {
 	for seed := range uint64(60) {
 		r := rand.New(rand.NewPCG(seed, 1))
-		program := make([]byte, 9*400)
+		program := make([]byte, levelsStep*400)
 		for k := range program {
 			program[k] = byte(r.Uint32())
 		}

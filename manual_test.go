@@ -7,7 +7,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
-	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -456,279 +455,27 @@ func TestOnlyNeverTimersPendOnAManualWheel(t *testing.T) {
 	countsAddUp(t, w)
 }
 
-// Contract 10 against a dumb model: several thousand operations, inside handlers too, over all distances. The seed of a failure is in the test's name, and
-// the clock's own seed is printed.
+// Contract 10 against a dumb model: random programs of several thousand operations, as FuzzAPI runs them, on wheels of every tick. The seed of a failure
+// is in the test's name, and the clock's own seed is printed.
 func TestAManualWheelAgainstAnObviousModel(t *testing.T) {
 	seeds := []uint64{1, 2, 3, uint64(time.Now().UnixNano())}
 	for _, seed := range seeds {
-		for _, tick := range []time.Duration{time.Microsecond, time.Millisecond, 7 * time.Millisecond, time.Hour} {
-			t.Run(fmt.Sprintf("seed %d/tick %v", seed, tick), func(t *testing.T) {
+		for options := range byte(16) {
+			t.Run(fmt.Sprintf("seed %d/options %d", seed, options), func(t *testing.T) {
 				t.Logf("seed %d", seed)
-				k := &manualWalk{t: t, tick: tick, w: openManual(t, tick), rng: rand.New(rand.NewPCG(seed, uint64(tick)))}
-				steps := 3000
+				rng := rand.New(rand.NewPCG(seed, uint64(options)))
+				program := make([]byte, 12_000)
 				if testing.Short() {
-					steps = 500
+					program = program[:2000]
 				}
-				for range steps {
-					k.step()
-					if t.Failed() {
-						return
-					}
+				for i := range program {
+					program[i] = byte(rng.Uint32())
 				}
-				k.drain()
+				program[0] = '0' + options
+				newWalk(t, program).run()
 			})
 		}
 	}
-}
-
-// manualWalk is a walk of random operations on a wheel, and the model that it is compared with: a slice of timers with exact deadlines.
-type manualWalk struct {
-	t          *testing.T
-	w          *timerwheel.Wheel
-	rng        *rand.Rand
-	tick, now  time.Duration // now since manualStart
-	timers     []*walkTimer
-	advancing  bool
-	fired      int           // in this Advance
-	latest     time.Duration // the latest deadline fired in this Advance
-	registered uint64
-	began      uint64
-	removed    uint64
-}
-
-// walkTimer is what the model knows of one timer.
-type walkTimer struct {
-	Timer    timerwheel.Timer
-	owners   int
-	pending  bool
-	running  bool
-	fresh    bool // armed during the Advance in progress: not for this one
-	atOnce   bool // due when it was armed
-	never    bool
-	deadline time.Duration
-}
-
-// step does one operation outside of an Advance: half of them are Advances.
-func (k *manualWalk) step() {
-	switch k.rng.IntN(12) {
-	case 0, 1, 2:
-		k.advance(k.now + manualDistance(k.rng, 54))
-	case 3:
-		k.advance(k.now + time.Duration(k.rng.IntN(4))*k.tick)
-	case 4:
-		k.advance(k.now + time.Duration(k.rng.Int64N(int64(2*k.tick))))
-	case 5:
-		k.advance(k.now - manualDistance(k.rng, 40))
-	case 6:
-		if next, ok := k.w.Next(); ok && next.Before(manualStart.Add(100*manualYear)) {
-			k.advance(next.Sub(manualStart) - time.Duration(k.rng.IntN(2)))
-		}
-	default:
-		k.operate()
-	}
-	if k.rng.IntN(3) == 0 {
-		k.compare()
-	}
-}
-
-// operate does one operation that is allowed everywhere.
-func (k *manualWalk) operate() {
-	d := manualDistance(k.rng, 57)
-	switch k.rng.IntN(8) {
-	case 0:
-		d = time.Duration(k.rng.IntN(3)) * k.tick
-	case 1:
-		d = -d
-	}
-	if len(k.timers) < 5 || (len(k.timers) < 60 && k.rng.IntN(4) == 0) {
-		k.create(d)
-		return
-	}
-	x := k.timers[k.rng.IntN(len(k.timers))]
-	switch op := k.rng.IntN(11); op {
-	case 0, 1, 2:
-		k.arm(x, d, func() error { return x.Timer.Register(d) })
-	case 3:
-		k.arm(x, d, func() error { return x.Timer.RegisterAt(manualStart.Add(k.now + d)) })
-	case 4:
-		// Moved only if that is earlier.
-		if x.pending && !x.never && k.now+max(d, 0) >= x.deadline {
-			k.check(x.Timer.Reduce(d) == nil, "Reduce that moves nothing")
-			return
-		}
-		k.arm(x, d, func() error { return x.Timer.Reduce(d) })
-	case 5:
-		if k.rng.IntN(4) == 0 {
-			k.arm(x, math.MaxInt64, func() error { return x.Timer.Register(math.MaxInt64) })
-		}
-	case 6, 7:
-		k.delete(x)
-	case 8:
-		if x.owners < 3 {
-			k.check(x.Timer.Retain() == nil, "Retain")
-			x.owners++
-		}
-	case 9, 10:
-		if x.owners > 0 {
-			k.check(x.Timer.Free() == nil, "Free")
-			x.owners--
-			k.settle(x)
-		}
-	}
-}
-
-func (k *manualWalk) create(d time.Duration) {
-	x := &walkTimer{owners: 1}
-	if k.rng.IntN(2) == 0 {
-		x.Timer = k.w.Alloc(func(timerwheel.Timer) { k.run(x) })
-		k.timers = append(k.timers, x)
-		return
-	}
-	x.owners = 0
-	k.timers = append(k.timers, x)
-	k.arm(x, d, func() error {
-		x.Timer = k.w.AfterFunc(d, func() { k.run(x) })
-		return nil
-	})
-}
-
-func (k *manualWalk) arm(x *walkTimer, d time.Duration, register func() error) {
-	err := register()
-	k.check(err == nil, "armed for %v: %v", d, err)
-	if !x.pending {
-		k.registered++
-	}
-	x.pending, x.fresh, x.atOnce, x.never = true, k.advancing, d <= 0, d == math.MaxInt64
-	x.deadline = k.now + max(d, 0)
-}
-
-func (k *manualWalk) delete(x *walkTimer) {
-	del := x.Timer.Del
-	if !x.running && k.rng.IntN(2) == 0 {
-		del = x.Timer.DelSync
-	}
-	found, err := del()
-	want := timerwheel.Found{Pending: x.pending, Running: x.running}
-	k.check(err == nil && found == want, "deletion found %+v, %v, want %+v", found, err, want)
-	if x.pending {
-		k.removed++
-	}
-	x.pending = false
-	k.settle(x)
-}
-
-// settle forgets a timer that nobody holds any more.
-func (k *manualWalk) settle(x *walkTimer) {
-	if x.owners > 0 || x.pending || x.running {
-		return
-	}
-	k.timers = slices.DeleteFunc(k.timers, func(y *walkTimer) bool { return x == y })
-	k.check(!x.Timer.Valid() && errors.Is(x.Timer.Register(0), timerwheel.ErrStale), "%v: recycled, but not stale", x.Timer)
-}
-
-// run is every handler.
-func (k *manualWalk) run(x *walkTimer) {
-	k.check(k.advancing, "fired outside Advance")
-	k.check(k.w.Now().Equal(manualStart.Add(k.now)), "Now is %v in a handler", k.w.Now())
-	k.check(x.pending && !x.never, "fired although not to fire")
-	k.check(!x.fresh, "armed in this Advance, fired in this Advance")
-	k.check(x.deadline <= k.now, "early: due at %v, now %v", x.deadline, k.now)
-	k.check(k.latest-x.deadline < k.tick, "not in order: %v after %v", x.deadline, k.latest)
-	k.latest = max(k.latest, x.deadline)
-	x.pending, x.running = false, true
-	k.fired++
-	k.began++
-	for range k.rng.IntN(3) {
-		k.operate()
-	}
-	if k.rng.IntN(3) == 0 {
-		d := manualDistance(k.rng, 50) - 1000
-		k.arm(x, d, func() error { return x.Timer.Register(d) })
-	}
-	x.running = false
-	if x.owners == 0 && !x.pending {
-		// The wheel recycles it when this handler has returned: the model forgets it now, and compare counts the living.
-		k.timers = slices.DeleteFunc(k.timers, func(y *walkTimer) bool { return x == y })
-	}
-}
-
-func (k *manualWalk) advance(to time.Duration) {
-	noop := to < k.now
-	k.now = max(k.now, to)
-	k.advancing, k.fired, k.latest = true, 0, math.MinInt64/2
-	fired, err := k.w.Advance(manualStart.Add(to))
-	k.advancing = false
-	k.check(err == nil, "Advance: %v", err)
-	k.check(fired == k.fired, "Advance says %d, handlers %d", fired, k.fired)
-	k.check(!noop || fired == 0, "an Advance into the past fired")
-	if noop {
-		return
-	}
-	for _, x := range k.timers {
-		late := x.pending && !x.fresh && !x.never && (x.atOnce || x.deadline+k.tick-1 <= k.now)
-		k.check(!late, "a tick late: due at %v, now %v", x.deadline, k.now)
-		x.fresh = false
-	}
-}
-
-// compare asks the wheel everything that the model knows.
-func (k *manualWalk) compare() {
-	k.check(k.w.Now().Equal(manualStart.Add(k.now)), "Now: %v, want %v", k.w.Now().Sub(manualStart), k.now)
-	pending, first := 0, time.Duration(math.MaxInt64)
-	for _, x := range k.timers {
-		when, ok := x.Timer.When()
-		k.check(x.Timer.Valid() && x.Timer.Pending() == x.pending && ok == x.pending, "%v: want pending %v", x.Timer, x.pending)
-		if !ok {
-			continue
-		}
-		pending++
-		if x.never {
-			k.check(when.After(manualStart.Add(100*manualYear)), "never came: %v", when)
-			continue
-		}
-		late := when.Sub(manualStart) - x.deadline
-		k.check(0 <= late && late < k.tick, "When says %v, due at %v", when.Sub(manualStart), x.deadline)
-		first = min(first, x.deadline)
-	}
-	next, ok := k.w.Next()
-	k.check(ok == (pending > 0), "Next says %v with %d pending", ok, pending)
-	k.check(first == math.MaxInt64 || next.Before(manualStart.Add(first+k.tick)), "Next %v, first deadline %v", next.Sub(manualStart), first)
-	s := k.w.Stats()
-	got := [...]uint64{s.Registered, s.Fired, s.Removed, uint64(s.Pending), uint64(s.Live)}
-	want := [...]uint64{k.registered, k.began, k.removed, uint64(pending), uint64(len(k.timers))}
-	k.check(got == want, "registered, fired, removed, pending, live: %v, want %v", got, want)
-}
-
-// check is require.True without its cost, which a walk pays a million times.
-func (k *manualWalk) check(ok bool, format string, args ...any) {
-	if !ok {
-		k.t.Helper()
-		k.t.Fatalf(format, args...)
-	}
-}
-
-// drain runs the wheel dry by Next, as an event loop would.
-func (k *manualWalk) drain() {
-	for _, x := range slices.Clone(k.timers) {
-		if x.never {
-			k.delete(x)
-		}
-	}
-	for range 1000 {
-		next, ok := k.w.Next()
-		if !ok {
-			return
-		}
-		if next.After(manualStart.Add(100 * manualYear)) {
-			break
-		}
-		k.advance(next.Sub(manualStart))
-		k.compare()
-	}
-	for _, x := range slices.Clone(k.timers) {
-		k.delete(x)
-	}
-	k.compare()
 }
 
 // Contract 10: "Concurrent Advances are serialised": the second waits, durably, and then sees what the first has left.

@@ -11,6 +11,9 @@ import "sync"
 // A mutex is what guards a shard, and what guards a wheel.
 type mutex = sync.Mutex
 
+// begins is called by a new goroutine of the wheel.
+func begins(string) {}
+
 // at is called where a step ends that no mutex ends.
 func at(string) {}
 

@@ -8,6 +8,7 @@ import "sync"
 // when the calling goroutine shall go on. It exists with the build tag schedules
 // only.
 type Scheduler interface {
+	Begins(place string)                   // the caller is a new goroutine of the wheel
 	Lock(mutex any)                        // the caller is about to lock it, and must not have to wait then
 	Unlocked(mutex any)                    // the caller has unlocked it
 	At(place string)                       // the caller is there
@@ -31,6 +32,12 @@ func (m *mutex) Unlock() {
 	m.Mutex.Unlock()
 	if Scheduled != nil {
 		Scheduled.Unlocked(m)
+	}
+}
+
+func begins(place string) {
+	if Scheduled != nil {
+		Scheduled.Begins(place)
 	}
 }
 

@@ -1,0 +1,97 @@
+//go:build schedules
+
+package schedules
+
+import (
+	"errors"
+	"time"
+
+	"github.com/seed76848005/timerwheel"
+)
+
+// The alarm, and the host's clock: no wake-up is lost, and none is left over.
+var clocks = []scenario{
+	{name: "no wake-up is lost", ticks: 1, setUp: noWakeUpLost},
+	{name: "no wake-up is left over", ticks: 1, setUp: noWakeUpLeft},
+	{name: "a worker goes while others register", setUp: workerGoes},
+	{name: "Advance takes turns", options: manual, sees: []string{"waited", "removed"}, setUp: advanceTakesTurns},
+	{name: "Close against Advance", options: manual, sees: []string{"closed", "advanced"}, setUp: closeAgainstAdvance},
+}
+
+// Two actors register for different times, which the wheel must not miss
+// whoever sets the alarm last.
+func noWakeUpLost(x *world) {
+	near, far := x.timer("the near timer", nil), x.timer("the far timer", nil)
+	x.actor("who registers far", func() { far.register(2 * tick) })
+	x.actor("who registers near", func() { near.register(tick) })
+	x.atEnd(func() { x.check(near.ended == 1 && far.ended == 1, "a wake-up was lost") })
+}
+
+// When all is deleted, nobody comes any more.
+func noWakeUpLeft(x *world) {
+	one, other := x.timer("one timer", nil), x.timer("the other timer", nil)
+	disarm := func(p *probe) {
+		p.register(3 * tick)
+		p.t.Del()
+	}
+	x.actor("one actor", func() { disarm(one) })
+	x.actor("the other actor", func() {
+		disarm(other)
+		other.t.Del()
+	})
+	came := 0
+	x.atEnd(func() {
+		came = len(x.actors)
+		x.settle()
+		x.check(len(x.actors) == came, "a wake-up was left over")
+	})
+}
+
+// The worker has nothing more to do, and sees to the alarm on its way out.
+func workerGoes(x *world) {
+	first := x.timer("the first timer", nil)
+	first.register(0)
+	x.until("the handler's begin", first.runs)
+	near, far := x.timer("the near timer", nil), x.timer("the far timer", nil)
+	x.actor("who registers far", func() { far.register(2 * tick) })
+	x.actor("who registers near", func() { near.register(0) })
+	x.atEnd(func() { x.check(near.ended == 1 && far.ended == 1, "a wake-up was lost") })
+}
+
+var manual = timerwheel.Options{Manual: true}
+
+// Two hosts advance, and the handlers of their timers are deleted.
+func advanceTakesTurns(x *world) {
+	p := x.timer("the timer", nil)
+	p.register(tick)
+	advance := func(d time.Duration) func() {
+		to := x.w.Now().Add(d)
+		return func() {
+			_, err := x.w.Advance(to)
+			x.check(err == nil, "Advance: %v", err)
+		}
+	}
+	x.actor("one host", advance(tick))
+	x.actor("the other host", advance(2*tick))
+	x.actor("the deleter", func() {
+		if p.delSync().Pending {
+			x.saw("removed")
+		}
+	})
+}
+
+func closeAgainstAdvance(x *world) {
+	p := x.timer("the timer", nil)
+	p.register(tick)
+	to := x.w.Now().Add(tick)
+	x.closes(p)
+	x.actor("the host", func() {
+		_, err := x.w.Advance(to)
+		if err == nil {
+			x.saw("advanced")
+		} else {
+			x.saw("closed")
+			x.check(errors.Is(err, timerwheel.ErrClosed), "Advance: %v", err)
+		}
+	})
+}

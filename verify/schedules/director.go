@@ -1,0 +1,228 @@
+//go:build schedules
+
+package schedules
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing/synctest"
+	"time"
+)
+
+// A director decides who makes the next step. It is the Scheduler of the wheels
+// of one run, and lives in the bubble of that run, in a goroutine about whose
+// own steps nobody decides.
+type director struct {
+	clock    *actor // whose step is to move the time by a tick
+	ticks    int    // how often the clock may still be chosen
+	last     *actor // who made the last step
+	moving   *actor // who makes one now; nil while the director itself moves
+	choose   func(options []*actor, preempts bool) int
+	released bool // nobody is directed any more
+	traced   bool // remember in which function a step ends
+
+	mu     sync.Mutex     // newcomers come while somebody makes a step
+	actors []*actor       // all that have ever stood at a step, in that order
+	owners map[any]*actor // who has locked a mutex
+}
+
+// An actor is a goroutine that is directed.
+type actor struct {
+	name   string
+	resume chan struct{}
+	stands bool        // it waits for the director
+	place  string      // where
+	mutex  any         // which it locks next, if it does
+	ready  func() bool // whether it can go on, if it waits for anything else
+}
+
+const tick = time.Millisecond
+
+func newDirector(choose func(options []*actor, preempts bool) int) *director {
+	return &director{
+		clock:  &actor{name: "the clock", place: "a tick"},
+		choose: choose,
+		owners: make(map[any]*actor),
+	}
+}
+
+// Begins, Lock, Unlocked, At and Until are where the wheel stops. Whoever calls
+// one of the others than Begins is the one who moves: nobody else does.
+
+func (d *director) Begins(place string) {
+	d.mu.Lock()
+	a := &actor{resume: make(chan struct{})}
+	a.name = fmt.Sprintf("goroutine %d of the wheel", len(d.actors)+1)
+	d.actors = append(d.actors, a)
+	d.mu.Unlock()
+	d.pause(a, actor{place: place})
+}
+
+func (d *director) Lock(mutex any) { d.pause(d.moving, actor{place: "a lock", mutex: mutex}) }
+
+func (d *director) Unlocked(mutex any) {
+	delete(d.owners, mutex)
+	d.pause(d.moving, actor{place: "after an unlock"})
+}
+
+func (d *director) At(place string) { d.pause(d.moving, actor{place: place}) }
+
+func (d *director) Until(event string, ready func() bool) {
+	d.pause(d.moving, actor{place: event, ready: ready})
+}
+
+// pause makes the calling goroutine, which is a's, stand until it is chosen.
+func (d *director) pause(a *actor, at actor) {
+	if d.released && at.ready != nil && !at.ready() {
+		runtime.Goexit() // perhaps it never will be
+	}
+	if a == nil || d.released {
+		return
+	}
+	if d.traced {
+		at.place += where()
+	}
+	a.place, a.mutex, a.ready = at.place, at.mutex, at.ready
+	a.stands = true
+	<-a.resume
+	if d.released {
+		d.pause(nil, at)
+	}
+}
+
+// where names the functions in which the wheel has stopped, innermost first,
+// without those that every stop has.
+func where() (s string) {
+	pcs := make([]uintptr, 16)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
+	for more, n := true, 0; more && n < 3; {
+		var f runtime.Frame
+		f, more = frames.Next()
+		name := f.Function[strings.LastIndexByte(f.Function, '/')+1:]
+		_, name, _ = strings.Cut(name, ".")
+		switch {
+		case strings.HasSuffix(f.File, "scheduled_on.go"), strings.HasSuffix(f.File, "director.go"),
+			name == "(*shard).lock", name == "(*shard).unlock":
+		default:
+			s += fmt.Sprintf(" < %s:%d", name, f.Line)
+			n++
+		}
+	}
+	return s
+}
+
+// start starts a goroutine of the scenario, and returns when it stands at its
+// first step.
+func (d *director) start(name string, f func()) *actor {
+	a := &actor{name: name, resume: make(chan struct{})}
+	d.actors = append(d.actors, a)
+	go func() {
+		d.pause(a, actor{place: "its begin"})
+		f()
+	}()
+	synctest.Wait()
+	return a
+}
+
+// options returns who can make the next step, the last one first; preempts says
+// that this one is among them.
+func (d *director) options() (options []*actor, preempts bool) {
+	for _, a := range d.actors {
+		if !a.stands || a.mutex != nil && d.owners[a.mutex] != nil || a.ready != nil && !a.ready() {
+			continue
+		}
+		if a == d.last {
+			options, preempts = slices.Insert(options, 0, a), true
+		} else {
+			options = append(options, a)
+		}
+	}
+	if d.ticks > 0 && len(options) > 0 {
+		options = append(options, d.clock)
+	}
+	return options, preempts
+}
+
+// step lets somebody make a step; it reports whether anybody could.
+func (d *director) step() bool {
+	options, preempts := d.options()
+	if len(options) == 0 {
+		return false
+	}
+	a := options[d.choose(options, preempts)]
+	if a == d.clock {
+		d.ticks--
+		d.sleep()
+		return true
+	}
+	d.last, d.moving = a, a
+	a.stands = false
+	if a.mutex != nil {
+		d.owners[a.mutex] = a
+	}
+	a.resume <- struct{}{}
+	synctest.Wait()
+	d.moving = nil
+	return true
+}
+
+// sleep moves the time by a tick, and lets those begin whom that wakes.
+func (d *director) sleep() {
+	time.Sleep(tick)
+	synctest.Wait()
+}
+
+// run makes steps until over, letting the time pass when nobody can go on. It
+// reports false when that does not help, or has no end.
+func (d *director) run(over func() bool) bool {
+	const (
+		enough = 5    // ticks: nothing in a scenario is further away
+		many   = 5000 // steps
+	)
+	idle := 0
+	for n := 0; !over(); n++ {
+		switch {
+		case n == many:
+			return false
+		case d.step():
+			idle = 0
+		case idle == enough:
+			return false
+		default:
+			d.sleep()
+			idle++
+		}
+	}
+	return true
+}
+
+// release ends the direction of a run that went wrong: everybody goes on by
+// himself, but for those who wait for what may never come. These end.
+func (d *director) release() {
+	d.released = true
+	for _, a := range d.actors {
+		if a.stands {
+			a.stands = false
+			close(a.resume)
+		}
+	}
+}
+
+// A mutex is a lock of the user's.
+type mutex struct {
+	director *director
+	sync.Mutex
+}
+
+func (m *mutex) Lock() {
+	m.director.Lock(m)
+	m.Mutex.Lock()
+}
+
+func (m *mutex) Unlock() {
+	m.Mutex.Unlock()
+	m.director.Unlocked(m)
+}

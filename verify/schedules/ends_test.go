@@ -1,0 +1,129 @@
+//go:build schedules
+
+package schedules
+
+import (
+	"errors"
+
+	"github.com/seed76848005/timerwheel"
+)
+
+// Close against everything: what was in flight has ended, and nothing begins.
+var ends = []scenario{
+	{name: "Close against Register", sees: []string{"registered", "closed"}, setUp: closeAgainstRegister},
+	{name: "Close against DelSync", sees: []string{"waited"}, setUp: closeAgainstDelSync},
+	{name: "Close against DelAsync", sees: []string{"done"}, setUp: closeAgainstDelAsync},
+	{name: "Close against a due timer", ticks: 1, sees: []string{"ran", "dropped"}, setUp: closeAgainstDue},
+	{name: "Close twice, once in a handler", sees: []string{"closed"}, setUp: closeInHandler},
+	{name: "Close against AfterFunc and Free", ticks: 1, sees: []string{"ran", "dropped"}, setUp: closeAgainstAfterFunc},
+}
+
+// closes adds an actor that closes the wheel, and checks that this is the end
+// of some timers.
+func (x *world) closes(probes ...*probe) (closed *bool) {
+	closed = new(bool)
+	x.actor("who closes", func() {
+		x.check(x.w.Close() == nil, "Close")
+		*closed = true
+		for _, p := range probes {
+			begun := p.begun
+			x.check(!p.runs(), "%s runs after Close", p.name)
+			x.atEnd(func() { x.check(p.begun == begun, "%s began after Close", p.name) })
+		}
+		s := x.w.Stats()
+		x.check(s.Pending+s.Running+s.Workers == 0, "left after Close: %+v", s)
+	})
+	return closed
+}
+
+// The handler registers as well.
+func closeAgainstRegister(x *world) {
+	p := x.timer("the timer", func(p *probe) {
+		if p.begun == 1 {
+			p.register(0)
+		}
+	})
+	p.register(0)
+	x.until("the handler's begin", p.runs)
+	closed := x.closes(p)
+	x.actor("who registers", func() {
+		late := *closed
+		err := p.register(0)
+		if err == nil {
+			x.saw("registered")
+		} else {
+			x.saw("closed")
+			x.check(errors.Is(err, timerwheel.ErrClosed), "Register: %v", err)
+		}
+		x.check(err != nil || !late, "registered after Close")
+	})
+}
+
+func closeAgainstDelSync(x *world) {
+	p := x.timer("the timer", nil)
+	p.register(0)
+	x.until("the handler's begin", p.runs)
+	x.closes(p)
+	x.actor("the deleter", func() { p.delSync() })
+}
+
+// When Close returns, the function of a DelAsync that waited has returned.
+func closeAgainstDelAsync(x *world) {
+	p := x.timer("the timer", nil)
+	p.register(0)
+	x.until("the handler's begin", p.runs)
+	closed := x.closes(p)
+	x.actor("the deleter", func() {
+		waits := false
+		_, err := p.t.DelAsync(func() {
+			x.saw("done")
+			x.check(!waits || !*closed, "done is called after Close")
+		})
+		x.check(err == nil, "DelAsync: %v", err)
+		waits = p.runs()
+	})
+}
+
+func closeAgainstDue(x *world) {
+	p := x.timer("the timer", nil)
+	p.register(0)
+	x.closes(p)
+	x.actor("who asks", func() { p.t.Running() })
+	x.atEnd(func() { x.ranOrDropped(p) })
+}
+
+// ranOrDropped notes what has become of a timer.
+func (x *world) ranOrDropped(p *probe) {
+	x.saw([]string{"dropped", "ran"}[p.begun])
+}
+
+// In the handler Close is refused, and closes. The other Close waits for that
+// handler.
+func closeInHandler(x *world) {
+	p := x.timer("the timer", func(p *probe) {
+		x.check(errors.Is(x.w.Close(), timerwheel.ErrDeadlock), "Close in a handler")
+		err := p.register(0)
+		x.check(errors.Is(err, timerwheel.ErrClosed) || errors.Is(err, timerwheel.ErrDeleting), "Register after Close: %v", err)
+		x.saw("closed")
+	})
+	p.register(0)
+	x.until("the handler's begin", p.runs)
+	x.closes(p)
+	x.actor("the deleter", func() { p.delSync() })
+}
+
+// What Close drops is recycled: an AfterFunc at once, an owned one with its
+// Free.
+func closeAgainstAfterFunc(x *world) {
+	owned, ran := x.timer("the owned timer", nil), 0
+	x.closes(owned)
+	x.actor("who arms and frees", func() {
+		t := x.w.AfterFunc(0, func() { ran++ })
+		owned.register(0)
+		x.check(owned.t.Free() == nil, "Free")
+		x.atEnd(func() {
+			x.check(!t.Valid() && !owned.t.Valid() && x.w.Stats().Live == 0, "something still lives")
+			x.saw([]string{"dropped", "ran"}[ran])
+		})
+	})
+}

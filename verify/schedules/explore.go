@@ -1,0 +1,85 @@
+//go:build schedules
+
+package schedules
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A plan is a way through the choices of a run: those that were taken before,
+// of which the last differs from all that were, and after them always the
+// first. Each run fills it up, and next makes the next one of it: a walk
+// through the tree of schedules, depth first.
+type plan struct {
+	bound   int // the most pre-emptions
+	choices []choice
+	at      int // how many have been taken in this run
+	spent   int // pre-emptions so far
+	steady  bool
+}
+
+// A choice is one step: among how many it was made, and which was taken.
+type choice struct {
+	options, taken int
+	preempts       bool
+	name, place    string // whose step it was
+}
+
+// take is a director's choose. A steady plan always takes the first option, and
+// remembers no choice.
+func (p *plan) take(options []*actor, preempts bool) int {
+	if p.steady {
+		return 0
+	}
+	n := len(options)
+	if preempts && p.spent == p.bound {
+		n = 1
+	}
+	if p.at == len(p.choices) {
+		p.choices = append(p.choices, choice{options: n, preempts: preempts})
+	}
+	c := &p.choices[p.at]
+	if c.options != n {
+		panic(fmt.Sprintf("the run is not the one that it was: %d options instead of %d at step %d:\n%v",
+			n, c.options, p.at, p))
+	}
+	p.at++
+	a := options[c.taken]
+	c.name, c.place = a.name, a.place
+	if preempts && c.taken > 0 {
+		p.spent++
+	}
+	return c.taken
+}
+
+// next makes the plan of the next run; false if there is none.
+func (p *plan) next() bool {
+	for k := p.at - 1; k >= 0; k-- {
+		if c := &p.choices[k]; c.taken+1 < c.options {
+			c.taken++
+			p.choices = p.choices[:k+1]
+			p.again()
+			return true
+		}
+	}
+	return false
+}
+
+// again prepares the plan for the run that it has just made.
+func (p *plan) again() {
+	p.at, p.spent, p.steady = 0, 0, false
+}
+
+// String lists the steps that were taken.
+func (p *plan) String() string {
+	var s strings.Builder
+	for k, c := range p.choices[:p.at] {
+		mark := ' '
+		if c.preempts && c.taken > 0 {
+			mark = '!' // a pre-emption
+		}
+		fmt.Fprintf(&s, "%4d %c %s: %s\n", k, mark, c.name, c.place)
+	}
+	return s.String()
+}

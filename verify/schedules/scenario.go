@@ -1,0 +1,102 @@
+//go:build schedules
+
+package schedules
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"testing/synctest"
+
+	"github.com/seed76848005/timerwheel"
+)
+
+// A scenario is a small program for a wheel, of which every order of steps is
+// tried.
+type scenario struct {
+	name    string
+	ticks   int                // how often the time may move between any two steps
+	options timerwheel.Options // of the wheel
+	sees    []string           // what must have happened in some runs
+	setUp   func(*world)       // makes timers and actors
+}
+
+// explore tries all schedules of a scenario with up to bound pre-emptions, and
+// returns their number.
+func (s *scenario) explore(t *testing.T, bound int) (runs int) {
+	p := &plan{bound: bound}
+	seen := make(map[string]int)
+	for more := true; more; more = p.next() {
+		runs++
+		s.run(t, p, seen)
+	}
+	for _, what := range s.sees {
+		if seen[what] == 0 {
+			t.Errorf("in none of %d schedules: %s", runs, what)
+		}
+	}
+	return runs
+}
+
+// run makes one run of a scenario. One that goes wrong is made again, to see
+// where.
+func (s *scenario) run(t *testing.T, p *plan, seen map[string]int) {
+	if s.try(t, p, seen, false) != "" {
+		p.again()
+		wrong := s.try(t, p, seen, true)
+		t.Fatalf("%s: %s", s.name, wrong)
+	}
+}
+
+// try makes one run, and returns what went wrong. If it is traced that is
+// printed, and at once, because a bubble that is left in a deadlock takes the
+// test down with it.
+func (s *scenario) try(t *testing.T, p *plan, seen map[string]int, traced bool) (wrong string) {
+	synctest.Test(t, func(t *testing.T) {
+		x := &world{director: newDirector(p.take), seen: seen}
+		x.traced = traced
+		timerwheel.Scheduled = x
+		s.play(x, p)
+		timerwheel.Scheduled = nil
+		wrong = x.wrong
+		if wrong != "" {
+			if traced {
+				fmt.Fprintf(os.Stderr, "%s: %s\n%v", s.name, wrong, p)
+			}
+			x.release()
+		}
+	})
+	return wrong
+}
+
+// play sets the scenario up, tries what the plan says, and ends it.
+func (s *scenario) play(x *world, p *plan) {
+	w, err := timerwheel.New(s.options)
+	x.check(err == nil, "New: %v", err)
+	x.w = w
+
+	p.steady = true
+	s.setUp(x)
+	p.steady, x.ticks = false, s.ticks
+	x.check(x.run(func() bool { return x.acting == 0 || x.wrong != "" }), "a deadlock")
+	p.steady, x.ticks = true, 0
+	if x.wrong != "" {
+		return
+	}
+	x.settle()
+	for _, end := range x.ends {
+		end()
+	}
+	x.actor("the end", func() { x.check(x.w.Close() == nil, "Close fails") })
+	x.until("the end of Close", func() bool { return x.acting == 0 || x.wrong != "" })
+	if x.wrong == "" {
+		x.checkStats()
+	}
+}
+
+// checkStats checks what must hold of every wheel that has been closed.
+func (x *world) checkStats() {
+	s := x.w.Stats()
+	x.check(s.Registered == s.Fired+s.Removed, "conservation: %+v", s)
+	x.check(s.Pending == 0 && s.Running == 0 && s.Workers == 0, "left over: %+v", s)
+}
