@@ -40,11 +40,32 @@ func (w *Wheel) member() (*worker, uint64) {
 	return w.crew[id], id
 }
 
-// send starts a goroutine of the wheel. Close waits for it from this moment.
+// send starts a goroutine of the wheel. Only one of them may call it: as Close
+// waits for the caller, it waits for that one as well.
 func (w *Wheel) send(f func(*worker)) {
 	w.mu.Lock()
 	w.coming++
 	w.mu.Unlock()
+	w.launch(f)
+}
+
+// sendUnlessClosed is send for everybody else. A wheel that is closed may have
+// no goroutine already, and gets none: it reports false.
+func (w *Wheel) sendUnlessClosed(f func(*worker)) bool {
+	w.mu.Lock()
+	open := !w.closed
+	if open {
+		w.coming++
+	}
+	w.mu.Unlock()
+	if open {
+		w.launch(f)
+	}
+	return open
+}
+
+// launch starts a goroutine that is coming.
+func (w *Wheel) launch(f func(*worker)) {
 	go func() {
 		begins("a call by the wheel")
 		wk := &worker{w: w, goid: goid()}
@@ -57,17 +78,27 @@ func (w *Wheel) send(f func(*worker)) {
 	}()
 }
 
-// invite runs f in the calling goroutine as a member of the crew.
-func (w *Wheel) invite(f func(*worker)) {
+// invite runs f in the calling goroutine, as a member of the crew unless the
+// wheel is closed.
+func (w *Wheel) invite(f func()) {
 	wk, id := w.member()
 	if wk == nil {
 		wk = &worker{w: w, goid: id}
-		w.mu.Lock()
-		w.crew[id] = wk
-		w.mu.Unlock()
-		defer w.goOut(wk)
+		if w.enter(wk) {
+			defer w.goOut(wk)
+		}
 	}
-	f(wk)
+	f()
+}
+
+// enter makes wk a member of the crew, unless the wheel is closed.
+func (w *Wheel) enter(wk *worker) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.closed {
+		w.crew[wk.goid] = wk
+	}
+	return !w.closed
 }
 
 // goOut ends a goroutine's membership, however it ends.

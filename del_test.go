@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed76848005/timerwheel"
@@ -1401,6 +1402,39 @@ func TestCloseWaitsForDones(t *testing.T) {
 		c.requires(t, delNone, nil)
 		require.EqualValues(t, 1, done.Load())
 	})
+}
+
+// Contract 9: "every goroutine of the wheel is joined". A done that need not wait
+// is called by a goroutine of the wheel, unless that is closed: a DelAsync that
+// Close overtakes must not start one after Close has looked.
+func TestNoDoneOfTheWheelsIsSentAfterClose(t *testing.T) {
+	rounds := 6000
+	if testing.Short() {
+		rounds = 2000
+	}
+	for range rounds {
+		w, err := timerwheel.New(timerwheel.Options{})
+		require.NoError(t, err)
+		idle := w.Alloc(func(timerwheel.Timer) {})
+		var all sync.WaitGroup
+		all.Add(1)
+		deleted := make(chan struct{})
+		go func() {
+			defer close(deleted)
+			_, err := idle.DelAsync(all.Done)
+			assert.NoError(t, err)
+		}()
+		require.NoError(t, w.Close())
+		for waiting := true; waiting; {
+			require.Zero(t, w.Stats().Workers, "a goroutine of the wheel after Close")
+			select {
+			case <-deleted:
+				waiting = false
+			default:
+			}
+		}
+		all.Wait()
+	}
 }
 
 // ---- runs that end badly ----

@@ -51,16 +51,6 @@ func (w *Wheel) Advance(now time.Time) (fired int, err error) {
 	return wk.fired, nil
 }
 
-// enter makes wk a member of the crew, unless the wheel is closed.
-func (w *Wheel) enter(wk *worker) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if !w.closed {
-		w.crew[wk.goid] = wk
-	}
-	return !w.closed
-}
-
 // setTime begins an Advance, unless it would set the time back.
 func (sh *shard) setTime(now time.Time) bool {
 	sh.lock()

@@ -258,10 +258,13 @@ func (wk *worker) endWaits() {
 
 // tell tells a deletion that its wait is over.
 func (x *wait) tell(w *Wheel) {
-	if x.done != nil {
-		w.callDone(x.done)
-	} else {
+	switch {
+	case x.done == nil:
 		close(x.over)
+	case w.manual:
+		x.done() // in the Advance that has run the handler
+	default:
+		w.send(func(*worker) { x.done() })
 	}
 }
 
@@ -271,16 +274,8 @@ func (t Timer) delAsync(done func()) Found {
 	sh.lock()
 	i, s, found := sh.delete(t, 0)
 	if !found.Running {
-		over := sh.closed
 		sh.unlockDeleted(found)
-		switch {
-		case !over:
-			t.w.callDone(done)
-		case t.w.manual:
-			done()
-		default:
-			go done() // Close does not wait for what comes after it
-		}
+		t.w.callDone(done)
 		return found
 	}
 	x := &wait{done: done, since: t.w.elapsed()}
@@ -290,12 +285,14 @@ func (t Timer) delAsync(done func()) Found {
 	return found
 }
 
-// callDone calls the done of a DelAsync: on a goroutine of the wheel, or, as a
-// Manual wheel has none, in this one.
+// callDone calls the done of a DelAsync that need not wait: on a goroutine of
+// the wheel, or, as a Manual wheel has none, in this one. Close does not wait
+// for what comes after it.
 func (w *Wheel) callDone(done func()) {
-	if w.manual {
-		w.invite(func(*worker) { done() })
-	} else {
-		w.send(func(*worker) { done() })
+	switch {
+	case w.manual:
+		w.invite(done)
+	case !w.sendUnlessClosed(func(*worker) { done() }):
+		go done()
 	}
 }
