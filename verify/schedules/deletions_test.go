@@ -17,7 +17,7 @@ var deletions = []scenario{
 	{name: "Del of a due timer", ticks: 1, sees: []string{"removed", "running", "over"}, setUp: delOfDue},
 	{name: "DelSync of a due timer", ticks: 1, sees: []string{"removed", "waited", "over"}, setUp: delSyncOfDue},
 	{name: "DelAsync", sees: []string{"refused", "done at once", "done later"}, setUp: delAsync},
-	{name: "Shutdown", sees: []string{"waited", "shut down"}, setUp: shutdown},
+	{name: "Shutdown", sees: []string{"waited", "refused for ever"}, setUp: shutdown},
 	{name: "a handler that panics", options: recovering, sees: []string{"waited", "refused"}, setUp: panics},
 	{name: "a handler that exits", sees: []string{"waited", "refused"}, setUp: exits},
 	{name: "a deletion that gives up", sees: []string{"gave up", "waited", "refused"}, setUp: givesUp},
@@ -96,11 +96,7 @@ func (p *probe) foundTellsWhatBecomes(found timerwheel.Found) {
 // The function of a DelAsync is called once, when the timer does not run, and
 // until then the timer is refused.
 func delAsync(x *world) {
-	p := x.timer("the timer", func(p *probe) {
-		if p.begun == 1 {
-			p.register(0)
-		}
-	})
+	p := x.timer("the timer", nil)
 	p.register(0)
 	x.until("the handler's begin", p.runs)
 	called := 0
@@ -127,28 +123,17 @@ func delAsync(x *world) {
 // After a Shutdown nobody registers the timer any more; nor while it waits.
 func shutdown(x *world) {
 	p := x.timer("the timer", func(p *probe) {
-		if p.begun < 3 {
-			p.register(0)
+		if p.begun < 3 && errors.Is(p.register(0), timerwheel.ErrShutdown) {
+			x.saw("refused for ever")
 		}
 	})
 	p.register(0)
 	x.until("the handler's begin", p.runs)
-	over := false
 	x.actor("the deleter", func() {
 		_, err := p.deletion(p.t.Shutdown)
 		x.check(err == nil, "Shutdown: %v", err)
-		over = true
+		x.check(!p.runs() && errors.Is(p.register(0), timerwheel.ErrShutdown), "it goes on")
 	})
-	x.actor("the re-adder", func() {
-		down := over
-		err := p.register(0)
-		if errors.Is(err, timerwheel.ErrShutdown) {
-			x.saw("shut down")
-		} else {
-			x.check(!down, "Register after Shutdown: %v", err)
-		}
-	})
-	x.atEnd(func() { x.check(errors.Is(p.register(0), timerwheel.ErrShutdown), "it can be registered") })
 }
 
 var recovering = timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}}
@@ -207,13 +192,14 @@ func oneRunAtATime(x *world) {
 	x.atEnd(func() { x.check(p.ended == 2, "it ran %d times", p.ended) })
 }
 
-// The handler of one member registers another, and the group is deleted.
+// While a group is being deleted, no member is registered: neither the one that
+// runs nor another.
 func group(x *world) {
 	g := x.w.NewGroup()
 	var one, other *probe
 	other, handler := x.probe("the other member", nil)
 	other.t = g.Alloc(handler)
-	one, handler = x.probe("one member", func(*probe) { other.register(0) })
+	one, handler = x.probe("one member", nil)
 	one.t = g.Alloc(handler)
 	one.register(0)
 	x.until("the handler's begin", one.runs)

@@ -1,0 +1,28 @@
+package schedules
+
+import (
+	"bytes"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The places where the wheel stops for a director are not in ordinary builds:
+// a program that uses the wheel has none of the hooks' symbols. With the tag it
+// has, which shows that this would be seen.
+func TestHooksAreNotInOrdinaryBuilds(t *testing.T) {
+	hooks := regexp.MustCompile(`timerwheel\.(Scheduled|begins|at|until|await\.func\d+|\(\*mutex\)\.Lock)\n`)
+	for tags, want := range map[string]bool{"": false, "schedules": true} {
+		program := filepath.Join(t.TempDir(), "program")
+		build := exec.Command("go", "build", "-tags", tags, "-o", program, "github.com/seed76848005/timerwheel/examples/seedrace")
+		out, err := build.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		symbols, err := exec.Command("go", "tool", "nm", program).Output()
+		require.NoError(t, err)
+		require.True(t, bytes.Contains(symbols, []byte("timerwheel.(*shard).enlist")), "the wheel is not in the program")
+		require.Equal(t, want, hooks.Match(symbols), "tags %q: %s", tags, hooks.FindAll(symbols, -1))
+	}
+}
