@@ -207,7 +207,7 @@ func (b *levelsBench) drain() {
 		require.Positive(b.t, steps, "looked at too often")
 		b.advance(b.sh.soonest() / b.levels.tick)
 	}
-	require.EqualValues(b.t, never, b.sh.soonest())
+	require.Equal(b.t, int64(never), b.sh.soonest())
 	require.Zero(b.t, b.levels.blocks.live, "blocks are left")
 }
 

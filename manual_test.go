@@ -464,9 +464,9 @@ func TestAManualWheelAgainstAnObviousModel(t *testing.T) {
 			t.Run(fmt.Sprintf("seed %d/options %d", seed, options), func(t *testing.T) {
 				t.Logf("seed %d", seed)
 				rng := rand.New(rand.NewPCG(seed, uint64(options)))
-				program := make([]byte, 12_000)
+				program := make([]byte, 5000)
 				if testing.Short() {
-					program = program[:2000]
+					program = program[:1000]
 				}
 				for i := range program {
 					program[i] = byte(rng.Uint32())
