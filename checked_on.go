@@ -142,6 +142,9 @@ func (sh *shard) checkRuns() {
 		if r.place != k || sh.slots.at(r.i).flags&running == 0 {
 			broken("running slot %d thinks it is %d; timer %d: %+v", k, r.place, r.i, *sh.slots.at(r.i))
 		}
+		if len(r.waits) > 0 && sh.slots.at(r.i).flags&deleting == 0 {
+			broken("timer %d is waited for, and not marked", r.i)
+		}
 		for x := range r.waits {
 			if len(x.on) == 0 {
 				broken("a wait that is over is still in a running slot")

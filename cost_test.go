@@ -3,6 +3,7 @@ package timerwheel
 import (
 	"math"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -99,4 +100,70 @@ func TestGroupDeletionCostsItsMembers(t *testing.T) {
 			t.Errorf("a deletion costs %v among %d, %v among %d", small, few, large, many)
 		})
 	}
+}
+
+// RegisterAt must know the time where the wheel would have to be woken earlier:
+// what counts is when the timer's slot is looked at, not its deadline.
+func TestNeedsClock(t *testing.T) {
+	w := newTestWheel(t, Options{Tick: time.Millisecond})
+	tm := w.Alloc(func(Timer) {})
+	sh := tm.shard()
+	_, s := sh.lookup(tm)
+	ms := int64(time.Millisecond)
+	defer w.alarm.at.Store(never)
+	w.alarm.at.Store(70 * ms)
+	require.True(t, sh.needsClock(s, 69*ms))
+	require.True(t, sh.needsClock(s, 110*ms), "its slot is looked at at 64 ms")
+	require.False(t, sh.needsClock(s, 128*ms))
+}
+
+// To push a timeout back is one store: the timer stays where it is.
+func TestATimeoutThatIsPushedBackStaysWhereItIs(t *testing.T) {
+	w := newTestWheel(t, Options{Manual: true})
+	tm := w.Alloc(func(Timer) {})
+	require.NoError(t, tm.Register(time.Minute))
+	sh := tm.shard()
+	_, s := sh.lookup(tm)
+	list := sh.levels.list(s)
+	require.NoError(t, tm.Register(10*time.Hour))
+	require.Equal(t, list, sh.levels.list(s))
+	when, _ := tm.When()
+	require.Equal(t, w.Now().Add(10*time.Hour), when)
+}
+
+// Rule 8: to look for a circle costs the handlers that wait, not the ways
+// through them. Here each of 40 pairs waits for both of the next: 2^40 ways.
+func TestALookForACircleCostsTheWaitingHandlers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWheel(t, Options{})
+		defer w.Close()
+		const pairs = 40
+		var groups [pairs]*Group
+		var gates [pairs]chan struct{}
+		for k := range pairs {
+			groups[k], gates[k] = w.NewGroup(), make(chan struct{})
+			for range 2 {
+				groups[k].AfterFunc(0, func() {
+					<-gates[k]
+					if k+1 < pairs {
+						_, _ = groups[k+1].DelSync()
+					}
+				})
+			}
+		}
+		time.Sleep(50 * time.Millisecond)
+		require.Equal(t, 2*pairs, w.Stats().Running)
+		for _, gate := range gates[:pairs-1] {
+			close(gate)
+			synctest.Wait()
+		}
+		var err error
+		w.AfterFunc(0, func() { _, err = groups[0].DelSync() })
+		time.Sleep(5 * time.Millisecond)
+		require.Equal(t, 2*pairs+1, w.Stats().Running)
+		close(gates[pairs-1])
+		synctest.Wait()
+		require.NoError(t, err)
+		require.Zero(t, w.Stats().Running)
+	})
 }

@@ -642,3 +642,44 @@ func TestEverySkipsWhatBusyWorkersMissed(t *testing.T) {
 		requireFiring(t, start.Add(7*period), at[2], tick)
 	})
 }
+
+// Contract 3: "never before d has passed": a series that was moved to now is due
+// at once that time, and at the ends of its ticks ever after.
+func TestASeriesThatWasMovedToNowIsNotEarlyAfterwards(t *testing.T) {
+	w := wheelFor(t, timerwheel.Options{Manual: true, Tick: time.Millisecond})
+	runs := 0
+	tm := w.Every(1500*time.Microsecond, func(timerwheel.Timer) { runs++ })
+	require.NoError(t, tm.Register(0))
+	start := w.Now()
+	for _, c := range []struct {
+		at   time.Duration
+		runs int
+	}{{0, 1}, {time.Millisecond, 1}, {1500 * time.Microsecond, 1}, {2 * time.Millisecond, 2}} {
+		_, err := w.Advance(start.Add(c.at))
+		require.NoError(t, err)
+		require.Equal(t, c.runs, runs, "at %v", c.at)
+	}
+}
+
+// Contract 7: missed instants are "skipped, not bunched", also where a step of a
+// Manual wheel is several periods, to the nanosecond.
+func TestAnInstantThatIsNowIsTakenOnce(t *testing.T) {
+	w := wheelFor(t, timerwheel.Options{Manual: true, Tick: time.Millisecond})
+	start := w.Now()
+	next := func(tm timerwheel.Timer) {
+		when, ok := tm.When()
+		require.True(t, ok)
+		require.Equal(t, start.Add(4*time.Millisecond), when)
+	}
+	runs := 0
+	tm := w.Every(time.Millisecond, func(tm timerwheel.Timer) {
+		runs++
+		next(tm)
+	})
+	for range 2 {
+		_, err := w.Advance(start.Add(3 * time.Millisecond))
+		require.NoError(t, err)
+		require.Equal(t, 1, runs)
+		next(tm)
+	}
+}

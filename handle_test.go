@@ -1,6 +1,7 @@
 package timerwheel
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -123,4 +124,51 @@ func TestMemberListShrinks(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, g.Len())
 	require.LessOrEqual(t, cap(g.members), 4*batch)
+}
+
+// Contract 1 and 5: a chunk that has a retired slot is given back while other
+// chunks are in use, and its number never used again: the floor of its other
+// slots would lead to the generations of the retired one.
+func TestAChunkWithARetiredSlotIsNotReplaced(t *testing.T) {
+	sh := newTestShard(t)
+	const chunks = 4
+	var all []Timer
+	for range chunks << chunkBits {
+		all = append(all, sh.w.Alloc(func(Timer) {}))
+	}
+	i, s := sh.lookup(all[0])
+	s.gen = lastGen
+	all[0] = sh.timer(i, s)
+	for _, tm := range slices.Backward(all) { // the last empty chunk is the one with the retired slot
+		require.NoError(t, tm.Free())
+	}
+	require.True(t, sh.slots.chunks[i>>chunkBits] == nil, "the chunk is held")
+	for range 2 * chunks << chunkBits {
+		k, _ := sh.lookup(sh.w.Alloc(func(Timer) {}))
+		require.NotEqual(t, i>>chunkBits, k>>chunkBits, "a number of the chunk with the retired slot")
+	}
+}
+
+// Contract 5: a chunk in which no timer lives is given back, with the bodies
+// beside it.
+func TestTheBodiesOfAChunkAreGivenBackWithIt(t *testing.T) {
+	sh := newTestShard(t)
+	var all []Timer
+	for range 4 << chunkBits {
+		all = append(all, sh.w.Alloc(func(Timer) {}))
+	}
+	for _, tm := range all {
+		require.NoError(t, tm.Free())
+	}
+	for n, chunk := range sh.slots.chunks {
+		require.Equal(t, chunk == nil, sh.bodies[n] == nil, "chunk %d", n)
+	}
+}
+
+// A tick beyond the reach of the clock begins never, not in the past.
+func TestATickBeyondTheClockBeginsNever(t *testing.T) {
+	sh := newTestShard(t)
+	last := int64(never) / sh.levels.tick
+	require.Equal(t, last*sh.levels.tick, sh.nanos(last))
+	require.EqualValues(t, never, sh.nanos(last+1))
 }

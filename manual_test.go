@@ -1233,3 +1233,17 @@ func TestAdvanceBeyondTheReachOfADuration(t *testing.T) {
 	require.True(t, ok)
 	require.False(t, next.Before(w.Now()))
 }
+
+// Contract 10, at the end of time, where a clock of nanoseconds stands still: an
+// Advance "runs what is due by then".
+func TestAManualWheelRunsAtTheEndOfTime(t *testing.T) {
+	w := wheelFor(t, timerwheel.Options{Manual: true})
+	end := w.Now().AddDate(300, 0, 0)
+	_, err := w.Advance(end)
+	require.NoError(t, err)
+	runs := 0
+	require.NoError(t, w.Alloc(func(timerwheel.Timer) { runs++ }).Register(0))
+	_, err = w.Advance(end)
+	require.NoError(t, err)
+	require.Equal(t, 1, runs)
+}

@@ -49,7 +49,9 @@ func (sh *shard) lock() { sh.mu.Lock() }
 
 func (sh *shard) unlock() {
 	if checked {
+		defer sh.mu.Unlock() // whatever it finds
 		sh.check()
+		return
 	}
 	sh.mu.Unlock()
 }

@@ -113,6 +113,8 @@ func (p *probe) deletion(call func() (timerwheel.Found, error)) (timerwheel.Foun
 	p.check(!untouched() || !p.runs(), "%s runs again after its deletion", p.name)
 	pending := p.t.Pending()
 	p.check(!untouched() || !pending, "%s is pending after its deletion", p.name)
+	running := p.t.Running()
+	p.check(!untouched() || !running, "%s is running after its deletion", p.name)
 	return found, nil
 }
 

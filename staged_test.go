@@ -1,0 +1,637 @@
+package timerwheel
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// This file stages what a run of the tests meets once in a million: who comes
+// between two critical sections, and who looks at what an operation leaves for
+// a moment. The stage is a lock of the wheel that the test holds.
+
+// Contract 4: DelSync returns when the timer is "not pending" and its handler
+// "not running" at one instant. The worker that begins the timer comes between
+// any two critical sections of the deletion, if it has two, and the deletion
+// between those of the worker: both are made to wait for the shard's lock, so
+// long that it goes from hand to hand in their order.
+func TestNoHandlerBeginsInTheMidstOfADeletion(t *testing.T) {
+	type deletion func(g *Group, tm Timer) (Found, error)
+	for name, del := range map[string]deletion{
+		"DelSync":  func(_ *Group, tm Timer) (Found, error) { return tm.DelSync() },
+		"Shutdown": func(_ *Group, tm Timer) (Found, error) { return tm.Shutdown() },
+		"DelAsync": func(_ *Group, tm Timer) (found Found, err error) {
+			done := make(chan struct{})
+			found, err = tm.DelAsync(func() { close(done) })
+			<-done
+			return found, err
+		},
+		"Group.DelSync":  func(g *Group, _ Timer) (Found, error) { return g.DelSync() },
+		"Group.Shutdown": func(g *Group, _ Timer) (Found, error) { return g.Shutdown() },
+	} {
+		for _, deletionFirst := range []bool{true, false} {
+			t.Run(map[bool]string{true: name + " before the worker", false: name + " after the worker"}[deletionFirst], func(t *testing.T) {
+				w, err := New(Options{})
+				require.NoError(t, err)
+				defer func() { require.NoError(t, w.Close()) }()
+				const long = 2 * time.Millisecond // for a mutex: after one it is fair
+				for range 10 {
+					var inFlight, runs, late atomic.Int32
+					var deleted atomic.Bool
+					g := w.NewGroup()
+					tm := g.Alloc(func(Timer) {
+						if deleted.Load() {
+							late.Add(1)
+						}
+						runs.Add(1)
+						inFlight.Add(1)
+						time.Sleep(time.Millisecond)
+						inFlight.Add(-1)
+					})
+					over := make(chan Found)
+					deletes := func() {
+						found, err := del(g, tm)
+						deleted.Store(true)
+						if n := inFlight.Load(); err != nil || n != 0 {
+							t.Errorf("%v, %v: the deletion has returned, and %d handlers are in flight", found, err, n)
+						}
+						over <- found
+					}
+					require.NoError(t, tm.Register(long))
+					g.sh.lock()
+					if deletionFirst {
+						go deletes()
+					}
+					time.Sleep(2 * long) // the worker comes
+					if !deletionFirst {
+						go deletes()
+						time.Sleep(long)
+					}
+					// Who is woken and finds the lock taken again asks for fairness.
+					g.sh.unlock()
+					g.sh.lock()
+					time.Sleep(long / 10)
+					g.sh.unlock()
+					found := <-over
+					time.Sleep(long)
+					require.Zero(t, late.Load(), "a handler has begun after its deletion: %+v", found)
+					require.Equal(t, runs.Load() == 0, found.Pending, "removed or fired, and not both")
+				}
+			})
+		}
+	}
+}
+
+// Contract 9: "every goroutine of the wheel is joined", also the one that the
+// alarm has just called, and that has not done anything yet.
+func TestCloseJoinsTheGoroutineThatTheAlarmHasJustCalled(t *testing.T) {
+	for range 100 {
+		synctest.Test(t, func(t *testing.T) {
+			w, err := New(Options{})
+			require.NoError(t, err)
+			closed := make(chan bool)
+			closer := func() {
+				time.Sleep(time.Millisecond) // until the alarm rings
+				err := w.Close()
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				closed <- err == nil && len(w.crew) == 0 && w.coming == 0 && w.alarm.rings == 0
+			}
+			go closer()
+			w.AfterFunc(time.Millisecond, func() {})
+			go closer()
+			first, second := <-closed, <-closed
+			require.True(t, first && second, "Close has returned, and a goroutine is still to come")
+		})
+	}
+}
+
+// Rule 1: DelSync looks its handle up again after it has asked who calls. The
+// handler ends meanwhile, and the slot has its next tenant, whose firing is
+// none of its business.
+func TestADeletionThatAsksWhoCallsLooksAgain(t *testing.T) {
+	w := newTestWheel(t, Options{Manual: true})
+	started, release := make(chan struct{}), make(chan struct{})
+	tm := w.AfterFunc(0, func() {
+		close(started)
+		<-release
+	})
+	var wg sync.WaitGroup
+	wg.Go(func() { _, _ = w.Advance(w.Now()) })
+	<-started
+
+	w.mu.Lock()
+	wg.Go(func() { _, _ = tm.DelSync() })
+	untilBlockedIn(t, 1, "member")
+	close(release)
+	for tm.Valid() {
+		runtime.Gosched()
+	}
+	tenant := w.Alloc(func(Timer) {})
+	require.NoError(t, tenant.Register(time.Hour))
+	require.Equal(t, uint32(tm.id), uint32(tenant.id), "the tenant lives elsewhere: the test tests nothing")
+	w.mu.Unlock()
+
+	wg.Wait()
+	require.True(t, tenant.Pending(), "the deletion has reached the slot's next tenant")
+}
+
+// Rule 1, where a Lock does not return: who renounces its timer leaves the
+// slot's next tenant alone, whose lock another worker waits for.
+func TestARenouncedTimersTenantIsLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWheel(t, Options{})
+		defer w.Close()
+		g := w.NewGroup()
+		bad := &stagedLock{gate: make(chan struct{}), exits: true}
+		tm := g.AllocLocked(bad, func(Timer) { t.Error("has run without its lock") })
+		require.NoError(t, tm.Register(time.Millisecond))
+		require.NoError(t, tm.Free())
+		time.Sleep(5 * time.Millisecond)
+		require.EqualValues(t, 1, bad.calls.Load())
+		require.True(t, tm.Stop())
+
+		runs := 0
+		good := &stagedLock{gate: make(chan struct{})}
+		tenant := g.AllocLocked(good, func(Timer) { runs++ })
+		require.Equal(t, uint32(tm.id), uint32(tenant.id), "the tenant lives elsewhere: the test tests nothing")
+		require.NoError(t, tenant.Register(time.Millisecond))
+		time.Sleep(5 * time.Millisecond)
+		require.EqualValues(t, 1, good.calls.Load())
+
+		close(bad.gate)
+		time.Sleep(5 * time.Millisecond)
+		require.EqualValues(t, 1, good.calls.Load(), "two workers wait for one timer's lock")
+		close(good.gate)
+		synctest.Wait()
+		require.Equal(t, 1, runs)
+	})
+}
+
+// Rule 8: a wait that is over leaves no edge behind. Its worker goes on with
+// another handler, which may wait for the one that waited.
+func TestTheEdgeOfAWaitGoesWithTheRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWheel(t, Options{MaxWorkers: 2})
+		defer w.Close()
+		g := w.NewGroup() // one shard, so that the worker goes on there
+		endA, endB := make(chan struct{}), make(chan struct{})
+		var a, b, c Timer
+		var errA, errC error
+		b = g.Alloc(func(Timer) { <-endB })
+		a = g.Alloc(func(Timer) {
+			_, errA = b.DelSync()
+			<-endA
+		})
+		c = g.Alloc(func(Timer) { _, errC = a.DelSync() })
+		for _, tm := range []Timer{b, a, c} {
+			require.NoError(t, tm.Register(0))
+			time.Sleep(5 * time.Millisecond)
+		}
+		require.True(t, a.Running() && b.Running() && !c.Running())
+		close(endB)
+		synctest.Wait()
+		require.True(t, a.Running())
+		require.True(t, c.Running(), "c does not wait for a: %v", errC)
+		close(endA)
+		synctest.Wait()
+		require.NoError(t, errA)
+		require.NoError(t, errC)
+	})
+}
+
+// Rule 8: to look for a circle and to add one's own edge is one critical
+// section. Of two handlers that begin to wait for each other at the same moment
+// one sees the other.
+func TestTwoWaitsThatBeginTogetherSeeEachOther(t *testing.T) {
+	w := twoShards(t)
+	a, b := &worker{w: w}, &worker{w: w}
+	var wg sync.WaitGroup
+	enlists := func(sh *shard, from, to *worker) *bool {
+		ok := new(bool)
+		wg.Go(func() {
+			sh.lock()
+			defer sh.unlock()
+			*ok = sh.enlist(&wait{from: from}, to)
+		})
+		return ok
+	}
+	w.mu.Lock()
+	first, second := enlists(w.shards[0], a, b), enlists(w.shards[1], b, a)
+	untilBlockedIn(t, 2, "enlist")
+	handOn(&w.mu)
+	wg.Wait()
+	require.True(t, *first != *second, "%v, %v: exactly one may wait", *first, *second)
+}
+
+// Contract 4, table: "DelSyncContext | ctx ends first | ...; if both are ready,
+// nil". So it is for Shutdown of the wheel.
+func TestWhatIsOverIsOverThoughTheContextHasEnded(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	over := make(chan struct{})
+	require.ErrorIs(t, await(ctx, over), context.Canceled)
+	close(over)
+	for range 100 {
+		require.NoError(t, await(ctx, over))
+	}
+}
+
+// The same, where the run has ended, and its end is not told yet: the lock that
+// the handler was bound to is slow to unlock.
+func TestARunThatHasEndedIsOverThoughTheContextEndsBeforeItIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWheel(t, Options{})
+		defer w.Close()
+		end, unlock := make(chan struct{}), make(chan struct{})
+		tm := w.AllocLocked(slowUnlock(unlock), func(Timer) { <-end })
+		require.NoError(t, tm.Register(0))
+		time.Sleep(5 * time.Millisecond)
+		ctx, cancel := context.WithCancel(t.Context())
+		var err error
+		go func() { _, err = tm.DelSyncContext(ctx) }()
+		synctest.Wait()
+		close(end)
+		synctest.Wait()
+		require.False(t, tm.Running())
+		cancel()
+		synctest.Wait()
+		require.NoError(t, err)
+		close(unlock)
+	})
+}
+
+// Nobody keeps a shard to himself while he moves very many timers: the others
+// get their turn, and see him in the middle.
+func TestNobodyKeepsAShardForLong(t *testing.T) {
+	const n = 100_000
+	type stage struct {
+		w     *Wheel
+		sh    *shard
+		begin func()
+		amid  func() bool // with the shard's lock
+	}
+	hours := func(o Options) (*Wheel, *Group) {
+		w := newTestWheel(t, o)
+		g := w.NewGroup()
+		for range n {
+			g.AfterFunc(time.Hour, func() {})
+		}
+		return w, g
+	}
+	for name, set := range map[string]func() stage{
+		"a cascade": func() stage {
+			w, g := hours(Options{Manual: true})
+			return stage{w, g.sh, func() { _, _ = w.Advance(w.Now().Add(time.Hour - time.Second)) }, func() bool { return g.sh.levels.spill != 0 }}
+		},
+		"what an Advance has deferred": func() stage {
+			w := newTestWheel(t, Options{Manual: true})
+			w.AfterFunc(0, func() {
+				for range n {
+					w.AfterFunc(0, func() {})
+				}
+			})
+			sh := w.shards[0]
+			return stage{w, sh, func() { _, _ = w.Advance(w.Now()) }, func() bool { return !sh.advancing && sh.levels.tails[listDeferred] != 0 }}
+		},
+		"Close": func() stage {
+			w, g := hours(Options{})
+			return stage{w, g.sh, func() { _ = w.Close() }, func() bool { return g.sh.closed && g.sh.counters.pending > 0 }}
+		},
+		"a group's deletion": func() stage {
+			w, g := hours(Options{})
+			last := g.Alloc(func(Timer) {})
+			require.NoError(t, last.Register(time.Hour))
+			return stage{w, g.sh, func() { _, _ = g.DelSync() }, func() bool {
+				i, s := g.sh.lookup(last)
+				if s.flags&pending != 0 || g.sh.counters.pending == 0 {
+					return false
+				}
+				if err := g.sh.refusal(i, s); !errors.Is(err, ErrDeleting) {
+					t.Errorf("a member can be registered while its group is being deleted: %v", err)
+				}
+				return true
+			}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 20 { // on a busy machine nobody else may be there
+				if s := set(); seenAmid(s.w, s.sh, s.begin, s.amid) {
+					return
+				}
+			}
+			require.Fail(t, "nobody else has had a turn")
+		})
+	}
+}
+
+// seenAmid reports whether another goroutine that wants the shard gets it while
+// what begin does is amid.
+func seenAmid(w *Wheel, sh *shard, begin func(), amid func() bool) (seen bool) {
+	defer w.Close()
+	var over atomic.Bool
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer over.Store(true)
+		begin()
+	})
+	for !over.Load() {
+		sh.lock()
+		seen = amid() || seen
+		sh.unlock()
+		runtime.Gosched()
+	}
+	wg.Wait()
+	return seen
+}
+
+// A critical section moves a batch of timers at most.
+func TestAPopMovesABatchAtMost(t *testing.T) {
+	sh := newTestShard(t)
+	for range 10 * batch {
+		sh.w.AfterFunc(time.Second, func() {})
+	}
+	sh.lock()
+	defer sh.unlock()
+	for more := true; more && sh.levels.tails[listDue] == 0; {
+		_, _, more = sh.pop(int64(time.Second))
+	}
+	n := 0
+	for tail := sh.levels.tails[listDue]; tail != 0; {
+		b := sh.levels.blocks.at(tail - 1)
+		n += int(b.n)
+		tail = b.prev
+	}
+	require.NotZero(t, n)
+	require.LessOrEqual(t, n, batch)
+}
+
+// Deletions of one group at once: each lets the others have their turns, and
+// finds fewer members than it left.
+func TestDeletionsOfAGroupAtOnce(t *testing.T) {
+	w := newTestWheel(t, Options{})
+	defer w.Close()
+	g := w.NewGroup()
+	for range 20 * batch {
+		g.AfterFunc(time.Hour, func() {})
+	}
+	var wg sync.WaitGroup
+	g.sh.lock()
+	for range 3 {
+		wg.Go(func() { _, _ = g.DelSync() })
+	}
+	untilBlockedIn(t, 3, "delSync")
+	handOn(&g.sh.mu)
+	wg.Wait()
+	require.Zero(t, g.Len())
+	require.Zero(t, w.Stats().Pending)
+}
+
+// Contract 9: "pending timers are dropped with the wheel's references", also
+// one that the end of its run puts back on the wheel while Close has its turns
+// with the others; it does not run again.
+func TestCloseDropsWhatIsPutBackMeanwhile(t *testing.T) {
+	w := newTestWheel(t, Options{MaxWorkers: 2})
+	g := w.NewGroup()
+	end := make(chan struct{})
+	var runs atomic.Int32
+	tm := g.Alloc(func(tm Timer) {
+		if runs.Add(1) == 1 {
+			_ = tm.Register(0)
+			<-end
+		}
+	})
+	require.NoError(t, tm.Register(0))
+	for held := false; !held; runtime.Gosched() {
+		g.sh.lock()
+		held = g.sh.levels.tails[listHeld] != 0
+		g.sh.unlock()
+	}
+	for range 20 * batch {
+		g.AfterFunc(time.Hour, func() {})
+	}
+	var wg sync.WaitGroup
+	g.sh.lock()
+	wg.Go(func() { _ = w.Close() })
+	untilBlockedIn(t, 1, "close")
+	close(end)
+	untilBlockedIn(t, 1, "drain")
+	handOn(&g.sh.mu)
+	wg.Wait()
+	require.Zero(t, w.Stats().Pending)
+	require.EqualValues(t, 1, runs.Load(), "it has begun while the wheel was being closed")
+}
+
+// Contract 9, on a Manual wheel: what the Advance has deferred is dropped, too.
+func TestCloseInAHandlerDropsWhatIsDeferred(t *testing.T) {
+	w := newTestWheel(t, Options{Manual: true})
+	tm := w.Alloc(func(Timer) { t.Error("has run") })
+	w.AfterFunc(0, func() {
+		require.NoError(t, tm.Register(0))
+		require.ErrorIs(t, w.Close(), ErrDeadlock)
+		require.False(t, tm.Pending())
+	})
+	_, err := w.Advance(w.Now())
+	require.NoError(t, err)
+	require.Zero(t, w.Stats().Pending)
+	require.NoError(t, w.Close())
+}
+
+// Contract 9: who stops the alarm tells those who wait for the last goroutine,
+// as the alarm may have been what they waited for.
+func TestWhoStopsTheAlarmTellsWhoWaitsForTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWheel(t, Options{})
+		w.mu.Lock()
+		w.setAlarm(int64(time.Hour))
+		w.mu.Unlock()
+		var joined atomic.Bool
+		go func() {
+			_ = w.join(context.Background())
+			joined.Store(true)
+		}()
+		synctest.Wait()
+		require.False(t, joined.Load(), "a callback may come")
+		w.rearm(0)
+		synctest.Wait()
+		require.True(t, joined.Load())
+	})
+}
+
+// Contract 9: a goroutine of the wheel is one until it has done all that it does:
+// it sets the alarm anew before it leaves the crew.
+func TestAGoroutineThatRearmsIsStillTheWheels(t *testing.T) {
+	w := twoShards(t)
+	wk := &worker{w: w, goid: 1, rearms: true}
+	w.crew[wk.goid] = wk
+	w.shards[1].lock()
+	var wg sync.WaitGroup
+	wg.Go(func() { w.goOut(wk) })
+	untilBlockedIn(t, 1, "soonest")
+	w.mu.Lock()
+	deserted := w.deserted()
+	w.mu.Unlock()
+	w.shards[1].unlock()
+	wg.Wait()
+	require.False(t, deserted)
+	require.True(t, w.deserted())
+}
+
+// No wake-up is lost: a timer that is registered on a shard at which rearm has
+// looked already is seen, though that knows of a later one only.
+func TestNoWakeUpIsLostToARearmThatWasOvertaken(t *testing.T) {
+	for _, other := range []time.Duration{0, 2 * time.Hour} {
+		w := twoShards(t)
+		if other > 0 {
+			(&Group{sh: w.shards[1]}).AfterFunc(other, func() {})
+		}
+		w.shards[1].lock()
+		var wg sync.WaitGroup
+		wg.Go(func() { w.rearm(0) })
+		untilBlockedIn(t, 1, "soonest")
+		(&Group{sh: w.shards[0]}).AfterFunc(time.Hour, func() {})
+		w.shards[1].unlock()
+		wg.Wait()
+		require.LessOrEqual(t, w.alarm.at.Load(), w.elapsed()+int64(time.Hour), "the alarm does not ring for the timer")
+	}
+}
+
+// And none is left over: a rearm that has seen a timer that was deleted since
+// does not set the alarm for it after all.
+func TestNoWakeUpIsLeftByARearmThatWasOvertaken(t *testing.T) {
+	w := twoShards(t)
+	tm := (&Group{sh: w.shards[0]}).AfterFunc(time.Hour, func() {})
+	w.shards[1].lock()
+	var wg sync.WaitGroup
+	wg.Go(func() { w.rearm(0) })
+	untilBlockedIn(t, 1, "soonest")
+	wg.Go(func() { tm.Stop() })
+	untilBlockedIn(t, 2, "soonest")
+	w.shards[1].unlock()
+	wg.Wait()
+	require.True(t, w.alarmIsOff(), "nothing pends, and the alarm is set")
+}
+
+// Of two that need the alarm at the same moment the earlier gets it.
+func TestTheEarlierOfTwoAlarmsAtOnceIsSet(t *testing.T) {
+	w := twoShards(t)
+	var wg sync.WaitGroup
+	w.mu.Lock()
+	for k, d := range []time.Duration{time.Hour, 2 * time.Hour} {
+		wg.Go(func() { (&Group{sh: w.shards[k]}).AfterFunc(d, func() {}) })
+		untilBlockedIn(t, k+1, "wakeBy")
+	}
+	w.mu.Unlock()
+	wg.Wait()
+	require.LessOrEqual(t, w.alarm.at.Load(), w.elapsed()+int64(time.Hour))
+}
+
+// Contract 9: a Close waits for the dones of deletions that were waiting; not
+// for that of a DelAsync that came after it.
+func TestCloseDoesNotWaitForADoneThatCameAfterIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWheel(t, Options{})
+		tm := w.Alloc(func(Timer) {})
+		require.NoError(t, w.Close())
+		end := make(chan struct{})
+		_, _ = tm.DelAsync(func() { <-end })
+		synctest.Wait()
+		require.NoError(t, w.Close())
+		close(end)
+	})
+}
+
+// One more worker is not wanted where as many as there are processors are
+// getting on with it.
+func TestQuickHandlersWantNoMoreWorkersThanProcessors(t *testing.T) {
+	if checked {
+		t.Skip("these workers run nothing")
+	}
+	synctest.Test(t, func(t *testing.T) { // the time stands still
+		w := newTestWheel(t, Options{})
+		sh := w.shards[0]
+		procs := runtime.GOMAXPROCS(0)
+		for k := range procs + 1 {
+			wk := &worker{w: w}
+			require.Equal(t, k < procs, w.wanted(wk, k))
+			require.Equal(t, k < procs, wk.notBefore == 0)
+			require.False(t, wk.hiring)
+			require.Equal(t, k >= procs, sh.crowded(w.elapsed()))
+			sh.running = append(sh.running, &worker{since: w.elapsed()})
+		}
+		time.Sleep(time.Second)
+		wk := &worker{w: w}
+		require.True(t, w.wanted(wk, procs+1) && wk.hiring, "the handlers are not quick")
+	})
+}
+
+// twoShards makes a wheel with two shards, with none of which anybody works.
+func twoShards(t *testing.T) *Wheel {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+	w := newTestWheel(t, Options{})
+	t.Cleanup(func() { _ = w.Close() })
+	require.Len(t, w.shards, 2)
+	return w
+}
+
+// untilBlockedIn waits until n goroutines wait for a mutex in a function of the
+// package.
+func untilBlockedIn(t *testing.T, n int, function string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		blocked := 0
+		for _, stack := range stacks() {
+			state, frames, _ := strings.Cut(stack, "\n")
+			if strings.Contains(state, "sync.Mutex.Lock") && strings.Contains(frames, ")."+function+"(") {
+				blocked++
+			}
+		}
+		if blocked == n {
+			return
+		}
+		require.True(t, time.Now().Before(deadline), "%d goroutines are blocked in %s, not %d", blocked, function, n)
+	}
+}
+
+// handOn lets go of a mutex for which others have waited for a while, such that
+// it goes from hand to hand in their order: who is woken and finds it taken
+// again asks for fairness.
+func handOn(mu *mutex) {
+	time.Sleep(2 * time.Millisecond)
+	mu.Unlock()
+	mu.Lock()
+	time.Sleep(time.Millisecond)
+	mu.Unlock()
+}
+
+// A stagedLock is a lock whose Lock waits for its gate; then it ends the
+// goroutine instead of returning, if it exits.
+type stagedLock struct {
+	gate  chan struct{}
+	exits bool
+	calls atomic.Int32
+}
+
+func (l *stagedLock) Lock() {
+	l.calls.Add(1)
+	<-l.gate
+	if l.exits {
+		runtime.Goexit()
+	}
+}
+
+func (l *stagedLock) Unlock() {}
+
+// A slowUnlock is a lock whose Unlock waits.
+type slowUnlock chan struct{}
+
+func (l slowUnlock) Lock()   {}
+func (l slowUnlock) Unlock() { <-l }

@@ -1,0 +1,78 @@
+/* group.pml is group.go: the deletion of all timers in one call. */
+
+/* groupDelSync is Group.DelSync; its parameters are those of delSync. */
+inline groupDelSync(x, me, context, err) {
+	section {
+		/* = group.go: (*Group).delSync "g.deleting++" "found := g.deleteAll()" */
+		fresh(x) -> begins(x, ALL);
+		wait[x].group = true;
+		group.deleting++;
+		err = ok;
+		deleteMember(0, err);
+		unlock()
+	}
+	section {
+		deleteMember(SLOTS - 1, err);
+		/* = group.go: (*Group).delSync "if !found.Running {" "g.deleting--" */
+		if
+		:: err == ok -> wait[x].group = false; group.deleting--; unlock(); returned(x)
+		:: else -> unlock()
+		fi
+	}
+	if
+	:: err == again ->
+		section {
+			/* = group.go: (*Group).delSync "x := sh.w.newWait()" "x.group = g" */
+			newWait(x, me);
+			/* = group.go: (*Group).delSync "runs := g.runs()" "deadlock := !sh.enlist(x, runs...)" */
+			groupRuns();
+			enlist(x, theRuns, err);
+			/* = group.go: (*Group).delSync "sh.slots.at(r.i).flags |= deleting" "g.deleting--" */
+			if
+			:: wait[x].on -> markRuns(x)
+			:: else -> wait[x].group = false; group.deleting--
+			fi;
+			unlock();
+			/* = group.go: (*Group).delSync "if waits {" */
+			if
+			:: wait[x].on -> skip
+			:: !wait[x].on && err == ErrDeadlock -> gaveUp(x)
+			:: else -> err = ok; returned(x)
+			fi
+		}
+		/* = group.go: (*Group).delSync "err = sh.await(ctx, x)" "err = ErrDeadlock" */
+		if
+		:: err == enlisted -> await(x, ALL, context, err); reached(group_waited)
+		:: err == ErrDeadlock && wait[x].timer != 0 -> section { wait[x].over -> gaveUp(x); reached(group_waited_for_others) }
+		:: else -> skip
+		fi
+	:: else -> skip
+	fi
+}
+
+/* deleteMember removes the firing in slot i. If that runs, err is again. */
+inline deleteMember(i, err) {
+	/* = group.go: (*Group).deleteAll "found.Running = found.Running || s.flags&running != 0" "found.Pending = sh.disarm(i, s) || found.Pending" "sh.release(i, s)" */
+	if
+	:: slot[i].live -> err = (slot[i].running -> again : err); disarm(i); release(i)
+	:: else -> skip
+	fi
+}
+
+/* groupRuns collects in theRuns the workers that run a member. */
+inline groupRuns() {
+	theRuns = 0;
+	for (k : 0 .. WORKERS - 1) {
+		/* = group.go: (*Group).runs "runs = append(runs, r)" */
+		theRuns = (wk[k].slotNo != SLOTS && (theRuns == 0 || MUTANT != group_waits_for_one) -> theRuns | 1 << k : theRuns)
+	}
+}
+
+inline markRuns(x) {
+	for (k : 0 .. WORKERS - 1) {
+		if
+		:: wait[x].on >> k & 1 -> slot[wk[k].slotNo].deleting = true
+		:: else -> skip
+		fi
+	}
+}

@@ -1,0 +1,109 @@
+/* mutants.pml is what can be broken on purpose; each ground rule of sync_del.go has some.
+   The run script reads from this list in which scenario each must be found out, and by
+   what. To see how:
+
+	spin -DMUTANT=unmarked -a scenarios/three_processors.pml
+	gcc -DSAFETY -DNOCLAIM -o pan pan.c && ./pan -m1000000; ./pan -r */
+
+mtype = {
+	none,
+
+	/* Rule 1 */
+	generation_stays,      /* tenants: assertion: recycle does not move the generation on */
+	generation_wraps,      /* tenants: assertion: a slot whose generations are used up begins anew */
+	looked_up_once,        /* tenants: assertion: DelSync relies on what it saw before it let go of the lock */
+	lock_not_looked_up,    /* lock_bound: assertion: who has got a timer's lock runs the timer, whatever became of it */
+	lock_taken_for_slot,   /* lock_bound_tenants: assertion: who has got a timer's lock runs whatever is in the slot */
+
+	/* Rule 2 */
+	published_late,        /* three_processors: assertion: the running slot is set after the section that takes the timer off */
+
+	/* Rule 3 */
+	run_without_reference, /* own_timer: assertion: a timer is recycled while it runs */
+
+	run_keeps_reference,   /* own_timer: assertion: the end of the run does not recycle a timer that nobody holds */
+
+	/* Rule 4 */
+	overlap,               /* three_processors: assertion: a timer that runs is not deferred */
+	held_forgotten,        /* three_processors: assertion: the end of the run does not put back what was deferred */
+	two_wait_for_lock,     /* lock_bound: assertion: a timer for whose lock a worker waits is not deferred */
+
+	/* Rule 5 */
+	unmarked,              /* three_processors: assertion: a deletion that waits does not mark the run */
+	marked_late,           /* three_processors: assertion: it marks the run in a section of its own */
+	mark_ignored,          /* three_processors: assertion: Register does not look at the mark */
+	firing_left,           /* three_processors: assertion: a deletion that waits leaves the firing */
+
+	/* Rule 6 */
+	wait_left_out,         /* three_processors: assertion: DelSync does not wait */
+	waits_for_flag,        /* tenants: assertion: it waits until the timer's flag running is clear */
+	waits_for_number,      /* three_processors: cycle: it waits until no running slot has the timer's number */
+
+	/* Rule 7 */
+	mark_cleared_early,    /* three_processors: assertion: the mark is removed in a section before the slot is cleared */
+	mark_outlives_run,     /* three_processors: assertion: the mark is not removed */
+	woken_early,           /* three_processors: assertion: the waiters are woken before the slot is cleared */
+	lock_released_early,   /* lock_bound: assertion: the timer's lock is released before the slot is cleared */
+	lock_kept,             /* misbehaving: cycle: the timer's lock is not released */
+	finished_in_two,       /* own_timer: assertion: the slot is cleared in one section, the rest is done in the next */
+	goexit_unhandled,      /* misbehaving: cycle: nothing ends the run of a handler that does not return */
+
+	/* Rule 8 */
+	circle_unchecked,      /* circle: cycle: nobody looks for circles */
+	short_circles_only,    /* circle_of_three: end state: only circles of two are looked for */
+	edge_added_late,       /* circle: cycle: a wait is looked up in one section, and added in the next */
+	edge_outlives_wait,    /* circle_given_up: assertion: who gives up does not remove its wait */
+	async_is_edge,         /* async_in_circle: assertion: a DelAsync counts as a wait of the handler that called it */
+
+	/* Rule 9 */
+	due_is_out_of_reach,   /* in_line: assertion: a deletion does not find a timer in line */
+	held_is_out_of_reach,  /* three_processors: assertion: nor one that is deferred */
+	runs_before_lock,      /* lock_held: end state: a timer runs while its lock is waited for */
+
+	/* Contract 2 */
+	removed_uncounted,     /* three_processors: assertion: a firing that is removed is not counted */
+
+	/* Contract 4 */
+	shutdown_left_out,     /* shutdown: assertion: a timer that runs is not shut down */
+
+	/* Contract 8 */
+	group_open,            /* group: assertion: Register does not look whether the group is being deleted */
+	group_waits_for_one,   /* group: assertion: a group's deletion waits for one of the runs only */
+
+	/* Contract 9 */
+	close_does_not_wait,   /* close: assertion: Close does not wait */
+	rings_uncounted,       /* close: assertion: Close does not count the workers that the alarm has called */
+	sent_after_close,      /* close_async: assertion: a DelAsync that need not wait sends a goroutine although the wheel is closed */
+	dones_uncounted        /* close_async: assertion: Close does not count the goroutines that were sent */
+};
+
+/* The mutants that end a run in several steps. */
+#define sabotaged (MUTANT == woken_early || MUTANT == lock_released_early || MUTANT == mark_cleared_early || MUTANT == finished_in_two)
+
+inline sabotage(w, i) {
+	if
+	:: MUTANT == woken_early ->
+		section { endWaits(w) }
+		settle(w);
+		skip; /* spin wants no loop right before a section */
+		section { finish(w, i); unlock() }
+	:: MUTANT == lock_released_early ->
+		section { userLock = (wk[w].locked -> 0 : userLock); wk[w].locked = false }
+		section { finish(w, i); unlock() }
+	:: MUTANT == mark_cleared_early ->
+		section { slot[wk[w].slotNo].deleting = false; unlock() }
+		section { finish(w, i); unlock() }
+	:: MUTANT == finished_in_two ->
+		section { clearSlot(w, i); unlock() }
+		section { endRun(w, i); unlock() }
+	fi
+}
+
+/* The mutants that begin a run in several steps. */
+inline beginLate(w, t) {
+	if
+	:: section { MUTANT == published_late && !runs(w) -> publish(w, indexOf(t)); unlock() }
+	:: section { MUTANT == runs_before_lock && lockBound(indexOf(t)) && userLock == 0 -> userLock = w + 1; wk[w].locked = true }
+	:: MUTANT != published_late && (MUTANT != runs_before_lock || !lockBound(indexOf(t)))
+	fi
+}

@@ -1,0 +1,42 @@
+/* Close, while a deletion may wait, and others register. */
+/* reaches: waited close_waits dropped refused_closed */
+
+#define SLOTS 1
+#define WORKERS 2
+#define WAITS 1
+#include "../model.pml"
+
+inline handler(w, t) {
+	if
+	:: register(t, ignored)
+	:: skip
+	fi
+}
+#include "../worker.pml"
+
+proctype deleter(byte t) {
+	mtype err;
+end_:	do
+	:: delSync(0, t, NOBODY, false, false, err)
+	:: register(t, ignored)
+	od
+}
+
+proctype closer() {
+	byte i;
+	mtype err;
+	close(NOBODY, i, err)
+}
+
+init {
+	byte t;
+	atomic {
+		alloc(0, t);
+		run worker(0);
+		run worker(1);
+		run deleter(t);
+		run closer()
+	}
+}
+
+ltl ends { <> hasClosed && []<> (wait[0].timer == 0) }

@@ -1,0 +1,51 @@
+/* A lock-bound timer. Who holds its lock never sees its handler in flight; a Del while
+   holding it is final until the next Register, and a DelSync while holding it waits for
+   nobody. Somebody else deletes and registers without the lock. */
+/* reaches: waited deleted_while_locking removed_held deferred put_back */
+
+#define SLOTS 1
+#define WORKERS 2
+#define WAITS 2
+#define lockBound(i) true
+#include "../model.pml"
+
+inline handler(w, t) {
+	assert(userLock == w + 1)
+}
+#include "../worker.pml"
+
+proctype holder(byte t) {
+	mtype err;
+end_:	do
+	:: section { userLock == 0 -> userLock = USER };
+		seesNoHandler(t);
+		if
+		:: del(t)
+		:: delSync(0, t, NOBODY, false, false, err)
+		:: register(t, ignored)
+		fi;
+		seesNoHandler(t);
+		userLock = 0
+	od
+}
+
+proctype other(byte t) {
+	mtype err;
+end_:	do
+	:: delSync(1, t, NOBODY, false, false, err)
+	:: register(t, ignored)
+	od
+}
+
+init {
+	byte t;
+	atomic {
+		alloc(0, t);
+		run worker(0);
+		run worker(1);
+		run holder(t);
+		run other(t)
+	}
+}
+
+ltl ends { []<> (userLock == 0) && []<> (wait[0].timer == 0) && []<> (wait[1].timer == 0) }
