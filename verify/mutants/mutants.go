@@ -499,7 +499,7 @@ var mutants = []mutant{
 	}
 `, `
 `}},
-		Red: explored("a deletion that gives up"),
+		Red: tests("TestARunThatHasEndedIsOverThoughTheContextEndsBeforeItIsTold"),
 	},
 
 	// Rule 9: a deletion never waits for what has not begun.

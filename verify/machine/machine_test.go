@@ -1,0 +1,262 @@
+package machine
+
+import (
+	"flag"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/seed76848005/timerwheel"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+)
+
+// TestMain sets how much is done if the command line does not say
+// (-rapid.checks, -rapid.steps).
+func TestMain(m *testing.M) {
+	for name, value := range map[string]string{"rapid.checks": "8000", "rapid.steps": "60"} {
+		if err := flag.Set(name, value); err != nil {
+			panic(err)
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// The wheel does what the model says, for random programs of the whole API.
+func TestWheelFollowsTheModel(t *testing.T) {
+	seen := tally{}
+	rapid.Check(t, func(rt *rapid.T) {
+		bubble(t, rt, func() {
+			x := newMachine(rt, seen)
+			defer x.abandon()
+			rt.Repeat(rapid.StateMachineActions(x))
+			x.finish()
+		})
+	})
+	seen.log(t, "machine")
+	seen.require(t, "waits", "circles", "stalls", "panics", "Goexits", "handlers begun late", "calls by handlers",
+		"ErrStale", "ErrFreed", "ErrDeleting", "ErrShutdown", "ErrClosed", "ErrDeadlock", "ErrNotManual", "Canceled", "DeadlineExceeded")
+}
+
+// A tally counts what was seen, so that what was not seen is noticed.
+type tally map[string]int
+
+func (seen tally) log(t *testing.T, name string) {
+	t.Helper()
+	t.Logf("%s: %d programs, %d steps, %d calls, %d handlers begun, %d deletions that waited",
+		name, seen["programs"], seen["steps"], seen["calls"], seen["begins"], seen["waits"])
+}
+
+func (seen tally) require(t *testing.T, kinds ...string) {
+	t.Helper()
+	t.Logf("seen: %v", seen)
+	for _, kind := range kinds {
+		require.NotZero(t, seen[kind], "none of these was seen: %s", kind)
+	}
+}
+
+// A machine is a wheel and its model, and a program that is being drawn.
+type machine struct {
+	t     *rapid.T
+	real  *world
+	model *model
+	made  []*made // the calls that have not returned
+	seen  tally
+	pause func() // lets time pass before a call, now and then
+}
+
+func newMachine(t *rapid.T, seen tally) *machine {
+	o := timerwheel.Options{
+		Tick:       drawTick(t),
+		MaxWorkers: rapid.SampledFrom([]int{256, 1, 2, 3}).Draw(t, "max workers"),
+		Debug:      rapid.Bool().Draw(t, "debug"),
+		OnPanic:    func(timerwheel.HandlerPanic) {},
+	}
+	if rapid.IntRange(0, 3).Draw(t, "OnStall") == 3 { // it stops the world: not in each program
+		o.OnStall = func(timerwheel.Stall) {}
+	}
+	x := newMachineWith(t, o, seen)
+	x.pause = x.passOn
+	return x
+}
+
+// newMachineWith makes a machine with a wheel with these options. An OnPanic and
+// an OnStall stand for the world's.
+func newMachineWith(t *rapid.T, o timerwheel.Options, seen tally) *machine {
+	seen["programs"]++
+	return &machine{t: t, real: newWorld(o), model: newModel(o), seen: seen}
+}
+
+// ---- The actions ----
+
+// Make makes a timer.
+func (x *machine) Make(t *rapid.T) {
+	c := call{verb: rapid.SampledFrom(slices.Sorted(maps.Keys(makes))).Draw(t, "verb"), lock: -1}
+	x.drawMaking(t, &c)
+	c.script = x.drawScript(t)
+	x.call(t, c)
+}
+
+// Arm registers a timer.
+func (x *machine) Arm(t *rapid.T) {
+	x.call(t, x.drawCall(t, "Register", "RegisterAt", "Reduce", "Reset"))
+}
+
+// Delete deletes a timer.
+func (x *machine) Delete(t *rapid.T) {
+	x.call(t, x.drawCall(t, "DelSync", "Del", "Stop", "DelSyncContext", "DelAsync", "Shutdown"))
+}
+
+// Own adds an owner to a timer, or removes one.
+func (x *machine) Own(t *rapid.T) { x.call(t, x.drawCall(t, "Free", "Retain")) }
+
+// Ring makes timers whose handlers delete each other in a circle.
+func (x *machine) Ring(t *rapid.T) {
+	n := rapid.IntRange(2, 4).Draw(t, "timers")
+	d := drawDelay(t)
+	for k := range n {
+		b := beat{sleep: drawSleep(t, 1), to: 1, call: x.drawVerb(t, []string{"DelSync", "DelSyncContext", "Shutdown"})}
+		if k == n-1 {
+			b.to = 1 - n
+		}
+		c := call{verb: "AfterFunc", group: -1, lock: -1, d: d, script: script{beats: []beat{b}, end: "return"}}
+		go x.real.call(c, 0)
+		x.rest()
+	}
+}
+
+// Group makes a group, or deletes one.
+func (x *machine) Group(t *rapid.T) {
+	verbs := []string{"NewGroup"}
+	if len(x.model.groups) > 0 {
+		verbs = append(verbs, "Group.DelSync", "Group.DelSyncContext", "Group.DelSyncContext", "Group.Shutdown")
+	}
+	x.call(t, x.drawVerb(t, verbs))
+}
+
+// Lock takes or releases the lock that lock-bound timers want.
+func (x *machine) Lock(t *rapid.T) {
+	l := rapid.IntRange(0, locks-1).Draw(t, "lock")
+	switch {
+	case x.model.heldByMain[l]:
+		t.Logf("%v: unlock %d", x.model.now, l)
+		x.model.heldByMain[l] = false
+		x.real.locks[l].Unlock()
+	case !x.model.lockTaken(l):
+		t.Logf("%v: lock %d", x.model.now, l)
+		x.model.heldByMain[l] = true
+		x.real.locks[l].Lock()
+	}
+	x.rest()
+}
+
+// Wheel closes the wheel, but seldom.
+func (x *machine) Wheel(t *rapid.T) {
+	switch what := rapid.IntRange(0, 15).Draw(t, "what"); {
+	case what == 15:
+		verb := rapid.SampledFrom([]string{"Close", "Wheel.Shutdown"}).Draw(t, "verb")
+		x.call(t, call{verb: verb, d: x.drawLimit(t)})
+	case what == 14 && x.model.advance == nil: // a second one would wait for its turn
+		x.call(t, call{verb: "Advance"})
+	default:
+		x.pause()
+	}
+}
+
+// Pass lets time pass.
+func (x *machine) Pass(t *rapid.T) {
+	x.elapse(rapid.OneOf(
+		rapid.Map(rapid.IntRange(1, 500), func(n int) time.Duration { return time.Duration(n) * grain }),
+		rapid.Map(rapid.IntRange(1, 50), func(n int) time.Duration { return time.Duration(n) * time.Millisecond }),
+	).Draw(t, "time"))
+}
+
+// passOn lets time pass up to the next event, however far that is.
+func (x *machine) passOn() {
+	const far = 100 * 365 * 24 * time.Hour
+	if x.model.nextEvent() < far || len(x.model.runs()) > 0 {
+		x.step(far)
+	}
+}
+
+// Check compares what has not been compared yet. The actions do that themselves,
+// at each event; what is left is the beginning.
+func (x *machine) Check(*rapid.T) {
+	x.seen["steps"]++
+	x.rest()
+}
+
+// ---- Acting ----
+
+// call makes a call in a goroutine of its own, as it may have to wait.
+func (x *machine) call(t *rapid.T, c call) {
+	if rapid.IntRange(0, 3).Draw(t, "pause") == 3 {
+		x.pause()
+	}
+	go x.real.call(c, 0)
+	x.rest()
+}
+
+// elapse lets time pass, from one event to the next.
+func (x *machine) elapse(d time.Duration) {
+	for until := x.model.now + d; x.model.now < until; {
+		x.step(until)
+	}
+}
+
+// step lets time pass up to the next event, or to until.
+func (x *machine) step(until time.Duration) {
+	timer := time.NewTimer(min(until, x.model.nextEvent()) - x.model.now)
+	select {
+	case <-timer.C:
+	case <-x.real.stir:
+	}
+	timer.Stop()
+	x.rest()
+}
+
+// finish ends a program: everything comes to an end, and nothing is left.
+func (x *machine) finish() {
+	for l, held := range x.model.heldByMain {
+		if held {
+			x.model.heldByMain[l] = false
+			x.real.locks[l].Unlock()
+		}
+	}
+	x.rest()
+	go x.real.call(call{verb: "Close"}, 0)
+	x.rest()
+	for range 10_000 {
+		if len(x.model.runs()) == 0 {
+			break
+		}
+		x.pause()
+	}
+	for _, t := range x.model.timers {
+		for range t.owners {
+			x.real.call(call{verb: "Free", timer: t.id}, 0)
+		}
+	}
+	x.rest()
+	if left := x.real.wheel.Stats(); left.Live+left.Pending+left.Running+left.Workers+len(x.made) > 0 {
+		x.failf("the end", "at the end there is left: %+v, %v", left, x.made)
+	}
+	x.seen["waits"] += int(x.model.stats.SyncWaits)
+	x.seen["stalls"] += len(x.model.stalls)
+}
+
+// abandon lets the bubble of a program that failed come to an end: it does not
+// wait for goroutines that sleep, as its time stands still when f has returned.
+func (x *machine) abandon() {
+	for l, held := range x.model.heldByMain {
+		if held {
+			x.real.locks[l].Unlock()
+		}
+	}
+	ctx, cancel := limited(dead)
+	defer cancel()
+	_ = x.real.wheel.Shutdown(ctx)
+	time.Sleep(time.Minute)
+}

@@ -1,0 +1,258 @@
+package machine
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/seed76848005/timerwheel"
+)
+
+// A world is the real wheel, what a program has made with it, and the log of
+// what it was seen to do. Handlers write to it, so it has a lock.
+type world struct {
+	wheel *timerwheel.Wheel
+	start time.Time
+	locks [locks]*lock
+	stir  chan struct{} // has something in it when the log has
+
+	mu       sync.Mutex
+	timers   []timerwheel.Timer
+	groups   []*timerwheel.Group
+	log      []event
+	dones    []int
+	panics   []string
+	stalls   []string
+	instants time.Duration // how many instants have been handed out
+}
+
+const locks = 2
+
+// An event is what a handler, or the program, was seen to do. It is in the log
+// before it is done.
+type event struct {
+	at     time.Duration
+	kind   string // "begin", "end", "call"
+	timer  int    // whose handler; 0: the program itself
+	handle timerwheel.Timer
+	how    string // it ends
+	call   *made
+}
+
+// made is a call that was made.
+type made struct {
+	call
+	returned bool
+	outcome  outcome
+	answer   *answer // the model's
+}
+
+func newWorld(o timerwheel.Options) *world {
+	w := &world{start: time.Now(), stir: make(chan struct{}, 1)}
+	w.timers = make([]timerwheel.Timer, 1)
+	for k := range w.locks {
+		w.locks[k] = newLock()
+	}
+	if o.OnPanic != nil {
+		o.OnPanic = w.onPanic
+	}
+	if o.OnStall != nil {
+		o.OnStall, o.StallAfter = w.onStall, stallAfter
+	}
+	wheel, err := timerwheel.New(o)
+	if err != nil {
+		panic(err)
+	}
+	w.wheel = wheel
+	return w
+}
+
+// note writes an event into the log, and wakes the machine. A wheel that calls
+// handlers without end at one instant would never come to rest: it is made to.
+func (w *world) note(e event) {
+	w.mu.Lock()
+	e.at = w.now()
+	w.log = append(w.log, e)
+	endless := len(w.log) > 1000
+	w.mu.Unlock()
+	select {
+	case w.stir <- struct{}{}:
+	default:
+	}
+	if endless {
+		time.Sleep(grain)
+	}
+}
+
+// now is the wheel's time; unless that is Manual, it is the bubble's, too.
+func (w *world) now() time.Duration { return w.wheel.Now().Sub(w.start) }
+
+// takeLog returns what has been written since it was last called.
+func (w *world) takeLog() (log []event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	log, w.log = w.log, nil
+	return log
+}
+
+// call makes a call, in the handler of a timer or, if that is 0, for the
+// program.
+func (w *world) call(c call, from int) {
+	w.mu.Lock()
+	if makes[c.verb] {
+		c.timer = len(w.timers)
+		w.timers = append(w.timers, timerwheel.Timer{})
+	} else {
+		c.timer = (c.timer + len(w.timers)) % len(w.timers)
+	}
+	w.mu.Unlock()
+	if limits[c.verb] && c.d > 0 {
+		c.d = w.untilOwnInstant(c.d)
+	}
+	m := &made{call: c, outcome: outcome{err: errUnwound}}
+	w.note(event{kind: "call", timer: from, call: m})
+	defer w.returned(m)
+	m.outcome = verbs[c.verb].do(w, c)
+}
+
+// returned notes that a call has returned, or was unwound.
+func (w *world) returned(m *made) {
+	if p := recover(); p != nil {
+		m.outcome.err = fmt.Errorf("%w by %v", errUnwound, p)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	m.returned = true
+}
+
+// A maker makes timers: a wheel or a group.
+type maker interface {
+	Alloc(f func(timerwheel.Timer)) timerwheel.Timer
+	AllocLocked(l sync.Locker, f func(timerwheel.Timer)) timerwheel.Timer
+	AfterFunc(d time.Duration, f func()) timerwheel.Timer
+	Every(period time.Duration, f func(timerwheel.Timer)) timerwheel.Timer
+}
+
+func (w *world) maker(c call) maker {
+	if c.group >= 0 {
+		return w.group(c.group)
+	}
+	return w.wheel
+}
+
+// keep keeps a new timer.
+func (w *world) keep(c call, t timerwheel.Timer) outcome {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.timers[c.timer] = t
+	return outcome{}
+}
+
+func (w *world) timer(id int) timerwheel.Timer {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.timers[id]
+}
+
+func (w *world) newGroup() {
+	g := w.wheel.NewGroup()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.groups = append(w.groups, g)
+}
+
+func (w *world) group(id int) *timerwheel.Group {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.groups[id]
+}
+
+// newDone makes the function of a DelAsync.
+func (w *world) newDone() func() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	k := len(w.dones)
+	w.dones = append(w.dones, 0)
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.dones[k]++
+	}
+}
+
+func (w *world) onPanic(p timerwheel.HandlerPanic) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.panics = append(w.panics, p.Value.(string))
+}
+
+func (w *world) onStall(s timerwheel.Stall) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if s.Waiting {
+		w.stalls = append(w.stalls, stalledWait)
+	} else {
+		w.stalls = append(w.stalls, stalledRun(slices.Index(w.timers, s.Timer)))
+	}
+}
+
+// calledBack returns how often each done has been called, what OnPanic has been
+// given, and what OnStall has been told of.
+func (w *world) calledBack() (dones []int, panics, stalls []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.dones), slices.Sorted(slices.Values(w.panics)), slices.Sorted(slices.Values(w.stalls))
+}
+
+// untilOwnInstant is about d: what is left until an instant that nobody else has.
+func (w *world) untilOwnInstant(d time.Duration) time.Duration {
+	w.mu.Lock()
+	w.instants++
+	own := w.instants
+	w.mu.Unlock()
+	now := time.Since(w.start)
+	return (now + d).Truncate(grain) + own - now
+}
+
+// grain is what all durations of a program are multiples of: what is below it
+// makes an instant a handler's own.
+const grain = 10 * time.Microsecond
+
+// A lock is a lock that is waited for durably, as a bubble needs it, and that
+// knows by how many.
+type lock struct {
+	held    chan struct{}
+	mu      sync.Mutex
+	waiting int
+}
+
+func newLock() *lock { return &lock{held: make(chan struct{}, 1)} }
+
+func (l *lock) Lock() {
+	l.count(1)
+	l.held <- struct{}{}
+	l.count(-1)
+}
+
+func (l *lock) Unlock() { <-l.held }
+
+func (l *lock) count(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting += n
+}
+
+func (l *lock) parked() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.waiting
+}
+
+// parked is how many workers wait for a lock.
+func (w *world) parked() (n int) {
+	for _, l := range w.locks {
+		n += l.parked()
+	}
+	return n
+}
