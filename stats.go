@@ -59,7 +59,8 @@ func (w *Wheel) Stats() Stats {
 func (sh *shard) bytes() int64 {
 	return sh.slots.bytes() + sh.levels.blocks.bytes() +
 		int64(sh.slots.held)*int64(unsafe.Sizeof([1 << chunkBits]any{})) +
-		int64(cap(sh.bodies))*int64(unsafe.Sizeof(sh.bodies[0])) +
+		int64(sh.argChunks)*int64(unsafe.Sizeof([1 << chunkBits]any{})) +
+		int64(cap(sh.bodies)+cap(sh.args))*int64(unsafe.Sizeof(sh.bodies[0])) +
 		int64(cap(sh.floors))*int64(unsafe.Sizeof(sh.floors[0]))
 }
 
