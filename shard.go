@@ -34,7 +34,8 @@ type counters struct {
 	pending                    int
 	registered, fired, removed uint64
 	refused, syncWaits         uint64
-	maxLate                    int64
+	maxLate, sumLate, maxRun   int64 // ns
+	lateness                   [len(Stats{}.Lateness)]uint64
 }
 
 // never is the deadline of a timer that is too far away for the clock. The

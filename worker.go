@@ -287,7 +287,7 @@ func (wk *worker) begin(sh *shard, i uint32, s *slot, now int64) (f, arg any, t 
 	sh.unlink(i, s)
 	s.flags |= running
 	sh.counters.fired++
-	sh.counters.maxLate = max(sh.counters.maxLate, now-s.when)
+	sh.counters.late(max(0, now-s.when))
 
 	// now was read before the lock was taken: a timer that was due when it was
 	// registered may be younger.
@@ -344,7 +344,9 @@ func (wk *worker) finish(sh *shard, now int64) {
 	sh.running[len(sh.running)-1] = nil
 	sh.running = sh.running[:len(sh.running)-1]
 
-	if took := now - wk.since; took >= int64(quick) {
+	took := now - wk.since
+	sh.counters.maxRun = max(sh.counters.maxRun, took)
+	if took >= int64(quick) {
 		sh.slow += took
 	}
 	i := wk.i
