@@ -28,6 +28,13 @@ func (sh *shard) check() {
 	if c := sh.counters; c.registered != c.fired+c.removed+uint64(c.pending) {
 		broken("conservation: %+v", c)
 	}
+	firings := uint64(0)
+	for _, n := range sh.counters.lateness {
+		firings += n
+	}
+	if firings != sh.counters.fired {
+		broken("%d firings were late or not, and %d were", firings, sh.counters.fired)
+	}
 	if n := sh.checkLists(); n != sh.counters.pending {
 		broken("%d timers are in lists, %d are pending", n, sh.counters.pending)
 	}

@@ -41,13 +41,13 @@ func (c callers) String() string {
 }
 
 // signed adds to the body of a new timer, with Debug, where that was allocated.
-func (w *Wheel) signed(f any) any {
+func (w *Wheel) signed(f, arg any) any {
 	if !w.debug {
 		return f
 	}
 	b, ok := f.(*body)
 	if !ok {
-		b = &body{f: f}
+		b = &body{f: f, arg: arg}
 	}
 	b.origin = &origin{allocated: here()}
 	return b

@@ -33,7 +33,7 @@ func (w *Wheel) every(g *Group, period time.Duration, f func(Timer)) Timer {
 	if period <= 0 {
 		panic(fmt.Sprintf("timerwheel: Every with the period %v, which is not positive", period))
 	}
-	return w.start(g, period, &body{f: f, period: int64(period), group: g})
+	return w.start(g, period, &body{f: f, period: int64(period), group: g}, nil)
 }
 
 // repeat makes a periodic timer that begins to run pending for its next

@@ -42,6 +42,12 @@ func (g *Group) AllocLocked(l sync.Locker, f func(Timer)) Timer {
 // Valid, and f is not called.
 func (g *Group) AfterFunc(d time.Duration, f func()) Timer { return g.sh.w.afterFunc(g, d, f) }
 
+// AfterFuncArg is [Wheel.AfterFuncArg]; the timer is a member of the group, as
+// with [Group.AfterFunc]. Unlike the wheel's it allocates, as all of a group's do.
+func (g *Group) AfterFuncArg(d time.Duration, f func(arg any), arg any) Timer {
+	return g.sh.w.afterFuncArg(g, d, f, arg)
+}
+
 // Every is [Wheel.Every]; the timer is a member of the group. If the group has
 // been shut down, or is being deleted, it returns a Timer that is not Valid.
 func (g *Group) Every(period time.Duration, f func(Timer)) Timer {

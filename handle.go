@@ -63,13 +63,15 @@ const (
 	prompt                     // due at its deadline, not at the tick that follows
 	onGrid                     // its deadline is an instant of its period, not one that a Register set
 	hasBody                    // its body is a *body
+	hasArg                     // its body is a func(any), and its argument is in args
 )
 
-// A body is what is called when a timer fires: a func(), a func(Timer), or,
-// for a timer with any of the rarer features, a *body. Functions and pointers
-// fit into an interface without an allocation.
+// A body is what is called when a timer fires: a func(), a func(Timer), a
+// func(any), or, for a timer with any of the rarer features, a *body. Functions
+// and pointers fit into an interface without an allocation.
 type body struct {
-	f       any         // func() or func(Timer)
+	f       any         // func(), func(Timer) or func(any)
+	arg     any         // of a func(any)
 	lock    sync.Locker // of a lock-bound timer
 	period  int64       // of a periodic timer, ns
 	group   *Group
@@ -110,7 +112,7 @@ func (sh *shard) timer(i uint32, s *slot) Timer { return Timer{sh.w, sh.id(i, s)
 
 // newTimer takes a slot from the free list. Its one reference is the caller's
 // to make: an owner, or the wheel's.
-func (sh *shard) newTimer(f any) (i uint32, s *slot) {
+func (sh *shard) newTimer(f, arg any) (i uint32, s *slot) {
 	i, fresh := sh.slots.alloc()
 	if fresh {
 		sh.furnish(i >> chunkBits)
@@ -118,11 +120,15 @@ func (sh *shard) newTimer(f any) (i uint32, s *slot) {
 	*sh.body(i) = f
 	s = sh.slots.at(i)
 	s.owners = 0
-	if b, ok := f.(*body); ok {
+	switch f := f.(type) {
+	case *body:
 		s.flags = hasBody
-		if b.group != nil {
-			b.group.admit(i, b)
+		if f.group != nil {
+			f.group.admit(i, f)
 		}
+	case func(any):
+		s.flags = hasArg
+		*sh.argOf(i) = arg
 	}
 	return i, s
 }
@@ -132,6 +138,7 @@ func (sh *shard) newTimer(f any) (i uint32, s *slot) {
 func (sh *shard) furnish(chunk uint32) {
 	if int(chunk) == len(sh.bodies) {
 		sh.bodies = append(sh.bodies, nil)
+		sh.args = append(sh.args, nil)
 		sh.floors = append(sh.floors, firstGen)
 	}
 	sh.bodies[chunk] = new([1 << chunkBits]any)
@@ -143,6 +150,16 @@ func (sh *shard) furnish(chunk uint32) {
 
 // body returns the place of a timer's body.
 func (sh *shard) body(i uint32) *any { return &sh.bodies[i>>chunkBits][i&(1<<chunkBits-1)] }
+
+// argOf returns the place of the argument of a timer's function.
+func (sh *shard) argOf(i uint32) *any {
+	chunk := &sh.args[i>>chunkBits]
+	if *chunk == nil {
+		*chunk = new([1 << chunkBits]any)
+		sh.argChunks++
+	}
+	return &(*chunk)[i&(1<<chunkBits-1)]
+}
 
 // bodyOf returns a timer's *body; nil if it has no need of one.
 func (sh *shard) bodyOf(i uint32, s *slot) *body {
@@ -169,6 +186,9 @@ func (sh *shard) recycle(i uint32, s *slot) {
 		g.dismiss(sh.bodyOf(i, s))
 	}
 	*sh.body(i) = nil
+	if s.flags&hasArg != 0 {
+		*sh.argOf(i) = nil
+	}
 	s.flags = 0
 	poison(s)
 	var emptied bool
@@ -194,6 +214,10 @@ func (sh *shard) giveBack(i uint32) {
 	}
 	sh.slots.drop(i, c.lost == 0)
 	sh.bodies[chunk] = nil
+	if sh.args[chunk] != nil {
+		sh.args[chunk] = nil
+		sh.argChunks--
+	}
 }
 
 // room reports whether the shard can hold one more timer.

@@ -37,7 +37,7 @@ func newLevelsBench(t testing.TB) *levelsBench {
 }
 
 func (b *levelsBench) insert(when int64) {
-	i, _ := b.sh.newTimer(func() {})
+	i, _ := b.sh.newTimer(func() {}, nil)
 	b.arm(i, when)
 }
 

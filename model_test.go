@@ -200,11 +200,24 @@ func (m *model) begin(x *modelTimer) {
 	m.stats.Fired++
 	m.stats.Running++
 	m.stats.Pending--
-	m.stats.MaxLate = max(m.stats.MaxLate, m.elapsed-x.deadline)
+	m.late(m.elapsed - x.deadline)
 	x.pending, x.running, x.atOnce = false, true, false
 	if x.period > 0 {
 		m.arm(x, m.following(x))
 	}
+}
+
+// late counts a firing by its lateness.
+func (m *model) late(by time.Duration) {
+	m.stats.MaxLate = max(m.stats.MaxLate, by)
+	if m.stats.SumLate += by; m.stats.SumLate < 0 {
+		m.stats.SumLate = never
+	}
+	k, end := 0, time.Microsecond
+	for ; by >= end && k < len(m.stats.Lateness)-1; k++ {
+		end *= 2
+	}
+	m.stats.Lateness[k]++
 }
 
 // following is the first instant of a period that is after now.

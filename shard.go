@@ -15,15 +15,17 @@ type shard struct {
 	w  *Wheel
 	no uint32
 
-	mu       mutex
-	slots    slab[slot]
-	bodies   []*[1 << chunkBits]any // beside the chunks of slots
-	floors   []uint32               // by chunk: a generation that is above all that were in handles
-	levels   levels
-	running  []*worker // those whose running slot holds a timer of this shard
-	slow     int64     // time spent in handlers that were not quick, ns
-	closed   bool      // no Register any more; what is pending is being dropped
-	counters counters
+	mu        mutex
+	slots     slab[slot]
+	bodies    []*[1 << chunkBits]any // beside the chunks of slots
+	args      []*[1 << chunkBits]any // likewise, of chunks in which a function has ever had an argument
+	argChunks int                    // how many of these there are
+	floors    []uint32               // by chunk: a generation that is above all that were in handles
+	levels    levels
+	running   []*worker // those whose running slot holds a timer of this shard
+	slow      int64     // time spent in handlers that were not quick, ns
+	closed    bool      // no Register any more; what is pending is being dropped
+	counters  counters
 
 	advancing bool // an Advance of a Manual wheel is under way: what becomes due now is deferred
 }
@@ -32,7 +34,8 @@ type counters struct {
 	pending                    int
 	registered, fired, removed uint64
 	refused, syncWaits         uint64
-	maxLate                    int64
+	maxLate, sumLate, maxRun   int64 // ns
+	lateness                   [len(Stats{}.Lateness)]uint64
 }
 
 // never is the deadline of a timer that is too far away for the clock. The

@@ -1,6 +1,7 @@
 package timerwheel
 
 import (
+	"math/bits"
 	"time"
 	"unsafe"
 )
@@ -21,7 +22,15 @@ type Stats struct {
 	SyncWaits uint64 // deletions that had to wait, counted when the wait begins
 
 	MaxLate time.Duration // the worst start of a handler after its deadline
-	Bytes   int64         // storage held for timers
+	SumLate time.Duration // of all handlers begun; divided by Fired it is the mean
+	MaxRun  time.Duration // the longest run of a handler that has ended
+
+	// Lateness counts the handlers begun by how late that was: Lateness[0] those
+	// that were less than a microsecond late, Lateness[k] those that were from
+	// 2^(k-1) to 2^k microseconds late, and the last one all later ones as well.
+	Lateness [25]uint64
+
+	Bytes int64 // storage held for timers
 }
 
 // Stats returns what the wheel holds and what it has done. It takes the locks of
@@ -42,6 +51,11 @@ func (w *Wheel) Stats() Stats {
 		s.Refused += c.refused
 		s.SyncWaits += c.syncWaits
 		s.MaxLate = max(s.MaxLate, time.Duration(c.maxLate))
+		s.SumLate += time.Duration(c.sumLate)
+		s.MaxRun = max(s.MaxRun, time.Duration(c.maxRun))
+		for k, n := range c.lateness {
+			s.Lateness[k] += n
+		}
 		s.Bytes += sh.bytes()
 	}
 	if !w.manual {
@@ -55,11 +69,19 @@ func (w *Wheel) Stats() Stats {
 	return s
 }
 
+// late counts a firing by its lateness, in ns.
+func (c *counters) late(ns int64) {
+	c.maxLate = max(c.maxLate, ns)
+	c.sumLate = after(c.sumLate, time.Duration(ns)) // saturates
+	c.lateness[min(bits.Len64(uint64(ns)/1000), len(c.lateness)-1)]++
+}
+
 // bytes returns the storage that the shard holds for timers.
 func (sh *shard) bytes() int64 {
 	return sh.slots.bytes() + sh.levels.blocks.bytes() +
 		int64(sh.slots.held)*int64(unsafe.Sizeof([1 << chunkBits]any{})) +
-		int64(cap(sh.bodies))*int64(unsafe.Sizeof(sh.bodies[0])) +
+		int64(sh.argChunks)*int64(unsafe.Sizeof([1 << chunkBits]any{})) +
+		int64(cap(sh.bodies)+cap(sh.args))*int64(unsafe.Sizeof(sh.bodies[0])) +
 		int64(cap(sh.floors))*int64(unsafe.Sizeof(sh.floors[0]))
 }
 

@@ -28,7 +28,7 @@ func TestStatsFollowTheLifeOfATimer(t *testing.T) {
 		for _, step := range []struct {
 			name string
 			do   func()
-			want timerwheel.Stats // but for Workers, MaxLate and Bytes
+			want timerwheel.Stats // but for Workers, Bytes, and what handlers took
 		}{
 			{"new", func() {}, timerwheel.Stats{}},
 			{"Alloc", func() { tm = w.Alloc(func(timerwheel.Timer) { h.run() }) },
@@ -73,7 +73,8 @@ func TestStatsFollowTheLifeOfATimer(t *testing.T) {
 			step.do()
 			got := w.Stats()
 			requireLaw(t, got)
-			got.Workers, got.MaxLate, got.Bytes = 0, 0, 0
+			got.Workers, got.MaxLate, got.SumLate, got.MaxRun, got.Bytes = 0, 0, 0, 0, 0
+			got.Lateness = [len(got.Lateness)]uint64{}
 			require.Equal(t, step.want, got, step.name)
 		}
 	})
@@ -282,6 +283,76 @@ func TestStatsMaxLateIsTheWorstStartAfterItsDeadline(t *testing.T) {
 			late(by)
 			worst = max(worst, by)
 			require.InDelta(t, worst, w.Stats().MaxLate, float64(2*tick))
+		}
+	})
+}
+
+// Lateness counts every firing where its lateness belongs, and SumLate adds
+// them up. A Manual wheel is as late as its host makes it.
+func TestStatsLatenessCountsEveryFiring(t *testing.T) {
+	w, err := timerwheel.New(timerwheel.Options{Manual: true})
+	require.NoError(t, err)
+	defer w.Close()
+	start := w.Now()
+	var want timerwheel.Stats
+	for _, c := range []struct {
+		late   time.Duration
+		bucket int
+	}{
+		{0, 0}, {999 * time.Nanosecond, 0}, {time.Microsecond, 1}, {1999 * time.Nanosecond, 1},
+		{2 * time.Microsecond, 2}, {3 * time.Microsecond, 2}, {4 * time.Microsecond, 3},
+		{time.Millisecond, 10}, {time.Second, 20}, {8 * time.Second, 23}, {9 * time.Second, 24},
+		{time.Hour, 24}, {100 * 365 * 24 * time.Hour, 24}, {time.Second, 20},
+	} {
+		deadline := start.Add(w.Now().Sub(start).Truncate(time.Second) + time.Second) // the end of a tick
+		require.NoError(t, w.Alloc(func(timerwheel.Timer) {}).RegisterAt(deadline))
+		fired, err := w.Advance(deadline.Add(c.late))
+		require.NoError(t, err)
+		require.Equal(t, 1, fired)
+		want.Lateness[c.bucket]++
+		want.SumLate += c.late
+		want.MaxLate = max(want.MaxLate, c.late)
+		got := w.Stats()
+		require.Equal(t, want.Lateness, got.Lateness, "%v late", c.late)
+		require.Equal(t, want.SumLate, got.SumLate)
+		require.Equal(t, want.MaxLate, got.MaxLate)
+	}
+}
+
+// SumLate stops at what a Duration can hold.
+func TestStatsSumLateSaturates(t *testing.T) {
+	w, err := timerwheel.New(timerwheel.Options{Manual: true})
+	require.NoError(t, err)
+	defer w.Close()
+	long := w.Now()
+	for range 4 {
+		w.AfterFunc(0, func() {})
+	}
+	_, err = w.Advance(long.Add(150 * 365 * 24 * time.Hour))
+	require.NoError(t, err)
+	require.EqualValues(t, math.MaxInt64, w.Stats().SumLate)
+}
+
+// MaxRun is the longest run that has ended, however it has ended.
+func TestStatsMaxRunIsTheLongestRunThatHasEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := wheelFor(t, timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}})
+		for _, c := range []struct {
+			run  func()
+			want time.Duration
+		}{
+			{func() {}, 0},
+			{func() { time.Sleep(time.Second) }, time.Second},
+			{func() { time.Sleep(time.Millisecond) }, time.Second},
+			{func() { time.Sleep(time.Minute); panic("at last") }, time.Minute},
+			{func() { time.Sleep(time.Hour); runtime.Goexit() }, time.Hour},
+		} {
+			before := w.Stats().MaxRun
+			w.AfterFunc(0, c.run)
+			elapse(100 * time.Microsecond)
+			require.Equal(t, before, w.Stats().MaxRun, "a run that has not ended counts")
+			elapse(2 * time.Hour)
+			require.Equal(t, c.want, w.Stats().MaxRun)
 		}
 	})
 }

@@ -256,10 +256,10 @@ func (w *Wheel) allocLocked(g *Group, l sync.Locker, f func(Timer)) Timer {
 
 // own makes a timer with one owner.
 func (w *Wheel) own(g *Group, f any) Timer {
-	f = w.signed(f)
+	f = w.signed(f, nil)
 	sh := w.lockFor(g)
 	defer sh.unlock()
-	i, s := sh.newTimer(f)
+	i, s := sh.newTimer(f, nil)
 	s.owners = 1
 	return sh.timer(i, s)
 }
@@ -282,15 +282,33 @@ func (w *Wheel) afterFunc(g *Group, d time.Duration, f func()) Timer {
 		panic("timerwheel: AfterFunc with a nil handler")
 	}
 	if g != nil {
-		return w.start(g, d, &body{f: f, group: g})
+		return w.start(g, d, &body{f: f, group: g}, nil)
 	}
-	return w.start(g, d, f)
+	return w.start(g, d, f, nil)
+}
+
+// AfterFuncArg is [Wheel.AfterFunc] for a function that takes an argument: it
+// calls f(arg). Where AfterFunc would need a closure for that, which is an
+// allocation, this needs none, if f is a function of the package and arg is a
+// pointer or fits into an interface without an allocation otherwise.
+func (w *Wheel) AfterFuncArg(d time.Duration, f func(arg any), arg any) Timer {
+	return w.afterFuncArg(nil, d, f, arg)
+}
+
+func (w *Wheel) afterFuncArg(g *Group, d time.Duration, f func(any), arg any) Timer {
+	if f == nil {
+		panic("timerwheel: AfterFuncArg with a nil handler")
+	}
+	if g != nil {
+		return w.start(g, d, &body{f: f, arg: arg, group: g}, nil)
+	}
+	return w.start(g, d, f, arg)
 }
 
 // start makes a timer without owners, pending; the zero Timer, if it must not
 // be pending.
-func (w *Wheel) start(g *Group, d time.Duration, f any) Timer {
-	f = w.signed(f)
+func (w *Wheel) start(g *Group, d time.Duration, f, arg any) Timer {
+	f = w.signed(f, arg)
 	now := w.elapsed()
 	sh := w.lockFor(g)
 	if sh.closed || g.beingDeleted() || g.shutDown() {
@@ -298,7 +316,7 @@ func (w *Wheel) start(g *Group, d time.Duration, f any) Timer {
 		sh.unlock()
 		return Timer{}
 	}
-	i, s := sh.newTimer(f)
+	i, s := sh.newTimer(f, arg)
 	sh.arm(i, s, after(now, d), now)
 	t := sh.timer(i, s)
 	sh.unlock()

@@ -180,11 +180,11 @@ func (wk *worker) drain(sh *shard) (ran bool) {
 		if !ok {
 			break
 		}
-		f, t := wk.begin(sh, i, s, then)
+		f, arg, t := wk.begin(sh, i, s, then)
 		ran = true
 		wk.appoint(sh, wk.since)
 		wk.calling = true
-		call(f, t)
+		call(f, arg, t)
 		wk.calling = false
 
 		now = wk.w.elapsed()
@@ -204,13 +204,15 @@ func (wk *worker) drain(sh *shard) (ran bool) {
 	return ran
 }
 
-func call(f any, t Timer) {
+func call(f, arg any, t Timer) {
 	at("a handler's begin")
 	switch f := f.(type) {
 	case func():
 		f()
 	case func(Timer):
 		f(t)
+	case func(any):
+		f(arg)
 	}
 	at("a handler's end")
 }
@@ -281,11 +283,11 @@ func (wk *worker) acquire(sh *shard, i uint32, s *slot, l sync.Locker, now int64
 }
 
 // begin takes a timer off the wheel and publishes it in the running slot.
-func (wk *worker) begin(sh *shard, i uint32, s *slot, now int64) (f any, t Timer) {
+func (wk *worker) begin(sh *shard, i uint32, s *slot, now int64) (f, arg any, t Timer) {
 	sh.unlink(i, s)
 	s.flags |= running
 	sh.counters.fired++
-	sh.counters.maxLate = max(sh.counters.maxLate, now-s.when)
+	sh.counters.late(max(0, now-s.when))
 
 	// now was read before the lock was taken: a timer that was due when it was
 	// registered may be younger.
@@ -296,12 +298,14 @@ func (wk *worker) begin(sh *shard, i uint32, s *slot, now int64) (f any, t Timer
 
 	f, t = *sh.body(i), sh.timer(i, s)
 	if b := sh.bodyOf(i, s); b != nil {
-		f = b.f
+		f, arg = b.f, b.arg
 		if b.period > 0 {
 			sh.repeat(i, s, b.period, now)
 		}
+	} else if s.flags&hasArg != 0 {
+		arg = *sh.argOf(i)
 	}
-	return f, t
+	return f, arg, t
 }
 
 // appoint lets go of the shard, before wk runs code that may block, and sees to
@@ -340,7 +344,9 @@ func (wk *worker) finish(sh *shard, now int64) {
 	sh.running[len(sh.running)-1] = nil
 	sh.running = sh.running[:len(sh.running)-1]
 
-	if took := now - wk.since; took >= int64(quick) {
+	took := now - wk.since
+	sh.counters.maxRun = max(sh.counters.maxRun, took)
+	if took >= int64(quick) {
 		sh.slow += took
 	}
 	i := wk.i
