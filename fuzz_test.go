@@ -406,6 +406,7 @@ type host interface {
 	Alloc(f func(timerwheel.Timer)) timerwheel.Timer
 	AllocLocked(l sync.Locker, f func(timerwheel.Timer)) timerwheel.Timer
 	AfterFunc(d time.Duration, f func()) timerwheel.Timer
+	AfterFuncArg(d time.Duration, f func(any), arg any) timerwheel.Timer
 	Every(period time.Duration, f func(timerwheel.Timer)) timerwheel.Timer
 }
 
@@ -441,7 +442,11 @@ func (k *walk) allocLocked() {
 func (k *walk) afterFunc() {
 	h, x := k.host()
 	d := k.duration()
-	x.handle = h.AfterFunc(d, func() { k.handle(x) })
+	if len(k.given)%2 == 0 {
+		x.handle = h.AfterFunc(d, func() { k.handle(x) })
+	} else {
+		x.handle = h.AfterFuncArg(d, func(arg any) { k.handle(arg.(*modelTimer)) }, x)
+	}
 	if k.m.start(x, d) {
 		k.isNew(x)
 	}

@@ -65,7 +65,7 @@ func (x *machine) drawMaking(t *rapid.T, c *call) {
 	switch c.verb {
 	case "AllocLocked":
 		c.lock = rapid.IntRange(0, locks-1).Draw(t, "lock")
-	case "AfterFunc":
+	case "AfterFunc", "AfterFuncArg":
 		c.d = drawDelay(t)
 	case "Every":
 		c.period = rapid.Map(rapid.IntRange(1, 3000), func(n int) time.Duration { return time.Duration(n) * grain }).Draw(t, "period")
@@ -91,7 +91,7 @@ func (x *machine) drawBeat(t *rapid.T) (b beat) {
 	}
 	b.sleep = drawSleep(t, 1)
 	b.to = rapid.IntRange(-2, 2).Draw(t, "to")
-	verbs = append(verbs, "", "", "", "", "DelSync", "DelSync", "DelSync", "Alloc", "AfterFunc", "Every")
+	verbs = append(verbs, "", "", "", "", "DelSync", "DelSync", "DelSync", "Alloc", "AfterFunc", "AfterFuncArg", "Every")
 	if len(x.model.groups) > 0 {
 		verbs = append(verbs, "Group.DelSync", "Group.DelSyncContext", "Group.Shutdown")
 	}

@@ -44,12 +44,23 @@ func (m *model) begin(t *timer) {
 		m.advance.fired++
 		m.advance.tick = m.tickOf(t)
 	}
-	m.stats.MaxLate = max(m.stats.MaxLate, m.now-t.deadline)
+	m.late(m.now - t.deadline)
 	if t.period > 0 {
 		t.pending = true
 		m.stats.Registered++
 		m.onGrid(t)
 	}
+}
+
+// late counts a handler that begins by how late it is.
+func (m *model) late(by time.Duration) {
+	m.stats.MaxLate = max(m.stats.MaxLate, by)
+	m.stats.SumLate += by
+	k := 0
+	for end := time.Microsecond; by >= end && k < len(m.stats.Lateness)-1; end *= 2 {
+		k++
+	}
+	m.stats.Lateness[k]++
 }
 
 // onGrid moves a periodic timer to the first instant of its period after now.
@@ -63,6 +74,7 @@ func (m *model) onGrid(t *timer) {
 func (m *model) end(t *timer, how string) {
 	r := t.run
 	t.run = nil
+	m.stats.MaxRun = max(m.stats.MaxRun, m.now-r.since)
 	for _, x := range slices.Clone(m.waits) {
 		if x.on = slices.DeleteFunc(x.on, func(on *run) bool { return on == r }); len(x.on) == 0 {
 			m.over(x)

@@ -51,7 +51,7 @@ func (c call) makesWith() string {
 	switch c.verb {
 	case "AllocLocked":
 		return fmt.Sprintf("lock %d, %v", c.lock, c.script)
-	case "AfterFunc":
+	case "AfterFunc", "AfterFuncArg":
 		return fmt.Sprintf("%v, %v", c.d, c.script)
 	case "Every":
 		return fmt.Sprintf("%v, %v", c.period, c.script)
@@ -62,7 +62,7 @@ func (c call) makesWith() string {
 type set = map[string]bool
 
 var (
-	makes      = set{"Alloc": true, "AllocLocked": true, "AfterFunc": true, "Every": true}
+	makes      = set{"Alloc": true, "AllocLocked": true, "AfterFunc": true, "AfterFuncArg": true, "Every": true}
 	timed      = set{"Register": true, "RegisterAt": true, "Reduce": true, "Reset": true}
 	limits     = set{"DelSyncContext": true, "Group.DelSyncContext": true, "Wheel.Shutdown": true}
 	deletes    = set{"DelSync": true, "DelSyncContext": true, "Shutdown": true} // and wait
@@ -97,6 +97,14 @@ func init() {
 				f, kept := w.handler(c), make(chan struct{})
 				defer close(kept)
 				return w.keep(c, w.maker(c).AfterFunc(c.d, func() { <-kept; f(w.timer(c.timer)) }))
+			},
+			func(m *model, c call, _ *run) *answer { m.start(m.newTimer(c), c.d); return returns(outcome{}) },
+		},
+		"AfterFuncArg": {
+			func(w *world, c call) outcome {
+				f, kept := w.handler(c), make(chan struct{})
+				defer close(kept)
+				return w.keep(c, w.maker(c).AfterFuncArg(c.d, func(arg any) { <-kept; f(w.timer(arg.(int))) }, c.timer))
 			},
 			func(m *model, c call, _ *run) *answer { m.start(m.newTimer(c), c.d); return returns(outcome{}) },
 		},

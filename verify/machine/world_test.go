@@ -131,6 +131,7 @@ type maker interface {
 	Alloc(f func(timerwheel.Timer)) timerwheel.Timer
 	AllocLocked(l sync.Locker, f func(timerwheel.Timer)) timerwheel.Timer
 	AfterFunc(d time.Duration, f func()) timerwheel.Timer
+	AfterFuncArg(d time.Duration, f func(any), arg any) timerwheel.Timer
 	Every(period time.Duration, f func(timerwheel.Timer)) timerwheel.Timer
 }
 

@@ -71,6 +71,7 @@
 /* - shard.go: newShard */
 
 /* Storage: */
+/* - handle.go: (*shard).argOf */
 /* - handle.go: (*shard).body */
 /* - handle.go: (*shard).bodyOf */
 /* - handle.go: (*shard).furnish */

@@ -3,7 +3,7 @@
 /* alloc makes a timer with one owner, in slot i, which must be free. */
 inline alloc(i, t) {
 	section {
-		/* = wheel.go: (*Wheel).own "i, s := sh.newTimer(f)" "s.owners = 1" */
+		/* = wheel.go: (*Wheel).own "i, s := sh.newTimer(f, nil)" "s.owners = 1" */
 		room(i) -> newTimer(i, t);
 		slot[i].owners = 1;
 		unlock()
@@ -18,7 +18,7 @@ inline afterFunc(i, t) {
 		if
 		:: shardClosed || group.deleting > 0 -> t = 0
 		:: else ->
-			/* = wheel.go: (*Wheel).start "i, s := sh.newTimer(f)" "sh.arm(i, s, after(now, d), now)" */
+			/* = wheel.go: (*Wheel).start "i, s := sh.newTimer(f, arg)" "sh.arm(i, s, after(now, d), now)" */
 			newTimer(i, t);
 			arm(i)
 		fi;

@@ -201,7 +201,7 @@ drain: /* the end of one run and the beginning of the next are one critical sect
 			:: i < SLOTS && lockBound(i) && MUTANT != runs_before_lock ->
 				section { beginAcquire(w, i, t); i = 0; unlock() };
 				goto acquire
-			/* = worker.go: (*worker).drain "f, t := wk.begin(sh, i, s, then)" "wk.appoint(sh, wk.since)" */
+			/* = worker.go: (*worker).drain "f, arg, t := wk.begin(sh, i, s, then)" "wk.appoint(sh, wk.since)" */
 			/* = worker.go: (*worker).appoint "sh.unlock()" */
 			:: else ->
 				section { begin(w, i, t); i = 0; unlock() };
@@ -230,7 +230,7 @@ acquire:
 
 call:
 	beginLate(w, t);
-	/* = worker.go: (*worker).drain "call(f, t)" */
+	/* = worker.go: (*worker).drain "call(f, arg, t)" */
 	/* = worker.go: call "f(t)" */
 	handler(w, t);
 	if
