@@ -424,17 +424,16 @@ func (wk *worker) rescue(sh *shard) {
 }
 
 // renounce ends the wait for a lock whose Lock did not return: the timer is due
-// as before.
+// as before, and the next in line.
 func (wk *worker) renounce(sh *shard) {
 	t := wk.acquiring
 	wk.acquiring = Timer{}
-	now := wk.w.elapsed()
 	sh.lock()
 	if i, s := sh.lookup(t); s != nil {
 		s.flags &^= locking
 		if s.flags&pending != 0 && sh.levels.list(s) == listHeld {
 			sh.levels.remove(i, s)
-			sh.place(i, s, now)
+			sh.levels.push(listDue, i, s)
 		}
 	}
 	sh.unlock()

@@ -92,9 +92,9 @@ inline renounce(w, t) {
 		:: else ->
 			touch(t);
 			slot[indexOf(t)].locking = false;
-			/* = worker.go: (*worker).renounce "if s.flags&pending != 0 && sh.levels.list(s) == listHeld {" "sh.place(i, s, now)" */
+			/* = worker.go: (*worker).renounce "if s.flags&pending != 0 && sh.levels.list(s) == listHeld {" "sh.levels.push(listDue, i, s)" */
 			if
-			:: slot[indexOf(t)].pending && slot[indexOf(t)].list == held -> place(indexOf(t)); reached(renounced)
+			:: slot[indexOf(t)].pending && slot[indexOf(t)].list == held -> slot[indexOf(t)].list = due; reached(renounced)
 			:: else -> skip
 			fi
 		fi;
