@@ -754,38 +754,42 @@ func (l *lockProbe) taken() bool { return len(l.sem) == 1 }
 // Contract 10: "in order of deadline tick", and "what was due and had not begun fires at the next
 // Advance": a timer whose Lock has ended the goroutine is still before what was registered meanwhile.
 func TestALockThatDoesNotReturnKeepsItsTimersTurn(t *testing.T) {
-	w, err := timerwheel.New(timerwheel.Options{Manual: true})
-	require.NoError(t, err)
-	defer w.Close()
-	var order []string
-	later := w.Alloc(func(timerwheel.Timer) { order = append(order, "later") })
-	l := &exitingLock{exits: 1, meanwhile: func() { require.NoError(t, later.Register(0)) }}
-	first := w.AllocLocked(l, func(timerwheel.Timer) { order = append(order, "first") })
-	require.NoError(t, first.Register(time.Millisecond))
+	for exits := 1; exits <= 3; exits++ {
+		w, err := timerwheel.New(timerwheel.Options{Manual: true})
+		require.NoError(t, err)
+		var order []int
+		arm := func(n int) {
+			require.NoError(t, w.Alloc(func(timerwheel.Timer) { order = append(order, n) }).Register(0))
+		}
+		l := &exitingLock{exits: exits, meanwhile: arm}
+		first := w.AllocLocked(l, func(timerwheel.Timer) { order = append(order, 0) })
+		require.NoError(t, first.Register(time.Millisecond))
 
-	start := w.Now()
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_, _ = w.Advance(start.Add(time.Second))
-		t.Error("the lock has not ended the goroutine")
-	}()
-	<-ended
-	_, err = w.Advance(start.Add(time.Minute))
-	require.NoError(t, err)
-	require.Equal(t, []string{"first", "later"}, order)
+		for range exits {
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				_, _ = w.Advance(w.Now().Add(time.Second))
+				t.Error("the lock has not ended the goroutine")
+			}()
+			<-ended
+		}
+		_, err = w.Advance(w.Now().Add(time.Second))
+		require.NoError(t, err)
+		require.Equal(t, []int{0, 1, 2, 3}[:exits+1], order)
+		require.NoError(t, w.Close())
+	}
 }
 
 // An exitingLock is a lock whose Lock first ends the goroutine a few times.
 type exitingLock struct {
-	exits     int
-	meanwhile func()
+	exits, calls int
+	meanwhile    func(call int)
 }
 
 func (l *exitingLock) Lock() {
-	if l.exits > 0 {
-		l.exits--
-		l.meanwhile()
+	if l.calls++; l.calls <= l.exits {
+		l.meanwhile(l.calls)
 		runtime.Goexit()
 	}
 }
