@@ -1,0 +1,162 @@
+package centrifugewheel_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/centrifugal/centrifuge"
+	"github.com/stretchr/testify/require"
+
+	"github.com/seed76848005/timerwheel"
+)
+
+// Pings come when the wheel says so and not before; who answers them lives on;
+// who does not is disconnected when the wheel says so. The wheel is driven by
+// hand, and so its ledger is exact.
+func TestPingPong(t *testing.T) {
+	const n, rounds = 40, 3
+	s := newManualServer(t)
+	clients := s.dialMany(n)
+	live, silent := clients[:n/2], clients[n/2:]
+
+	require.Zero(t, s.advance(periods.ping/2-time.Second), "the first ping is due from half the interval on")
+	for _, c := range clients {
+		require.Empty(t, c.pings)
+	}
+	require.Equal(t, n, s.advance(periods.ping/2+2*time.Second), "the first pings")
+	for _, c := range clients {
+		c.pinged()
+	}
+	for _, c := range live {
+		c.pong()
+	}
+	require.Zero(t, s.advance(periods.pong-time.Second), "the pongs are not due")
+	for _, c := range silent {
+		c.lives()
+	}
+	require.Equal(t, n, s.advance(2*time.Second), "the checks of the pongs")
+	for _, c := range silent {
+		c.ended(centrifuge.DisconnectNoPong.Code)
+	}
+	s.eventually("the silent are gone", func() bool { return s.node.Hub().NumClients() == n/2 })
+
+	for range rounds {
+		require.Equal(t, n/2, s.advance(periods.ping))
+		for _, c := range live {
+			c.pinged()
+			c.pong()
+		}
+		require.Equal(t, n/2, s.advance(periods.pong))
+	}
+	for _, c := range live {
+		c.lives()
+	}
+
+	stats := s.w.Stats()
+	pings, checks := n+rounds*n/2, n+rounds*n/2
+	require.Equal(t, uint64(n), stats.Removed, "the timers for the connections that never say connect")
+	require.Equal(t, uint64(pings+checks), stats.Fired)
+	require.Equal(t, n/2, stats.Pending, "the next pings of those that live")
+}
+
+// Connections that never say connect are closed when the wheel says so; those
+// that have said it are not.
+func TestStaleConnections(t *testing.T) {
+	const n = 20
+	s := newManualServer(t)
+	clients := s.dialMany(n)
+	var mute []*client
+	for range n {
+		mute = append(mute, s.dial())
+	}
+	s.eventually("all timers pend", func() bool { return s.w.Stats().Pending == 2*n })
+
+	require.Zero(t, s.advance(periods.stale-time.Second))
+	for _, c := range mute {
+		require.Empty(t, c.closed)
+	}
+	require.Equal(t, n, s.advance(2*time.Second))
+	for _, c := range mute {
+		c.ended(centrifuge.DisconnectStale.Code)
+	}
+	for _, c := range clients {
+		c.lives()
+	}
+	require.Equal(t, n, s.w.Stats().Pending)
+}
+
+// A connection that says connect at the very last moment, when its timer is due
+// but has not fired, lives.
+func TestConnectAtTheLastMoment(t *testing.T) {
+	s := newManualServer(t)
+	c := s.dial()
+	s.eventually("its timer pends", func() bool { return s.w.Stats().Pending == 1 })
+	require.Zero(t, s.advance(periods.stale-time.Second))
+	c.connect()
+	s.eventually("it was cancelled", func() bool { return s.w.Stats().Removed == 1 && s.w.Stats().Pending == 1 })
+	require.Zero(t, s.advance(2*time.Second))
+	c.lives()
+}
+
+// The timers of connections that their clients close go with them.
+func TestClientsThatLeave(t *testing.T) {
+	const n = 40
+	s := newManualServer(t)
+	clients := s.dialMany(n)
+	for _, c := range clients[:n/2] {
+		require.NoError(t, c.conn.Close())
+	}
+	s.eventually("their timers are gone", func() bool { return s.w.Stats().Pending == n/2 })
+	require.Equal(t, uint64(n+n/2), s.w.Stats().Removed)
+	require.Equal(t, n/2, s.w.Stats().Live)
+	require.Equal(t, n/2, s.advance(periods.ping), "and are not fired")
+}
+
+// Presence updates tick: the AliveHandler is called with each.
+func TestPresence(t *testing.T) {
+	s := newServer(t, newWheel(t, timerwheel.Options{Manual: true}), centrifuge.Config{ClientPresenceUpdateInterval: time.Hour},
+		centrifuge.PingPongConfig{PingInterval: -1})
+	id := s.dial().connect()
+	s.eventually("the first update pends", func() bool { return s.w.Stats().Removed == 1 && s.w.Stats().Pending == 1 })
+	require.Zero(t, s.advance(30*time.Minute-time.Second))
+	for k := range 3 {
+		require.Equal(t, 1, s.advance(time.Hour))
+		require.Equal(t, id, receive(t, s.alive, "the AliveHandler's call"))
+		s.eventually("the next update pends", func() bool { return s.w.Stats().Pending == 1 })
+		require.Equal(t, uint64(k+1), s.w.Stats().Fired)
+	}
+}
+
+// A connection that expires is refreshed, or closed, when the wheel says so.
+func TestExpiry(t *testing.T) {
+	s := newManualServer(t)
+	s.credentials.ExpireAt = time.Now().Add(10 * time.Minute).Unix()
+	c := s.dialMany(1)[0]
+	require.Zero(t, s.advance(10*time.Minute-2*time.Second))
+	require.Equal(t, 1, s.advance(2*time.Second))
+	refresh := receive(t, s.refresh, "the RefreshHandler's call")
+	refresh(centrifuge.RefreshReply{ExpireAt: time.Now().Add(10 * time.Minute).Unix()}, nil)
+	s.eventually("the next expiry pends", func() bool { return s.w.Stats().Pending == 1 })
+	c.lives()
+	require.Equal(t, 1, s.advance(10*time.Minute))
+	refresh = receive(t, s.refresh, "the RefreshHandler's call")
+	refresh(centrifuge.RefreshReply{Expired: true}, nil)
+	c.ended(centrifuge.DisconnectExpired.Code)
+}
+
+// A node that is shut down cancels all that its connections had pending.
+func TestShutdown(t *testing.T) {
+	const n = 40
+	s := newManualServer(t)
+	clients := s.dialMany(n)
+	require.NoError(t, s.node.Shutdown(context.Background()))
+	for _, c := range clients {
+		c.ended(centrifuge.DisconnectShutdown.Code)
+	}
+	s.eventually("nothing pends", func() bool { return s.w.Stats().Pending == 0 })
+	stats := s.w.Stats()
+	require.Equal(t, uint64(2*n), stats.Removed)
+	require.Zero(t, stats.Fired)
+	require.Zero(t, s.advance(1000*time.Hour))
+}

@@ -1,0 +1,153 @@
+package centrifugewheel_test
+
+import (
+	"context"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/centrifugal/centrifuge"
+	"github.com/gorilla/websocket"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/seed76848005/timerwheel"
+	centrifugewheel "github.com/seed76848005/timerwheel/integrations/centrifuge"
+)
+
+// patience is how long a test waits for what has to come: for the network and
+// the machine, never for a timer of a wheel that is driven by hand.
+const patience = 15 * time.Second
+
+// A server is a real Node behind a real WebsocketHandler, on loopback, whose
+// client timers are a wheel's; its own, if there is no wheel.
+type server struct {
+	t    testing.TB
+	w    *timerwheel.Wheel
+	node *centrifuge.Node
+	http *httptest.Server
+
+	credentials centrifuge.Credentials          // of whoever connects
+	refresh     chan centrifuge.RefreshCallback // what RefreshHandler was called with
+	alive       chan string                     // the clients whose AliveHandler was called
+}
+
+// periods are those of a server whose time is advanced by hand. They are hours,
+// so that what the node adds of its own clock's microseconds does not matter.
+var periods = struct{ stale, ping, pong, presence time.Duration }{
+	stale: time.Minute, ping: time.Hour, pong: 30 * time.Minute, presence: 1000 * time.Hour,
+}
+
+// newServer starts a server. Its end is checked with every test: once the node
+// is shut down and the sockets are gone nothing pends on the wheel, and after the
+// wheel's Close no goroutine is left.
+func newServer(t testing.TB, w *timerwheel.Wheel, c centrifuge.Config, pp centrifuge.PingPongConfig) *server {
+	before := goleak.IgnoreCurrent()
+	t.Cleanup(func() { goleak.VerifyNone(t, before) })
+	s := &server{
+		t: t, w: w,
+		refresh: make(chan centrifuge.RefreshCallback, 1000),
+		alive:   make(chan string, 1000),
+	}
+	if w != nil {
+		c.ClientTimerScheduler = centrifugewheel.On(w)
+	}
+	node, err := centrifuge.New(c)
+	require.NoError(t, err)
+	s.node = node
+	node.OnConnecting(func(context.Context, centrifuge.ConnectEvent) (centrifuge.ConnectReply, error) {
+		return centrifuge.ConnectReply{Credentials: &s.credentials}, nil
+	})
+	node.OnConnect(func(client *centrifuge.Client) {
+		client.OnRPC(func(e centrifuge.RPCEvent, done centrifuge.RPCCallback) {
+			done(centrifuge.RPCReply{Data: e.Data}, nil)
+		})
+		client.OnRefresh(func(_ centrifuge.RefreshEvent, done centrifuge.RefreshCallback) { s.refresh <- done })
+		client.OnAlive(func() { s.alive <- client.ID() })
+	})
+	require.NoError(t, node.Run())
+	s.http = httptest.NewServer(centrifuge.NewWebsocketHandler(node, centrifuge.WebsocketConfig{PingPongConfig: pp}))
+	t.Cleanup(s.end)
+	return s
+}
+
+// newManualServer is a server on a wheel that the test advances.
+func newManualServer(t *testing.T) *server {
+	return newServer(t, newWheel(t, timerwheel.Options{Manual: true}),
+		centrifuge.Config{
+			ClientStaleCloseDelay:        periods.stale,
+			ClientPresenceUpdateInterval: periods.presence,
+		},
+		centrifuge.PingPongConfig{PingInterval: periods.ping, PongTimeout: periods.pong},
+	)
+}
+
+// end shuts the node down. It is no error to have done so before.
+func (s *server) end() {
+	require.NoError(s.t, s.node.Shutdown(context.Background()))
+	s.http.Close()
+	if s.w == nil {
+		return
+	}
+	s.eventually("nothing pends", func() bool { return s.w.Stats().Pending == 0 })
+	require.NoError(s.t, s.w.Close())
+	stats := s.w.Stats()
+	require.Equal(s.t, stats.Registered, stats.Fired+stats.Removed)
+	require.Zero(s.t, stats.Live, "timers that nobody will fire or cancel")
+	require.Zero(s.t, stats.Workers)
+}
+
+func (s *server) eventually(what string, cond func() bool) {
+	s.t.Helper()
+	require.Eventually(s.t, cond, patience, time.Millisecond, what)
+}
+
+// advance moves the time of a Manual wheel on, and returns how many callbacks
+// that has called.
+func (s *server) advance(d time.Duration) int {
+	s.t.Helper()
+	fired, err := s.w.Advance(s.w.Now().Add(d))
+	require.NoError(s.t, err)
+	return fired
+}
+
+// dial opens a connection, and says nothing on it.
+func (s *server) dial() *client {
+	s.t.Helper()
+	conn, resp, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(s.http.URL, "http"), nil)
+	require.NoError(s.t, err)
+	require.NoError(s.t, resp.Body.Close())
+	c := &client{
+		t: s.t, conn: conn,
+		pings: make(chan struct{}, 1000), replies: make(chan reply, 10), closed: make(chan int, 1),
+	}
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		c.read()
+	}()
+	s.t.Cleanup(func() {
+		_ = conn.Close()
+		<-read
+	})
+	return c
+}
+
+// dialMany opens connections that say connect, and waits until the node has
+// armed their timers: for each the one that would have closed it, cancelled by
+// now, and the one of its first ping.
+func (s *server) dialMany(n int) []*client {
+	s.t.Helper()
+	before := s.w.Stats()
+	all := make([]*client, n)
+	for k := range all {
+		all[k] = s.dial()
+		all[k].connect()
+	}
+	s.eventually("the first pings pend", func() bool { return s.w.Stats().Registered == before.Registered+uint64(2*n) })
+	stats := s.w.Stats()
+	require.Equal(s.t, before.Pending+n, stats.Pending)
+	require.Equal(s.t, before.Removed+uint64(n), stats.Removed)
+	return all
+}

@@ -1,0 +1,132 @@
+package timerctx_test
+
+import (
+	"context"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed76848005/timerwheel"
+	"github.com/seed76848005/timerwheel/timerctx"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m)
+}
+
+// late is more than a timeout is late by, where nothing disturbs it.
+const late = 3 * time.Millisecond
+
+// openWheel makes a wheel that ends with the test.
+func openWheel(t testing.TB, o timerwheel.Options) *timerwheel.Wheel {
+	t.Helper()
+	w, err := timerwheel.New(o)
+	require.NoError(t, err)
+	t.Cleanup(func() { w.Close() })
+	return w
+}
+
+// A maker makes contexts that time out. There are package context's and ours:
+// what a test expects of ours, it expects of the original, too.
+type maker struct {
+	w *timerwheel.Wheel // nil: package context's
+}
+
+// timeout calls WithTimeoutCause, or WithTimeout if there is no cause.
+func (m maker) timeout(parent context.Context, d time.Duration, cause error) (context.Context, context.CancelFunc) {
+	switch {
+	case m.w == nil && cause == nil:
+		return context.WithTimeout(parent, d)
+	case m.w == nil:
+		return context.WithTimeoutCause(parent, d, cause)
+	case cause == nil:
+		return timerctx.WithTimeout(parent, m.w, d)
+	default:
+		return timerctx.WithTimeoutCause(parent, m.w, d, cause)
+	}
+}
+
+// deadline calls WithDeadlineCause, or WithDeadline if there is no cause.
+func (m maker) deadline(parent context.Context, at time.Time, cause error) (context.Context, context.CancelFunc) {
+	switch {
+	case m.w == nil && cause == nil:
+		return context.WithDeadline(parent, at)
+	case m.w == nil:
+		return context.WithDeadlineCause(parent, at, cause)
+	case cause == nil:
+		return timerctx.WithDeadline(parent, m.w, at)
+	default:
+		return timerctx.WithDeadlineCause(parent, m.w, at, cause)
+	}
+}
+
+// withBoth runs f in a bubble for package context's contexts and in one for ours.
+// In the end nothing may be left on the wheel.
+func withBoth(t *testing.T, f func(t *testing.T, m maker)) {
+	t.Run("context", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) { f(t, maker{}) })
+	})
+	t.Run("timerctx", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			w := openWheel(t, timerwheel.Options{})
+			t.Cleanup(func() {
+				synctest.Wait()
+				require.Zero(t, w.Stats().Live, "timers are left")
+			})
+			f(t, maker{w})
+		})
+	})
+}
+
+// lives checks that none of the contexts has ended.
+func lives(t *testing.T, ctxs ...context.Context) {
+	t.Helper()
+	for _, ctx := range ctxs {
+		require.NoError(t, ctx.Err(), "%v", ctx)
+		require.NoError(t, context.Cause(ctx), "%v", ctx)
+		require.False(t, isClosed(ctx.Done()), "%v is done", ctx)
+	}
+}
+
+// ended checks that all of the contexts have ended so.
+func ended(t *testing.T, err, cause error, ctxs ...context.Context) {
+	t.Helper()
+	for _, ctx := range ctxs {
+		require.True(t, isClosed(ctx.Done()), "%v is not done", ctx)
+		require.Equal(t, err, ctx.Err(), "%v", ctx)
+		require.Equal(t, cause, context.Cause(ctx), "%v", ctx)
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// noMoreGoroutinesThan checks that the program has at most n goroutines. One that
+// has just ended may still be counted for a moment.
+func noMoreGoroutinesThan(t *testing.T, n int) {
+	t.Helper()
+	for range 100_000 {
+		if runtime.NumGoroutine() <= n {
+			return
+		}
+		runtime.Gosched()
+	}
+	t.Errorf("%d goroutines, %d expected", runtime.NumGoroutine(), n)
+}
+
+// rounds is n, or a tenth of it with -short.
+func rounds(n int) int {
+	if testing.Short() {
+		return n / 10
+	}
+	return n
+}
