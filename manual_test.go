@@ -1247,3 +1247,21 @@ func TestAManualWheelRunsAtTheEndOfTime(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, runs)
 }
+
+// The same calls give the same run: the dones of deletions that wait for one handler are called in
+// the order of the deletions.
+func TestDonesAreCalledInTheOrderOfTheirDeletions(t *testing.T) {
+	w := wheelFor(t, timerwheel.Options{Manual: true})
+	const n = 30
+	var order, want []int
+	w.Alloc(func(tm timerwheel.Timer) {
+		for k := range n {
+			_, err := tm.DelAsync(func() { order = append(order, k) })
+			require.NoError(t, err)
+			want = append(want, k)
+		}
+	}).Register(0)
+	_, err := w.Advance(w.Now())
+	require.NoError(t, err)
+	require.Equal(t, want, order)
+}

@@ -87,6 +87,7 @@ type wait struct {
 	from     *worker       // the worker in whose handler the deletion was called, if it was
 	goid     uint64        // the goroutine that waits
 	since    int64         // since when, ns since the wheel's base
+	no       uint64        // its number among the shard's, in the order in which they began
 	reported bool          // as stalled; the shard's lock guards it
 }
 
@@ -182,6 +183,7 @@ func (sh *shard) enlist(x *wait, runs ...*worker) bool {
 	w.mu.Unlock()
 	if len(x.on) > 0 {
 		sh.counters.syncWaits++
+		x.no = sh.counters.syncWaits
 		w.watch(x.since)
 	}
 	return len(x.on) == len(runs)

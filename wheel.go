@@ -270,8 +270,9 @@ func (w *Wheel) own(g *Group, f any) Timer {
 //
 // The Timer that it returns is for deleting it, moving it while it is pending,
 // or asking after it. It is not a time.Timer: once it has fired or was stopped
-// it is gone for good, and [Timer.Reset] or [Timer.Register] arms nothing. What
-// is to be used again is made by [Wheel.Alloc].
+// it is gone for good, and [Timer.Reset] or [Timer.Register] arms nothing. (While
+// f runs it is not gone, and they do.) What is to be used again is made by
+// [Wheel.Alloc].
 //
 // d <= 0 means now; too large a d means never. On a closed wheel AfterFunc
 // returns a Timer that is not Valid. It panics if f is nil.

@@ -1,8 +1,10 @@
 package timerwheel
 
 import (
+	"cmp"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 )
@@ -367,10 +369,12 @@ func (wk *worker) finish(sh *shard, now int64) {
 }
 
 // settle does what must follow the end of a run without the shard's lock: it
-// releases the timer's lock, and tells the deletions that waited. One that
-// panics (the done of a DelAsync, on a Manual wheel) keeps it from no other.
+// releases the timer's lock, and tells the deletions that waited, in their
+// order. One that panics (the done of a DelAsync, on a Manual wheel) keeps it
+// from no other.
 func (wk *worker) settle() {
-	for _, x := range wk.ended {
+	slices.SortFunc(wk.ended, func(x, y *wait) int { return cmp.Compare(y.no, x.no) })
+	for _, x := range wk.ended { // the last one that is deferred comes first
 		defer x.tell(wk.w)
 	}
 	wk.ended = nil
