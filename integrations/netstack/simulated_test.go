@@ -1,0 +1,167 @@
+package netstack_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"io"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
+)
+
+// The tests in this file let minutes and hours of TCP's timers pass in milliseconds, and their times are exact, whatever the machine does.
+
+// TestSimulatedRetransmission: a peer that has gone is given up after a quarter of an hour, with retransmissions twice as far apart each time, up to
+// two minutes.
+func TestSimulatedRetransmission(t *testing.T) {
+	for _, v := range versions {
+		t.Run(v.name, func(t *testing.T) {
+			payload := []byte("is anybody there?")
+			var sent log
+			w := manualWheel(t)
+			s := simulate(t, w, &cable{
+				delay: latency(w, 20*time.Millisecond),
+				tap: func(direction int, frame []byte) {
+					if seg, ok := segment(frame); ok && direction == 0 && bytes.Equal(seg.Payload(), payload) {
+						sent.add(w.Now())
+					}
+				},
+			})
+			conn, _ := s.connect(v)
+			s.knowEachOther(v)
+			s.cable.cut.Store(true)
+			began := w.Now()
+			s.do(func() {
+				_, err := conn.Write(payload)
+				assert.NoError(t, err)
+			})
+			var failed error
+			s.do(func() { _, failed = conn.Read(make([]byte, 1)) })
+			assert.ErrorContains(t, failed, "timed out")
+
+			gaps := sent.gaps(began)
+			require.Len(t, gaps, tcp.MaxRetries)
+			rto := gaps[1] // the first gap is that of a probe for loss at the tail, which is sent before the timer of retransmissions is set
+			assert.GreaterOrEqual(t, rto, tcp.MinRTO)
+			var want []time.Duration
+			for range gaps[1:] {
+				want = append(want, min(rto, tcp.MaxRTO))
+				rto *= 2
+			}
+			assertGaps(t, want, gaps[1:])
+			assert.InDelta(t, tcp.MaxRTO, w.Now().Sub(sent.last()), float64(late))
+		})
+	}
+}
+
+// TestSimulatedKeepalive: a peer that has gone is missed after two hours of silence, and given up after nine probes, 75 seconds apart.
+func TestSimulatedKeepalive(t *testing.T) {
+	for _, v := range versions {
+		t.Run(v.name, func(t *testing.T) {
+			var probes log
+			w := manualWheel(t)
+			s := simulate(t, w, &cable{tap: func(direction int, frame []byte) {
+				if _, ok := segment(frame); ok && direction == 0 {
+					probes.add(w.Now())
+				}
+			}})
+			conn, _ := s.connect(v)
+			s.knowEachOther(v)
+			conn.ep.SocketOptions().SetKeepAlive(true)
+			began := w.Now()
+			s.pass(5 * time.Hour)
+			assertGaps(t, []time.Duration{2 * time.Hour, 2 * time.Hour}, probes.gaps(began))
+			require.Equal(t, tcp.StateEstablished, conn.state())
+
+			s.cable.cut.Store(true)
+			began = w.Now()
+			var failed error
+			s.do(func() { _, failed = conn.Read(make([]byte, 1)) })
+			assert.ErrorContains(t, failed, "timed out")
+			want := append([]time.Duration{time.Hour}, slices.Repeat([]time.Duration{75 * time.Second}, 8)...)
+			assertGaps(t, want, probes.gaps(began))
+			assert.InDelta(t, 75*time.Second, w.Now().Sub(probes.last()), float64(late))
+		})
+	}
+}
+
+// TestSimulatedTimeWait: who closes first holds the connection for a minute after its peer has closed, and to the millisecond no longer.
+func TestSimulatedTimeWait(t *testing.T) {
+	for _, v := range versions {
+		t.Run(v.name, func(t *testing.T) {
+			w := manualWheel(t)
+			s := simulate(t, w, &cable{})
+			conn, peer := s.connect(v)
+			s.do(func() { conn.Close() })
+			s.pass(time.Second)
+			require.Equal(t, tcp.StateFinWait2, conn.state())
+			s.do(func() { peer.Close() })
+			require.Equal(t, tcp.StateTimeWait, conn.state())
+			s.pass(tcp.DefaultTCPTimeWaitTimeout - 1)
+			require.Equal(t, tcp.StateTimeWait, conn.state())
+			s.pass(late)
+			require.Equal(t, tcp.StateClose, conn.state())
+		})
+	}
+}
+
+// TestSimulatedFinWait2: a peer that does not close is waited for a minute.
+func TestSimulatedFinWait2(t *testing.T) {
+	for _, v := range versions {
+		t.Run(v.name, func(t *testing.T) {
+			s := simulate(t, manualWheel(t), &cable{})
+			conn, _ := s.connect(v)
+			s.do(func() { conn.Close() })
+			require.Equal(t, tcp.StateFinWait2, conn.state())
+			s.pass(tcp.DefaultTCPLingerTimeout - 1)
+			require.Equal(t, tcp.StateFinWait2, conn.state())
+			s.pass(late)
+			require.Equal(t, tcp.StateClose, conn.state())
+		})
+	}
+}
+
+// TestSimulatedTransfer sends data over a slow cable that loses a frame in 20 at first. What takes minutes there is done here at the speed of the machine.
+func TestSimulatedTransfer(t *testing.T) {
+	const size = 512 << 10
+	for _, v := range versions {
+		t.Run(v.name, func(t *testing.T) {
+			w := manualWheel(t)
+			s := simulate(t, w, &cable{seed: 7, loss: 0.05, lossy: 300, delay: latency(w, 100*time.Millisecond)})
+			began := time.Now()
+			conn, peer := s.connect(v)
+			hash := sha256.New()
+			out := newStream(conn, 9)
+			s.do(func() {
+				go func() {
+					out.send(t, size)
+					assert.NoError(t, conn.Conn.(*gonet.TCPConn).CloseWrite())
+				}()
+				_, err := io.Copy(hash, peer)
+				assert.NoError(t, err)
+			})
+			assert.Equal(t, out.sum(), hash.Sum(nil), "the data arrives as it was sent")
+			assert.Positive(t, s.client.Stats().TCP.Retransmits.Value())
+			assert.Greater(t, s.elapsed(), 2*time.Second, "ten round trips")
+			s.report(t)
+			t.Logf("%v of simulated time in %v; wheel: %+v", s.elapsed(), time.Since(began), w.Stats())
+			s.unplug()
+			s.pass(time.Second) // what is on its way arrives: the frames are on the wheel, too
+		})
+	}
+}
+
+// assertGaps compares times between frames. Each is rounded up to the wheel's tick, and may begin within one.
+func assertGaps(t *testing.T, want, got []time.Duration) {
+	t.Helper()
+	if assert.Len(t, got, len(want), "%v", got) {
+		for i := range want {
+			assert.InDelta(t, want[i], got[i], float64(late), "%d: %v", i, got)
+		}
+	}
+}
