@@ -1,0 +1,46 @@
+package prom_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/seed76848005/timerwheel"
+	"github.com/seed76848005/timerwheel/prom"
+)
+
+// What a scrape costs the program, up to the text: it does not depend on how many timers there are.
+func BenchmarkGather(b *testing.B) {
+	for _, timers := range []int{0, 1_000_000} {
+		b.Run(fmt.Sprintf("timers=%d", timers), func(b *testing.B) {
+			w, err := timerwheel.New(timerwheel.Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer w.Close()
+			for range timers {
+				w.AfterFunc(time.Hour, func() {})
+			}
+			reg := prometheus.NewRegistry()
+			reg.MustRegister(prom.NewCollector(w, "w"))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := reg.Gather(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	// The wheel's share of it, for which it holds its locks.
+	b.Run("Stats", func(b *testing.B) {
+		w, err := timerwheel.New(timerwheel.Options{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer w.Close()
+		for b.Loop() {
+			_ = w.Stats()
+		}
+	})
+}

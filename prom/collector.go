@@ -1,0 +1,140 @@
+// Package prom shows a timing wheel to Prometheus: its Stats as metrics.
+//
+//	reg.MustRegister(prom.NewCollector(w, "sessions"))
+//
+// It is a module of its own, so that who does not use Prometheus does not get
+// its dependencies.
+package prom
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/seed76848005/timerwheel"
+)
+
+// NewCollector returns a Collector of the wheel's metrics. They carry the
+// constant label wheel="name", so a program that has several wheels registers
+// one Collector for each; two of the same name are an error of the second
+// Register, and so is a name that is not UTF-8. Further labels, and a prefix,
+// are added by prometheus.WrapRegistererWith and its sister.
+//
+// Each Collect takes one [timerwheel.Wheel.Stats], so in each scrape
+//
+//	timerwheel_timers_registered_total ==
+//		timerwheel_timers_fired_total + timerwheel_timers_removed_total + timerwheel_timers_pending
+//
+// and the count of timerwheel_lateness_seconds is timerwheel_timers_fired_total.
+// Only timerwheel_handler_oldest_seconds and timerwheel_deletions_waiting are
+// from [timerwheel.Wheel.Running], a moment later.
+//
+// The Collector may be used by several goroutines at once, in handlers too, and
+// with a wheel that is closed, whose counters stay what they were. While it is
+// registered the wheel is not garbage.
+//
+// NewCollector panics if the wheel is nil.
+func NewCollector(w *timerwheel.Wheel, name string) prometheus.Collector {
+	if w == nil {
+		panic("prom: NewCollector with a nil Wheel")
+	}
+	c := &collector{wheel: w, descs: make([]*prometheus.Desc, len(metrics))}
+	desc := func(metric, help string) *prometheus.Desc {
+		return prometheus.NewDesc("timerwheel_"+metric, help, nil, prometheus.Labels{"wheel": name})
+	}
+	for k, m := range metrics {
+		c.descs[k] = desc(m.name, m.help)
+	}
+	c.lateness = desc("lateness_seconds", "How long after their deadlines handlers began.")
+	return c
+}
+
+type collector struct {
+	wheel    *timerwheel.Wheel
+	descs    []*prometheus.Desc // of metrics, in the same order
+	lateness *prometheus.Desc
+}
+
+// A reading is what one Collect has read of its wheel.
+type reading struct {
+	timerwheel.Stats
+	oldest  time.Duration // how long the oldest handler in flight has been running
+	waiting int           // deletions that wait
+}
+
+// metrics are all metrics of a wheel but the histogram.
+var metrics = []struct {
+	name, help string
+	kind       prometheus.ValueType
+	value      func(*reading) float64
+}{
+	{"timers_live", "Timers that have not been recycled.", prometheus.GaugeValue,
+		func(r *reading) float64 { return float64(r.Live) }},
+	{"timers_pending", "Timers that are pending.", prometheus.GaugeValue,
+		func(r *reading) float64 { return float64(r.Pending) }},
+	{"timers_registered_total", "Times that a timer that was not pending became it.", prometheus.CounterValue,
+		func(r *reading) float64 { return float64(r.Registered) }},
+	{"timers_fired_total", "Handlers begun.", prometheus.CounterValue,
+		func(r *reading) float64 { return float64(r.Fired) }},
+	{"timers_removed_total", "Firings removed by a deletion or by Close.", prometheus.CounterValue,
+		func(r *reading) float64 { return float64(r.Removed) }},
+	{"registrations_refused_total", "Registrations refused, for whatever reason.", prometheus.CounterValue,
+		func(r *reading) float64 { return float64(r.Refused) }},
+	{"sync_waits_total", "Deletions that had to wait for a handler.", prometheus.CounterValue,
+		func(r *reading) float64 { return float64(r.SyncWaits) }},
+	{"deletions_waiting", "Deletions that wait for a handler.", prometheus.GaugeValue,
+		func(r *reading) float64 { return float64(r.waiting) }},
+	{"handlers_running", "Handlers in flight.", prometheus.GaugeValue,
+		func(r *reading) float64 { return float64(r.Running) }},
+	{"handler_oldest_seconds", "How long the oldest handler in flight has been running, 0 if there is none.", prometheus.GaugeValue,
+		func(r *reading) float64 { return r.oldest.Seconds() }},
+	{"handler_longest_seconds", "The longest run of a handler that has ended.", prometheus.GaugeValue,
+		func(r *reading) float64 { return r.MaxRun.Seconds() }},
+	{"lateness_max_seconds", "The worst start of a handler after its deadline.", prometheus.GaugeValue,
+		func(r *reading) float64 { return r.MaxLate.Seconds() }},
+	{"workers", "Goroutines of the wheel.", prometheus.GaugeValue,
+		func(r *reading) float64 { return float64(r.Workers) }},
+	{"storage_bytes", "Storage held for timers.", prometheus.GaugeValue,
+		func(r *reading) float64 { return float64(r.Bytes) }},
+}
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range c.descs {
+		ch <- d
+	}
+	ch <- c.lateness
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	r := c.read()
+	for k, m := range metrics {
+		ch <- prometheus.MustNewConstMetric(c.descs[k], m.kind, m.value(&r))
+	}
+	ch <- prometheus.MustNewConstHistogram(c.lateness, r.Fired, r.SumLate.Seconds(), atMost(r.Lateness[:]))
+}
+
+func (c *collector) read() reading {
+	r := reading{Stats: c.wheel.Stats()}
+	for _, h := range c.wheel.Running() {
+		r.oldest = max(r.oldest, c.wheel.Now().Sub(h.Since))
+		r.waiting += h.Waiters
+	}
+	return r
+}
+
+// atMost makes the buckets of a Prometheus histogram, each of which counts what
+// is at most so many seconds, from those of Stats, the kth of which counts what
+// is less than 2^k microseconds. The wheel counts in nanoseconds, so exactly
+// that is at most one nanosecond less: the bounds are 2^k µs - 1 ns. The last
+// bucket of Stats has no bound, and Prometheus takes it from the count.
+func atMost(lateness []uint64) map[float64]uint64 {
+	buckets := make(map[float64]uint64, len(lateness)-1)
+	sum := uint64(0)
+	for k, n := range lateness[:len(lateness)-1] {
+		sum += n
+		bound := time.Microsecond<<k - time.Nanosecond
+		buckets[bound.Seconds()] = sum
+	}
+	return buckets
+}

@@ -1,0 +1,345 @@
+package prom_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"github.com/seed76848005/timerwheel"
+	"github.com/stretchr/testify/require"
+)
+
+// These tests scrape as Prometheus does: by HTTP, in each of the formats that it negotiates.
+
+// ---- A scrape ----
+
+// A scrape is what an HTTP request has got of one wheel.
+type scrape struct {
+	values  map[string]float64 // of counters and gauges, by the names of their samples
+	kinds   map[string]dto.MetricType
+	buckets []*dto.Bucket // of the lateness, as all below
+	count   uint64
+	sum     float64
+}
+
+// A format is one that Prometheus may ask for.
+type format struct {
+	name, accept, answer string
+	read                 func(body []byte) (*scrape, error)
+}
+
+var formats = []format{
+	{"text", string(expfmt.FmtText), "text/plain; version=0.0.4", readText},
+	{"OpenMetrics", string(expfmt.FmtOpenMetrics_1_0_0), "application/openmetrics-text; version=1.0.0", readOpenMetrics},
+	{"protobuf", string(expfmt.FmtProtoDelim), "application/vnd.google.protobuf", readProtobuf},
+}
+
+// serve serves a registry's metrics on loopback.
+func serve(t *testing.T, reg *prometheus.Registry) *httptest.Server {
+	t.Helper()
+	server := httptest.NewServer(promhttp.HandlerFor(reg, promhttp.HandlerOpts{EnableOpenMetrics: true}))
+	t.Cleanup(server.Close)
+	return server
+}
+
+// get scrapes once.
+func (f *format) get(server *httptest.Server) (*scrape, error) {
+	request, err := http.NewRequest(http.MethodGet, server.URL, nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Accept", f.accept)
+	response, err := server.Client().Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, err
+	}
+	if got := response.Header.Get("Content-Type"); response.StatusCode != http.StatusOK || !strings.HasPrefix(got, f.answer) {
+		return nil, fmt.Errorf("%s, %s:\n%s", response.Status, got, body)
+	}
+	return f.read(body)
+}
+
+func readText(body []byte) (*scrape, error) {
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	s := newScrape()
+	for _, f := range families {
+		if err := s.add(f); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// counters finds the counters of an OpenMetrics text.
+var counters = regexp.MustCompile(`(?m)^# TYPE (\w+) counter$`)
+
+// readOpenMetrics reads what differs from text in this: it ends with a mark, and the family of a counter is called without the _total of its sample.
+func readOpenMetrics(body []byte) (*scrape, error) {
+	text, ended := strings.CutSuffix(string(body), "# EOF\n")
+	if !ended {
+		return nil, errors.New("the end is missing")
+	}
+	for _, match := range counters.FindAllStringSubmatch(text, -1) {
+		family := match[1]
+		if strings.HasSuffix(family, "_total") {
+			return nil, fmt.Errorf("the family of a counter is called %q", family)
+		}
+		for _, about := range []string{"# HELP ", "# TYPE "} {
+			text = strings.Replace(text, about+family+" ", about+family+"_total ", 1)
+		}
+	}
+	return readText([]byte(text))
+}
+
+func readProtobuf(body []byte) (*scrape, error) {
+	decoder := expfmt.NewDecoder(bytes.NewReader(body), expfmt.FmtProtoDelim)
+	s := newScrape()
+	for {
+		var f dto.MetricFamily
+		switch err := decoder.Decode(&f); {
+		case errors.Is(err, io.EOF):
+			return s, nil
+		case err != nil:
+			return nil, err
+		}
+		if err := s.add(&f); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func newScrape() *scrape {
+	return &scrape{values: make(map[string]float64), kinds: make(map[string]dto.MetricType)}
+}
+
+// add adds a family, which must be of one wheel.
+func (s *scrape) add(f *dto.MetricFamily) error {
+	if len(f.GetMetric()) != 1 || f.GetHelp() == "" {
+		return fmt.Errorf("not one metric with a help: %v", f)
+	}
+	m := f.GetMetric()[0]
+	switch s.kinds[f.GetName()] = f.GetType(); f.GetType() {
+	case dto.MetricType_COUNTER:
+		s.values[f.GetName()] = m.GetCounter().GetValue()
+	case dto.MetricType_GAUGE:
+		s.values[f.GetName()] = m.GetGauge().GetValue()
+	case dto.MetricType_HISTOGRAM:
+		h := m.GetHistogram()
+		s.buckets, s.count, s.sum = h.GetBucket(), h.GetSampleCount(), h.GetSampleSum()
+	default:
+		return fmt.Errorf("neither counter nor gauge nor histogram: %v", f)
+	}
+	return nil
+}
+
+// cumulative returns what is in a bucket and in those before it, for each bucket.
+func cumulative(lateness []uint64) (counts []uint64) {
+	sum := uint64(0)
+	for _, n := range lateness {
+		sum += n
+		counts = append(counts, sum)
+	}
+	return counts
+}
+
+// counts returns those of the buckets, that of all included.
+func (s *scrape) counts() (counts []uint64) {
+	for _, b := range s.buckets {
+		if !math.IsInf(b.GetUpperBound(), 1) { // text has that bucket, protobuf does not need it
+			counts = append(counts, b.GetCumulativeCount())
+		}
+	}
+	return append(counts, s.count)
+}
+
+// ---- The tests ----
+
+func TestAScrapeIsWhatStatsSays(t *testing.T) {
+	w := openWheel(t, timerwheel.Options{})
+	server := serve(t, register(t, w, "w"))
+
+	// Something of everything, and a handler in flight with a deletion that waits.
+	for range 100 {
+		w.AfterFunc(0, func() {})
+		w.AfterFunc(time.Hour, func() {})
+		w.AfterFunc(time.Hour, func() {}).Stop()
+	}
+	end := make(chan struct{})
+	parked := w.Alloc(func(timerwheel.Timer) { <-end })
+	require.NoError(t, parked.Register(0))
+	require.Eventually(t, func() bool { return w.Stats().Fired == 101 && parked.Running() }, time.Minute, time.Millisecond)
+	deleted := make(chan struct{})
+	go func() { defer close(deleted); _, _ = parked.DelSync() }()
+	t.Cleanup(func() { close(end); <-deleted })
+	require.Eventually(t, func() bool {
+		running := w.Running()
+		return len(running) == 1 && running[0].Waiters == 1 && w.Stats().Workers == 1
+	}, time.Minute, time.Millisecond)
+	require.ErrorIs(t, parked.Register(0), timerwheel.ErrDeleting)
+
+	for _, f := range formats {
+		t.Run(f.name, func(t *testing.T) {
+			before, since := w.Stats(), w.Running()[0].Since
+			youngest := w.Now().Sub(since)
+			got, err := f.get(server)
+			require.NoError(t, err)
+			eldest := w.Now().Sub(since)
+			require.Equal(t, before, w.Stats(), "the test moves")
+
+			oldest := got.values["timerwheel_handler_oldest_seconds"]
+			require.GreaterOrEqual(t, oldest, youngest.Seconds())
+			require.LessOrEqual(t, oldest, eldest.Seconds())
+			delete(got.values, "timerwheel_handler_oldest_seconds")
+			require.Equal(t, map[string]float64{
+				"timerwheel_timers_live":                 float64(before.Live),
+				"timerwheel_timers_pending":              100,
+				"timerwheel_timers_registered_total":     301,
+				"timerwheel_timers_fired_total":          101,
+				"timerwheel_timers_removed_total":        100,
+				"timerwheel_registrations_refused_total": 1,
+				"timerwheel_sync_waits_total":            1,
+				"timerwheel_deletions_waiting":           1,
+				"timerwheel_handlers_running":            1,
+				"timerwheel_workers":                     1,
+				"timerwheel_handler_longest_seconds":     before.MaxRun.Seconds(),
+				"timerwheel_lateness_max_seconds":        before.MaxLate.Seconds(),
+				"timerwheel_storage_bytes":               float64(before.Bytes),
+			}, got.values)
+			require.Equal(t, cumulative(before.Lateness[:]), got.counts())
+			require.EqualValues(t, 101, got.count)
+			require.Equal(t, before.SumLate.Seconds(), got.sum)
+			for name, kind := range got.kinds {
+				want := dto.MetricType_GAUGE
+				switch {
+				case strings.HasSuffix(name, "_total"):
+					want = dto.MetricType_COUNTER
+				case name == "timerwheel_lateness_seconds":
+					want = dto.MetricType_HISTOGRAM
+				}
+				require.Equal(t, want, kind, name)
+			}
+		})
+	}
+}
+
+// Each scrape is one snapshot, whatever the wheel does meanwhile: nothing is counted twice or not at all, and no scrape is of another time than its own.
+func TestEveryScrapeUnderLoadAddsUp(t *testing.T) {
+	w := openWheel(t, timerwheel.Options{})
+	server := serve(t, register(t, w, "w"))
+	var stop atomic.Bool
+	var load sync.WaitGroup
+	defer load.Wait()
+	defer stop.Store(true)
+	for range 2 {
+		load.Go(func() {
+			for !stop.Load() {
+				churn(w)
+			}
+		})
+	}
+
+	var scrapers sync.WaitGroup
+	for _, f := range formats {
+		scrapers.Go(func() {
+			moved := 0
+			for range 50 {
+				before := w.Stats()
+				got, err := f.get(server)
+				after := w.Stats()
+				if err == nil {
+					err = got.addsUp(before, after)
+				}
+				if err != nil {
+					t.Errorf("%s: %v", f.name, err)
+					return
+				}
+				if after.Fired > before.Fired && after.Removed > before.Removed && after.Refused > before.Refused {
+					moved++
+				}
+			}
+			if moved == 0 {
+				t.Errorf("%s: nothing happened during any scrape", f.name)
+			}
+		})
+	}
+	scrapers.Wait()
+}
+
+// churn is a little of all that timers do, with no pause in it: two readings of one scrape that are not of the same instant shall differ.
+func churn(w *timerwheel.Wheel) {
+	t := w.Alloc(func(t timerwheel.Timer) { _ = t.Register(rand.N(time.Millisecond)) })
+	_ = t.Register(0)
+	for range 100 {
+		w.AfterFunc(rand.N(2*time.Millisecond), func() {}).Stop()
+		w.AfterFunc(0, func() {})
+		_ = t.Register(rand.N(time.Millisecond))
+	}
+	_, _ = t.DelSync()
+	_, _ = t.Shutdown()
+	_ = t.Register(0) // refused
+	_ = t.Free()
+}
+
+// addsUp says what is wrong with a scrape that was made between two Stats.
+func (s *scrape) addsUp(before, after timerwheel.Stats) error {
+	v := func(name string) uint64 { return uint64(s.values["timerwheel_"+name]) }
+	registered, fired, removed := v("timers_registered_total"), v("timers_fired_total"), v("timers_removed_total")
+	if registered != fired+removed+v("timers_pending") {
+		return fmt.Errorf("registered %d != fired %d + removed %d + pending %d", registered, fired, removed, v("timers_pending"))
+	}
+	if s.count != fired {
+		return fmt.Errorf("%d latenesses, %d fired", s.count, fired)
+	}
+	counts, low, high := s.counts(), cumulative(before.Lateness[:]), cumulative(after.Lateness[:])
+	if len(counts) != len(low) {
+		return fmt.Errorf("%d buckets", len(counts))
+	}
+	for k, n := range counts {
+		if n < low[k] || n > high[k] || k > 0 && n < counts[k-1] {
+			return fmt.Errorf("bucket %d is %d, not between %d and %d: %v", k, n, low[k], high[k], counts)
+		}
+	}
+	for _, c := range []struct {
+		name               string
+		before, got, after float64
+	}{
+		{"registered", float64(before.Registered), float64(registered), float64(after.Registered)},
+		{"fired", float64(before.Fired), float64(fired), float64(after.Fired)},
+		{"removed", float64(before.Removed), float64(removed), float64(after.Removed)},
+		{"refused", float64(before.Refused), float64(v("registrations_refused_total")), float64(after.Refused)},
+		{"waits", float64(before.SyncWaits), float64(v("sync_waits_total")), float64(after.SyncWaits)},
+		{"sum", before.SumLate.Seconds(), s.sum, after.SumLate.Seconds()},
+		{"latest", before.MaxLate.Seconds(), s.values["timerwheel_lateness_max_seconds"], after.MaxLate.Seconds()},
+		{"longest", before.MaxRun.Seconds(), s.values["timerwheel_handler_longest_seconds"], after.MaxRun.Seconds()},
+	} {
+		if c.got < c.before || c.got > c.after {
+			return fmt.Errorf("%s: %v, not between %v and %v", c.name, c.got, c.before, c.after)
+		}
+	}
+	return nil
+}
