@@ -1,0 +1,84 @@
+package clock_test
+
+import (
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jonboulle/clockwork"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/seed76848005/timerwheel"
+	"github.com/seed76848005/timerwheel/integrations/clock"
+)
+
+// Goroutines without number use one Clock, in real time: nothing is early, all
+// comes, and when the wheel is closed nothing is left.
+func TestConcurrently(t *testing.T) {
+	const goroutines, rounds = 200, 5
+	w, err := timerwheel.New(timerwheel.Options{})
+	require.NoError(t, err)
+	c := clock.On(w)
+	var early, called atomic.Int64
+	var all sync.WaitGroup
+	for range goroutines {
+		all.Go(func() {
+			for range rounds {
+				for _, wait := range []func(clockwork.Clock, time.Duration){
+					func(c clockwork.Clock, d time.Duration) { c.Sleep(d) },
+					func(c clockwork.Clock, d time.Duration) { <-c.After(d) },
+					func(c clockwork.Clock, d time.Duration) { <-c.NewTimer(d).Chan() },
+					func(c clockwork.Clock, d time.Duration) {
+						t := c.NewTimer(time.Hour)
+						t.Reset(d)
+						<-t.Chan()
+					},
+					func(c clockwork.Clock, d time.Duration) {
+						t := c.NewTicker(d)
+						defer t.Stop()
+						<-t.Chan()
+					},
+					func(c clockwork.Clock, d time.Duration) {
+						over := make(chan struct{})
+						c.AfterFunc(d, func() { called.Add(1); close(over) })
+						<-over
+					},
+				} {
+					d := 1 + rand.N(20*time.Millisecond)
+					start := time.Now()
+					wait(c, d)
+					if time.Since(start) < d {
+						early.Add(1)
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
+	require.Zero(t, early.Load())
+	require.Equal(t, int64(goroutines*rounds), called.Load())
+	require.GreaterOrEqual(t, w.Stats().Fired, uint64(6*goroutines*rounds), "they have waited for the wheel")
+	require.NoError(t, w.Close())
+	goleak.VerifyNone(t)
+}
+
+// What is made on a wheel that is closed fires no more, and harms nobody.
+func TestClosedWheel(t *testing.T) {
+	w, err := timerwheel.New(timerwheel.Options{})
+	require.NoError(t, err)
+	c := clock.On(w)
+	before := c.AfterFunc(time.Millisecond, func() { t.Error("was called") })
+	before.Stop()
+	require.NoError(t, w.Close())
+	require.False(t, before.Reset(0))
+	timer, ticker := c.NewTimer(0), c.NewTicker(time.Nanosecond)
+	c.AfterFunc(0, func() { t.Error("was called") })
+	c.Sleep(10 * time.Millisecond)
+	require.Empty(t, timer.Chan())
+	require.Empty(t, ticker.Chan())
+	require.False(t, timer.Stop())
+	ticker.Stop()
+}

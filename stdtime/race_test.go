@@ -1,0 +1,446 @@
+package stdtime_test
+
+import (
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/seed76848005/timerwheel"
+	"github.com/stretchr/testify/require"
+)
+
+// These tests use real time and real goroutines, for the race detector and for races that a bubble does not bring about. They claim nothing about how
+// late anything is.
+
+func rounds(n int) int {
+	if testing.Short() {
+		return n / 10
+	}
+	return n
+}
+
+// Stop and Reset against the firing: if they report false, the value is there to be received; if true, it never comes.
+func TestTheResultSaysWhetherThereIsAValue(t *testing.T) {
+	for name, disarm := range map[string]func(timer) bool{
+		"Stop":  timer.Stop,
+		"Reset": func(tm timer) bool { return tm.Reset(time.Hour) },
+	} {
+		for kind, newTimer := range makers {
+			t.Run(kind+"/"+name, func(t *testing.T) {
+				onBoth(t, func(t *testing.T, c face) {
+					var all sync.WaitGroup
+					for range 50 {
+						all.Go(func() {
+							for range rounds(100) {
+								a, fromA := newTimer(c, time.Millisecond)
+								b, fromB := newTimer(c, time.Millisecond)
+								select {
+								case <-fromA:
+								case <-fromB:
+									a, fromA, b, fromB = b, fromB, a, fromA
+								}
+								if !disarm(b) {
+									await(t, fromB, "not disarmed, so it has fired")
+								} else {
+									select {
+									case <-fromB:
+										t.Error("disarmed, and fired")
+									default:
+									}
+								}
+								a.Stop()
+								b.Stop()
+							}
+						})
+					}
+					all.Wait()
+				})
+			})
+		}
+	}
+}
+
+// As long as nobody receives, a Stop or Reset has the firing, be it to come, in progress or done: it reports true, and nothing is there to be received.
+func TestAFiringThatNobodyReceivesIsNeverLost(t *testing.T) {
+	onBoth(t, func(t *testing.T, c face) {
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				tm, ch := c.NewTimer(0)
+				for range rounds(2000) {
+					spin(rand.IntN(3000))
+					if rand.IntN(2) == 0 {
+						if !tm.Stop() {
+							t.Error("Stop does not know of the firing")
+						}
+					} else if !tm.Reset(time.Hour) {
+						t.Error("Reset does not know of the firing")
+					}
+					for range 3 {
+						spin(rand.IntN(300))
+						select {
+						case <-ch:
+							t.Error("stale")
+						default:
+						}
+					}
+					tm.Reset(0)
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
+// The same with a Manual wheel, whose Advance can be begun at the same moment as the Stop: so they meet in every step of the firing. It is a matter of
+// luck, hence of time, how often they do.
+func TestAStopMeetsAFiring(t *testing.T) {
+	c, w := openClock(t, timerwheel.Options{Manual: true})
+	tm, tk := c.NewTimer(0), c.NewTicker(time.Second)
+	defer tk.Stop()
+	var round, advanced atomic.Int64 // rounds begun, and those whose Advance has returned
+	var over atomic.Bool
+	var host sync.WaitGroup
+	host.Go(func() {
+		for !over.Load() {
+			if k := round.Load(); k == advanced.Load() {
+				runtime.Gosched()
+			} else if _, err := w.Advance(w.Now().Add(2 * time.Second)); err != nil {
+				t.Error(err)
+				return
+			} else {
+				advanced.Store(k)
+			}
+		}
+	})
+	defer host.Wait()
+	defer over.Store(true)
+	for end := time.Now().Add(time.Duration(rounds(3000)) * time.Millisecond); time.Now().Before(end) && !t.Failed(); {
+		tm.Reset(0)
+		tk.Reset(time.Second)
+		k := round.Add(1)
+		if rand.IntN(20) > 0 {
+			spin(rand.IntN(1000))
+		} else {
+			for w.Stats().Running == 0 && advanced.Load() < k {
+				spin(10) // until a handler has begun
+			}
+		}
+		if rand.IntN(2) == 0 {
+			if !tm.Stop() {
+				t.Error("Stop does not know of the firing")
+			}
+		} else if !tm.Reset(time.Hour) {
+			t.Error("Reset does not know of the firing")
+		}
+		tk.Stop()
+		for done := false; !done; {
+			done = advanced.Load() == k || t.Failed()
+			select {
+			case <-tm.C:
+				t.Error("stale, from a timer")
+			case <-tk.C:
+				t.Error("stale, from a ticker")
+			default:
+				runtime.Gosched()
+			}
+		}
+	}
+}
+
+// spin passes a little time, a nanosecond or so for each turn.
+func spin(turns int) {
+	for range turns {
+		spun.Load()
+	}
+}
+
+var spun atomic.Int64
+
+// The law, for one who arms and another who receives: each arming ends in exactly one way, received, or reported as still to come by a Stop or Reset.
+func TestEachArmingEndsOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, c face) {
+		var all sync.WaitGroup
+		for range 20 {
+			all.Go(func() {
+				tm, ch := c.NewTimer(time.Hour)
+				armed, undone, received := 1, 0, 0
+				done := make(chan struct{})
+				over := make(chan struct{})
+				go func() {
+					defer close(over)
+					for {
+						select {
+						case <-ch:
+							received++
+						case <-done:
+							return
+						}
+					}
+				}()
+				count := func(was bool) {
+					if was {
+						undone++
+					}
+				}
+				for range rounds(500) {
+					switch rand.IntN(4) {
+					case 0:
+						count(tm.Stop())
+					default:
+						count(tm.Reset(rand.N(3 * time.Millisecond)))
+						armed++
+					}
+					if rand.IntN(2) == 0 {
+						time.Sleep(rand.N(2 * time.Millisecond))
+					}
+				}
+				count(tm.Stop())
+				close(done)
+				<-over
+				if armed != undone+received {
+					t.Errorf("armed %d times, %d undone, %d received", armed, undone, received)
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
+// The same law for functions.
+func TestEachArmingOfAFunctionEndsOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, c face) {
+		var all sync.WaitGroup
+		for range 20 {
+			all.Go(func() {
+				var called atomic.Int64
+				tm := c.AfterFunc(time.Hour, func() { called.Add(1) })
+				armed, undone := int64(1), int64(0)
+				for range rounds(500) {
+					var was bool
+					if rand.IntN(4) == 0 {
+						was = tm.Stop()
+					} else {
+						was = tm.Reset(rand.N(3 * time.Millisecond))
+						armed++
+					}
+					if was {
+						undone++
+					}
+					if rand.IntN(2) == 0 {
+						time.Sleep(rand.N(2 * time.Millisecond))
+					}
+				}
+				if tm.Stop() {
+					undone++
+				}
+				for end := time.Now().Add(time.Minute); armed != undone+called.Load(); runtime.Gosched() {
+					if time.Now().After(end) {
+						t.Errorf("armed %d times, %d undone, %d called", armed, undone, called.Load())
+						return
+					}
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
+// After Stop or Reset has returned nothing from before is received, however close the firing was.
+func TestNothingStaleIsReceived(t *testing.T) {
+	onBoth(t, func(t *testing.T, c face) {
+		var all sync.WaitGroup
+		for range 20 {
+			all.Go(func() {
+				tm, ch := c.NewTimer(0)
+				tk, ticks := c.NewTicker(time.Millisecond)
+				defer tk.Stop()
+				for range rounds(500) {
+					tm.Reset(rand.N(2 * time.Millisecond))
+					time.Sleep(rand.N(2 * time.Millisecond))
+					if rand.IntN(2) == 0 {
+						tm.Stop()
+						tk.Stop()
+					} else {
+						tm.Reset(time.Hour)
+						tk.Reset(time.Hour)
+					}
+					for range 1 + rand.IntN(100) {
+						select {
+						case <-ch:
+							t.Error("stale, from a timer")
+						case <-ticks:
+							t.Error("stale, from a ticker")
+						default:
+						}
+						runtime.Gosched()
+					}
+					const d = 2 * time.Millisecond
+					start := time.Now()
+					tk.Reset(d)
+					select {
+					case at := <-ticks:
+						if at.Sub(start) < d {
+							t.Errorf("a tick %v after a Reset to %v", at.Sub(start), d)
+						}
+					case <-time.After(time.Minute):
+						t.Error("no tick in a minute")
+					}
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
+// Everything at once, by everybody, on the same few timers; in the end they are as good as new.
+func TestEverythingAtOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, c face) {
+		tm, sent := c.NewTimer(time.Microsecond)
+		tk, ticks := c.NewTicker(time.Microsecond)
+		calls := make(chan struct{}, 1)
+		fn := c.AfterFunc(time.Microsecond, func() {
+			select {
+			case calls <- struct{}{}:
+			default:
+			}
+		})
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				for range rounds(2000) {
+					d := 1 + rand.N(2*time.Millisecond)
+					switch rand.IntN(9) {
+					case 0:
+						tm.Stop()
+					case 1:
+						tm.Reset(d)
+					case 2:
+						tk.Stop()
+					case 3:
+						tk.Reset(d)
+					case 4:
+						fn.Stop()
+					case 5:
+						fn.Reset(d)
+					case 6:
+						select {
+						case <-sent:
+						case <-ticks:
+						case <-c.After(d):
+						}
+					case 7:
+						select {
+						case <-sent:
+						case <-ticks:
+						default:
+						}
+					case 8:
+						c.Sleep(d / 16)
+					}
+				}
+			})
+		}
+		all.Wait()
+		tm.Reset(time.Millisecond)
+		await(t, sent, "as good as new")
+		tk.Reset(time.Millisecond)
+		await(t, ticks, "as good as new")
+		await(t, ticks, "and again")
+		tk.Stop()
+		fn.Stop()
+		for len(calls) > 0 {
+			<-calls
+		}
+		fn.Reset(time.Millisecond)
+		await(t, calls, "as good as new")
+	})
+}
+
+// Many goroutines wait on one ticker: no tick is lost on them, and none received twice.
+func TestManyReceiversOfOneTicker(t *testing.T) {
+	onBoth(t, func(t *testing.T, c face) {
+		tk, ticks := c.NewTicker(100 * time.Microsecond)
+		defer tk.Stop()
+		var seen sync.Map
+		var all sync.WaitGroup
+		for range 10 {
+			all.Go(func() {
+				for range rounds(50) {
+					if at, twice := seen.LoadOrStore(await(t, ticks, "the next tick"), true); twice {
+						t.Errorf("%v was received twice", at)
+					}
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
+// A function is called even while goroutines keep all processors busy with each other.
+func TestAFunctionIsNotStarved(t *testing.T) {
+	onBoth(t, func(t *testing.T, c face) {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+		var stop atomic.Bool
+		var both sync.WaitGroup
+		ping := make(chan bool, 1)
+		both.Go(func() {
+			defer close(ping)
+			for !stop.Load() {
+				ping <- true
+			}
+		})
+		both.Go(func() {
+			for range ping {
+			}
+		})
+		c.AfterFunc(time.Microsecond, func() { stop.Store(true) })
+		both.Wait()
+	})
+}
+
+// A storm of collections does not disturb ticks.
+func TestTicksWhileTheCollectorRuns(t *testing.T) {
+	onBoth(t, func(t *testing.T, c face) {
+		var stop atomic.Bool
+		var collector sync.WaitGroup
+		collector.Go(func() {
+			for !stop.Load() {
+				runtime.GC()
+				c.Sleep(time.Nanosecond)
+			}
+		})
+		defer collector.Wait()
+		defer stop.Store(true)
+		tk, ticks := c.NewTicker(1)
+		for range 100 {
+			await(t, ticks, "the next tick")
+		}
+		tk.Stop()
+	})
+}
+
+// At the end of all that, the wheel's books balance.
+func TestTheWheelKeepsNothing(t *testing.T) {
+	c, w := openClock(t, timerwheel.Options{})
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range rounds(1000) {
+				tm := c.AfterFunc(rand.N(time.Millisecond), func() {})
+				tm.Reset(rand.N(time.Millisecond))
+				tk := c.NewTicker(1 + rand.N(time.Millisecond))
+				tk.Reset(1 + rand.N(time.Millisecond))
+				tk.Stop()
+				c.Sleep(rand.N(time.Microsecond))
+			}
+		})
+	}
+	all.Wait()
+	require.Eventually(t, func() bool { return w.Stats().Live == 0 }, time.Minute, time.Millisecond)
+	s := w.Stats()
+	require.Equal(t, s.Registered, s.Fired+s.Removed+uint64(s.Pending))
+}

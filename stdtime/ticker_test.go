@@ -1,0 +1,150 @@
+package stdtime_test
+
+import (
+	"math"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed76848005/timerwheel"
+	"github.com/seed76848005/timerwheel/stdtime"
+	"github.com/stretchr/testify/require"
+)
+
+// Ticks come at start + k*d, however long it goes on; after a Reset, from there.
+func TestTicksKeepTheirGrid(t *testing.T) {
+	inBubbles(t, func(t *testing.T, c face) {
+		const d = 100*time.Millisecond + 1
+		start := time.Now()
+		tk, ch := c.NewTicker(d)
+		for k := range 1000 {
+			at := <-ch
+			c.requireAt(t, start.Add(time.Duration(k+1)*d), at)
+			c.requireAt(t, start.Add(time.Duration(k+1)*d), time.Now())
+		}
+		time.Sleep(d / 3)
+		start = time.Now()
+		tk.Reset(3 * d)
+		for k := range 10 {
+			c.requireAt(t, start.Add(time.Duration(k+1)*3*d), <-ch)
+		}
+		start = time.Now()
+		tk.Reset(d / 2)
+		for k := range 10 {
+			c.requireAt(t, start.Add(time.Duration(k+1)*(d/2)), <-ch)
+		}
+		tk.Stop()
+		rest(time.Hour)
+		requireSilent(t, ch, "stopped")
+	})
+}
+
+// A slow receiver gets the first tick that it missed, with its time, not the last; then the next on the grid.
+func TestASlowReceiverDropsTicks(t *testing.T) {
+	inBubbles(t, func(t *testing.T, c face) {
+		for _, ticks := range []func(time.Duration) <-chan time.Time{
+			func(d time.Duration) <-chan time.Time { _, ch := c.NewTicker(d); return ch },
+			c.Tick,
+		} {
+			start := time.Now()
+			ch := ticks(time.Second)
+			rest(10*time.Second + time.Second/2)
+			c.requireAt(t, start.Add(time.Second), requireValue(t, ch, "ten ticks"))
+			requireSilent(t, ch, "the others are dropped")
+			c.requireAt(t, start.Add(11*time.Second), <-ch)
+		}
+	})
+}
+
+// The states of a ticker, and what Stop and Reset make of them: nothing stale is ever received.
+func TestTickerStopAndReset(t *testing.T) {
+	const d = time.Second
+	for name, reach := range map[string]func(tk ticker, ch <-chan time.Time){
+		"new":                 func(ticker, <-chan time.Time) {},
+		"ticked":              func(ticker, <-chan time.Time) { rest(d + d/2) },
+		"ticked and received": func(_ ticker, ch <-chan time.Time) { <-ch },
+		"many ticks":          func(ticker, <-chan time.Time) { rest(10*d + d/2) },
+		"stopped":             func(tk ticker, _ <-chan time.Time) { tk.Stop() },
+		"stopped twice":       func(tk ticker, _ <-chan time.Time) { tk.Stop(); tk.Stop() },
+		"ticked and stopped":  func(tk ticker, _ <-chan time.Time) { rest(d + d/2); tk.Stop() },
+		"reset":               func(tk ticker, _ <-chan time.Time) { tk.Reset(2 * d) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBubbles(t, func(t *testing.T, c face) {
+				tk, ch := c.NewTicker(d)
+				reach(tk, ch)
+				tk.Stop()
+				requireSilent(t, ch, "stopped")
+				rest(time.Hour)
+				requireSilent(t, ch, "stopped long ago")
+
+				tk, ch = c.NewTicker(d)
+				reach(tk, ch)
+				start := time.Now()
+				tk.Reset(3 * d)
+				requireSilent(t, ch, "armed anew: nothing stale")
+				rest(3*d - tick)
+				requireSilent(t, ch, "early")
+				for k := range 3 {
+					c.requireAt(t, start.Add(time.Duration(k+1)*3*d), <-ch)
+				}
+				tk.Stop()
+			})
+		})
+	}
+}
+
+// The channel stays open: who waits on it waits on.
+func TestStopDoesNotCloseTheChannel(t *testing.T) {
+	inBubbles(t, func(t *testing.T, c face) {
+		tk, ch := c.NewTicker(time.Second)
+		got := make(chan bool, 1)
+		go func() { _, ok := <-ch; got <- ok }()
+		synctest.Wait()
+		tk.Stop()
+		rest(time.Minute)
+		require.Empty(t, got)
+		tk.Reset(time.Second)
+		require.True(t, <-got, "a tick, after all")
+		tk.Stop()
+	})
+}
+
+// Misuse panics, or does not, as with package time.
+func TestTickersThatNobodyMade(t *testing.T) {
+	c, _ := openClock(t, timerwheel.Options{})
+	for _, d := range []time.Duration{0, -1, math.MinInt64} {
+		require.PanicsWithValue(t, "non-positive interval for NewTicker", func() { time.NewTicker(d) })
+		require.PanicsWithValue(t, "stdtime: non-positive interval for NewTicker", func() { c.NewTicker(d) })
+		require.PanicsWithValue(t, "non-positive interval for Ticker.Reset", func() { time.NewTicker(1).Reset(d) })
+		require.PanicsWithValue(t, "stdtime: non-positive interval for Ticker.Reset", func() { c.NewTicker(1).Reset(d) })
+		require.Nil(t, time.Tick(d))
+		require.Nil(t, c.Tick(d))
+	}
+	require.PanicsWithValue(t, "time: Reset called on uninitialized Ticker", func() { new(time.Ticker).Reset(1) })
+	require.PanicsWithValue(t, "stdtime: Reset called on uninitialized Ticker", func() { new(stdtime.Ticker).Reset(1) })
+
+	ch := make(chan time.Time)
+	require.NotPanics(t, (&time.Ticker{C: ch}).Stop)
+	require.NotPanics(t, (&stdtime.Ticker{C: ch}).Stop)
+}
+
+// Periods that no tick can keep are served once a tick, and periods without end never; neither stops anything else.
+func TestExtremePeriods(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, w := openClock(t, timerwheel.Options{Tick: tick})
+		never, fast := c.NewTicker(math.MaxInt64), c.NewTicker(1)
+		start := time.Now()
+		for range 100 {
+			<-fast.C
+		}
+		took := time.Since(start)
+		require.GreaterOrEqual(t, took, 99*tick)
+		require.LessOrEqual(t, took, 101*tick)
+		fast.Stop()
+		rest(1000 * time.Hour)
+		requireSilent(t, never.C, "never")
+		never.Stop()
+		require.Zero(t, w.Stats().Pending)
+	})
+}

@@ -1,0 +1,152 @@
+package stdtime_test
+
+import (
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed76848005/timerwheel"
+	"github.com/seed76848005/timerwheel/stdtime"
+	"github.com/stretchr/testify/require"
+)
+
+// What kind of wheel it is shows: these tests have no counterpart with package time.
+
+var midnight = time.Date(2000, 5, 21, 0, 0, 0, 0, time.UTC)
+
+// On a Manual wheel nothing happens but by Advance, and every time is the wheel's.
+func TestOnAManualWheel(t *testing.T) {
+	c, w := openClock(t, timerwheel.Options{Manual: true, Start: midnight, Tick: tick})
+	advance := func(to time.Duration) {
+		t.Helper()
+		_, err := w.Advance(midnight.Add(to))
+		require.NoError(t, err)
+	}
+	require.Equal(t, midnight, c.Now())
+	tm, tk, calls := c.NewTimer(time.Hour), c.NewTicker(time.Hour), 0
+	fn := c.AfterFunc(time.Hour, func() { calls++ })
+
+	advance(time.Hour - tick)
+	requireSilent(t, tm.C, "early")
+	requireSilent(t, tk.C, "early")
+	require.Zero(t, calls)
+	require.Equal(t, time.Hour-tick, c.Since(midnight))
+	require.Equal(t, tick, c.Until(midnight.Add(time.Hour)))
+
+	advance(time.Hour + tick)
+	require.Equal(t, midnight.Add(time.Hour+tick), requireValue(t, tm.C, "the time that it was advanced to"))
+	require.Equal(t, midnight.Add(time.Hour+tick), requireValue(t, tk.C, "the time that it was advanced to"))
+	require.Equal(t, 1, calls)
+
+	advance(10*time.Hour + tick)
+	require.Equal(t, midnight.Add(10*time.Hour+tick), requireValue(t, tk.C, "one for all that were jumped over"))
+	requireSilent(t, tk.C, "one for all that were jumped over")
+	require.False(t, tm.Reset(time.Hour))
+	require.False(t, fn.Reset(time.Hour))
+	advance(12 * time.Hour)
+	require.True(t, tm.Stop(), "sent, and taken back")
+	tk.Stop()
+	requireSilent(t, tm.C, "stopped")
+	requireSilent(t, tk.C, "stopped")
+	require.Equal(t, 2, calls)
+	advance(1000 * time.Hour)
+	requireSilent(t, tk.C, "stopped")
+}
+
+// A Sleep on a Manual wheel is ended by an Advance, unless there is nothing to wait for.
+func TestSleepOnAManualWheel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, w := openClock(t, timerwheel.Options{Manual: true, Start: midnight})
+		c.Sleep(0)
+		c.Sleep(-1)
+		awake := make(chan time.Time, 1)
+		go func() {
+			c.Sleep(time.Hour)
+			awake <- c.Now()
+		}()
+		rest(24 * time.Hour)
+		require.Empty(t, awake)
+		_, err := w.Advance(midnight.Add(time.Hour - time.Second))
+		require.NoError(t, err)
+		synctest.Wait()
+		require.Empty(t, awake)
+		_, err = w.Advance(midnight.Add(2 * time.Hour))
+		require.NoError(t, err)
+		require.Equal(t, midnight.Add(2*time.Hour), <-awake)
+	})
+}
+
+// The clock of a wheel that is not Manual is the time, as time.Now says it.
+func TestTheClockOfAWheel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := openClock(t, timerwheel.Options{})
+		start := c.Now()
+		require.Equal(t, time.Now(), start)
+		rest(time.Hour)
+		require.Equal(t, time.Hour, c.Since(start))
+		require.Equal(t, time.Minute, c.Until(start.Add(time.Hour+time.Minute)))
+	})
+}
+
+// When the wheel closes nothing fires any more. What has been sent can be received, and taken back.
+func TestOnAClosedWheel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, w := openClock(t, timerwheel.Options{})
+		var called atomic.Int32
+		sent, unsent, stopped := c.NewTimer(time.Second), c.NewTimer(time.Hour), c.NewTimer(time.Second)
+		ticker, fn := c.NewTicker(time.Hour), c.AfterFunc(time.Hour, func() { called.Add(1) })
+		rest(time.Minute)
+		require.NoError(t, w.Close())
+
+		require.False(t, unsent.Stop(), "Close has removed the firing")
+		require.True(t, stopped.Stop(), "sent, and taken back")
+		requireSilent(t, stopped.C, "taken back")
+		requireValue(t, sent.C, "sent before")
+		require.False(t, fn.Stop())
+
+		late := c.NewTimer(0)
+		lateFn := c.AfterFunc(0, func() { called.Add(1) })
+		lateTicker := c.NewTicker(time.Second)
+		for _, tm := range []*stdtime.Timer{sent, unsent, stopped, late, fn, lateFn} {
+			require.False(t, tm.Reset(time.Second))
+			require.False(t, tm.Reset(time.Second), "it was not armed")
+		}
+		ticker.Reset(time.Second)
+		rest(24 * time.Hour)
+		for _, ch := range []<-chan time.Time{sent.C, unsent.C, stopped.C, late.C, ticker.C, lateTicker.C, c.After(0)} {
+			requireSilent(t, ch, "the wheel is closed")
+		}
+		require.Zero(t, called.Load())
+		ticker.Stop()
+
+		start := time.Now()
+		c.Sleep(time.Hour)
+		require.Equal(t, time.Hour, time.Since(start), "time.Sleep's")
+	})
+}
+
+// A function runs on a worker of the wheel: Close waits for it, OnPanic gets its panic, and MaxWorkers bounds how many run.
+func TestAFunctionRunsOnAWorker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		panics := make(chan any, 1)
+		c, w := openClock(t, timerwheel.Options{MaxWorkers: 2, OnPanic: func(p timerwheel.HandlerPanic) { panics <- p.Value }})
+		c.AfterFunc(0, func() { panic("in a function") })
+		require.Equal(t, "in a function", <-panics)
+		c.AfterFunc(0, runtime.Goexit)
+
+		var running, ended atomic.Int32
+		for range 3 {
+			c.AfterFunc(time.Second, func() {
+				running.Add(1)
+				time.Sleep(time.Hour)
+				ended.Add(1)
+			})
+		}
+		rest(time.Minute)
+		require.EqualValues(t, 2, running.Load())
+		require.NoError(t, w.Close())
+		require.EqualValues(t, 2, ended.Load())
+	})
+}
