@@ -170,5 +170,5 @@ func TestATickBeyondTheClockBeginsNever(t *testing.T) {
 	sh := newTestShard(t)
 	last := int64(never) / sh.levels.tick
 	require.Equal(t, last*sh.levels.tick, sh.nanos(last))
-	require.EqualValues(t, never, sh.nanos(last+1))
+	require.EqualValues(t, int64(never), sh.nanos(last+1))
 }

@@ -330,7 +330,7 @@ func TestStatsSumLateSaturates(t *testing.T) {
 	}
 	_, err = w.Advance(long.Add(150 * 365 * 24 * time.Hour))
 	require.NoError(t, err)
-	require.EqualValues(t, math.MaxInt64, w.Stats().SumLate)
+	require.EqualValues(t, int64(math.MaxInt64), w.Stats().SumLate)
 }
 
 // MaxRun is the longest run that has ended, however it has ended.

@@ -331,7 +331,7 @@ var mutants = []mutant{
 		sh.lock()
 		wk.finish(sh, now)
 		if`}},
-		Red: tests("TestDelAsyncOnAManualWheel"),
+		Red: explored("two deleters"),
 	},
 	{
 		Name: "the waits are ended one critical section before the slot is cleared",
@@ -489,6 +489,28 @@ var mutants = []mutant{
 	return true
 `}},
 		Red: tests("TestAWaitThatIsOverIsNoLinkOfACircle"),
+	},
+	{
+		Name: "who gives a wait up takes the wheel's lock before the shard's",
+		Rule: "sync_del, locks",
+		Edits: []edit{{"sync_del.go", `
+	sh.lock()
+	defer sh.unlock()
+	if len(x.on) == 0 {
+		return false
+	}
+	sh.w.mu.Lock()
+	defer sh.w.mu.Unlock()
+`, `
+	sh.w.mu.Lock()
+	defer sh.w.mu.Unlock()
+	sh.lock()
+	defer sh.unlock()
+	if len(x.on) == 0 {
+		return false
+	}
+`}},
+		Red: explored("a deletion that gives up"),
 	},
 	{
 		Name: "who gives a wait up does not look whether it has ended meanwhile",

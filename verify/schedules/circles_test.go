@@ -42,13 +42,10 @@ func (x *world) circle(names ...string) (probes []*probe, refused *int) {
 	return probes, refused
 }
 
-// mustEnd makes the end of a timer's first run a thing that the scenario waits
-// for.
+// mustEnd demands that timers have run once, and that these runs have ended.
 func (x *world) mustEnd(probes ...*probe) {
-	x.actor("who waits for the end", func() {
-		x.Until("the end of all runs", func() bool {
-			return !slices.ContainsFunc(probes, func(p *probe) bool { return p.ended == 0 })
-		})
+	x.atEnd(func() {
+		x.check(!slices.ContainsFunc(probes, func(p *probe) bool { return p.ended != 1 }), "a deadlock, or a lost wake-up")
 	})
 }
 

@@ -13,6 +13,8 @@ import (
 var clocks = []scenario{
 	{name: "no wake-up is lost", ticks: 1, setUp: noWakeUpLost},
 	{name: "no wake-up is left over", ticks: 1, setUp: noWakeUpLeft},
+	{name: "no wake-up is left over by another", ticks: 1, setUp: noWakeUpLeftByAnother},
+	{name: "all workers are at work", ticks: 1, options: timerwheel.Options{MaxWorkers: 1}, setUp: busyWorkers},
 	{name: "a worker goes while others register", setUp: workerGoes},
 	{name: "Advance takes turns", options: manual, sees: []string{"waited", "removed"}, setUp: advanceTakesTurns},
 	{name: "Close against Advance", options: manual, sees: []string{"closed", "advanced"}, setUp: closeAgainstAdvance},
@@ -39,12 +41,35 @@ func noWakeUpLeft(x *world) {
 		disarm(other)
 		other.t.Del()
 	})
-	came := 0
-	x.atEnd(func() {
-		came = len(x.actors)
-		x.settle()
-		x.check(len(x.actors) == came, "a wake-up was left over")
-	})
+	x.nobodyComes()
+}
+
+// nobodyComes demands that no goroutine of the wheel comes, ever.
+func (x *world) nobodyComes() {
+	actors := len(x.actors)
+	x.atEnd(func() { x.check(len(x.actors) == actors, "a wake-up was left over") })
+}
+
+// The same, where one registers and the other deletes.
+func noWakeUpLeftByAnother(x *world) {
+	p := x.timer("the timer", nil)
+	armed := x.timer("a timer that is late", nil)
+	armed.register(4 * tick)
+	x.actor("who registers", func() { p.register(3 * tick) })
+	x.actor("who deletes", func() { p.t.Del() })
+	x.actor("who deletes the other", func() { armed.t.Del() })
+	actors := len(x.actors)
+	x.atEnd(func() { x.check(p.begun == 1 || len(x.actors) == actors, "a wake-up was left over") })
+}
+
+// All workers are at work, and see to what is due on their way out.
+func busyWorkers(x *world) {
+	first := x.timer("the first timer", nil)
+	first.register(0)
+	x.until("the handler's begin", first.runs)
+	second := x.timer("the second timer", nil)
+	x.actor("who registers", func() { second.register(0) })
+	x.mustEnd(second)
 }
 
 // The worker has nothing more to do, and sees to the alarm on its way out.

@@ -13,6 +13,7 @@ import (
 // Deletions against the worker, and against those who register.
 var deletions = []scenario{
 	{name: "three CPUs", sees: []string{"refused", "waited", "re-added"}, setUp: threeCPUs},
+	{name: "a handler that re-adds itself", sees: []string{"refused", "waited"}, setUp: readdsItself},
 	{name: "two deleters", sees: []string{"waited"}, setUp: twoDeleters},
 	{name: "Del of a due timer", ticks: 1, sees: []string{"removed", "running", "over"}, setUp: delOfDue},
 	{name: "DelSync of a due timer", ticks: 1, sees: []string{"removed", "waited", "over"}, setUp: delSyncOfDue},
@@ -29,13 +30,9 @@ var deletions = []scenario{
 }
 
 // The mail's race: a handler runs, a second processor deletes its timer and
-// waits, and a third registers it again meanwhile. So does the handler.
+// waits, and a third registers it again meanwhile.
 func threeCPUs(x *world) {
-	p := x.timer("the timer", func(p *probe) {
-		if p.begun == 1 {
-			p.register(0)
-		}
-	})
+	p := x.timer("the timer", nil)
 	p.register(0)
 	x.until("the handler's begin", p.runs)
 	x.actor("the deleter", func() { p.delSync() })
@@ -44,6 +41,18 @@ func threeCPUs(x *world) {
 			x.saw("re-added")
 		}
 	})
+}
+
+// So does the handler itself.
+func readdsItself(x *world) {
+	p := x.timer("the timer", func(p *probe) {
+		if p.begun == 1 {
+			p.register(0)
+		}
+	})
+	p.register(0)
+	x.until("the handler's begin", p.runs)
+	x.actor("the deleter", func() { p.delSync() })
 }
 
 func twoDeleters(x *world) {
@@ -172,6 +181,7 @@ func givesUp(x *world) {
 	})
 	x.actor("who has no patience", func() {
 		cancel()
+		x.At("the end of patience")
 		p.register(0)
 	})
 	x.atEnd(func() { x.check(p.register(0) == nil, "it is refused after its run") })
@@ -203,6 +213,7 @@ func group(x *world) {
 	one.t = g.Alloc(handler)
 	one.register(0)
 	x.until("the handler's begin", one.runs)
+	early := false // the other was registered before the run ended
 	deleter := x.actor("the deleter", func() {
 		armed := one.armed + other.armed
 		found, err := one.deletion(g.DelSync)
@@ -210,15 +221,15 @@ func group(x *world) {
 		if one.armed+other.armed == armed && one.arming+other.arming == 0 {
 			x.check(!one.runs() && !other.runs(), "a member runs after the deletion")
 		}
-		if found.Running {
-			x.saw("waited")
-		}
+		x.check(!early || found.Pending || other.begun > 0, "a member was registered between two looks")
 	})
 	x.actor("the re-adder", func() {
 		waits := deleter.waits() && one.runs()
 		err := other.register(0)
 		x.check(err != nil || !(waits && deleter.waits() && one.runs()), "a member was registered meanwhile")
+		early = err == nil && one.runs()
 	})
+	x.atEnd(func() { x.check(other.register(0) == nil, "it is refused after the deletion") })
 }
 
 // A series ends with its deletion, whatever its handler is at.

@@ -22,6 +22,7 @@ type director struct {
 	moving   *actor // who makes one now; nil while the director itself moves
 	choose   func(options []*actor, preempts bool) int
 	released bool // nobody is directed any more
+	endless  bool // a run has come to no end
 	traced   bool // remember in which function a step ends
 
 	mu     sync.Mutex     // newcomers come while somebody makes a step
@@ -169,6 +170,17 @@ func (d *director) step() bool {
 	return true
 }
 
+// aside lets the mover look at something between two steps, unless somebody has
+// locked what it would have to lock.
+func (d *director) aside(look func()) {
+	if len(d.owners) == 0 {
+		mover := d.moving
+		d.moving = nil
+		look()
+		d.moving = mover
+	}
+}
+
 // sleep moves the time by a tick, and lets those begin whom that wakes.
 func (d *director) sleep() {
 	time.Sleep(tick)
@@ -186,6 +198,7 @@ func (d *director) run(over func() bool) bool {
 	for n := 0; !over(); n++ {
 		switch {
 		case n == many:
+			d.endless = true
 			return false
 		case d.step():
 			idle = 0
@@ -199,9 +212,25 @@ func (d *director) run(over func() bool) bool {
 	return true
 }
 
+// locksAreStuck reports whether somebody waits for a mutex whose owner waits for
+// another.
+func (d *director) locksAreStuck() bool {
+	return slices.ContainsFunc(d.actors, func(a *actor) bool {
+		if !a.stands || a.mutex == nil {
+			return false
+		}
+		owner := d.owners[a.mutex]
+		return owner != nil && owner.stands && owner.mutex != nil && d.owners[owner.mutex] != nil
+	})
+}
+
 // release ends the direction of a run that went wrong: everybody goes on by
-// himself, but for those who wait for what may never come. These end.
+// himself, but for those who wait for what may never come. These end. There is
+// no way out for those who wait for each other's mutexes.
 func (d *director) release() {
+	if d.locksAreStuck() {
+		panic("goroutines wait for each other's mutexes")
+	}
 	d.released = true
 	for _, a := range d.actors {
 		if a.stands {

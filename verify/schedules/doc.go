@@ -13,8 +13,15 @@
 // state in which nobody can is a deadlock, seen at once.
 //
 // A run is a bubble of testing/synctest: it has its own clock, which moves when
-// the director says so (that is a step, too), and the director knows that a
-// step is over when everything stands still.
+// the director says so (that is a step, too, and a pre-emption where somebody
+// could go on; a scenario says how many of them there may be), and the director
+// knows that a step is over when everything stands still. When nobody can go on
+// the time passes by itself.
+//
+// Every goroutine that the wheel starts for itself is directed. Those that it
+// starts only to call a function of the user that nobody waits for, the done of a
+// DelAsync on a closed wheel, are not: they are a part of the step that starts
+// them.
 //
 // The scenarios and what must hold in them are in the tests. To run them:
 //

@@ -13,6 +13,9 @@ var ends = []scenario{
 	{name: "Close against Register", sees: []string{"registered", "closed"}, setUp: closeAgainstRegister},
 	{name: "Close against DelSync", sees: []string{"waited"}, setUp: closeAgainstDelSync},
 	{name: "Close against DelAsync", sees: []string{"done"}, setUp: closeAgainstDelAsync},
+	{name: "Close against a group", sees: []string{"waited"}, setUp: closeAgainstGroup},
+	{name: "Close against a series", ticks: 1, setUp: closeAgainstSeries},
+	{name: "Close against a lock-bound timer", sees: []string{"ran", "dropped"}, setUp: closeAgainstLockBound},
 	{name: "Close against a due timer", ticks: 1, sees: []string{"ran", "dropped"}, setUp: closeAgainstDue},
 	{name: "Close twice, once in a handler", sees: []string{"closed"}, setUp: closeInHandler},
 	{name: "Close against AfterFunc and Free", ticks: 1, sees: []string{"ran", "dropped"}, setUp: closeAgainstAfterFunc},
@@ -65,6 +68,42 @@ func closeAgainstDelSync(x *world) {
 	x.until("the handler's begin", p.runs)
 	x.closes(p)
 	x.actor("the deleter", func() { p.delSync() })
+}
+
+func closeAgainstGroup(x *world) {
+	g := x.w.NewGroup()
+	p, handler := x.probe("the member", nil)
+	p.t = g.Alloc(handler)
+	p.register(0)
+	x.until("the handler's begin", p.runs)
+	x.closes(p)
+	x.actor("the deleter", func() {
+		_, err := p.deletion(g.DelSync)
+		x.check(err == nil, "Group.DelSync: %v", err)
+	})
+}
+
+func closeAgainstSeries(x *world) {
+	p, handler := x.probe("the series", nil)
+	p.t = x.w.Every(tick, handler)
+	x.until("the handler's begin", p.runs)
+	x.closes(p)
+}
+
+// The worker waits for the lock when the wheel is closed, or has it.
+func closeAgainstLockBound(x *world) {
+	l := &mutex{director: x.director}
+	p, handler := x.probe("the timer", nil)
+	p.t = x.w.AllocLocked(l, handler)
+	p.register(0)
+	x.sleep()
+	x.closes(p)
+	x.actor("the owner of the lock", func() {
+		l.Lock()
+		x.check(!p.runs(), "it runs while its lock is held")
+		l.Unlock()
+	})
+	x.atEnd(func() { x.ranOrDropped(p) })
 }
 
 // When Close returns, the function of a DelAsync that waited has returned.

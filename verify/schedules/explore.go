@@ -23,7 +23,8 @@ type plan struct {
 type choice struct {
 	options, taken int
 	preempts       bool
-	name, place    string // whose step it was
+	name, place    string // whose step it was, and where it began
+	where          string // the same, with the functions if the run is traced
 }
 
 // take is a director's choose. A steady plan always takes the first option, and
@@ -44,9 +45,14 @@ func (p *plan) take(options []*actor, preempts bool) int {
 		panic(fmt.Sprintf("the run is not the one that it was: %d options instead of %d at step %d:\n%v",
 			n, c.options, p.at, p))
 	}
-	p.at++
 	a := options[c.taken]
-	c.name, c.place = a.name, a.place
+	place, _, _ := strings.Cut(a.place, " <") // a traced run says more
+	if c.place != "" && (c.name != a.name || c.place != place) {
+		panic(fmt.Sprintf("the run is not the one that it was: %s: %s instead of %s: %s at step %d",
+			a.name, place, c.name, c.place, p.at))
+	}
+	p.at++
+	c.name, c.place, c.where = a.name, place, a.place
 	if preempts && c.taken > 0 {
 		p.spent++
 	}
@@ -58,6 +64,7 @@ func (p *plan) next() bool {
 	for k := p.at - 1; k >= 0; k-- {
 		if c := &p.choices[k]; c.taken+1 < c.options {
 			c.taken++
+			c.name, c.place = "", "" // another's
 			p.choices = p.choices[:k+1]
 			p.again()
 			return true
@@ -79,7 +86,7 @@ func (p *plan) String() string {
 		if c.preempts && c.taken > 0 {
 			mark = '!' // a pre-emption
 		}
-		fmt.Fprintf(&s, "%4d %c %s: %s\n", k, mark, c.name, c.place)
+		fmt.Fprintf(&s, "%4d %c %s: %s\n", k, mark, c.name, c.where)
 	}
 	return s.String()
 }

@@ -41,9 +41,9 @@ func (s *scenario) explore(t *testing.T, bound int) (runs int) {
 // run makes one run of a scenario. One that goes wrong is made again, to see
 // where.
 func (s *scenario) run(t *testing.T, p *plan, seen map[string]int) {
-	if s.try(t, p, seen, false) != "" {
+	if wrong := s.try(t, p, seen, false); wrong != "" {
 		p.again()
-		wrong := s.try(t, p, seen, true)
+		s.try(t, p, seen, true)
 		t.Fatalf("%s: %s", s.name, wrong)
 	}
 }
@@ -60,7 +60,7 @@ func (s *scenario) try(t *testing.T, p *plan, seen map[string]int, traced bool) 
 		timerwheel.Scheduled = nil
 		wrong = x.wrong
 		if wrong != "" {
-			if traced {
+			if traced || x.locksAreStuck() {
 				fmt.Fprintf(os.Stderr, "%s: %s\n%v", s.name, wrong, p)
 			}
 			x.release()
@@ -77,13 +77,14 @@ func (s *scenario) play(x *world, p *plan) {
 
 	p.steady = true
 	s.setUp(x)
-	p.steady, x.ticks = false, s.ticks
+	p.steady, x.ticks, x.last = false, s.ticks, nil
 	x.check(x.run(func() bool { return x.acting == 0 || x.wrong != "" }), "a deadlock")
-	p.steady, x.ticks = true, 0
+	x.ticks = 0
 	if x.wrong != "" {
 		return
 	}
 	x.settle()
+	p.steady = true
 	for _, end := range x.ends {
 		end()
 	}

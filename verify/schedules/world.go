@@ -55,7 +55,10 @@ func (x *world) until(event string, is func() bool) {
 }
 
 // settle goes on until nothing more happens.
-func (x *world) settle() { x.run(func() bool { return false }) }
+func (x *world) settle() {
+	x.run(func() bool { return x.wrong != "" })
+	x.check(!x.endless, "it has no end")
+}
 
 // waits reports whether an actor stands in a deletion that has yet to wait.
 func (a *actor) waits() bool { return a.stands && a.ready != nil && !a.ready() }
