@@ -338,3 +338,93 @@ func ExampleOptions_onPanic() {
 	fmt.Println(<-recovered)
 	// Output: oops
 }
+
+func ExampleWheel_AfterFuncArg() {
+	w, err := timerwheel.New(timerwheel.Options{})
+	if err != nil {
+		panic(err)
+	}
+	defer w.Close()
+
+	type session struct {
+		name string
+		over chan struct{}
+	}
+	expire := func(arg any) { // one function for all: no closure, no allocation
+		s := arg.(*session)
+		fmt.Println(s.name, "expires")
+		close(s.over)
+	}
+	s := &session{name: "alice", over: make(chan struct{})}
+	w.AfterFuncArg(time.Millisecond, expire, s)
+	<-s.over
+	// Output: alice expires
+}
+
+func ExampleTimer_Retain() {
+	w, err := timerwheel.New(timerwheel.Options{})
+	if err != nil {
+		panic(err)
+	}
+	defer w.Close()
+
+	t := w.Alloc(func(timerwheel.Timer) {})
+	fmt.Println(t.Retain()) // a second owner, who may free it whenever he likes
+	fmt.Println(t.Free(), t.Valid())
+	fmt.Println(t.Free(), t.Valid())
+	fmt.Println(errors.Is(t.Retain(), timerwheel.ErrStale)) // it never comes back
+	// Output:
+	// <nil>
+	// <nil> true
+	// <nil> false
+	// true
+}
+
+func ExampleTimer_Stop() {
+	w, err := timerwheel.New(timerwheel.Options{})
+	if err != nil {
+		panic(err)
+	}
+	defer w.Close()
+
+	t := w.AfterFunc(time.Hour, func() {})
+	fmt.Println(t.Pending(), t.Stop(), t.Stop(), t.Valid())
+	// Output: true true false false
+}
+
+func ExampleTimer_When() {
+	start := time.Date(2000, 5, 21, 0, 0, 0, 0, time.UTC)
+	w, err := timerwheel.New(timerwheel.Options{Manual: true, Start: start})
+	if err != nil {
+		panic(err)
+	}
+	defer w.Close()
+
+	t := w.AfterFunc(time.Hour, func() {})
+	when, ok := t.When()
+	fmt.Println(when.Sub(start), ok)
+	next, ok := w.Next() // not later than that
+	fmt.Println(!next.After(when), ok)
+	// Output:
+	// 1h0m0s true
+	// true true
+}
+
+func ExampleOptions_onStall() {
+	stalled := make(chan timerwheel.Stall, 1)
+	w, err := timerwheel.New(timerwheel.Options{
+		StallAfter: 10 * time.Millisecond,
+		OnStall:    func(s timerwheel.Stall) { stalled <- s },
+	})
+	if err != nil {
+		panic(err)
+	}
+	defer w.Close()
+
+	release := make(chan struct{})
+	w.AfterFunc(0, func() { <-release })
+	s := <-stalled
+	fmt.Println(s.Waiting, s.Waiters, s.For >= 10*time.Millisecond)
+	close(release)
+	// Output: false 0 true
+}

@@ -14,7 +14,7 @@ type Stats struct {
 	Running int // handlers in flight
 	Workers int // goroutines of the wheel
 
-	Registered uint64 // times that a timer that was not pending became it, Every's own included
+	Registered uint64 // times that a timer became pending, Every's own included; to move one that pends is not counted
 	Fired      uint64 // handlers begun
 	Removed    uint64 // firings removed by a deletion or by Close
 

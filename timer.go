@@ -214,8 +214,9 @@ func (t Timer) DelAsync(done func()) (Found, error) {
 }
 
 // Shutdown is DelSync for ever: no Register of the timer succeeds any more
-// (ErrShutdown), even if Shutdown returned an error. The timer still is its
-// owners' to free.
+// (ErrShutdown), even if Shutdown returned an error. So in the timer's own
+// handler it returns ErrDeadlock, and the timer is shut down all the same. The
+// timer still is its owners' to free.
 //
 // (It is the kernel's timer_shutdown_sync, which came of timers that were
 // registered again between their deletion and the end of their memory.)
@@ -275,7 +276,7 @@ func (t Timer) Stop() bool {
 // Reset is Register in the shape of time.Timer's: it reports whether the timer
 // had been pending. If the Register is refused it is false, and the timer is
 // not armed; of a Timer from AfterFunc that is so as soon as it has fired or was
-// stopped.
+// stopped. Where a refusal must be told from a timer that was idle, use Register.
 func (t Timer) Reset(d time.Duration) bool {
 	was, _ := t.register(d, false)
 	return was

@@ -71,7 +71,7 @@ var metrics = []struct {
 		func(r *reading) float64 { return float64(r.Live) }},
 	{"timers_pending", "Timers that are pending.", prometheus.GaugeValue,
 		func(r *reading) float64 { return float64(r.Pending) }},
-	{"timers_registered_total", "Times that a timer that was not pending became it.", prometheus.CounterValue,
+	{"timers_registered_total", "Times that a timer became pending; to move one that pends is not counted.", prometheus.CounterValue,
 		func(r *reading) float64 { return float64(r.Registered) }},
 	{"timers_fired_total", "Handlers begun.", prometheus.CounterValue,
 		func(r *reading) float64 { return float64(r.Fired) }},

@@ -58,7 +58,7 @@ func ExampleNewCollector() {
 	// # HELP timerwheel_timers_pending Timers that are pending.
 	// # TYPE timerwheel_timers_pending gauge
 	// timerwheel_timers_pending{wheel="sessions"} 1
-	// # HELP timerwheel_timers_registered_total Times that a timer that was not pending became it.
+	// # HELP timerwheel_timers_registered_total Times that a timer became pending; to move one that pends is not counted.
 	// # TYPE timerwheel_timers_registered_total counter
 	// timerwheel_timers_registered_total{wheel="sessions"} 3
 	// # HELP timerwheel_timers_removed_total Firings removed by a deletion or by Close.
