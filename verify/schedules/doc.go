@@ -16,7 +16,8 @@
 // the director says so (that is a step, too, and a pre-emption where somebody
 // could go on; a scenario says how many of them there may be), and the director
 // knows that a step is over when everything stands still. When nobody can go on
-// the time passes by itself.
+// the time passes by itself. A run goes on until nothing is left to be done, but
+// for the scenarios that are brief because they have so many orders.
 //
 // Every goroutine that the wheel starts for itself is directed. Those that it
 // starts only to call a function of the user that nobody waits for, the done of a

@@ -11,7 +11,7 @@ import (
 
 // References and tenants: who holds a timer, and who gets its storage next.
 var references = []scenario{
-	{name: "free and reuse during DelSync", ticks: 1, sees: []string{"waited", "stale", "replaced"}, setUp: freeAndReuse},
+	{name: "free and reuse during DelSync", ticks: 1, brief: true, sees: []string{"waited", "replaced"}, setUp: freeAndReuse},
 	{name: "Register against the last Free", ticks: 1, sees: []string{"stale", "registered"}, setUp: registerAgainstLastFree},
 	{name: "Retain against the last Free", sees: []string{"stale", "retained"}, setUp: retainAgainstLastFree},
 	{name: "a handler that frees itself", sees: []string{"stale", "waited"}, setUp: freesItself},
@@ -24,14 +24,17 @@ func replaced(t, tenant timerwheel.Timer) bool {
 	return strings.HasPrefix(tenant.String(), slot+"#")
 }
 
-// The timer is freed while a deletion waits for it, and its storage gets a new
-// tenant, whose handler lasts for as long as the deletion does: it must not
-// wait for that one, and must not touch it.
+// The timer that a deletion waits for is free when its handler returns, and its
+// storage gets a new tenant, whose handler lasts for as long as the deletion
+// does: it must not wait for that one, and must not touch it.
 func freeAndReuse(x *world) {
-	p := x.timer("the timer", nil)
+	freed, deleted := false, false
+	p := x.timer("the timer", func(p *probe) {
+		freed = p.t.Free() == nil
+		x.At("the rest of the handler")
+	})
 	p.register(0)
-	x.until("the handler's begin", p.runs)
-	deleted := false
+	x.until("the last Free", func() bool { return freed })
 	x.actor("the deleter", func() {
 		p.delSync()
 		deleted = true
@@ -39,13 +42,11 @@ func freeAndReuse(x *world) {
 	tenant, handler := x.probe("the tenant", func(*probe) {
 		x.Until("the end of the deletion", func() bool { return deleted })
 	})
-	x.actor("the owner", func() {
-		x.check(p.t.Free() == nil, "Free")
-		tenant.t = x.w.Alloc(handler)
-		tenant.register(0)
+	x.actor("the next", func() {
+		tenant.t = x.w.AfterFunc(0, func() { handler(tenant.t) })
 		if replaced(p.t, tenant.t) {
 			x.saw("replaced")
-			x.check(errors.Is(p.register(0), timerwheel.ErrStale), "the old handle reaches the tenant")
+			x.aside(func() { x.check(errors.Is(p.t.Register(0), timerwheel.ErrStale), "the old handle reaches the tenant") })
 		}
 	})
 	x.atEnd(func() { x.check(tenant.ended == 1, "the tenant ran %d times", tenant.ended) })
