@@ -24,7 +24,7 @@ type suite struct {
 
 var (
 	libraryTests  = suite{dir: ".", timeout: "20s"}
-	scheduleTests = suite{dir: "verify/schedules", tags: "schedules,invariants", within: "^TestSchedules$/", timeout: "60s"}
+	scheduleTests = suite{dir: "verify/schedules", tags: "schedules,invariants", within: "^TestSchedules$/", timeout: "180s"}
 )
 
 // A library is the source, and a place for what is made of it.
