@@ -126,3 +126,40 @@ func TestAStallIsReportedInTimeWhateverElseBegins(t *testing.T) {
 		require.NoError(t, w.Close())
 	})
 }
+
+// No deadline is before the wheel was made, though RegisterAt may have had no
+// reason to read the clock: how late the timer is, and the next instants of a
+// series, are what a clock can say.
+func TestNoDeadlineIsBeforeTheWheel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWheel(t, Options{})
+		time.Sleep(time.Hour)
+		runs := 0
+		series := w.Every(20*time.Minute, func(Timer) { runs++ })
+		w.alarm.at.Store(math.MinInt64) // as if the wheel were late for an earlier wake-up
+		require.NoError(t, series.RegisterAt(time.Time{}))
+		w.alarm.at.Store(never)
+		w.AfterFunc(0, func() {})
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.Equal(t, 1, runs)
+		when, ok := series.When()
+		require.True(t, ok)
+		require.Equal(t, w.base.Add(80*time.Minute), when, "the first instant after now of those from its beginning")
+		s := w.Stats()
+		require.Equal(t, time.Hour, s.MaxLate)
+		require.Equal(t, time.Hour, s.SumLate)
+		require.NoError(t, w.Close())
+	})
+}
+
+// The lateness of several shards saturates as that of one does.
+func TestSumLateOfAllShardsSaturates(t *testing.T) {
+	w := twoShards(t)
+	for _, sh := range w.shards {
+		sh.lock()
+		sh.counters.sumLate = never - 1
+		sh.unlock()
+	}
+	require.EqualValues(t, int64(never), w.Stats().SumLate)
+}

@@ -19,7 +19,8 @@ func TestRegisterAtReadsNoClock(t *testing.T) {
 	w, err := New(Options{})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, w.Close()) }()
-	past := w.base.Add(-time.Hour)
+	past := w.base
+	time.Sleep(time.Millisecond) // so that it has passed, by any clock
 	tm := w.Alloc(func(Timer) {})
 
 	w.alarm.at.Store(math.MinInt64) // as if the wheel were about to be woken for something earlier still

@@ -51,7 +51,7 @@ func (w *Wheel) Stats() Stats {
 		s.Refused += c.refused
 		s.SyncWaits += c.syncWaits
 		s.MaxLate = max(s.MaxLate, time.Duration(c.maxLate))
-		s.SumLate += time.Duration(c.sumLate)
+		s.SumLate = time.Duration(after(int64(s.SumLate), time.Duration(c.sumLate)))
 		s.MaxRun = max(s.MaxRun, time.Duration(c.maxRun))
 		for k, n := range c.lateness {
 			s.Lateness[k] += n

@@ -89,7 +89,8 @@ func (t Timer) register(d time.Duration, reduce bool) (was bool, err error) {
 // caller that knows it: it reads no clock, unless the wheel must be woken
 // earlier than it would be. A time that has passed means now; that it has passed
 // goes unnoticed only while the wheel is itself late for an earlier wake-up, and
-// then its deadline stays what it was.
+// then its deadline stays what it was, or is the time at which the wheel was made
+// if that was later.
 //
 // A time without a monotonic reading is compared with the wall clock as it was
 // when the wheel was made.
@@ -105,7 +106,7 @@ func (t Timer) RegisterAt(when time.Time) error {
 		sh.unlock()
 		return err
 	}
-	now := int64(math.MinInt64) // not known, and not after any deadline
+	now := int64(0) // not known, and not before this
 	if t.w.manual || sh.needsClock(s, at) {
 		now = t.w.elapsed()
 	}

@@ -290,8 +290,9 @@ func (w *Wheel) afterFunc(g *Group, d time.Duration, f func()) Timer {
 
 // AfterFuncArg is [Wheel.AfterFunc] for a function that takes an argument: it
 // calls f(arg). Where AfterFunc would need a closure for that, which is an
-// allocation, this needs none, if f is a function of the package and arg is a
-// pointer or fits into an interface without an allocation otherwise.
+// allocation, this needs none, if f is no closure made for the call, and arg is a
+// pointer or fits into an interface without an allocation otherwise. Else it is
+// as AfterFunc.
 func (w *Wheel) AfterFuncArg(d time.Duration, f func(arg any), arg any) Timer {
 	return w.afterFuncArg(nil, d, f, arg)
 }

@@ -289,11 +289,11 @@ func (wk *worker) begin(sh *shard, i uint32, s *slot, now int64) (f, arg any, t 
 	sh.unlink(i, s)
 	s.flags |= running
 	sh.counters.fired++
-	sh.counters.late(max(0, now-s.when))
 
 	// now was read before the lock was taken: a timer that was due when it was
 	// registered may be younger.
 	wk.i, wk.since, wk.reported = i, max(now, s.when), false
+	sh.counters.late(wk.since - s.when)
 	wk.place = len(sh.running)
 	sh.running = append(sh.running, wk)
 	wk.fired++

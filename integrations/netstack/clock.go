@@ -19,41 +19,42 @@
 // that waited for the ring to become garbage would wait for ever, because the
 // function in the storage is what holds the ring.
 //
-// So an unarmed timer has no storage in the wheel at all. It keeps its function
-// itself, and each arming is an [timerwheel.Wheel.AfterFunc], which nobody owns:
-// it is recycled, and the function dropped, when it has fired or was stopped. Only
-// a pending timer, or one whose function runs, is known to the wheel, and kept
-// alive by it, just as the runtime keeps a pending time.AfterFunc. There is
-// nothing to free, and no finalizer or clean-up that does so.
+// So the timers are package stdtime's: an unarmed one has no storage in the wheel
+// at all. It keeps its function itself, and each arming is a
+// [timerwheel.Wheel.AfterFunc], which nobody owns: it is recycled, and the
+// function dropped, when it has fired or was stopped. Only a pending timer, or one
+// whose function runs, is known to the wheel, and kept alive by it, just as the
+// runtime keeps a pending time.AfterFunc. There is nothing to free, and no
+// finalizer or clean-up that does so.
 package netstack
 
 import (
 	"errors"
-	"sync"
 	"time"
 
 	"github.com/seed76848005/timerwheel"
+	"github.com/seed76848005/timerwheel/stdtime"
 	"gvisor.dev/gvisor/pkg/tcpip"
 )
 
 var (
 	_ tcpip.Clock = (*Clock)(nil)
-	_ tcpip.Timer = (*timer)(nil)
+	_ tcpip.Timer = timer{}
 )
 
 // A Clock is a [tcpip.Clock] on a wheel. Its methods, and those of its timers,
 // may be called by several goroutines at once.
 type Clock struct {
-	wheel *timerwheel.Wheel
-	start time.Time // the wheel's Now at the monotonic reading 0
-	now   func() time.Time
+	timers stdtime.Clock
+	start  time.Time // the wheel's Now at the monotonic reading 0
+	now    func() time.Time
 }
 
 // NewClock returns a clock on w; its monotonic reading begins at 0. Any number
 // of clocks and other users can share a wheel. Destroy the stacks that use the
 // clock before the wheel is closed: on a closed wheel nothing fires.
 func NewClock(w *timerwheel.Wheel) *Clock {
-	c := &Clock{wheel: w, start: w.Now(), now: time.Now}
+	c := &Clock{timers: stdtime.On(w), start: w.Now(), now: time.Now}
 	// The zero Time is in every wheel's past, so this advances nothing.
 	if _, err := w.Advance(time.Time{}); !errors.Is(err, timerwheel.ErrNotManual) {
 		c.now = w.Now
@@ -68,7 +69,7 @@ func (c *Clock) Now() time.Time { return c.now() }
 // NowMonotonic returns the time since NewClock, by the clock that the timers go
 // by: a timer's function never sees a reading that is before its deadline.
 func (c *Clock) NowMonotonic() tcpip.MonotonicTime {
-	return tcpip.MonotonicTime{}.Add(c.wheel.Now().Sub(c.start))
+	return tcpip.MonotonicTime{}.Add(c.timers.Since(c.start))
 }
 
 // AfterFunc calls f when d has passed, in a goroutine of the wheel, or in a
@@ -79,30 +80,11 @@ func (c *Clock) NowMonotonic() tcpip.MonotonicTime {
 // meanwhile, calls f a second time before the first has returned; in Advance
 // there is no meanwhile.
 func (c *Clock) AfterFunc(d time.Duration, f func()) tcpip.Timer {
-	return &timer{wheel: c.wheel, f: f, arming: c.wheel.AfterFunc(d, f)}
+	return timer{c.timers.AfterFunc(d, f)}
 }
 
-// A timer can be armed again and again. Each arming is a timer of the wheel that
-// nobody owns.
-type timer struct {
-	wheel *timerwheel.Wheel
-	f     func()
-
-	mu     sync.Mutex
-	arming timerwheel.Timer // the latest; stale when it has fired or was stopped
-}
-
-// Stop implements [tcpip.Timer]. It does not wait for a function in flight.
-func (t *timer) Stop() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.arming.Stop()
-}
+// A timer is one of package stdtime's, in netstack's shape.
+type timer struct{ *stdtime.Timer }
 
 // Reset implements [tcpip.Timer]; a pending timer may be Reset, too.
-func (t *timer) Reset(d time.Duration) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.arming.Stop()
-	t.arming = t.wheel.AfterFunc(d, t.f)
-}
+func (t timer) Reset(d time.Duration) { t.Timer.Reset(d) }

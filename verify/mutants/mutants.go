@@ -562,6 +562,46 @@ var mutants = []mutant{
 		Red: tests("TestLockedDeletionWhileHoldingTheLockIsSynchronous"),
 	},
 
+	{
+		Name: "a wait that is given up takes the mark away",
+		Rule: "sync_del 5",
+		Edits: []edit{{"sync_del.go", `
+		delete(r.waits, x)
+	}
+`, `
+		delete(r.waits, x)
+		sh.slots.at(r.i).flags &^= deleting
+	}
+`}},
+		Red: explored("a deletion that gives up"),
+	},
+	{
+		Name: "a group's deletion lets go of the refusal before it waits",
+		Rule: "sync_del 5",
+		Edits: []edit{{"group.go", `
+	if !found.Running {
+		g.deleting--
+		sh.unlockDeleted(found)
+		return found, nil
+	}
+	sh.unlockDeleted(found)
+`, `
+	g.deleting--
+	sh.unlockDeleted(found)
+	if !found.Running {
+		return found, nil
+	}
+`}, {"group.go", `
+	sh.lock()
+	runs := g.runs()
+`, `
+	sh.lock()
+	g.deleting++
+	runs := g.runs()
+`}},
+		Red: explored("a group"),
+	},
+
 	// handle.go: slots, generations, references.
 	{
 		Name: "the generation is not moved on",
@@ -648,6 +688,51 @@ var mutants = []mutant{
 	},
 
 	// alarm.go: no wake-up is lost, and none is left over.
+	{
+		Name: "a wheel on which nothing pends any more keeps its wake-up",
+		Rule: "alarm.go",
+		Edits: []edit{{"alarm.go",
+			`if w.busy.Load() == 0 && !w.manual {`,
+			`if false {`}},
+		Red: explored("no wake-up is left over"),
+	},
+	{
+		Name: "who registers sets the alarm after the shard's section",
+		Rule: "alarm.go",
+		Edits: []edit{{"shard.go", `
+		sh.w.wakeBy(sh.place(i, s, now))
+`, `
+		wake := sh.place(i, s, now)
+		sh.unlock()
+		sh.w.wakeBy(wake)
+		sh.lock()
+`}},
+		Red: explored("no wake-up is left over by another"),
+	},
+	{
+		Name: "a worker that goes rearms the alarm before its place is free",
+		Rule: "worker.go",
+		Edits: []edit{{"crew.go", `
+	if wk.hired {
+		w.mu.Lock()
+		w.workers--
+		w.mu.Unlock()
+	}
+	if wk.rearms {
+		w.rearm(wk.notBefore)
+	}
+`, `
+	if wk.rearms {
+		w.rearm(wk.notBefore)
+	}
+	if wk.hired {
+		w.mu.Lock()
+		w.workers--
+		w.mu.Unlock()
+	}
+`}},
+		Red: explored("all workers are at work"),
+	},
 	{
 		Name: "a rearm looks at the shards before it clears the alarm, and loses a wake-up",
 		Rule: "alarm.go",
