@@ -67,7 +67,7 @@
 //	NewTicker, time     173 ns                         248 B, 3 objects
 //	NewTicker, here    1109 ns                         402 B, 9 objects
 //
-//	go test -run '^$' -bench 'MakeAndStop|Reset' -benchtime 200ms -count 6 ./stdtime
+//	go test -run '^$' -bench 'MakeAndStop|Reset' -count 6 ./stdtime
 //	go test -run '^$' -bench Memory -benchtime 3x ./stdtime
 //
 // AfterFunc's price is one object. Making a channel is dear, here even more than
