@@ -4,6 +4,7 @@ package timerwheel
 
 import (
 	"fmt"
+	"math/bits"
 	"sync/atomic"
 )
 
@@ -44,7 +45,10 @@ func (sh *shard) check() {
 		if chunk == nil {
 			continue
 		}
-		free := 0
+		free, vacant := 0, 0
+		for _, word := range chunk.free {
+			vacant += bits.OnesCount64(word)
+		}
 		for pos := range chunk.items {
 			i, s := uint32(n)<<chunkBits|uint32(pos), &chunk.items[pos]
 			if *sh.body(i) == nil {
@@ -55,6 +59,9 @@ func (sh *shard) check() {
 				continue
 			}
 			live++
+			if chunk.free[pos/64]>>(pos%64)&1 != 0 {
+				broken("timer %d lives in a free place", i)
+			}
 			sh.checkTimer(i, s)
 			if s.flags&pending != 0 {
 				pendings++
@@ -63,13 +70,8 @@ func (sh *shard) check() {
 				runs++
 			}
 		}
-		if free != len(chunk.free)+chunk.lost {
-			broken("chunk %d: %d free slots, %d free places and %d lost ones", n, free, len(chunk.free), chunk.lost)
-		}
-		for _, pos := range chunk.free {
-			if i := uint32(n)<<chunkBits | uint32(pos); *sh.body(i) != nil {
-				broken("timer %d is on the free list", i)
-			}
+		if vacant != int(chunk.vacant) || free != vacant+int(chunk.lost) {
+			broken("chunk %d: %d free slots, %d of %d free places and %d lost ones", n, free, vacant, chunk.vacant, chunk.lost)
 		}
 	}
 	if live != sh.slots.live || pendings != sh.counters.pending || runs != len(sh.running) {
@@ -94,6 +96,8 @@ func (sh *shard) checkTimer(i uint32, s *slot) {
 		broken("timer %d has the wrong kind of body: %+v", i, *s)
 	case inList && sh.levels.blocks.at(s.place >> blockBits).entries[s.place&(1<<blockBits-1)] != i:
 		broken("timer %d is not where it thinks: %+v", i, *s)
+	case inList && (s.flags&slotted != 0) != (sh.levels.list(s) < listDue):
+		broken("timer %d is in list %d: %+v", i, sh.levels.list(s), *s)
 	case inList && sh.levels.list(s) == listHeld && s.flags&(running|locking) == 0:
 		broken("nobody looks after held timer %d: %+v", i, *s)
 	}

@@ -54,11 +54,7 @@ func (w *Wheel) signed(f, arg any) any {
 }
 
 // sign remembers, with Debug, where a timer was registered.
-func (sh *shard) sign(i uint32, s *slot) {
-	if b := sh.bodyOf(i, s); b != nil && b.origin != nil {
-		b.origin.registered = here()
-	}
-}
+func (sh *shard) sign(i uint32, s *slot) { sh.bodyOf(i, s).registered = here() }
 
 // origin says where a timer was allocated and registered, as far as is known.
 func (sh *shard) origin(i uint32, s *slot) origin {

@@ -52,6 +52,9 @@ type slot struct {
 	flags  flags
 }
 
+// slots are the timers of a shard.
+type slots = slab[slot, [1 << chunkBits]slot]
+
 type flags uint16
 
 const (
@@ -64,6 +67,7 @@ const (
 	onGrid                     // its deadline is an instant of its period, not one that a Register set
 	hasBody                    // its body is a *body
 	hasArg                     // its body is a func(any), and its argument is in args
+	slotted                    // it is in a slot of the levels, not in a list beside them
 )
 
 // A body is what is called when a timer fires: a func(), a func(Timer), a
@@ -98,13 +102,12 @@ func (sh *shard) id(i uint32, s *slot) uint64 {
 // lookup returns the slot that t names, or nil if t is stale.
 func (sh *shard) lookup(t Timer) (i uint32, s *slot) {
 	i = uint32(t.id) >> shardBits
-	if !sh.slots.has(i) {
-		return i, nil
+	if c := sh.slots.chunk(i >> chunkBits); c != nil {
+		if s := &c.items[i%(1<<chunkBits)]; s.gen == uint32(t.id>>32) {
+			return i, s
+		}
 	}
-	if s = sh.slots.at(i); s.gen != uint32(t.id>>32) {
-		return i, nil
-	}
-	return i, s
+	return i, nil
 }
 
 // timer returns the handle to a slot in use.
@@ -142,7 +145,7 @@ func (sh *shard) furnish(chunk uint32) {
 		sh.floors = append(sh.floors, firstGen)
 	}
 	sh.bodies[chunk] = new([1 << chunkBits]any)
-	items := sh.slots.chunks[chunk].items
+	items := &sh.slots.chunks[chunk].items
 	for i := range items {
 		items[i].gen = sh.floors[chunk]
 	}
@@ -194,12 +197,12 @@ func (sh *shard) recycle(i uint32, s *slot) {
 	var emptied bool
 	if s.gen < lastGen {
 		s.gen++
-		emptied = sh.slots.free(i)
+		emptied = sh.slots.release(i)
 	} else {
 		s.gen = 0 // in no handle
 		emptied = sh.slots.retire(i)
 	}
-	if emptied && sh.slots.spare() {
+	if emptied && sh.slots.spare(i) {
 		sh.giveBack(i)
 	}
 }
@@ -222,5 +225,5 @@ func (sh *shard) giveBack(i uint32) {
 
 // room reports whether the shard can hold one more timer.
 func (sh *shard) room() bool {
-	return len(sh.slots.open) > 0 || len(sh.slots.holes) > 0 || len(sh.slots.chunks) < maxSlots>>chunkBits
+	return sh.slots.free > 0 || len(sh.slots.holes) > 0 || len(sh.slots.chunks) < maxSlots>>chunkBits
 }

@@ -73,8 +73,8 @@ type levels struct {
 	occupied uint16            // bit n: level n has an occupied slot
 	slots    [numLevels]uint64 // bit n of a level: its slot n is occupied
 	tails    [numLists]uint32  // last block of a list, plus one; 0: the list is empty
-	blocks   slab[block]
-	timers   *slab[slot]
+	blocks   slab[block, [1 << blockShift]block]
+	timers   *slots
 }
 
 const (
@@ -92,9 +92,7 @@ type block struct {
 	entries [blockLen]uint32 // numbers of timers
 }
 
-func newLevels(tick int64, timers *slab[slot]) levels {
-	return levels{tick: tick, timers: timers, blocks: slab[block]{shift: blockShift}}
-}
+func newLevels(tick int64, timers *slots) levels { return levels{tick: tick, timers: timers} }
 
 // tickOf returns the tick at which s is due: the first that does not begin
 // before its deadline. One that was due when it was registered need not wait
@@ -111,6 +109,7 @@ func (l *levels) tickOf(s *slot) int64 {
 // into the one that is emptied next. It returns the tick at which that slot
 // must be looked at.
 func (l *levels) insert(i uint32, s *slot) int64 {
+	s.flags |= slotted
 	level, start := l.find(l.tickOf(s))
 	digit := start >> (level * digitBits) & (digits - 1)
 	l.push(uint16(int64(level)*digits+digit), i, s)
@@ -128,13 +127,17 @@ func (l *levels) find(tick int64) (level uint, start int64) {
 	return level, tick >> (level * digitBits) << (level * digitBits)
 }
 
-// catchUp moves cur to now, as far as nothing due stands in between. Without
-// it a timer registered after a quiet hour would be placed as seen from before
-// that hour, and cascade at once.
+// catchUp moves cur to now, in ns, as far as nothing due stands in between.
+// Without it a timer registered after a quiet hour would be placed as seen from
+// before that hour, and cascade at once. To see that no tick has passed takes no
+// division, which would cost as much as finding the slot.
 func (l *levels) catchUp(now int64) {
-	if now <= l.cur {
-		return
+	if now-l.cur*l.tick >= l.tick {
+		l.skip(now / l.tick)
 	}
+}
+
+func (l *levels) skip(now int64) {
 	if start, _, ok := l.next(); !ok || start > now {
 		l.cur = now
 	}
@@ -220,6 +223,7 @@ func (l *levels) list(s *slot) uint16 { return l.blocks.at(s.place >> blockBits)
 
 // remove takes a timer out of its list; the list's last one takes its place.
 func (l *levels) remove(i uint32, s *slot) {
+	s.flags &^= slotted
 	list := l.list(s)
 	t := l.tails[list] - 1
 	tail := l.blocks.at(t)
@@ -230,7 +234,7 @@ func (l *levels) remove(i uint32, s *slot) {
 	}
 	if tail.n == 0 {
 		l.tails[list] = tail.prev
-		if l.blocks.free(t) && l.blocks.spare() {
+		if l.blocks.release(t) && l.blocks.spare(t) {
 			l.blocks.drop(t, true)
 		}
 		if l.tails[list] == 0 && list < listDue {

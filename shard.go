@@ -2,6 +2,8 @@ package timerwheel
 
 import (
 	"math"
+	"math/bits"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,7 +18,7 @@ type shard struct {
 	no uint32
 
 	mu        mutex
-	slots     slab[slot]
+	slots     slots
 	bodies    []*[1 << chunkBits]any // beside the chunks of slots
 	args      []*[1 << chunkBits]any // likewise, of chunks in which a function has ever had an argument
 	argChunks int                    // how many of these there are
@@ -27,7 +29,8 @@ type shard struct {
 	closed    bool      // no Register any more; what is pending is being dropped
 	counters  counters
 
-	advancing bool // an Advance of a Manual wheel is under way: what becomes due now is deferred
+	busy      atomic.Bool // something pends; read without the lock
+	advancing bool        // an Advance of a Manual wheel is under way: what becomes due now is deferred
 }
 
 type counters struct {
@@ -43,7 +46,7 @@ type counters struct {
 const never = math.MaxInt64
 
 func newShard(w *Wheel, no uint32) *shard {
-	sh := &shard{w: w, no: no, slots: slab[slot]{shift: chunkBits}}
+	sh := &shard{w: w, no: no}
 	sh.levels = newLevels(int64(w.tick), &sh.slots)
 	return sh
 }
@@ -77,12 +80,18 @@ func after(now int64, d time.Duration) int64 {
 // slot is emptied it is put where it belongs then. That makes the commonest
 // call of all, pushing a timeout back, one store.
 func (sh *shard) arm(i uint32, s *slot, when, now int64) {
-	stays := when > now && sh.stays(s, when)
-	switch {
-	case stays:
-	case s.flags&pending != 0:
+	if when > now && s.stays(when) {
+		s.when, s.flags = when, s.flags&^(prompt|onGrid)
+		return
+	}
+	sh.move(i, s, when, now)
+}
+
+// move is arm for a timer that must be put into another list.
+func (sh *shard) move(i uint32, s *slot, when, now int64) {
+	if s.flags&pending != 0 {
 		sh.levels.remove(i, s)
-	default:
+	} else {
 		sh.link(s)
 	}
 	s.when = when
@@ -90,10 +99,7 @@ func (sh *shard) arm(i uint32, s *slot, when, now int64) {
 	if when <= now {
 		s.flags |= prompt
 	}
-	if !stays {
-		sh.w.wakeBy(sh.place(i, s, now))
-	}
-	sh.sign(i, s)
+	sh.w.wakeBy(sh.place(i, s, now))
 }
 
 // link makes a timer pending. The wheel's reference comes with that.
@@ -101,15 +107,13 @@ func (sh *shard) link(s *slot) {
 	s.flags |= pending
 	sh.counters.registered++
 	if sh.counters.pending++; sh.counters.pending == 1 {
-		sh.w.busy.Add(1)
+		sh.busy.Store(true)
 	}
 }
 
 // stays reports whether a timer that is registered for when can stay where it
 // is: in a slot that is emptied before that.
-func (sh *shard) stays(s *slot, when int64) bool {
-	return s.flags&pending != 0 && when >= s.when && sh.levels.list(s) < listDue
-}
+func (s *slot) stays(when int64) bool { return s.flags&slotted != 0 && when >= s.when }
 
 // place puts a pending timer that is in no list where its deadline belongs, and
 // returns the time by which the wheel must be awake for it.
@@ -118,7 +122,7 @@ func (sh *shard) place(i uint32, s *slot, now int64) (wake int64) {
 		sh.levels.push(listDeferred, i, s)
 		return never
 	}
-	sh.levels.catchUp(now / sh.levels.tick)
+	sh.levels.catchUp(now)
 	return sh.nanos(sh.levels.insert(i, s))
 }
 
@@ -137,7 +141,7 @@ func (sh *shard) unlink(i uint32, s *slot) {
 	sh.levels.remove(i, s)
 	s.flags &^= pending | prompt | onGrid
 	if sh.counters.pending--; sh.counters.pending == 0 {
-		sh.w.busy.Add(-1)
+		sh.busy.Store(false)
 	}
 }
 
@@ -158,8 +162,16 @@ func (sh *shard) refusal(i uint32, s *slot) error {
 	return nil
 }
 
-// refuse says whether a Register must be refused, and counts it.
+// refuse says whether a Register must be refused, and counts it. One look at the
+// flags is nearly always enough.
 func (sh *shard) refuse(i uint32, s *slot) error {
+	if s != nil && s.flags&(shutdown|deleting|hasBody) == 0 && !sh.closed {
+		return nil
+	}
+	return sh.examine(i, s)
+}
+
+func (sh *shard) examine(i uint32, s *slot) error {
 	err := sh.refusal(i, s)
 	if err != nil {
 		sh.counters.refused++
@@ -172,7 +184,7 @@ func (sh *shard) refuse(i uint32, s *slot) error {
 // the wheel would have to be woken earlier for it than it will be.
 func (sh *shard) needsClock(s *slot, when int64) bool {
 	look := when
-	if !sh.stays(s, when) {
+	if !s.stays(when) {
 		_, start := sh.levels.find(when / sh.levels.tick)
 		look = min(look, sh.nanos(start))
 	}
@@ -181,10 +193,11 @@ func (sh *shard) needsClock(s *slot, when int64) bool {
 
 // nanos returns the time at which a tick begins.
 func (sh *shard) nanos(tick int64) int64 {
-	if tick > never/sh.levels.tick {
+	high, ns := bits.Mul64(uint64(tick), uint64(sh.levels.tick))
+	if high != 0 || ns > never {
 		return never
 	}
-	return tick * sh.levels.tick
+	return int64(ns)
 }
 
 // soonest returns a time that is not after the next firing; never, if nothing

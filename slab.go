@@ -1,6 +1,9 @@
 package timerwheel
 
-import "unsafe"
+import (
+	"math/bits"
+	"unsafe"
+)
 
 // A slab hands out places for values of one type, by number, from chunks. It
 // has two properties that a linked free list lacks: a chunk in which nothing lives is
@@ -11,89 +14,112 @@ import "unsafe"
 // back leaves a hole, which is filled before new numbers are made.
 //
 // A slab has no lock; its owner's lock guards it.
-type slab[T any] struct {
-	shift  uint        // log2 of the places in a chunk
-	chunks []*chunk[T] // by number; nil where a chunk was given back
-	open   []uint32    // the chunks that have a free place; the last one is used first
-	holes  []uint32    // the numbers of the chunks that were given back
-	live   int         // places handed out
-	held   int         // chunks that are there
+type slab[T any, A chunkful[T]] struct {
+	chunks []*chunk[T, A] // by number; nil where a chunk was given back
+	open   []uint32       // the chunks that have a free place; the last one is used first
+	holes  []uint32       // the numbers of the chunks that were given back
+	live   int            // places handed out
+	free   int            // places to hand out
+	held   int            // chunks that are there
 }
 
-type chunk[T any] struct {
-	items []T
-	free  []uint16 // a stack of the free positions
-	lost  int      // places that were retired
-	open  int      // where the chunk stands in slab.open; meaningless while free is empty
+// A chunkful is as many values as a chunk has: a power of two. It is a type, not
+// a number, so that a place is found by two loads and without a division or a
+// look at a length: every call that is given a handle waits for that.
+type chunkful[T any] interface {
+	[1 << chunkBits]T | [1 << blockShift]T
+}
+
+type chunk[T any, A chunkful[T]] struct {
+	vacant uint16                      // free positions
+	lost   uint16                      // places that were retired
+	open   uint32                      // where the chunk stands in slab.open; meaningless while nothing is vacant
+	free   [1 << chunkBits / 64]uint64 // bit n: position n is free
+	items  A
 }
 
 // empty reports whether nothing lives in the chunk.
-func (c *chunk[T]) empty() bool { return len(c.free)+c.lost == len(c.items) }
+func (c *chunk[T, A]) empty() bool { return int(c.vacant)+int(c.lost) == len(c.items) }
+
+// size returns the number of places in a chunk.
+func (s *slab[T, A]) size() uint32 {
+	var a A
+	return uint32(len(a))
+}
 
 // at returns the place with number i, which must be in use.
-func (s *slab[T]) at(i uint32) *T {
-	c := s.chunks[i>>s.shift]
-	return &c.items[i&(1<<s.shift-1)]
+func (s *slab[T, A]) at(i uint32) *T { return &s.chunks[i/s.size()].items[i%s.size()] }
+
+// chunk returns the chunk with number n, nil if it does not exist.
+func (s *slab[T, A]) chunk(n uint32) *chunk[T, A] {
+	if int(n) < len(s.chunks) {
+		return s.chunks[n]
+	}
+	return nil
 }
 
-// has reports whether the chunk of number i exists.
-func (s *slab[T]) has(i uint32) bool {
-	n := i >> s.shift
-	return int(n) < len(s.chunks) && s.chunks[n] != nil
-}
-
-// alloc hands out a place. Its value is what the last user left there, or
-// zero. fresh says that the place is the first of a new chunk, whose number is
-// i >> shift.
-func (s *slab[T]) alloc() (i uint32, fresh bool) {
+// alloc hands out a place, the lowest of its chunk. Its value is what the last
+// user left there, or zero. fresh says that the place is the first of a new
+// chunk.
+func (s *slab[T, A]) alloc() (i uint32, fresh bool) {
 	if len(s.open) == 0 {
 		s.grow()
 		fresh = true
 	}
 	n := s.open[len(s.open)-1]
 	c := s.chunks[n]
-	pos := c.free[len(c.free)-1]
-	c.free = c.free[:len(c.free)-1]
-	if len(c.free) == 0 {
+	word := 0
+	for c.free[word] == 0 {
+		word++
+	}
+	pos := uint32(word*64 + bits.TrailingZeros64(c.free[word]))
+	c.free[word] &= c.free[word] - 1
+	if c.vacant--; c.vacant == 0 {
 		s.open = s.open[:len(s.open)-1]
 	}
 	s.live++
-	return n<<s.shift | uint32(pos), fresh
+	s.free--
+	return n*s.size() + pos, fresh
 }
 
-// free takes a place back. emptied says that nothing lives in its chunk any
+// release takes a place back. emptied says that nothing lives in its chunk any
 // more; the caller may then drop the chunk.
-func (s *slab[T]) free(i uint32) (emptied bool) {
-	n := i >> s.shift
+func (s *slab[T, A]) release(i uint32) (emptied bool) {
+	n, pos := i/s.size(), i%s.size()
 	c := s.chunks[n]
-	if len(c.free) == 0 {
-		c.open = len(s.open)
+	if c.vacant == 0 {
+		c.open = uint32(len(s.open))
 		s.open = append(s.open, n)
 	}
-	c.free = append(c.free, uint16(i&(1<<s.shift-1)))
+	c.vacant++
+	c.free[pos/64] |= 1 << (pos % 64)
 	s.live--
+	s.free++
 	return c.empty()
 }
 
 // retire takes a place out of use for ever: nobody gets it again. emptied is
-// as for free.
-func (s *slab[T]) retire(i uint32) (emptied bool) {
-	c := s.chunks[i>>s.shift]
+// as for release.
+func (s *slab[T, A]) retire(i uint32) (emptied bool) {
+	c := s.chunks[i/s.size()]
 	c.lost++
 	s.live--
 	return c.empty()
 }
 
-// spare reports whether the slab has free places outside the chunk of number
-// i. Who drops an empty chunk only then does not drop it and make it anew in
-// turns when one timer comes and goes.
-func (s *slab[T]) spare() bool { return len(s.open) > 1 }
+// spare reports whether the slab has a chunkful of free places outside the chunk
+// of number i. Who drops an empty chunk only then makes one anew only after as
+// many timers have come, whatever comes and goes in turns.
+func (s *slab[T, A]) spare(i uint32) bool {
+	return s.free-int(s.chunks[i/s.size()].vacant) >= int(s.size())
+}
 
 // drop gives the empty chunk of number i back to the runtime. Its number is
 // used again only if reuse says so.
-func (s *slab[T]) drop(i uint32, reuse bool) {
-	n := i >> s.shift
-	if c := s.chunks[n]; len(c.free) > 0 {
+func (s *slab[T, A]) drop(i uint32, reuse bool) {
+	n := i / s.size()
+	if c := s.chunks[n]; c.vacant > 0 {
+		s.free -= int(c.vacant)
 		s.close(c)
 	}
 	s.chunks[n] = nil
@@ -104,7 +130,7 @@ func (s *slab[T]) drop(i uint32, reuse bool) {
 }
 
 // close takes c out of the list of chunks with a free place.
-func (s *slab[T]) close(c *chunk[T]) {
+func (s *slab[T, A]) close(c *chunk[T, A]) {
 	last := s.open[len(s.open)-1]
 	s.open[c.open] = last
 	s.chunks[last].open = c.open
@@ -112,11 +138,11 @@ func (s *slab[T]) close(c *chunk[T]) {
 }
 
 // grow makes a chunk, in a hole if there is one.
-func (s *slab[T]) grow() {
-	size := 1 << s.shift
-	c := &chunk[T]{items: make([]T, size), free: make([]uint16, size), open: len(s.open)}
-	for i := range c.free {
-		c.free[i] = uint16(size - 1 - i) // so that the lowest goes first
+func (s *slab[T, A]) grow() {
+	size := s.size()
+	c := &chunk[T, A]{vacant: uint16(size), open: uint32(len(s.open))}
+	for pos := range size {
+		c.free[pos/64] |= 1 << (pos % 64)
 	}
 	var n uint32
 	if k := len(s.holes); k > 0 {
@@ -128,12 +154,12 @@ func (s *slab[T]) grow() {
 		s.chunks = append(s.chunks, c)
 	}
 	s.open = append(s.open, n)
+	s.free += int(size)
 	s.held++
 }
 
 // bytes returns the storage that the slab holds.
-func (s *slab[T]) bytes() int64 {
-	var item T
-	size := int64(unsafe.Sizeof(chunk[T]{})) + int64(unsafe.Sizeof(item)+2)<<s.shift
-	return int64(s.held)*size + int64(cap(s.chunks))*8 + int64(cap(s.open)+cap(s.holes))*4
+func (s *slab[T, A]) bytes() int64 {
+	return int64(s.held)*int64(unsafe.Sizeof(chunk[T, A]{})) +
+		int64(cap(s.chunks))*8 + int64(cap(s.open)+cap(s.holes))*4
 }

@@ -513,8 +513,7 @@ func TestNoWakeUpIsLeftByARearmThatWasOvertaken(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() { w.rearm(0) })
 	untilBlockedIn(t, 1, "soonest")
-	wg.Go(func() { tm.Stop() })
-	untilBlockedIn(t, 2, "soonest")
+	require.True(t, tm.Stop())
 	w.shards[1].unlock()
 	wg.Wait()
 	require.True(t, w.alarmIsOff(), "nothing pends, and the alarm is set")
@@ -527,7 +526,7 @@ func TestTheEarlierOfTwoAlarmsAtOnceIsSet(t *testing.T) {
 	w.mu.Lock()
 	for k, d := range []time.Duration{time.Hour, 2 * time.Hour} {
 		wg.Go(func() { (&Group{sh: w.shards[k]}).AfterFunc(d, func() {}) })
-		untilBlockedIn(t, k+1, "wakeBy")
+		untilBlockedIn(t, k+1, "wakeEarlier")
 	}
 	w.mu.Unlock()
 	wg.Wait()

@@ -109,8 +109,9 @@ func (sh *shard) delete(t Timer, mark flags) (i uint32, s *slot, found Found) {
 
 // unlockDeleted ends a critical section in which firings may have been removed.
 func (sh *shard) unlockDeleted(found Found) {
+	drained := found.Pending && sh.counters.pending == 0
 	sh.unlock()
-	if found.Pending {
+	if drained {
 		sh.w.quiesce()
 	}
 }

@@ -81,6 +81,9 @@ func (t Timer) register(d time.Duration, reduce bool) (was bool, err error) {
 		return true, nil
 	}
 	sh.arm(i, s, when, now)
+	if sh.w.debug {
+		sh.sign(i, s)
+	}
 	sh.unlock()
 	return was, nil
 }
@@ -111,6 +114,9 @@ func (t Timer) RegisterAt(when time.Time) error {
 		now = t.w.elapsed()
 	}
 	sh.arm(i, s, max(at, now), now)
+	if sh.w.debug {
+		sh.sign(i, s)
+	}
 	sh.unlock()
 	return nil
 }

@@ -31,7 +31,6 @@ type Wheel struct {
 	shards []*shard  // their number is a power of two
 	near   *sync.Pool
 	lot    atomic.Uint32 // draws shards in turns
-	busy   atomic.Int32  // shards on which something pends
 
 	mu      mutex              // comes after the locks of the shards: see sync_del.go
 	alarm   *alarm             // alarm.go
@@ -320,6 +319,9 @@ func (w *Wheel) start(g *Group, d time.Duration, f, arg any) Timer {
 	}
 	i, s := sh.newTimer(f, arg)
 	sh.arm(i, s, after(now, d), now)
+	if sh.w.debug {
+		sh.sign(i, s)
+	}
 	t := sh.timer(i, s)
 	sh.unlock()
 	return t

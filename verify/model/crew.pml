@@ -6,7 +6,7 @@
 
 /* setAlarm calls worker w, when something is due. */
 inline setAlarm(w) {
-	/* = alarm.go: (*Wheel).wakeBy "if w.mayHire() {" */
+	/* = alarm.go: (*Wheel).wakeEarlier "if w.mayHire() {" */
 	/* = worker.go: (*Wheel).mayHire "func (w *Wheel) mayHire() bool { return !w.closed && w.workers < w.maxWorkers }" */
 	/* = alarm.go: (*Wheel).setAlarm "w.alarm.rings++ // one more callback to wait for, as none was replaced" */
 	section { !wheelClosed && soonest -> wk[w].rung = true; rings++ }

@@ -1,7 +1,7 @@
 /* handle.pml is handle.go: the life of a slot, its generations, its references. */
 
 /* = sync_del.go: Timer.delSync "if t.w == nil {" */
-/* = handle.go: (*shard).lookup "if s = sh.slots.at(i); s.gen != uint32(t.id>>32) {" */
+/* = handle.go: (*shard).lookup "if s := &c.items[i%(1<<chunkBits)]; s.gen == uint32(t.id>>32) {" */
 #define lookup(t) (t != 0 && slot[indexOf(t)].gen == genOf(t))
 
 /* Whoever has looked a handle up touches this. */
@@ -9,7 +9,7 @@ inline touch(t) {
 	must(reach_own_timer_only, lives(t))
 }
 
-/* = handle.go: (*shard).room "return len(sh.slots.open) > 0 || len(sh.slots.holes) > 0 || len(sh.slots.chunks) < maxSlots>>chunkBits" */
+/* = handle.go: (*shard).room "return sh.slots.free > 0 || len(sh.slots.holes) > 0 || len(sh.slots.chunks) < maxSlots>>chunkBits" */
 #define room(i) (!slot[i].live && slot[i].gen != 0)
 
 /* newTimer takes slot i, which must be free. */

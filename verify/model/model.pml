@@ -67,7 +67,7 @@
 /* - shard.go: after */
 /* - shard.go: (*shard).needsClock */
 /* - shard.go: (*shard).nanos */
-/* - shard.go: (*shard).stays */
+/* - shard.go: (*slot).stays */
 /* - shard.go: newShard */
 
 /* Storage: */

@@ -16,7 +16,8 @@ inline unlink(i) {
 /* arm makes a timer pending, or moves it. Without time, where it stays and where
    it is put are one place: on the wheel. */
 inline arm(i) {
-	/* = shard.go: (*shard).arm "case s.flags&pending != 0:" "sh.link(s)" "sh.w.wakeBy(sh.place(i, s, now))" */
+	/* = shard.go: (*shard).arm "sh.move(i, s, when, now)" */
+	/* = shard.go: (*shard).move "if s.flags&pending != 0 {" "sh.link(s)" "sh.w.wakeBy(sh.place(i, s, now))" */
 	if
 	:: slot[i].pending -> reached(moved)
 	:: else -> link(i)

@@ -29,7 +29,8 @@ inline afterFunc(i, t) {
 inline register(t, err) {
 	section {
 		/* = timer.go: Timer.register "i, s := sh.lookup(t)" "if err := sh.refuse(i, s); err != nil {" */
-		/* = shard.go: (*shard).refuse "err := sh.refusal(i, s)" */
+		/* = shard.go: (*shard).refuse "return sh.examine(i, s)" */
+		/* = shard.go: (*shard).examine "err := sh.refusal(i, s)" */
 		refusal(t, err);
 		if
 		:: err == ok ->

@@ -12,8 +12,8 @@ var mutants = []mutant{
 		Name: "a handle of any generation reaches the slot",
 		Rule: "sync_del 1",
 		Edits: []edit{{"handle.go",
-			`s.gen != uint32(t.id>>32) {`,
-			`false {`}},
+			`s.gen == uint32(t.id>>32) {`,
+			`true {`}},
 		Red: tests("TestStaleHandleNeverReachesTheNextTenant"),
 	},
 	{
@@ -37,7 +37,7 @@ var mutants = []mutant{
 `, `
 	x := t.w.newWait()
 	sh.lock()
-	if i := uint32(t.id) >> shardBits; sh.slots.has(i) && *sh.body(i) != nil {
+	if i := uint32(t.id) >> shardBits; sh.slots.chunk(i >> chunkBits) != nil && *sh.body(i) != nil {
 		t = sh.timer(i, sh.slots.at(i))
 	}
 `}},
@@ -257,7 +257,7 @@ var mutants = []mutant{
 `, `
 	for busy := true; busy && ctx.Err() == nil; time.Sleep(time.Microsecond) {
 		sh.lock()
-		busy = sh.slots.has(i) && sh.slots.at(i).flags&running != 0
+		busy = sh.slots.chunk(i >> chunkBits) != nil && sh.slots.at(i).flags&running != 0
 		sh.unlock()
 	}
 	return found, ctx.Err()
@@ -692,20 +692,39 @@ var mutants = []mutant{
 		Name: "a wheel on which nothing pends any more keeps its wake-up",
 		Rule: "alarm.go",
 		Edits: []edit{{"alarm.go",
-			`if w.busy.Load() == 0 && !w.manual {`,
-			`if false {`}},
+			`if w.manual || w.busy() {`,
+			`if true {`}},
 		Red: explored("no wake-up is left over"),
+	},
+	{
+		Name: "who stops the alarm does not look at the shards again",
+		Rule: "alarm.go",
+		Edits: []edit{{"alarm.go",
+			`if len(w.crew)+w.coming > 0 || w.busy() {`,
+			`if len(w.crew)+w.coming > 0 {`}},
+		Red: explored("no wake-up is lost to a deletion"),
+	},
+	{
+		Name: "who stops the alarm does not tell those who are about to set it",
+		Rule: "alarm.go",
+		Edits: []edit{{"alarm.go", `
+	w.mu.Lock()
+	w.clearAlarm()
+	if len(w.crew)`, `
+	w.mu.Lock()
+	if len(w.crew)`}},
+		Red: tests("TestNoWakeUpIsLeftByARearmThatWasOvertaken"),
 	},
 	{
 		Name: "who registers sets the alarm after the shard's section",
 		Rule: "alarm.go",
 		Edits: []edit{{"shard.go", `
-		sh.w.wakeBy(sh.place(i, s, now))
+	sh.w.wakeBy(sh.place(i, s, now))
 `, `
-		wake := sh.place(i, s, now)
-		sh.unlock()
-		sh.w.wakeBy(wake)
-		sh.lock()
+	wake := sh.place(i, s, now)
+	sh.unlock()
+	sh.w.wakeBy(wake)
+	sh.lock()
 `}},
 		Red: explored("no wake-up is left over by another"),
 	},
@@ -763,10 +782,11 @@ var mutants = []mutant{
 		Name: "a wheel whose last timer was deleted is woken nevertheless",
 		Rule: "alarm.go",
 		Edits: []edit{{"sync_del.go", `
-	if found.Pending {
+	if drained {
 		sh.w.quiesce()
 	}
 `, `
+	_ = drained
 `}},
 		Red: tests("TestADrainedWheelHasNoGoroutineAndNoWakeUp"),
 	},

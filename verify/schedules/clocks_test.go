@@ -12,6 +12,7 @@ import (
 // The alarm, and the host's clock: no wake-up is lost, and none is left over.
 var clocks = []scenario{
 	{name: "no wake-up is lost", ticks: 1, setUp: noWakeUpLost},
+	{name: "no wake-up is lost to a deletion", ticks: 1, setUp: noWakeUpLostToADeletion},
 	{name: "no wake-up is left over", ticks: 1, setUp: noWakeUpLeft},
 	{name: "no wake-up is left over by another", ticks: 1, setUp: noWakeUpLeftByAnother},
 	{name: "all workers are at work", ticks: 1, options: timerwheel.Options{MaxWorkers: 1}, setUp: busyWorkers},
@@ -27,6 +28,16 @@ func noWakeUpLost(x *world) {
 	x.actor("who registers far", func() { far.register(2 * tick) })
 	x.actor("who registers near", func() { near.register(tick) })
 	x.atEnd(func() { x.check(near.ended == 1 && far.ended == 1, "a wake-up was lost") })
+}
+
+// One timer is deleted, and another one, for which the wheel would have been
+// awake, is registered.
+func noWakeUpLostToADeletion(x *world) {
+	before, p := x.timer("the timer before it", nil), x.timer("the timer", nil)
+	before.register(tick)
+	x.actor("who deletes", func() { before.t.Del() })
+	x.actor("who registers", func() { p.register(2 * tick) })
+	x.atEnd(func() { x.check(p.ended == 1, "a wake-up was lost") })
 }
 
 // When all is deleted, nobody comes any more.
