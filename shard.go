@@ -26,7 +26,7 @@ type shard struct {
 	levels    levels
 	running   []*worker // those whose running slot holds a timer of this shard
 	slow      int64     // time spent in handlers that were not quick, ns
-	closed    bool      // no Register any more; what is pending is being dropped
+	closed    bool      // no Register any more; what is pending is in no list, and is being dropped
 	counters  counters
 
 	busy      atomic.Bool // something pends; read without the lock
@@ -138,8 +138,10 @@ func (sh *shard) disarm(i uint32, s *slot) (found bool) {
 
 // unlink takes a pending timer off the wheel. Its reference goes with that.
 func (sh *shard) unlink(i uint32, s *slot) {
-	sh.levels.remove(i, s)
-	s.flags &^= pending | prompt | onGrid
+	if !sh.closed {
+		sh.levels.remove(i, s)
+	}
+	s.flags &^= pending | slotted | prompt | onGrid
 	if sh.counters.pending--; sh.counters.pending == 0 {
 		sh.busy.Store(false)
 	}

@@ -395,39 +395,61 @@ func TestDeletionsOfAGroupAtOnce(t *testing.T) {
 	require.Zero(t, w.Stats().Pending)
 }
 
-// Contract 9: "pending timers are dropped with the wheel's references", also
-// one that the end of its run puts back on the wheel while Close has its turns
-// with the others; it does not run again.
+// Contract 9: "pending timers are dropped with the wheel's references", also one
+// that the end of its run, or of the wait for its lock, would put back on the
+// wheel while Close has its turns with the others; it does not run again.
 func TestCloseDropsWhatIsPutBackMeanwhile(t *testing.T) {
-	w := newTestWheel(t, Options{MaxWorkers: 2})
-	g := w.NewGroup()
-	end := make(chan struct{})
-	var runs atomic.Int32
-	tm := g.Alloc(func(tm Timer) {
-		if runs.Add(1) == 1 {
-			_ = tm.Register(0)
-			<-end
-		}
-	})
-	require.NoError(t, tm.Register(0))
-	for held := false; !held; runtime.Gosched() {
-		g.sh.lock()
-		held = g.sh.levels.tails[listHeld] != 0
-		g.sh.unlock()
+	for name, c := range map[string]struct {
+		waits   string // where its worker waits for the shard
+		hold    func(g *Group, runs *atomic.Int32, end chan struct{})
+		running int32
+	}{
+		"registered in its handler": {"drain", func(g *Group, runs *atomic.Int32, end chan struct{}) {
+			tm := g.Alloc(func(tm Timer) {
+				if runs.Add(1) == 1 {
+					_ = tm.Register(0)
+					<-end
+				}
+			})
+			require.NoError(t, tm.Register(0))
+		}, 1},
+		"periodic": {"drain", func(g *Group, runs *atomic.Int32, end chan struct{}) {
+			g.Every(time.Millisecond, func(Timer) {
+				runs.Add(1)
+				<-end
+			})
+		}, 1},
+		"lock-bound": {"acquire", func(g *Group, runs *atomic.Int32, end chan struct{}) {
+			tm := g.AllocLocked(&stagedLock{gate: end}, func(Timer) { runs.Add(1) })
+			require.NoError(t, tm.Register(0))
+		}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newTestWheel(t, Options{MaxWorkers: 2})
+			g := w.NewGroup()
+			for range 20 * batch { // in the chunks before
+				g.AfterFunc(time.Hour, func() {})
+			}
+			end := make(chan struct{})
+			var runs atomic.Int32
+			c.hold(g, &runs, end)
+			for held := false; !held; runtime.Gosched() {
+				g.sh.lock()
+				held = g.sh.levels.tails[listHeld] != 0
+				g.sh.unlock()
+			}
+			var wg sync.WaitGroup
+			g.sh.lock()
+			wg.Go(func() { _ = w.Close() })
+			untilBlockedIn(t, 1, "close")
+			close(end)
+			untilBlockedIn(t, 1, c.waits)
+			handOn(&g.sh.mu)
+			wg.Wait()
+			require.Zero(t, w.Stats().Pending)
+			require.Equal(t, c.running, runs.Load(), "it has begun while the wheel was being closed")
+		})
 	}
-	for range 20 * batch {
-		g.AfterFunc(time.Hour, func() {})
-	}
-	var wg sync.WaitGroup
-	g.sh.lock()
-	wg.Go(func() { _ = w.Close() })
-	untilBlockedIn(t, 1, "close")
-	close(end)
-	untilBlockedIn(t, 1, "drain")
-	handOn(&g.sh.mu)
-	wg.Wait()
-	require.Zero(t, w.Stats().Pending)
-	require.EqualValues(t, 1, runs.Load(), "it has begun while the wheel was being closed")
 }
 
 // Contract 9, on a Manual wheel: what the Advance has deferred is dropped, too.

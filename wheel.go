@@ -411,24 +411,22 @@ func (w *Wheel) Shutdown(ctx context.Context) error {
 	return w.join(ctx)
 }
 
-// close drops all that is pending, a batch at a time. While one lets go of the
-// lock a timer may change its list, but none is added.
+// close drops all that is pending. First it drops the lists, all at once, and
+// then the timers, chunk after chunk, as they lie in the memory: to take each out
+// of its list, in the lists' order, costs several times as much (BenchmarkClose).
+// While it lets go of the lock no timer becomes pending.
 func (sh *shard) close() {
 	sh.lock()
 	defer sh.unlock()
 	sh.closed = true
-	for n := 1; sh.counters.pending > 0; {
-		for list := range uint16(numLists) {
-			for ; sh.levels.tails[list] != 0; n++ {
-				i := sh.levels.last(list)
-				s := sh.slots.at(i)
-				sh.disarm(i, s)
+	sh.levels = newLevels(sh.levels.tick, &sh.slots)
+	for n := uint32(0); sh.counters.pending > 0; n++ {
+		for i := n << chunkBits; i < (n+1)<<chunkBits && sh.slots.chunk(n) != nil; i++ {
+			if s := sh.slots.at(i); sh.disarm(i, s) {
 				sh.release(i, s)
-				if n%batch == 0 {
-					sh.unlock()
-					sh.lock()
-				}
 			}
 		}
+		sh.unlock()
+		sh.lock()
 	}
 }

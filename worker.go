@@ -257,6 +257,11 @@ func (sh *shard) hold(i uint32, s *slot) {
 	sh.levels.push(listHeld, i, s)
 }
 
+// held reports whether a timer is one that hold has set aside.
+func (sh *shard) held(s *slot) bool {
+	return s.flags&(pending|slotted) == pending && !sh.closed && sh.levels.list(s) == listHeld
+}
+
 // acquire takes a timer's lock, without the shard's. The timer is pending
 // meanwhile, and anything may happen to it: the worker keeps no more than its
 // handle. It returns nil if the timer does not run now: because it was deleted,
@@ -273,7 +278,7 @@ func (wk *worker) acquire(sh *shard, i uint32, s *slot, l sync.Locker, now int64
 	sh.lock()
 	if _, s = sh.lookup(t); s != nil {
 		s.flags &^= locking
-		if s.flags&pending != 0 && sh.levels.list(s) == listHeld {
+		if sh.held(s) {
 			wk.locked = l
 			return s
 		}
@@ -358,11 +363,11 @@ func (wk *worker) finish(sh *shard, now int64) {
 		wk.endWaits()
 	}
 	switch {
-	case s.flags&pending == 0:
+	case s.flags&pending == 0 || sh.closed:
 		sh.release(i, s)
 	case s.flags&onGrid != 0 && s.when <= now:
 		sh.skip(i, s, now)
-	case sh.levels.list(s) == listHeld:
+	case sh.held(s):
 		sh.levels.remove(i, s)
 		sh.place(i, s, now)
 	}
@@ -435,7 +440,7 @@ func (wk *worker) renounce(sh *shard) {
 	sh.lock()
 	if i, s := sh.lookup(t); s != nil {
 		s.flags &^= locking
-		if s.flags&pending != 0 && sh.levels.list(s) == listHeld {
+		if sh.held(s) {
 			sh.levels.remove(i, s)
 			sh.levels.push(listDue, i, s)
 		}

@@ -78,18 +78,25 @@ inline tellDeserted() {
 inline close(me, i, err) {
 	/* = wheel.go: (*Wheel).Shutdown "w.closed = true" */
 	wheelClosed = true;
-	/* = wheel.go: (*shard).close "sh.closed = true" */
-	section { shardClosed = true; unlock() }
+	/* = wheel.go: (*shard).close "sh.closed = true" "sh.levels = newLevels(sh.levels.tick, &sh.slots)" */
+	section {
+		shardClosed = true;
+		for (i : 0 .. SLOTS - 1) { /* in no list, or at least in none in which a worker looks */
+			slot[i].list = (slot[i].pending -> wheel : 0)
+		}
+		i = 0;
+		unlock()
+	}
 	do
 	:: section {
-		/* = wheel.go: (*shard).close "for n := 1; sh.counters.pending > 0; {" */
+		/* = wheel.go: (*shard).close "for n := uint32(0); sh.counters.pending > 0; n++ {" */
 		anySlot(isPending) ->
 		i = 0;
 		do
 		:: i < SLOTS && !slot[i].pending -> i++
 		:: else -> break
 		od;
-		/* = wheel.go: (*shard).close "sh.disarm(i, s)" "sh.release(i, s)" */
+		/* = wheel.go: (*shard).close "if s := sh.slots.at(i); sh.disarm(i, s) {" "sh.release(i, s)" */
 		disarm(i);
 		release(i);
 		i = 0;

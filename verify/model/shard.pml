@@ -7,7 +7,7 @@ inline link(i) {
 }
 
 inline unlink(i) {
-	/* = shard.go: (*shard).unlink "sh.levels.remove(i, s)" "s.flags &^= pending | prompt | onGrid" */
+	/* = shard.go: (*shard).unlink "sh.levels.remove(i, s)" "s.flags &^= pending | slotted | prompt | onGrid" */
 	must(take_off_what_pends, slot[i].pending);
 	slot[i].pending = false;
 	slot[i].list = 0

@@ -21,6 +21,7 @@ inline nextDue(i) {
 }
 
 /* hold sets a due timer aside. Who ends what it waits for looks for it. */
+/* = worker.go: (*shard).held "return s.flags&(pending|slotted) == pending && !sh.closed && sh.levels.list(s) == listHeld" */
 inline hold(i) {
 	/* = worker.go: (*shard).hold "sh.levels.remove(i, s)" "sh.levels.push(listHeld, i, s)" */
 	slot[i].list = held
@@ -69,7 +70,7 @@ inline endAcquire(w, t) {
 		:: !lookup(t) && MUTANT != lock_taken_for_slot -> reached(recycled_while_locking)
 		:: else ->
 			touch(t);
-			/* = worker.go: (*worker).acquire "s.flags &^= locking" "if s.flags&pending != 0 && sh.levels.list(s) == listHeld {" */
+			/* = worker.go: (*worker).acquire "s.flags &^= locking" "if sh.held(s) {" */
 			slot[indexOf(t)].locking = false;
 			if
 			:: slot[indexOf(t)].pending && slot[indexOf(t)].list == held || MUTANT == lock_not_looked_up ->
@@ -92,7 +93,7 @@ inline renounce(w, t) {
 		:: else ->
 			touch(t);
 			slot[indexOf(t)].locking = false;
-			/* = worker.go: (*worker).renounce "if s.flags&pending != 0 && sh.levels.list(s) == listHeld {" "sh.levels.push(listDue, i, s)" */
+			/* = worker.go: (*worker).renounce "if sh.held(s) {" "sh.levels.push(listDue, i, s)" */
 			if
 			:: slot[indexOf(t)].pending && slot[indexOf(t)].list == held -> slot[indexOf(t)].list = due; reached(renounced)
 			:: else -> skip
@@ -122,10 +123,10 @@ inline clearSlot(w, i) {
 inline endRun(w, i) {
 	/* = worker.go: (*worker).finish "if len(wk.waits) > 0 {" "wk.endWaits()" */
 	endWaits(w);
-	/* = worker.go: (*worker).finish "case s.flags&pending == 0:" "sh.release(i, s)" */
+	/* = worker.go: (*worker).finish "case s.flags&pending == 0 || sh.closed:" "sh.release(i, s)" */
 	if
 	:: !slot[i].pending && MUTANT != run_keeps_reference -> release(i)
-	/* = worker.go: (*worker).finish "case sh.levels.list(s) == listHeld:" "sh.place(i, s, now)" */
+	/* = worker.go: (*worker).finish "case sh.held(s):" "sh.place(i, s, now)" */
 	:: slot[i].pending && slot[i].list == held && MUTANT != held_forgotten -> place(i); reached(put_back)
 	:: else -> skip
 	fi;

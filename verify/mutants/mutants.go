@@ -146,7 +146,7 @@ var mutants = []mutant{
 		Name: "the end of a run does not put the held timer back",
 		Rule: "sync_del 4",
 		Edits: []edit{{"worker.go",
-			`case sh.levels.list(s) == listHeld:`,
+			`case sh.held(s):`,
 			`case false:`}},
 		Red: tests("TestDueAgainWhileRunningRunsOnceMoreAfterIt"),
 	},
@@ -154,7 +154,7 @@ var mutants = []mutant{
 		Name: "a timer that was moved while a worker waited for its lock runs nevertheless",
 		Rule: "sync_del 4",
 		Edits: []edit{{"worker.go",
-			`if s.flags&pending != 0 && sh.levels.list(s) == listHeld {
+			`if sh.held(s) {
 			wk.locked`,
 			`if s.flags&pending != 0 {
 			wk.locked`}},
@@ -799,6 +799,22 @@ var mutants = []mutant{
 			`return w.join(ctx)`,
 			`return nil`}},
 		Red: tests("TestCloseWaitsForEveryHandlerInFlight"),
+	},
+	{
+		Name: "a timer whose lock was waited for runs while Close drops the others",
+		Rule: "wheel.go",
+		Edits: []edit{{"worker.go",
+			`return s.flags&(pending|slotted) == pending && !sh.closed && sh.levels.list(s) == listHeld`,
+			`return s.flags&(pending|slotted) == pending && (sh.closed || sh.levels.list(s) == listHeld)`}},
+		Red: tests("TestCloseDropsWhatIsPutBackMeanwhile"),
+	},
+	{
+		Name: "the end of a run puts a periodic timer back while Close drops the others",
+		Rule: "wheel.go",
+		Edits: []edit{{"worker.go",
+			`case s.flags&pending == 0 || sh.closed:`,
+			`case s.flags&pending == 0:`}},
+		Red: tests("TestCloseDropsWhatIsPutBackMeanwhile"),
 	},
 	{
 		Name: "a handler is early by one tick at a level boundary",
