@@ -49,8 +49,9 @@ func (sh *shard) check() {
 		for _, word := range chunk.free {
 			vacant += bits.OnesCount64(word)
 		}
-		for pos := range chunk.items {
-			i, s := uint32(n)<<chunkBits|uint32(pos), &chunk.items[pos]
+		for pos := range sh.slots.places[n] {
+			i := uint32(n)<<chunkBits | uint32(pos)
+			s := sh.slots.at(i)
 			if *sh.body(i) == nil {
 				free++
 				if s.flags != 0 {

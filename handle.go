@@ -52,9 +52,6 @@ type slot struct {
 	flags  flags
 }
 
-// slots are the timers of a shard.
-type slots = slab[slot, [1 << chunkBits]slot]
-
 type flags uint16
 
 const (
@@ -84,7 +81,7 @@ type body struct {
 }
 
 const (
-	chunkBits = 8 // log2 of the slots in a chunk
+	chunkBits = maxChunkBits // log2 of the slots in a chunk
 	maxSlots  = 1 << indexBits
 
 	shardBits = 6
@@ -102,8 +99,8 @@ func (sh *shard) id(i uint32, s *slot) uint64 {
 // lookup returns the slot that t names, or nil if t is stale.
 func (sh *shard) lookup(t Timer) (i uint32, s *slot) {
 	i = uint32(t.id) >> shardBits
-	if c := sh.slots.chunk(i >> chunkBits); c != nil {
-		if s := &c.items[i%(1<<chunkBits)]; s.gen == uint32(t.id>>32) {
+	if n := int(i >> chunkBits); n < len(sh.slots.places) && sh.slots.places[n] != nil {
+		if s := &sh.slots.places[n][i%(1<<chunkBits)]; s.gen == uint32(t.id>>32) {
 			return i, s
 		}
 	}
@@ -144,10 +141,10 @@ func (sh *shard) furnish(chunk uint32) {
 		sh.args = append(sh.args, nil)
 		sh.floors = append(sh.floors, firstGen)
 	}
-	sh.bodies[chunk] = new([1 << chunkBits]any)
-	items := &sh.slots.chunks[chunk].items
-	for i := range items {
-		items[i].gen = sh.floors[chunk]
+	sh.bodies[chunk] = make([]any, 1<<chunkBits)
+	slots := sh.slots.places[chunk]
+	for i := range slots {
+		slots[i].gen = sh.floors[chunk]
 	}
 }
 
@@ -158,7 +155,7 @@ func (sh *shard) body(i uint32) *any { return &sh.bodies[i>>chunkBits][i&(1<<chu
 func (sh *shard) argOf(i uint32) *any {
 	chunk := &sh.args[i>>chunkBits]
 	if *chunk == nil {
-		*chunk = new([1 << chunkBits]any)
+		*chunk = make([]any, 1<<chunkBits)
 		sh.argChunks++
 	}
 	return &(*chunk)[i&(1<<chunkBits-1)]
@@ -211,11 +208,10 @@ func (sh *shard) recycle(i uint32, s *slot) {
 // A chunk that has a retired slot is not replaced by another.
 func (sh *shard) giveBack(i uint32) {
 	chunk := i >> chunkBits
-	c := sh.slots.chunks[chunk]
-	for k := range c.items {
-		sh.floors[chunk] = max(sh.floors[chunk], c.items[k].gen)
+	for _, s := range sh.slots.places[chunk] {
+		sh.floors[chunk] = max(sh.floors[chunk], s.gen)
 	}
-	sh.slots.drop(i, c.lost == 0)
+	sh.slots.drop(i, sh.slots.chunks[chunk].lost == 0)
 	sh.bodies[chunk] = nil
 	if sh.args[chunk] != nil {
 		sh.args[chunk] = nil

@@ -1,6 +1,9 @@
 package timerwheel
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // This file is the hierarchical timing wheel as a pure structure: it knows no
 // lock, no clock and no goroutine. Time is a number of ticks since the wheel
@@ -73,8 +76,8 @@ type levels struct {
 	occupied uint16            // bit n: level n has an occupied slot
 	slots    [numLevels]uint64 // bit n of a level: its slot n is occupied
 	tails    [numLists]uint32  // last block of a list, plus one; 0: the list is empty
-	blocks   slab[block, [1 << blockShift]block]
-	timers   *slots
+	blocks   slab[block]
+	timers   *slab[slot]
 }
 
 const (
@@ -92,7 +95,9 @@ type block struct {
 	entries [blockLen]uint32 // numbers of timers
 }
 
-func newLevels(tick int64, timers *slots) levels { return levels{tick: tick, timers: timers} }
+func newLevels(tick int64, timers *slab[slot]) levels {
+	return levels{tick: tick, timers: timers, blocks: slab[block]{shift: blockShift}}
+}
 
 // tickOf returns the tick at which s is due: the first that does not begin
 // before its deadline. One that was due when it was registered need not wait
@@ -108,9 +113,11 @@ func (l *levels) tickOf(s *slot) int64 {
 // insert puts a timer into the slot of its deadline, or, if that has passed,
 // into the one that is emptied next. It returns the tick at which that slot
 // must be looked at.
-func (l *levels) insert(i uint32, s *slot) int64 {
+func (l *levels) insert(i uint32, s *slot) int64 { return l.insertAt(i, s, l.tickOf(s)) }
+
+func (l *levels) insertAt(i uint32, s *slot, tick int64) int64 {
 	s.flags |= slotted
-	level, start := l.find(l.tickOf(s))
+	level, start := l.find(tick)
 	digit := start >> (level * digitBits) & (digits - 1)
 	l.push(uint16(int64(level)*digits+digit), i, s)
 	l.slots[level] |= 1 << digit
@@ -177,20 +184,44 @@ func (l *levels) expire(limit int64, budget int) (more bool) {
 }
 
 // spread empties one slot, as far as the budget goes, and returns what is left
-// of that. A timer of level 0 that is not due has been registered anew, for
-// later, since it was put there.
+// of that.
 func (l *levels) spread(list uint16, budget int) int {
-	for ; budget > 0 && l.tails[list] != 0; budget-- {
-		i := l.last(list)
-		s := l.timers.at(i)
-		l.remove(i, s)
-		if list < digits && l.tickOf(s) <= l.cur {
-			l.push(listDue, i, s)
-		} else {
-			l.insert(i, s)
-		}
+	for budget > 0 && l.tails[list] != 0 {
+		budget -= l.spreadTail(list, budget)
 	}
 	return budget
+}
+
+// spreadTail moves the last timers of a slot, as many as its last block has, but
+// no more than limit, to where they belong now, and returns how many these were.
+// A timer of level 0 that is not due has been registered anew, for later, since
+// it was put there.
+//
+// It reads all their deadlines before it moves the first. The timers lie
+// scattered, but no read waits for another, so the processor fetches many of them
+// at once: a third of the cost of a firing (BenchmarkFire).
+func (l *levels) spreadTail(list uint16, limit int) int {
+	t := l.tails[list] - 1
+	tail := l.blocks.at(t)
+	n := min(limit, int(tail.n))
+	var moving [blockLen]uint32
+	copy(moving[:n], tail.entries[int(tail.n)-n:])
+	var ticks [blockLen]int64
+	for k, i := range moving[:n] {
+		ticks[k] = l.tickOf(l.timers.at(i))
+	}
+	tail.n -= uint16(n)
+	l.trim(list, t, tail)
+	for k, i := range slices.Backward(moving[:n]) {
+		s := l.timers.at(i)
+		if list < digits && ticks[k] <= l.cur {
+			s.flags &^= slotted
+			l.push(listDue, i, s)
+		} else {
+			l.insertAt(i, s, ticks[k])
+		}
+	}
+	return n
 }
 
 // push puts a timer at the end of a list.
@@ -232,14 +263,20 @@ func (l *levels) remove(i uint32, s *slot) {
 		l.blocks.at(s.place >> blockBits).entries[s.place&(1<<blockBits-1)] = last
 		l.timers.at(last).place = s.place
 	}
-	if tail.n == 0 {
-		l.tails[list] = tail.prev
-		if l.blocks.release(t) && l.blocks.spare(t) {
-			l.blocks.drop(t, true)
-		}
-		if l.tails[list] == 0 && list < listDue {
-			l.vacate(uint(list)/digits, uint(list)%digits)
-		}
+	l.trim(list, t, tail)
+}
+
+// trim takes the last block, t, off a list if nothing is left in it.
+func (l *levels) trim(list uint16, t uint32, tail *block) {
+	if tail.n > 0 {
+		return
+	}
+	l.tails[list] = tail.prev
+	if l.blocks.release(t) && l.blocks.spare(t) {
+		l.blocks.drop(t, true)
+	}
+	if l.tails[list] == 0 && list < listDue {
+		l.vacate(uint(list)/digits, uint(list)%digits)
 	}
 }
 

@@ -421,7 +421,7 @@ func (sh *shard) close() {
 	sh.closed = true
 	sh.levels = newLevels(sh.levels.tick, &sh.slots)
 	for n := uint32(0); sh.counters.pending > 0; n++ {
-		for i := n << chunkBits; i < (n+1)<<chunkBits && sh.slots.chunk(n) != nil; i++ {
+		for i := n << chunkBits; i < (n+1)<<chunkBits && sh.slots.chunks[n] != nil; i++ {
 			if s := sh.slots.at(i); sh.disarm(i, s) {
 				sh.release(i, s)
 			}

@@ -162,6 +162,7 @@ func (w *Wheel) work(wk *worker) {
 	for quiet := 0; quiet < len(w.shards) && wk.notBefore == 0; next++ {
 		if wk.drain(w.shards[next&(len(w.shards)-1)]) {
 			quiet = 0
+			runtime.Gosched() // in a storm the program's own goroutines get their turns, too
 		} else {
 			quiet++
 		}

@@ -69,6 +69,7 @@
 /* - shard.go: (*shard).nanos */
 /* - shard.go: (*slot).stays */
 /* - shard.go: newShard */
+/* - shard.go: (*shard).fetch */
 
 /* Storage: */
 /* - handle.go: (*shard).argOf */

@@ -37,7 +37,7 @@ var mutants = []mutant{
 `, `
 	x := t.w.newWait()
 	sh.lock()
-	if i := uint32(t.id) >> shardBits; sh.slots.chunk(i >> chunkBits) != nil && *sh.body(i) != nil {
+	if i := uint32(t.id) >> shardBits; sh.slots.chunks[i>>chunkBits] != nil && *sh.body(i) != nil {
 		t = sh.timer(i, sh.slots.at(i))
 	}
 `}},
@@ -117,10 +117,10 @@ var mutants = []mutant{
 		Name: "the end of a run does not let go of a timer without owners",
 		Rule: "sync_del 3",
 		Edits: []edit{{"worker.go", `
-	case s.flags&pending == 0:
+	case s.flags&pending == 0 || sh.closed:
 		sh.release(i, s)
 `, `
-	case s.flags&pending == 0:
+	case s.flags&pending == 0 || sh.closed:
 `}},
 		Red: tests("TestAfterFuncRecyclesItself"),
 	},
@@ -257,7 +257,7 @@ var mutants = []mutant{
 `, `
 	for busy := true; busy && ctx.Err() == nil; time.Sleep(time.Microsecond) {
 		sh.lock()
-		busy = sh.slots.chunk(i >> chunkBits) != nil && sh.slots.at(i).flags&running != 0
+		busy = sh.slots.chunks[i>>chunkBits] != nil && sh.slots.at(i).flags&running != 0
 		sh.unlock()
 	}
 	return found, ctx.Err()
@@ -624,7 +624,7 @@ var mutants = []mutant{
 		Name: "a chunk leaves no floor when it is given back",
 		Rule: "handle.go",
 		Edits: []edit{{"handle.go",
-			`sh.floors[chunk] = max(sh.floors[chunk], c.items[k].gen)`,
+			`sh.floors[chunk] = max(sh.floors[chunk], s.gen)`,
 			`_ = k`}},
 		Red: tests("TestGenerationsDoNotRestart"),
 	},
@@ -820,8 +820,8 @@ var mutants = []mutant{
 		Name: "a handler is early by one tick at a level boundary",
 		Rule: "levels.go",
 		Edits: []edit{{"levels.go",
-			`if list < digits && l.tickOf(s) <= l.cur {`,
-			`if list < digits && l.tickOf(s) <= l.cur || list >= digits && l.tickOf(s) <= l.cur+1 {`}},
+			`if list < digits && ticks[k] <= l.cur {`,
+			`if list < digits && ticks[k] <= l.cur || list >= digits && ticks[k] <= l.cur+1 {`}},
 		Red: tests("TestFiresNeverEarlyAndAtMostTwoTicksLate", "TestLevelsFireAtTheirTick"),
 	},
 	{
