@@ -1,0 +1,238 @@
+package timerwheel
+
+import (
+	"cmp"
+	"math"
+	"math/bits"
+	"slices"
+	"time"
+)
+
+// This file is what the wheel tells about itself to who looks at it while it
+// runs: package debug shows it. A shard is locked for a moment at a time, for
+// one of its levels or for a few of its runs, and what is many is counted, not
+// walked: so a look stops nobody, whatever the wheel holds.
+
+// An Inspection is what a wheel looks like: see [Wheel.Inspect].
+type Inspection struct {
+	Options Options   // as New took them, the defaults in the places of zeros
+	Start   time.Time // when the wheel was made, in its own time; tick 0 begins then
+	Now     time.Time // the wheel's time
+	Next    time.Time // what [Wheel.Next] says; the zero Time if nothing pends
+	Closed  bool
+
+	Levels   [9]Level // of all shards together
+	Due      int      // timers taken out of their slot, in line for a worker
+	Held     int      // timers that are due, but still run, or wait for the lock that they are bound to
+	Deferred int      // timers due at once that an Advance in progress leaves to the next
+
+	Runs  []Run // handlers in flight, the oldest first: at most 256; Stats.Running says how many there are
+	Stats Stats // as [Wheel.Stats], of each shard for itself
+}
+
+// A Level is one of the levels of a wheel: 64 slots, of which each spans 64
+// times as many ticks as one of the level below.
+//
+// Slot k is looked at at the tick Start + k*Span. Its timers fire in the Span
+// ticks from then on, or later: one that was pushed back stays in its slot until
+// that is looked at.
+type Level struct {
+	Start  int64   // where its first slot begins, ticks since the wheel's start
+	Span   int64   // of a slot, ticks
+	Timers [64]int // how many are in each slot
+}
+
+// A Run is a handler in flight, and what waits for it.
+type Run struct {
+	RunningHandler
+	Goroutine    uint64 // in which it runs, as stack traces number it
+	Handler      string // the handler's function, file:line
+	AllocatedAt  string // of the timer, file:line, with Options.Debug
+	RegisteredAt string // likewise, of the last Register
+	Waits        []Wait // deletions that wait for its end, the oldest first: at most 16 of the Waiters, any of them if there are more
+	Waiting      *Wait  // the deletion that waits in this handler, if one does
+}
+
+// A Wait is a deletion that waits for handlers to end.
+type Wait struct {
+	Goroutine uint64    // which waits, as stack traces number it; 0 for a DelAsync, where none does
+	Since     time.Time // since when
+	Async     bool      // it is a DelAsync
+	Group     bool      // it is of a whole Group
+	For       []uint64  // the goroutines whose handlers it waits for: at most 16
+}
+
+const (
+	mostRuns  = 256
+	mostWaits = 16
+	glance    = 64 // runs and waits that one critical section looks at
+)
+
+// Inspect tells what the wheel holds, what runs and who waits for whom. It is no
+// consistent snapshot, but a walk: it holds the lock of one shard at a time, for
+// a few microseconds, however many timers pend and deletions wait. A handler that
+// runs from its beginning to its end is in it; so is a deletion's wait, up to the
+// bounds that the fields name.
+//
+// It is to look at, as package debug does. Do not decide by it.
+func (w *Wheel) Inspect() Inspection {
+	w.mu.Lock()
+	in := Inspection{Options: w.options(), Start: w.base, Closed: w.closed}
+	w.mu.Unlock()
+	now := w.elapsed()
+	in.Now = w.Now()
+	in.Next, _ = w.Next()
+	for n := range in.Levels {
+		above := uint(n+1) * digitBits
+		in.Levels[n].Span = 1 << (above - digitBits)
+		in.Levels[n].Start = now / int64(w.tick) >> above << above
+	}
+	for _, sh := range w.shards {
+		for n := range in.Levels {
+			sh.tellLevel(uint(n), &in.Levels[n])
+		}
+		sh.tellLists(&in)
+	}
+	in.Stats.Workers = w.goroutines()
+	in.Runs = w.runs()
+	return in
+}
+
+// options returns the options that the wheel was made with.
+func (w *Wheel) options() Options {
+	o := Options{
+		Tick:       w.tick,
+		MaxWorkers: w.maxWorkers,
+		Manual:     w.manual,
+		OnPanic:    w.onPanic,
+		StallAfter: w.stallAfter,
+		OnStall:    w.onStall,
+		Debug:      w.debug,
+	}
+	if w.manual {
+		o.Start = w.base
+	}
+	return o
+}
+
+// tellLevel adds the shard's timers on level n. A shard whose time lags has
+// something due: the level begins where that is.
+func (sh *shard) tellLevel(n uint, to *Level) {
+	sh.lock()
+	defer sh.unlock()
+	l := &sh.levels
+	if l.slots[n] == 0 {
+		return
+	}
+	above := (n + 1) * digitBits
+	to.Start = min(to.Start, l.cur>>above<<above)
+	for left := l.slots[n]; left != 0; left &= left - 1 {
+		digit := bits.TrailingZeros64(left)
+		to.Timers[digit] += l.count(uint16(int(n)*digits + digit))
+	}
+}
+
+// tellLists adds the shard's timers that are on no level, and its counters.
+func (sh *shard) tellLists(in *Inspection) {
+	sh.lock()
+	defer sh.unlock()
+	in.Due += sh.levels.count(listDue)
+	in.Held += sh.levels.count(listHeld)
+	in.Deferred += sh.levels.count(listDeferred)
+	in.Stats.add(sh)
+}
+
+// A sighting is a run as it was seen under the shard's lock. What it means is
+// looked up without that.
+type sighting struct {
+	Run
+	f    any
+	from origin
+}
+
+// runs returns the handlers in flight, the oldest first. What the same goroutine
+// runs later than what it was first seen with, takes its place.
+func (w *Wheel) runs() []Run {
+	seen := make(map[uint64]sighting)
+	for _, sh := range w.shards {
+		for k := math.MaxInt; k > 0; {
+			var some []sighting
+			some, k = sh.glance(k)
+			for _, s := range some {
+				seen[s.Goroutine] = s
+			}
+		}
+	}
+	all := make([]sighting, 0, len(seen))
+	for _, s := range seen {
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b sighting) int {
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Goroutine, b.Goroutine))
+	})
+	all = all[:min(len(all), mostRuns)]
+	runs := make([]Run, len(all))
+	for k := range all {
+		runs[k] = all[k].explain()
+	}
+	return runs
+}
+
+// glance looks at some of the shard's runs, from the kth downwards, and returns
+// where to go on. When a run ends, the last one takes its place: one that moves
+// is thus seen twice, perhaps, but not missed.
+func (sh *shard) glance(k int) (some []sighting, next int) {
+	sh.lock()
+	defer sh.unlock()
+	sh.w.mu.Lock()
+	defer sh.w.mu.Unlock()
+	k = min(k, len(sh.running))
+	for seen := 0; k > 0 && seen < glance; {
+		k--
+		s := sh.sight(sh.running[k])
+		some = append(some, s)
+		seen += 1 + len(s.Waits)
+	}
+	return some, k
+}
+
+// sight notes what there is to know of a run. Holds both locks.
+func (sh *shard) sight(r *worker) sighting {
+	slot := sh.slots.at(r.i)
+	s := sighting{f: *sh.body(r.i), from: sh.origin(r.i, slot)}
+	s.Timer, s.Since, s.Goroutine = sh.timer(r.i, slot), sh.w.timeAt(r.since), r.goid
+	s.Waiters = len(r.waits)
+	for x := range r.waits {
+		if len(s.Waits) == mostWaits {
+			break
+		}
+		s.Waits = append(s.Waits, x.tellTo(sh.w))
+	}
+	if r.waiting != nil {
+		waiting := r.waiting.tellTo(sh.w)
+		s.Waiting = &waiting
+	}
+	return s
+}
+
+// tellTo describes a wait. Holds Wheel.mu.
+func (x *wait) tellTo(w *Wheel) Wait {
+	d := Wait{Goroutine: x.goid, Since: w.timeAt(x.since), Async: x.done != nil, Group: x.group != nil}
+	for _, r := range x.on[:min(len(x.on), mostWaits)] {
+		d.For = append(d.For, r.goid)
+	}
+	return d
+}
+
+// explain says what a run is that was seen.
+func (s *sighting) explain() Run {
+	if b, ok := s.f.(*body); ok {
+		s.f = b.f
+	}
+	s.Handler = functionName(s.f)
+	s.AllocatedAt, s.RegisteredAt = s.from.allocated.String(), s.from.registered.String()
+	slices.SortFunc(s.Waits, func(a, b Wait) int {
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Goroutine, b.Goroutine))
+	})
+	return s.Run
+}
