@@ -22,7 +22,7 @@ type Inspection struct {
 	Closed  bool
 
 	Levels   [9]Level // of all shards together
-	Due      int      // timers taken out of their slot, in line for a worker
+	Due      int      // timers in line for a worker: taken out of their slots, or in slots that lie before their level's Start
 	Held     int      // timers that are due, but still run, or wait for the lock that they are bound to
 	Deferred int      // timers due at once that an Advance in progress leaves to the next
 
@@ -79,18 +79,14 @@ func (w *Wheel) Inspect() Inspection {
 	w.mu.Lock()
 	in := Inspection{Options: w.options(), Start: w.base, Closed: w.closed}
 	w.mu.Unlock()
-	now := w.elapsed()
 	in.Now = w.Now()
 	in.Next, _ = w.Next()
 	for n := range in.Levels {
-		above := uint(n+1) * digitBits
-		in.Levels[n].Span = 1 << (above - digitBits)
-		in.Levels[n].Start = now / int64(w.tick) >> above << above
+		var late int
+		in.Levels[n], late = w.level(uint(n))
+		in.Due += late
 	}
 	for _, sh := range w.shards {
-		for n := range in.Levels {
-			sh.tellLevel(uint(n), &in.Levels[n])
-		}
 		sh.tellLists(&in)
 	}
 	in.Stats.Workers = w.goroutines()
@@ -115,21 +111,45 @@ func (w *Wheel) options() Options {
 	return o
 }
 
-// tellLevel adds the shard's timers on level n. A shard whose time lags has
-// something due: the level begins where that is.
-func (sh *shard) tellLevel(n uint, to *Level) {
+// level returns level n as it is now, and how many timers are late on it: in slots
+// that were to be emptied before the level began where it does now.
+//
+// Every shard has its own time, which may lag but is not ahead of the wheel's. If
+// one is ahead of the time that was read before, that was too long ago.
+func (w *Wheel) level(n uint) (l Level, late int) {
+	above := (n + 1) * digitBits
+	for tries := 3; ; tries-- {
+		l = Level{Start: w.elapsed() / int64(w.tick) >> above << above, Span: 1 << (above - digitBits)}
+		late = 0
+		ahead := false
+		for _, sh := range w.shards {
+			some, isAhead := sh.tellLevel(n, &l)
+			late += some
+			ahead = ahead || isAhead
+		}
+		if !ahead || tries == 1 {
+			return l, late
+		}
+	}
+}
+
+// tellLevel adds the shard's timers on level n.
+func (sh *shard) tellLevel(n uint, to *Level) (late int, ahead bool) {
 	sh.lock()
 	defer sh.unlock()
 	l := &sh.levels
-	if l.slots[n] == 0 {
-		return
-	}
 	above := (n + 1) * digitBits
-	to.Start = min(to.Start, l.cur>>above<<above)
+	start := l.cur >> above << above
 	for left := l.slots[n]; left != 0; left &= left - 1 {
 		digit := bits.TrailingZeros64(left)
-		to.Timers[digit] += l.count(uint16(int(n)*digits + digit))
+		timers := l.count(uint16(int(n)*digits + digit))
+		if start < to.Start {
+			late += timers
+		} else {
+			to.Timers[digit] += timers
+		}
 	}
+	return late, start > to.Start
 }
 
 // tellLists adds the shard's timers that are on no level, and its counters.

@@ -119,6 +119,7 @@ func TestInspectSeesWhatIsOnNoLevel(t *testing.T) {
 		in := w.Inspect()
 		require.Equal(t, 2, in.Stats.Running)
 		require.Equal(t, 2, in.Held)
+		require.Equal(t, 40, in.Due, "in slots that nobody empties, because all workers are busy")
 		require.Equal(t, 42, everywhere(in))
 		require.Zero(t, in.Deferred)
 		close(end)
