@@ -121,13 +121,12 @@ func newReport(in *timerwheel.Inspection) *Report {
 	return r
 }
 
-// newLevel counts in floating point: a level may begin, and end, where a Duration
-// does not reach.
+// newLevel counts the span in floating point: it may be longer than a Duration
+// reaches. The beginning is before now, and after the wheel's.
 func newLevel(in *timerwheel.Inspection, l *timerwheel.Level) Level {
-	tick := in.Options.Tick.Seconds()
 	return Level{
-		From:   float64(l.Start)*tick - in.Now.Sub(in.Start).Seconds(),
-		Span:   float64(l.Span) * tick,
+		From:   (time.Duration(l.Start)*in.Options.Tick - in.Now.Sub(in.Start)).Seconds(),
+		Span:   float64(l.Span) * in.Options.Tick.Seconds(),
 		Timers: l.Timers[:],
 	}
 }

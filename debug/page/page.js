@@ -209,7 +209,8 @@
 		return wait.goroutine === 0 ? what : `goroutine ${wait.goroutine} (${what})`;
 	};
 
-	const rows = new Map(); // by goroutine and since
+	const mostRuns = 256; // in a Report
+	const rows = new Map(); // by goroutine, since and timer
 
 	const makeRow = () => {
 		const li = document.createElement("li");
@@ -252,9 +253,9 @@
 			if (list.children[k] !== row.li) list.insertBefore(row.li, list.children[k] || null);
 			fillRow(row, run, r);
 		});
-		const others = r.stats.running - r.runs.length;
 		byId("no-runs").hidden = r.runs.length > 0;
-		say(byId("runs-title"), "Handlers in flight" + (r.runs.length === 0 ? "" : ": " + number(r.runs.length)) + (others > 0 && r.runs.length > 0 ? ` of ${number(r.stats.running)}, the oldest` : ""));
+		const n = r.runs.length;
+		say(byId("runs-title"), "Handlers in flight" + (n === 0 ? "" : n < mostRuns ? ": " + number(n) : `: the oldest ${n} of ${number(r.stats.running)}`));
 	};
 
 	// ---- Who waits for whom ----
