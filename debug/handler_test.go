@@ -170,7 +170,7 @@ func TestSamplesAreTakenWhenSomebodyAsks(t *testing.T) {
 
 		for range 1000 {
 			time.Sleep(time.Second)
-			reportOf(t, h, "&since=1000")
+			ask(h, http.MethodGet, "/?format=json")
 		}
 		samples = reportOf(t, h, "").Samples
 		require.Len(t, samples, 300)

@@ -117,7 +117,7 @@
 
 	// ---- The levels ----
 
-	const slots = 64, cellWidth = 13, cellHeight = 20, left = 112, right = 76;
+	const levels = 9, slots = 64, rowHeight = 20;
 	const cells = []; // by level and slot
 	const totals = [], spans = [];
 	let chosen = null, shown = null; // the slot that is read out; the Report
@@ -125,21 +125,38 @@
 	// heat is the class of a cell: how many digits its count has.
 	const heat = (n) => "h" + (n === 0 ? 0 : Math.min(7, String(n).length));
 
-	const drawMap = (n) => {
+	const drawMap = () => {
 		const map = byId("map");
-		map.setAttribute("viewBox", `0 0 ${left + slots * cellWidth + right} ${n * cellHeight}`);
-		for (let l = 0; l < n; l++) {
-			const y = l * cellHeight;
-			spans.push(draw(map, "text", { x: left - 8, y: y + 14, "text-anchor": "end" }));
-			totals.push(draw(map, "text", { x: left + slots * cellWidth + right, y: y + 14, "text-anchor": "end", class: "total" }));
+		for (let l = 0; l < levels; l++) {
+			spans.push(draw(map, "text", { "text-anchor": "end" }));
+			totals.push(draw(map, "text", { "text-anchor": "end", class: "total" }));
 			cells.push([]);
 			for (let s = 0; s < slots; s++) {
-				const rect = draw(map, "rect", { x: left + s * cellWidth + 1, y: y + 1, width: cellWidth - 2, height: cellHeight - 2, rx: 2, class: "h0" });
+				const rect = draw(map, "rect", { class: "h0" });
 				rect.dataset.level = l;
 				rect.dataset.slot = s;
 				rect.dataset.timers = 0;
 				cells[l].push({ rect, title: draw(rect, "title") });
 			}
+		}
+		new ResizeObserver(layOut).observe(map);
+	};
+
+	// layOut makes the map as wide as its place, with letters of the same size.
+	const layOut = () => {
+		const map = byId("map"), width = map.clientWidth, left = width < 600 ? 76 : 104, right = width < 600 ? 58 : 84;
+		const cellWidth = (width - left - right) / slots, space = Math.min(2, cellWidth / 5);
+		map.setAttribute("viewBox", `0 0 ${width} ${levels * rowHeight}`);
+		const place = (element, attributes) => {
+			for (const key in attributes) element.setAttribute(key, attributes[key]);
+		};
+		for (let l = 0; l < levels; l++) {
+			const y = l * rowHeight;
+			place(spans[l], { x: left - 6, y: y + 14 });
+			place(totals[l], { x: width, y: y + 14 });
+			cells[l].forEach(({ rect }, s) => place(rect, {
+				x: left + s * cellWidth + space / 2, y: y + 1, width: cellWidth - space, height: rowHeight - 2, rx: space,
+			}));
 		}
 	};
 
@@ -160,7 +177,6 @@
 	};
 
 	const showLevels = (r) => {
-		if (cells.length === 0) drawMap(r.levels.length);
 		r.levels.forEach((level, l) => {
 			const now = Math.floor(-level.from / level.span);
 			level.timers.forEach((n, s) => {
@@ -377,24 +393,23 @@
 		return "≥ " + span(below(buckets.length - 2));
 	};
 
-	const drawHistogram = (svg, n) => {
+	const drawHistogram = (id, n) => {
+		const svg = byId(id).querySelector("svg");
 		svg.setAttribute("viewBox", `0 0 ${n * barWidth} ${barHeight + 18}`);
 		draw(svg, "line", { x1: 0, x2: n * barWidth, y1: barHeight, y2: barHeight, class: "base" });
 		for (const k in marks) draw(svg, "text", { x: (Number(k) + 1) * barWidth, y: barHeight + 14, "text-anchor": "middle" }, marks[k]);
-		const bars = [];
-		for (let k = 0; k < n; k++) {
+		return Array.from({ length: n }, (_, k) => {
 			const rect = draw(svg, "rect", { x: k * barWidth + 1, width: barWidth - 2, y: barHeight, height: 0 });
-			bars.push({ rect, title: draw(rect, "title") });
-		}
-		return bars;
+			return { rect, title: draw(rect, "title") };
+		});
 	};
 
-	const histograms = {};
+	const histograms = {}; // their bars, by the section's id
 
 	// showHistogram draws the bars on a logarithmic scale: the few that were very late are what one looks for.
 	const showHistogram = (id, buckets, sum, max) => {
 		const section = byId(id);
-		const bars = histograms[id] || (histograms[id] = drawHistogram(section.querySelector("svg"), buckets.length));
+		const bars = histograms[id];
 		const total = buckets.reduce((a, b) => a + b), top = Math.log10(Math.max(...buckets, 9) + 1);
 		buckets.forEach((n, k) => {
 			const height = Math.log10(n + 1) / top * (barHeight - 4);
@@ -479,6 +494,8 @@
 
 	say(byId("path"), location.pathname);
 	document.title = "timerwheel " + location.pathname;
+	drawMap();
 	drawLegend();
+	for (const id of ["lateness", "run-time"]) histograms[id] = drawHistogram(id, 25);
 	ask();
 })();
