@@ -2,6 +2,7 @@ package timerwheel
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"math/bits"
 	"slices"
@@ -45,12 +46,13 @@ type Level struct {
 // A Run is a handler in flight, and what waits for it.
 type Run struct {
 	RunningHandler
-	Goroutine    uint64 // in which it runs, as stack traces number it
-	Handler      string // the handler's function, file:line
-	AllocatedAt  string // of the timer, file:line, with Options.Debug
-	RegisteredAt string // likewise, of the last Register
-	Waits        []Wait // deletions that wait for its end, the oldest first: at most 16 of the Waiters, any of them if there are more
-	Waiting      *Wait  // the deletion that waits in this handler, if one does
+	Goroutine    uint64   // in which it runs, as stack traces number it
+	Handler      string   // the handler's function, file:line
+	AllocatedAt  string   // of the timer, file:line, with Options.Debug
+	RegisteredAt string   // likewise, of the last Register
+	Waits        []Wait   // deletions that wait for its end, the oldest first: at most 16 of the Waiters, any of them if there are more
+	Waiting      *Wait    // the deletion that waits in this handler, if one does
+	WaitsFor     []uint64 // the goroutines of the handlers that this deletion waits for: at most 16
 }
 
 // A Wait is a deletion that waits for handlers to end.
@@ -59,13 +61,12 @@ type Wait struct {
 	Since     time.Time // since when
 	Async     bool      // it is a DelAsync
 	Group     bool      // it is of a whole Group
-	For       []uint64  // the goroutines whose handlers it waits for: at most 16
 }
 
 const (
 	mostRuns  = 256
 	mostWaits = 16
-	glance    = 64 // runs and waits that one critical section looks at
+	glance    = 32 // runs and waits that one critical section looks at
 )
 
 // Inspect tells what the wheel holds, what runs and who waits for whom. It is no
@@ -162,38 +163,40 @@ func (sh *shard) tellLists(in *Inspection) {
 	in.Stats.add(sh)
 }
 
-// A sighting is a run as it was seen under the shard's lock. What it means is
-// looked up without that.
+// A sighting is a run as it was seen. What it means is looked up when nobody
+// holds a lock, nor is anything allocated while somebody does.
 type sighting struct {
-	Run
-	f    any
-	from origin
+	timer    Timer
+	since    int64
+	goid     uint64
+	f        any
+	from     origin
+	waiters  int
+	waits    [mostWaits]*wait // some of the waiters; what is read of them never changes
+	waiting  *wait
+	waitsFor [mostWaits]uint64
 }
 
-// runs returns the handlers in flight, the oldest first. What the same goroutine
-// runs later than what it was first seen with, takes its place.
+// runs returns the handlers in flight, the oldest first. Of what one goroutine
+// has been seen to run, the last counts.
 func (w *Wheel) runs() []Run {
 	seen := make(map[uint64]sighting)
+	some := make([]sighting, 0, glance)
 	for _, sh := range w.shards {
 		for k := math.MaxInt; k > 0; {
-			var some []sighting
-			some, k = sh.glance(k)
+			some, k = sh.glance(some[:0], k)
 			for _, s := range some {
-				seen[s.Goroutine] = s
+				seen[s.goid] = s
 			}
 		}
 	}
-	all := make([]sighting, 0, len(seen))
-	for _, s := range seen {
-		all = append(all, s)
-	}
-	slices.SortFunc(all, func(a, b sighting) int {
-		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Goroutine, b.Goroutine))
+	oldest := slices.SortedFunc(maps.Values(seen), func(a, b sighting) int {
+		return cmp.Or(cmp.Compare(a.since, b.since), cmp.Compare(a.goid, b.goid))
 	})
-	all = all[:min(len(all), mostRuns)]
-	runs := make([]Run, len(all))
-	for k := range all {
-		runs[k] = all[k].explain()
+	oldest = oldest[:min(len(oldest), mostRuns)]
+	runs := make([]Run, len(oldest))
+	for k := range oldest {
+		runs[k] = oldest[k].run(w)
 	}
 	return runs
 }
@@ -201,7 +204,7 @@ func (w *Wheel) runs() []Run {
 // glance looks at some of the shard's runs, from the kth downwards, and returns
 // where to go on. When a run ends, the last one takes its place: one that moves
 // is thus seen twice, perhaps, but not missed.
-func (sh *shard) glance(k int) (some []sighting, next int) {
+func (sh *shard) glance(some []sighting, k int) (_ []sighting, next int) {
 	sh.lock()
 	defer sh.unlock()
 	sh.w.mu.Lock()
@@ -209,50 +212,65 @@ func (sh *shard) glance(k int) (some []sighting, next int) {
 	k = min(k, len(sh.running))
 	for seen := 0; k > 0 && seen < glance; {
 		k--
-		s := sh.sight(sh.running[k])
-		some = append(some, s)
-		seen += 1 + len(s.Waits)
+		some = append(some, sighting{})
+		seen += 1 + sh.see(sh.running[k], &some[len(some)-1])
 	}
 	return some, k
 }
 
-// sight notes what there is to know of a run. Holds both locks.
-func (sh *shard) sight(r *worker) sighting {
+// see notes what there is to know of a run, and returns how many waits it has
+// noted. Holds both locks.
+func (sh *shard) see(r *worker, s *sighting) (waits int) {
 	slot := sh.slots.at(r.i)
-	s := sighting{f: *sh.body(r.i), from: sh.origin(r.i, slot)}
-	s.Timer, s.Since, s.Goroutine = sh.timer(r.i, slot), sh.w.timeAt(r.since), r.goid
-	s.Waiters = len(r.waits)
+	s.timer, s.since, s.goid = sh.timer(r.i, slot), r.since, r.goid
+	s.f, s.from = *sh.body(r.i), sh.origin(r.i, slot)
+	s.waiters = len(r.waits)
 	for x := range r.waits {
-		if len(s.Waits) == mostWaits {
+		if waits == mostWaits {
 			break
 		}
-		s.Waits = append(s.Waits, x.tellTo(sh.w))
+		s.waits[waits] = x
+		waits++
 	}
-	if r.waiting != nil {
-		waiting := r.waiting.tellTo(sh.w)
-		s.Waiting = &waiting
+	if s.waiting = r.waiting; s.waiting != nil {
+		for k, on := range s.waiting.on[:min(len(s.waiting.on), mostWaits)] {
+			s.waitsFor[k] = on.goid
+		}
 	}
-	return s
+	return waits
 }
 
-// tellTo describes a wait. Holds Wheel.mu.
-func (x *wait) tellTo(w *Wheel) Wait {
-	d := Wait{Goroutine: x.goid, Since: w.timeAt(x.since), Async: x.done != nil, Group: x.group != nil}
-	for _, r := range x.on[:min(len(x.on), mostWaits)] {
-		d.For = append(d.For, r.goid)
-	}
-	return d
-}
-
-// explain says what a run is that was seen.
-func (s *sighting) explain() Run {
+// run says what a run is that was seen.
+func (s *sighting) run(w *Wheel) Run {
 	if b, ok := s.f.(*body); ok {
 		s.f = b.f
 	}
-	s.Handler = functionName(s.f)
-	s.AllocatedAt, s.RegisteredAt = s.from.allocated.String(), s.from.registered.String()
-	slices.SortFunc(s.Waits, func(a, b Wait) int {
+	r := Run{
+		RunningHandler: RunningHandler{Timer: s.timer, Since: w.timeAt(s.since), Waiters: s.waiters},
+		Goroutine:      s.goid,
+		Handler:        functionName(s.f),
+		AllocatedAt:    s.from.allocated.String(),
+		RegisteredAt:   s.from.registered.String(),
+	}
+	for _, x := range s.waits[:min(s.waiters, mostWaits)] {
+		r.Waits = append(r.Waits, x.describe(w))
+	}
+	slices.SortFunc(r.Waits, func(a, b Wait) int {
 		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Goroutine, b.Goroutine))
 	})
-	return s.Run
+	if s.waiting != nil {
+		waiting := s.waiting.describe(w)
+		r.Waiting = &waiting
+	}
+	for _, goid := range s.waitsFor {
+		if goid != 0 {
+			r.WaitsFor = append(r.WaitsFor, goid)
+		}
+	}
+	return r
+}
+
+// describe says what a wait is.
+func (x *wait) describe(w *Wheel) Wait {
+	return Wait{Goroutine: x.goid, Since: w.timeAt(x.since), Async: x.done != nil, Group: x.group != nil}
 }

@@ -193,18 +193,19 @@ func TestInspectSeesWhoWaitsForWhom(t *testing.T) {
 		require.Equal(t, 3, ofB.Waiters)
 		require.Nil(t, ofB.Waiting)
 
-		fromA := timerwheel.Wait{Goroutine: ofA.Goroutine, Since: begun.Add(2 * time.Second), For: []uint64{ofB.Goroutine}}
+		fromA := timerwheel.Wait{Goroutine: ofA.Goroutine, Since: begun.Add(2 * time.Second)}
 		require.Equal(t, a, ofA.Timer)
 		require.Equal(t, &fromA, ofA.Waiting)
+		require.Equal(t, []uint64{ofB.Goroutine}, ofA.WaitsFor)
+		require.Empty(t, ofB.WaitsFor)
 		require.Equal(t, 1, ofA.Waiters)
 		require.Equal(t, begun.Add(3*time.Second), ofA.Waits[0].Since)
-		require.Equal(t, []uint64{ofA.Goroutine}, ofA.Waits[0].For)
 		require.Contains(t, ofA.AllocatedAt, "inspect_test.go:")
 		require.Less(t, lineOf(t, allocated), lineOf(t, ofA.AllocatedAt))
 		require.Less(t, lineOf(t, registered), lineOf(t, ofA.RegisteredAt))
 
 		require.Equal(t, fromA, ofB.Waits[0])
-		require.Equal(t, timerwheel.Wait{Since: begun.Add(4 * time.Second), Async: true, For: []uint64{ofB.Goroutine}}, ofB.Waits[1])
+		require.Equal(t, timerwheel.Wait{Since: begun.Add(4 * time.Second), Async: true}, ofB.Waits[1])
 		require.True(t, ofB.Waits[2].Group)
 		require.NotZero(t, ofB.Waits[2].Goroutine)
 		require.NotContains(t, []uint64{ofA.Goroutine, ofB.Goroutine}, ofB.Waits[2].Goroutine)
@@ -324,7 +325,6 @@ func TestInspectUnderRaces(t *testing.T) {
 		require.Equal(t, s.Registered, s.Fired+s.Removed+uint64(s.Pending))
 		require.Equal(t, parked, in.Runs[0].Timer)
 		require.Len(t, in.Runs[0].Waits, 1)
-		require.Equal(t, []uint64{in.Runs[0].Goroutine}, in.Runs[0].Waits[0].For)
 		goroutines := map[uint64]bool{}
 		for _, r := range in.Runs {
 			require.False(t, goroutines[r.Goroutine], "a goroutine runs one handler")

@@ -73,7 +73,7 @@ func machines(t *testing.T, text string) string {
 		})
 	}
 	for pattern, with := range map[string]func(string) string{
-		`"goroutine":\d+|"for":\[[\d,]*\]`:             number,
+		`"goroutine":\d+|"waits_for":\[[\d,]*\]`:       number,
 		`Timer\([^)]*\)`:                               func(string) string { return "Timer(0.0#0)" },
 		`"bytes":[1-9]\d*`:                             func(string) string { return `"bytes":1` },
 		`(/|[A-Z]:)[^" ]*/handler_test\.go:[1-9]\d*`:   func(string) string { return "/handler_test.go:1" },

@@ -57,6 +57,7 @@ type Run struct {
 	Waiters      int       `json:"waiters"`                 // deletions that wait for its end
 	Waits        []Wait    `json:"waits"`                   // at most 16 of them
 	Waiting      *Wait     `json:"waiting"`                 // the deletion that waits in this handler; null if none does
+	WaitsFor     []uint64  `json:"waits_for"`               // the goroutines of the handlers that it waits for, at most 16
 }
 
 // A Wait is a deletion that waits for handlers.
@@ -65,7 +66,6 @@ type Wait struct {
 	Goroutine uint64    `json:"goroutine"` // 0 for a DelAsync
 	Since     time.Time `json:"since"`
 	Age       float64   `json:"age"`
-	For       []uint64  `json:"for"` // the goroutines of the handlers, at most 16
 }
 
 // Stats are the wheel's.
@@ -142,6 +142,7 @@ func newRun(in *timerwheel.Inspection, r *timerwheel.Run) Run {
 		RegisteredAt: r.RegisteredAt,
 		Waiters:      r.Waiters,
 		Waits:        make([]Wait, 0, len(r.Waits)),
+		WaitsFor:     append([]uint64{}, r.WaitsFor...),
 	}
 	for k := range r.Waits {
 		run.Waits = append(run.Waits, newWait(in, &r.Waits[k]))
@@ -161,7 +162,7 @@ func newWait(in *timerwheel.Inspection, x *timerwheel.Wait) Wait {
 	case x.Group:
 		kind = "Group"
 	}
-	return Wait{Kind: kind, Goroutine: x.Goroutine, Since: x.Since, Age: age(in, x.Since), For: append([]uint64{}, x.For...)}
+	return Wait{Kind: kind, Goroutine: x.Goroutine, Since: x.Since, Age: age(in, x.Since)}
 }
 
 // age is how long ago something began; it may have begun after the look did.

@@ -251,7 +251,7 @@
 		const others = run.waiters - run.waits.length;
 		say(row.waits, run.waiters === 0 ? "" : count(run.waiters, "deletion waits", "deletions wait") + " for it: " +
 			run.waits.map(waiter).join(", ") + (others > 0 ? `, and ${number(others)} more` : ""));
-		say(row.waiting, run.waiting ? "waits in " + kinds[run.waiting.kind] + " for goroutine " + run.waiting.for.join(", ") + ", for " + span(run.waiting.age) : "");
+		say(row.waiting, run.waiting ? "waits in " + kinds[run.waiting.kind] + " for goroutine " + run.waits_for.join(", ") + ", for " + span(run.waiting.age) : "");
 	};
 
 	const showRuns = (r) => {
@@ -295,7 +295,7 @@
 		}
 		for (const run of involved) {
 			const id = "handler " + run.goroutine;
-			const inside = involved.filter((other) => other.waiting && other.waiting.for.includes(run.goroutine));
+			const inside = involved.filter((other) => other.waits_for.includes(run.goroutine));
 			for (const other of inside) edges.push({ from: "handler " + other.goroutine, to: id });
 			const outside = run.waits.filter((wait) => !(handlers.get(wait.goroutine) || {}).waiting);
 			const n = run.waiters - inside.length;
