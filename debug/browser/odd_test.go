@@ -23,7 +23,7 @@ func TestWhatThePageIsToldIsText(t *testing.T) {
 		_, _ = timer.DelSync()
 	}()
 	eventually(t, tab, `document.querySelectorAll("#graph g").length === 2`)
-	require.Contains(t, eval[string](t, tab, `document.querySelector("#run-list li code").textContent`), `/<b id="injected">&amp;<script>.go:1`)
+	require.Contains(t, eval[string](t, tab, `document.querySelector("#run-list li code").textContent`), `/<b id="injected">&amp;<script>.go:`)
 	require.Contains(t, eval[string](t, tab, `document.querySelector("#graph g.blocking title").textContent`), `<b id="injected">&amp;<script>`)
 	require.False(t, eval[bool](t, tab, `document.getElementById("injected") !== null || document.scripts.length !== 1`))
 	release()
