@@ -36,6 +36,13 @@ func (sh *shard) check() {
 	if firings != sh.counters.fired {
 		broken("%d firings were late or not, and %d were", firings, sh.counters.fired)
 	}
+	ended := uint64(0)
+	for _, n := range sh.counters.runTime {
+		ended += n
+	}
+	if ended+uint64(len(sh.running)) != sh.counters.fired {
+		broken("%d runs have ended, %d have not, and %d have begun", ended, len(sh.running), sh.counters.fired)
+	}
 	if n := sh.checkLists(); n != sh.counters.pending && !(sh.closed && n == 0) {
 		broken("%d timers are in lists, %d are pending", n, sh.counters.pending)
 	}
@@ -109,6 +116,7 @@ func (sh *shard) checkTimer(i uint32, s *slot) {
 func (sh *shard) checkLists() (n int) {
 	l := &sh.levels
 	for list, tail := range l.tails {
+		before := n
 		for first := true; tail != 0; first = false {
 			b := l.blocks.at(tail - 1)
 			if int(b.list) != list || b.n == 0 || !first && b.n != blockLen {
@@ -123,6 +131,9 @@ func (sh *shard) checkLists() (n int) {
 				}
 			}
 			tail = b.prev
+		}
+		if l.count(uint16(list)) != n-before {
+			broken("list %d has %d timers, and counts %d", list, n-before, l.count(uint16(list)))
 		}
 		if list < listDue && l.slots[list/digits]>>(list%digits)&1 != 0 != (l.tails[list] != 0) {
 			broken("level %d slot %d: occupied is wrong", list/digits, list%digits)

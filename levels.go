@@ -82,7 +82,7 @@ type levels struct {
 
 const (
 	blockBits  = 5
-	blockLen   = 30
+	blockLen   = 29
 	blockShift = 4 // log2 of the blocks in a chunk
 )
 
@@ -92,6 +92,7 @@ type block struct {
 	prev    uint32 // the block before this one, plus one; 0: it is the first
 	list    uint16
 	n       uint16
+	full    uint32           // the blocks before it
 	entries [blockLen]uint32 // numbers of timers
 }
 
@@ -232,15 +233,28 @@ func (l *levels) push(list uint16, i uint32, s *slot) {
 		b = l.blocks.at(tail - 1)
 	}
 	if b == nil || b.n == blockLen {
+		full := uint32(0)
+		if b != nil {
+			full = b.full + 1
+		}
 		n, _ := l.blocks.alloc()
 		b = l.blocks.at(n)
-		b.prev, b.list, b.n = tail, list, 0
+		b.prev, b.list, b.n, b.full = tail, list, 0, full
 		tail = n + 1
 		l.tails[list] = tail
 	}
 	b.entries[b.n] = i
 	s.place = (tail-1)<<blockBits | uint32(b.n)
 	b.n++
+}
+
+// count returns how many timers are in a list, without looking at them.
+func (l *levels) count(list uint16) int {
+	if l.tails[list] == 0 {
+		return 0
+	}
+	b := l.blocks.at(l.tails[list] - 1)
+	return int(b.full)*blockLen + int(b.n)
 }
 
 // last returns the last timer of a list that is not empty.

@@ -231,6 +231,7 @@ func (m *model) following(x *modelTimer) time.Duration {
 
 func (m *model) end(x *modelTimer) {
 	m.stats.Running--
+	m.stats.RunTime[0]++ // the wheel's time stands still meanwhile
 	x.running, x.deleting = false, false
 	m.settle(x)
 }

@@ -37,8 +37,10 @@ type counters struct {
 	pending                    int
 	registered, fired, removed uint64
 	refused, syncWaits         uint64
-	maxLate, sumLate, maxRun   int64 // ns
+	maxLate, sumLate           int64 // ns
+	maxRun, sumRun             int64 // ns
 	lateness                   [len(Stats{}.Lateness)]uint64
+	runTime                    [len(Stats{}.RunTime)]uint64
 }
 
 // never is the deadline of a timer that is too far away for the clock. The

@@ -24,11 +24,16 @@ type Stats struct {
 	MaxLate time.Duration // the worst start of a handler after its deadline
 	SumLate time.Duration // of all handlers begun; divided by Fired it is the mean
 	MaxRun  time.Duration // the longest run of a handler that has ended
+	SumRun  time.Duration // of all runs that have ended; divided by Fired - Running it is the mean
 
 	// Lateness counts the handlers begun by how late that was: Lateness[0] those
 	// that were less than a microsecond late, Lateness[k] those that were from
 	// 2^(k-1) to 2^k microseconds late, and the last one all later ones as well.
 	Lateness [25]uint64
+
+	// RunTime counts the runs that have ended by how long they took, in the same
+	// buckets: with those that are running they are as many as have fired.
+	RunTime [25]uint64
 
 	Bytes int64 // storage held for timers
 }
@@ -41,39 +46,66 @@ func (w *Wheel) Stats() Stats {
 	}
 	var s Stats
 	for _, sh := range w.shards {
-		c := &sh.counters
-		s.Live += sh.slots.live
-		s.Pending += c.pending
-		s.Running += len(sh.running)
-		s.Registered += c.registered
-		s.Fired += c.fired
-		s.Removed += c.removed
-		s.Refused += c.refused
-		s.SyncWaits += c.syncWaits
-		s.MaxLate = max(s.MaxLate, time.Duration(c.maxLate))
-		s.SumLate = time.Duration(after(int64(s.SumLate), time.Duration(c.sumLate)))
-		s.MaxRun = max(s.MaxRun, time.Duration(c.maxRun))
-		for k, n := range c.lateness {
-			s.Lateness[k] += n
-		}
-		s.Bytes += sh.bytes()
+		s.add(sh)
 	}
-	if !w.manual {
-		w.mu.Lock()
-		s.Workers = len(w.crew) + w.coming
-		w.mu.Unlock()
-	}
+	s.Workers = w.goroutines()
 	for _, sh := range w.shards {
 		sh.unlock()
 	}
 	return s
 }
 
+// add adds what a shard holds and has done.
+func (s *Stats) add(sh *shard) {
+	c := &sh.counters
+	s.Live += sh.slots.live
+	s.Pending += c.pending
+	s.Running += len(sh.running)
+	s.Registered += c.registered
+	s.Fired += c.fired
+	s.Removed += c.removed
+	s.Refused += c.refused
+	s.SyncWaits += c.syncWaits
+	s.MaxLate = max(s.MaxLate, time.Duration(c.maxLate))
+	s.SumLate = time.Duration(after(int64(s.SumLate), time.Duration(c.sumLate)))
+	s.MaxRun = max(s.MaxRun, time.Duration(c.maxRun))
+	s.SumRun = time.Duration(after(int64(s.SumRun), time.Duration(c.sumRun)))
+	for k, n := range c.lateness {
+		s.Lateness[k] += n
+	}
+	for k, n := range c.runTime {
+		s.RunTime[k] += n
+	}
+	s.Bytes += sh.bytes()
+}
+
+// goroutines counts those of the wheel.
+func (w *Wheel) goroutines() int {
+	if w.manual {
+		return 0
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.crew) + w.coming
+}
+
 // late counts a firing by its lateness, in ns.
 func (c *counters) late(ns int64) {
 	c.maxLate = max(c.maxLate, ns)
 	c.sumLate = after(c.sumLate, time.Duration(ns)) // saturates
-	c.lateness[min(bits.Len64(uint64(ns)/1000), len(c.lateness)-1)]++
+	c.lateness[bucket(ns)]++
+}
+
+// took counts a run that has ended by how long it was, in ns.
+func (c *counters) took(ns int64) {
+	c.maxRun = max(c.maxRun, ns)
+	c.sumRun = after(c.sumRun, time.Duration(ns))
+	c.runTime[bucket(ns)]++
+}
+
+// bucket returns the bucket of a histogram that a time in ns belongs to.
+func bucket(ns int64) int {
+	return min(bits.Len64(uint64(ns)/1000), len(Stats{}.Lateness)-1)
 }
 
 // bytes returns the storage that the shard holds for timers.

@@ -73,8 +73,8 @@ func TestStatsFollowTheLifeOfATimer(t *testing.T) {
 			step.do()
 			got := w.Stats()
 			requireLaw(t, got)
-			got.Workers, got.MaxLate, got.SumLate, got.MaxRun, got.Bytes = 0, 0, 0, 0, 0
-			got.Lateness = [len(got.Lateness)]uint64{}
+			got.Workers, got.MaxLate, got.SumLate, got.MaxRun, got.SumRun, got.Bytes = 0, 0, 0, 0, 0, 0
+			got.Lateness, got.RunTime = [len(got.Lateness)]uint64{}, [len(got.RunTime)]uint64{}
 			require.Equal(t, step.want, got, step.name)
 		}
 	})
@@ -353,6 +353,44 @@ func TestStatsMaxRunIsTheLongestRunThatHasEnded(t *testing.T) {
 			require.Equal(t, before, w.Stats().MaxRun, "a run that has not ended counts")
 			elapse(2 * time.Hour)
 			require.Equal(t, c.want, w.Stats().MaxRun)
+		}
+	})
+}
+
+// RunTime counts every run that has ended, however it has ended, and SumRun adds
+// them up.
+func TestStatsRunTimeCountsEveryRunThatHasEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := wheelFor(t, timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}})
+		var want timerwheel.Stats
+		for _, c := range []struct {
+			run    time.Duration
+			bucket int
+			end    func()
+		}{
+			{0, 0, func() {}},
+			{time.Microsecond - 1, 0, func() {}},
+			{time.Microsecond, 1, func() {}},
+			{2*time.Microsecond - 1, 1, runtime.Goexit},
+			{2 * time.Microsecond, 2, func() { panic("at last") }},
+			{time.Microsecond<<23 - 1, 23, func() {}},
+			{time.Microsecond << 23, 24, func() {}},
+			{24 * time.Hour, 24, func() {}},
+		} {
+			w.AfterFunc(0, func() {
+				time.Sleep(c.run)
+				c.end()
+			})
+			if c.run > 0 {
+				elapse(c.run / 2)
+				require.Equal(t, want.RunTime, w.Stats().RunTime, "a run that has not ended counts")
+			}
+			elapse(48 * time.Hour)
+			want.RunTime[c.bucket]++
+			want.SumRun += c.run
+			got := w.Stats()
+			require.Equal(t, want.RunTime, got.RunTime, "%v", c.run)
+			require.Equal(t, want.SumRun, got.SumRun)
 		}
 	})
 }

@@ -353,7 +353,7 @@ func (wk *worker) finish(sh *shard, now int64) {
 	sh.running = sh.running[:len(sh.running)-1]
 
 	took := now - wk.since
-	sh.counters.maxRun = max(sh.counters.maxRun, took)
+	sh.counters.took(took)
 	if took >= int64(quick) {
 		sh.slow += took
 	}

@@ -24,7 +24,8 @@ import (
 //	timerwheel_timers_registered_total ==
 //		timerwheel_timers_fired_total + timerwheel_timers_removed_total + timerwheel_timers_pending
 //
-// and the count of timerwheel_lateness_seconds is timerwheel_timers_fired_total.
+// the count of timerwheel_lateness_seconds is timerwheel_timers_fired_total, and
+// that of timerwheel_handler_seconds is so much less as timerwheel_handlers_running.
 // Only timerwheel_handler_oldest_seconds and timerwheel_deletions_waiting are
 // from [timerwheel.Wheel.Running], a moment later.
 //
@@ -45,6 +46,7 @@ func NewCollector(w *timerwheel.Wheel, name string) prometheus.Collector {
 		c.descs[k] = desc(m.name, m.help)
 	}
 	c.lateness = desc("lateness_seconds", "How long after their deadlines handlers began.")
+	c.runTime = desc("handler_seconds", "How long handlers ran that have ended.")
 	return c
 }
 
@@ -52,6 +54,7 @@ type collector struct {
 	wheel    *timerwheel.Wheel
 	descs    []*prometheus.Desc // of metrics, in the same order
 	lateness *prometheus.Desc
+	runTime  *prometheus.Desc
 }
 
 // A reading is what one Collect has read of its wheel.
@@ -61,7 +64,7 @@ type reading struct {
 	waiting int           // deletions that wait
 }
 
-// metrics are all metrics of a wheel but the histogram.
+// metrics are all metrics of a wheel but the histograms.
 var metrics = []struct {
 	name, help string
 	kind       prometheus.ValueType
@@ -103,6 +106,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 		ch <- d
 	}
 	ch <- c.lateness
+	ch <- c.runTime
 }
 
 // Collect implements prometheus.Collector.
@@ -112,6 +116,8 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(c.descs[k], m.kind, m.value(&r))
 	}
 	ch <- prometheus.MustNewConstHistogram(c.lateness, r.Fired, r.SumLate.Seconds(), atMost(r.Lateness[:]))
+	ended := r.Fired - uint64(r.Running)
+	ch <- prometheus.MustNewConstHistogram(c.runTime, ended, r.SumRun.Seconds(), atMost(r.RunTime[:]))
 }
 
 func (c *collector) read() reading {
@@ -128,10 +134,10 @@ func (c *collector) read() reading {
 // is less than 2^k microseconds. The wheel counts in nanoseconds, so exactly
 // that is at most one nanosecond less: the bounds are 2^k µs - 1 ns. The last
 // bucket of Stats has no bound, and Prometheus takes it from the count.
-func atMost(lateness []uint64) map[float64]uint64 {
-	buckets := make(map[float64]uint64, len(lateness)-1)
+func atMost(counts []uint64) map[float64]uint64 {
+	buckets := make(map[float64]uint64, len(counts)-1)
 	sum := uint64(0)
-	for k, n := range lateness[:len(lateness)-1] {
+	for k, n := range counts[:len(counts)-1] {
 		sum += n
 		bound := time.Microsecond<<k - time.Nanosecond
 		buckets[bound.Seconds()] = sum

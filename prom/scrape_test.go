@@ -31,12 +31,15 @@ import (
 
 // A scrape is what an HTTP request has got of one wheel.
 type scrape struct {
-	values  map[string]float64 // of counters and gauges, by the names of their samples
-	kinds   map[string]dto.MetricType
-	buckets []*dto.Bucket // of the lateness, as all below
-	count   uint64
-	sum     float64
+	values     map[string]float64 // of counters and gauges, by the names of their samples
+	histograms map[string]*dto.Histogram
+	kinds      map[string]dto.MetricType
 }
+
+const (
+	lateness = "timerwheel_lateness_seconds"
+	runTime  = "timerwheel_handler_seconds"
+)
 
 // A format is one that Prometheus may ask for.
 type format struct {
@@ -134,7 +137,11 @@ func readProtobuf(body []byte) (*scrape, error) {
 }
 
 func newScrape() *scrape {
-	return &scrape{values: make(map[string]float64), kinds: make(map[string]dto.MetricType)}
+	return &scrape{
+		values:     make(map[string]float64),
+		histograms: make(map[string]*dto.Histogram),
+		kinds:      make(map[string]dto.MetricType),
+	}
 }
 
 // add adds a family, which must be of one wheel.
@@ -149,8 +156,7 @@ func (s *scrape) add(f *dto.MetricFamily) error {
 	case dto.MetricType_GAUGE:
 		s.values[f.GetName()] = m.GetGauge().GetValue()
 	case dto.MetricType_HISTOGRAM:
-		h := m.GetHistogram()
-		s.buckets, s.count, s.sum = h.GetBucket(), h.GetSampleCount(), h.GetSampleSum()
+		s.histograms[f.GetName()] = m.GetHistogram()
 	default:
 		return fmt.Errorf("neither counter nor gauge nor histogram: %v", f)
 	}
@@ -158,23 +164,24 @@ func (s *scrape) add(f *dto.MetricFamily) error {
 }
 
 // cumulative returns what is in a bucket and in those before it, for each bucket.
-func cumulative(lateness []uint64) (counts []uint64) {
+func cumulative(buckets []uint64) (counts []uint64) {
 	sum := uint64(0)
-	for _, n := range lateness {
+	for _, n := range buckets {
 		sum += n
 		counts = append(counts, sum)
 	}
 	return counts
 }
 
-// counts returns those of the buckets, that of all included.
-func (s *scrape) counts() (counts []uint64) {
-	for _, b := range s.buckets {
+// counts returns those of a histogram's buckets, that of all included.
+func (s *scrape) counts(histogram string) (counts []uint64) {
+	h := s.histograms[histogram]
+	for _, b := range h.GetBucket() {
 		if !math.IsInf(b.GetUpperBound(), 1) { // text has that bucket, protobuf does not need it
 			counts = append(counts, b.GetCumulativeCount())
 		}
 	}
-	return append(counts, s.count)
+	return append(counts, h.GetSampleCount())
 }
 
 // ---- The tests ----
@@ -230,15 +237,19 @@ func TestAScrapeIsWhatStatsSays(t *testing.T) {
 				"timerwheel_lateness_max_seconds":        before.MaxLate.Seconds(),
 				"timerwheel_storage_bytes":               float64(before.Bytes),
 			}, got.values)
-			require.Equal(t, cumulative(before.Lateness[:]), got.counts())
-			require.EqualValues(t, 101, got.count)
-			require.Equal(t, before.SumLate.Seconds(), got.sum)
+			require.Equal(t, cumulative(before.Lateness[:]), got.counts(lateness))
+			require.EqualValues(t, 101, got.histograms[lateness].GetSampleCount())
+			require.Equal(t, before.SumLate.Seconds(), got.histograms[lateness].GetSampleSum())
+			require.Equal(t, cumulative(before.RunTime[:]), got.counts(runTime))
+			require.EqualValues(t, 100, got.histograms[runTime].GetSampleCount(), "one runs")
+			require.Equal(t, before.SumRun.Seconds(), got.histograms[runTime].GetSampleSum())
+			require.Len(t, got.histograms, 2)
 			for name, kind := range got.kinds {
 				want := dto.MetricType_GAUGE
 				switch {
 				case strings.HasSuffix(name, "_total"):
 					want = dto.MetricType_COUNTER
-				case name == "timerwheel_lateness_seconds":
+				case name == lateness || name == runTime:
 					want = dto.MetricType_HISTOGRAM
 				}
 				require.Equal(t, want, kind, name)
@@ -312,16 +323,30 @@ func (s *scrape) addsUp(before, after timerwheel.Stats) error {
 	if registered != fired+removed+v("timers_pending") {
 		return fmt.Errorf("registered %d != fired %d + removed %d + pending %d", registered, fired, removed, v("timers_pending"))
 	}
-	if s.count != fired {
-		return fmt.Errorf("%d latenesses, %d fired", s.count, fired)
-	}
-	counts, low, high := s.counts(), cumulative(before.Lateness[:]), cumulative(after.Lateness[:])
-	if len(counts) != len(low) {
-		return fmt.Errorf("%d buckets", len(counts))
-	}
-	for k, n := range counts {
-		if n < low[k] || n > high[k] || k > 0 && n < counts[k-1] {
-			return fmt.Errorf("bucket %d is %d, not between %d and %d: %v", k, n, low[k], high[k], counts)
+	for _, c := range []struct {
+		histogram           string
+		count               uint64
+		before, after       [25]uint64
+		sumBefore, sumAfter time.Duration
+	}{
+		{lateness, fired, before.Lateness, after.Lateness, before.SumLate, after.SumLate},
+		{runTime, fired - v("handlers_running"), before.RunTime, after.RunTime, before.SumRun, after.SumRun},
+	} {
+		h := s.histograms[c.histogram]
+		if h.GetSampleCount() != c.count {
+			return fmt.Errorf("%s counts %d, and not %d", c.histogram, h.GetSampleCount(), c.count)
+		}
+		if sum := h.GetSampleSum(); sum < c.sumBefore.Seconds() || sum > c.sumAfter.Seconds() {
+			return fmt.Errorf("the sum of %s is %v, not between %v and %v", c.histogram, sum, c.sumBefore, c.sumAfter)
+		}
+		counts, low, high := s.counts(c.histogram), cumulative(c.before[:]), cumulative(c.after[:])
+		if len(counts) != len(low) {
+			return fmt.Errorf("%s has %d buckets", c.histogram, len(counts))
+		}
+		for k, n := range counts {
+			if n < low[k] || n > high[k] || k > 0 && n < counts[k-1] {
+				return fmt.Errorf("bucket %d of %s is %d, not between %d and %d: %v", k, c.histogram, n, low[k], high[k], counts)
+			}
 		}
 	}
 	for _, c := range []struct {
@@ -333,7 +358,6 @@ func (s *scrape) addsUp(before, after timerwheel.Stats) error {
 		{"removed", float64(before.Removed), float64(removed), float64(after.Removed)},
 		{"refused", float64(before.Refused), float64(v("registrations_refused_total")), float64(after.Refused)},
 		{"waits", float64(before.SyncWaits), float64(v("sync_waits_total")), float64(after.SyncWaits)},
-		{"sum", before.SumLate.Seconds(), s.sum, after.SumLate.Seconds()},
 		{"latest", before.MaxLate.Seconds(), s.values["timerwheel_lateness_max_seconds"], after.MaxLate.Seconds()},
 		{"longest", before.MaxRun.Seconds(), s.values["timerwheel_handler_longest_seconds"], after.MaxRun.Seconds()},
 	} {

@@ -56,11 +56,15 @@ func (m *model) begin(t *timer) {
 func (m *model) late(by time.Duration) {
 	m.stats.MaxLate = max(m.stats.MaxLate, by)
 	m.stats.SumLate += by
-	k := 0
-	for end := time.Microsecond; by >= end && k < len(m.stats.Lateness)-1; end *= 2 {
+	m.stats.Lateness[bucket(by)]++
+}
+
+// bucket is where a histogram counts a time.
+func bucket(d time.Duration) (k int) {
+	for end := time.Microsecond; d >= end && k < len(timerwheel.Stats{}.Lateness)-1; end *= 2 {
 		k++
 	}
-	m.stats.Lateness[k]++
+	return k
 }
 
 // onGrid moves a periodic timer to the first instant of its period after now.
@@ -74,7 +78,10 @@ func (m *model) onGrid(t *timer) {
 func (m *model) end(t *timer, how string) {
 	r := t.run
 	t.run = nil
-	m.stats.MaxRun = max(m.stats.MaxRun, m.now-r.since)
+	took := m.now - r.since
+	m.stats.MaxRun = max(m.stats.MaxRun, took)
+	m.stats.SumRun += took
+	m.stats.RunTime[bucket(took)]++
 	for _, x := range slices.Clone(m.waits) {
 		if x.on = slices.DeleteFunc(x.on, func(on *run) bool { return on == r }); len(x.on) == 0 {
 			m.over(x)

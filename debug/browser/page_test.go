@@ -1,0 +1,274 @@
+package browser
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/seed76848005/timerwheel"
+	"github.com/seed76848005/timerwheel/debug"
+	"github.com/stretchr/testify/require"
+)
+
+// A server serves the page of a wheel, and counts what is asked of it.
+type server struct {
+	*httptest.Server
+	reports atomic.Int64 // asked for
+	others  sync.Map     // requests that are neither for the page nor for a report: there should be none
+}
+
+const path = "/debug/timers/"
+
+func serve(t *testing.T, w *timerwheel.Wheel) *server {
+	t.Helper()
+	s := new(server)
+	page := debug.Handler(w)
+	s.Server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path != path:
+			s.others.Store(r.URL.String(), true)
+			http.NotFound(rw, r)
+			return
+		case strings.Contains(r.URL.RawQuery, "format=json"):
+			s.reports.Add(1)
+		}
+		page.ServeHTTP(rw, r)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// eventually waits until an expression of JavaScript is true in the page as it is: nobody reloads it.
+func eventually(t *testing.T, tab context.Context, expression string) {
+	t.Helper()
+	err := chromedp.Do(tab, chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(time.Minute)))
+	if err != nil {
+		t.Fatalf("%s\n%v; the page says:\n%s", expression, err, eval[string](t, tab, "document.body.innerText"))
+	}
+}
+
+// eval evaluates an expression of JavaScript in the page.
+func eval[T any](t *testing.T, tab context.Context, expression string) T {
+	t.Helper()
+	result, err := chromedp.Run(tab, chromedp.Evaluate[T](expression))
+	require.NoError(t, err, expression)
+	return result
+}
+
+// open shows a wheel's page, and waits until it is alive. The page may complain of nothing, and get nothing from elsewhere.
+func open(t *testing.T, w *timerwheel.Wheel) (*server, context.Context) {
+	t.Helper()
+	s, tab := serve(t, w), newTab(t)
+	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(s.URL+path)))
+	eventually(t, tab, `document.body.className === "live"`)
+	eval[bool](t, tab, `window.neverReloaded = true`)
+	t.Cleanup(func() {
+		require.True(t, eval[bool](t, tab, `window.neverReloaded === true`), "the page has been loaded anew")
+		s.others.Range(func(url, _ any) bool { t.Errorf("the page asked for %v", url); return true })
+	})
+	return s, tab
+}
+
+func waitForTheSession(mu *sync.Mutex) {
+	mu.Lock()
+	defer mu.Unlock()
+}
+
+// The deadlock that nobody but the user can see, on the page: a handler wants a lock, whose owner waits for the handler. It comes, and goes when the lock
+// is released; all of it in one page that is never reloaded.
+func TestABlockedHandlerAndItsWaiterAppearAndGo(t *testing.T) {
+	w := openWheel(t, timerwheel.Options{Debug: true, StallAfter: 100 * time.Millisecond})
+	_, tab := open(t, w)
+	eventually(t, tab, `!document.getElementById("no-runs").hidden && !document.getElementById("no-waits").hidden`)
+
+	var mu sync.Mutex
+	mu.Lock()
+	unlock := sync.OnceFunc(mu.Unlock)
+	t.Cleanup(unlock)
+	timer := w.Alloc(func(timerwheel.Timer) { waitForTheSession(&mu) })
+	require.NoError(t, timer.Register(0))
+	eventually(t, tab, `document.querySelectorAll("#run-list li").length === 1`)
+	require.True(t, eval[bool](t, tab, `document.getElementById("no-runs").hidden`))
+	require.Contains(t, eval[string](t, tab, `document.querySelector("#run-list .name").textContent`), "TestABlockedHandlerAndItsWaiterAppearAndGo.func")
+	require.Contains(t, eval[string](t, tab, `document.querySelector("#run-list li").innerText`), "page_test.go:")
+	eventually(t, tab, `document.querySelector("#run-list li.stalled") !== null`)
+	require.True(t, eval[bool](t, tab, `document.getElementById("graph").hasAttribute("hidden")`), "nobody waits yet")
+
+	deleted := make(chan struct{})
+	go func() {
+		defer close(deleted)
+		_, _ = timer.DelSync()
+	}()
+	eventually(t, tab, `document.querySelectorAll("#graph g.blocking").length === 1 && document.querySelectorAll("#graph g.outside").length === 1`)
+	require.Contains(t, eval[string](t, tab, `document.querySelector("#graph g.blocking").textContent`), "AppearAndGo")
+	require.Regexp(t, `^goroutine \d+ waits for .*AppearAndGo`, eval[string](t, tab, `document.getElementById("graph").getAttribute("aria-label")`))
+	require.Regexp(t, `1 deletion waits for it: goroutine \d+ \(DelSync`, eval[string](t, tab, `document.querySelector("#run-list li").innerText`))
+
+	// It is alive: the age grows.
+	age := eval[string](t, tab, `document.querySelector("#run-list .age").textContent`)
+	eventually(t, tab, `document.querySelector("#run-list .age").textContent !== `+strconv.Quote(age))
+
+	unlock()
+	<-deleted
+	eventually(t, tab, `document.querySelectorAll("#run-list li").length === 0 && document.getElementById("graph").hasAttribute("hidden")`)
+	eventually(t, tab, `!document.getElementById("no-runs").hidden && !document.getElementById("no-waits").hidden`)
+}
+
+// Handlers that wait for each other stand in a row, in the order in which they wait, and of many that wait there is one node.
+func TestAChainIsDrawnInItsOrder(t *testing.T) {
+	w := openWheel(t, timerwheel.Options{})
+	_, tab := open(t, w)
+	end := make(chan struct{})
+	release := sync.OnceFunc(func() { close(end) })
+	t.Cleanup(release)
+	chain := []timerwheel.Timer{w.Alloc(func(timerwheel.Timer) { <-end })}
+	for range 2 {
+		last := chain[len(chain)-1]
+		chain = append(chain, w.Alloc(func(timerwheel.Timer) { _, _ = last.DelSync() }))
+	}
+	for k, timer := range chain {
+		require.NoError(t, timer.Register(0))
+		require.Eventually(t, func() bool { // that it waits for the one before it
+			runs := w.Inspect().Runs
+			return len(runs) == k+1 && (k == 0 || runs[k].Waiting != nil)
+		}, time.Minute, time.Millisecond)
+	}
+	var waiters sync.WaitGroup
+	for range 2000 {
+		waiters.Go(func() { _, _ = chain[2].DelSync() })
+	}
+	eventually(t, tab, `document.querySelectorAll("#graph g").length === 4 && document.getElementById("graph").textContent.includes("2,000 deletions")`)
+	places := eval[[]string](t, tab, `[...document.querySelectorAll("#graph g")].sort((a, b) => a.getCTM().e - b.getCTM().e).map((g) => g.getAttribute("class"))`)
+	require.Equal(t, []string{"outside", "handler", "handler", "blocking"}, places, "from left to right")
+	require.Equal(t, 3, eval[int](t, tab, `document.querySelectorAll("#graph > path").length`), "arrows")
+	release()
+	waiters.Wait()
+	eventually(t, tab, `document.getElementById("graph").hasAttribute("hidden")`)
+}
+
+// The picture of a million timers: each slot says what is in it, and the dark ones are the full ones.
+func TestThePictureOfAMillionTimers(t *testing.T) {
+	const n = 1_000_000
+	w := openWheel(t, timerwheel.Options{})
+	_, tab := open(t, w)
+	for k := range n {
+		d := 1000 * time.Hour // all but a few stand in one slot
+		if k%10 == 0 {
+			d = time.Hour + time.Duration(k)*100*time.Millisecond
+		}
+		w.AfterFunc(d, func() {})
+	}
+	timers := `[...document.querySelectorAll("#map rect")].map((r) => Number(r.dataset.timers))`
+	eventually(t, tab, timers+`.reduce((a, b) => a + b) === `+strconv.Itoa(n))
+	require.Equal(t, 9*64, eval[int](t, tab, timers+`.length`))
+	full := `[...document.querySelectorAll("#map rect")].reduce((a, b) => Number(a.dataset.timers) > Number(b.dataset.timers) ? a : b)`
+	require.Equal(t, 900_000, eval[int](t, tab, `Number(`+full+`.dataset.timers)/100_000|0`)*100_000)
+	require.Regexp(t, `^Level \d, slot \d+, in .* to .*: 9\d\d,\d{3} timers$`, eval[string](t, tab, full+`.querySelector("title").textContent`))
+	colours := func(which string) string {
+		return `getComputedStyle(` + which + `).fill`
+	}
+	require.NotEqual(t, eval[string](t, tab, colours(`document.querySelector("#map rect[data-timers='0']")`)), eval[string](t, tab, colours(full)))
+	require.Equal(t, 9, eval[int](t, tab, `document.querySelectorAll("#map .now").length`))
+	eventually(t, tab, `document.getElementById("numbers").innerText.includes("1,000,000")`)
+
+	// The keys go through the slots, and what is chosen is read out.
+	require.NoError(t, chromedp.Do(tab, chromedp.Focus("#map"), chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.ArrowRight)))
+	require.Regexp(t, `^Level 1, slot 1, .*: 0 timers$`, eval[string](t, tab, `document.getElementById("cell").textContent`))
+	require.NoError(t, chromedp.Do(tab, chromedp.KeyEvent(kb.ArrowUp), chromedp.KeyEvent(kb.ArrowUp), chromedp.KeyEvent(kb.ArrowLeft)))
+	require.Regexp(t, `^Level 8, slot 0, now, until in .* y: 0 timers$`, eval[string](t, tab, `document.getElementById("cell").textContent`))
+}
+
+// A page that is paused or hidden asks for nothing; one that is looked at again goes on.
+func TestAPausedOrHiddenPageAsksForNothing(t *testing.T) {
+	s, tab := open(t, openWheel(t, timerwheel.Options{}))
+	moves := func() {
+		t.Helper()
+		before := s.reports.Load()
+		require.Eventually(t, func() bool { return s.reports.Load() > before+1 }, time.Minute, 10*time.Millisecond)
+	}
+	rests := func() {
+		t.Helper()
+		before := s.reports.Load()
+		time.Sleep(2500 * time.Millisecond)
+		require.LessOrEqual(t, s.reports.Load(), before+1, "but for one that was on its way")
+	}
+	moves()
+	require.NoError(t, chromedp.Do(tab, chromedp.Click("#pause")))
+	eventually(t, tab, `document.getElementById("pause").getAttribute("aria-pressed") === "true" && document.body.className === "paused"`)
+	rests()
+	require.NoError(t, chromedp.Do(tab, chromedp.Click("#pause")))
+	moves()
+
+	hide := func(hidden bool) {
+		eval[bool](t, tab, `Object.defineProperty(document, "hidden", { value: `+strconv.FormatBool(hidden)+`, configurable: true }),
+			document.dispatchEvent(new Event("visibilitychange"))`)
+	}
+	hide(true)
+	rests()
+	hide(false)
+	moves()
+}
+
+// When the program is gone the page says so, and when it is back goes on.
+func TestThePageSaysWhenNobodyAnswers(t *testing.T) {
+	var gone atomic.Bool
+	page := debug.Handler(openWheel(t, timerwheel.Options{}))
+	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if gone.Load() {
+			http.Error(rw, "gone", http.StatusServiceUnavailable)
+			return
+		}
+		page.ServeHTTP(rw, r)
+	}))
+	t.Cleanup(s.Close)
+	tab := newTab(t)
+	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(s.URL)))
+	eventually(t, tab, `document.body.className === "live"`)
+	gone.Store(true)
+	eventually(t, tab, `document.body.className === "lost" && document.getElementById("said").textContent.includes("503")`)
+	gone.Store(false)
+	eventually(t, tab, `document.body.className === "live"`)
+}
+
+// No layout jumps: what comes and goes on the page moves nothing else. And on a phone it is no wider than that.
+func TestNothingMovesOnThePage(t *testing.T) {
+	for name, width := range map[string]int64{"desk": 1400, "phone": 360} {
+		t.Run(name, func(t *testing.T) {
+			w := openWheel(t, timerwheel.Options{})
+			_, tab := open(t, w)
+			require.NoError(t, chromedp.Do(tab, chromedp.EmulateViewport(width, 900)))
+			eventually(t, tab, `document.getElementById("wheel").textContent !== ""`)
+			boxes := func() string {
+				return eval[string](t, tab, `JSON.stringify([...document.querySelectorAll("header > *, section, #map, .histogram svg")].map((e) => {
+					const b = e.getBoundingClientRect(); return [e.id, b.top, b.height]; }))`)
+			}
+			before := boxes()
+			require.LessOrEqual(t, eval[int64](t, tab, `document.documentElement.scrollWidth`), width)
+
+			end := make(chan struct{})
+			release := sync.OnceFunc(func() { close(end) })
+			t.Cleanup(release)
+			var waiters sync.WaitGroup
+			for k := range 20 {
+				timer := w.Alloc(func(timerwheel.Timer) { <-end })
+				require.NoError(t, timer.Register(0))
+				require.Eventually(t, timer.Running, time.Minute, time.Millisecond)
+				w.AfterFunc(time.Second<<k, func() {})
+				waiters.Go(func() { _, _ = timer.DelSync() })
+			}
+			eventually(t, tab, `document.querySelectorAll("#run-list li").length === 20 && document.querySelectorAll("#graph g").length === 40`)
+			require.Equal(t, before, boxes())
+			require.LessOrEqual(t, eval[int64](t, tab, `document.documentElement.scrollWidth`), width)
+			release()
+			waiters.Wait()
+		})
+	}
+}

@@ -1,0 +1,192 @@
+package debug
+
+import (
+	"time"
+
+	"github.com/seed76848005/timerwheel"
+)
+
+// A Report is what the page shows, and what ?format=json answers: a
+// [timerwheel.Inspection], and the samples of the last minutes. Durations are in
+// seconds. Where nothing else is said, a field means what the field of that name
+// means there, or in [timerwheel.Stats].
+type Report struct {
+	Now     time.Time `json:"now"`   // the wheel's
+	Start   time.Time `json:"start"` // when the wheel was made
+	Closed  bool      `json:"closed"`
+	Options Options   `json:"options"`
+	Next    *float64  `json:"next"` // how far away the next firing is at least; null if nothing pends
+
+	Levels   []Level `json:"levels"`
+	Due      int     `json:"due"`
+	Held     int     `json:"held"`
+	Deferred int     `json:"deferred"`
+
+	Runs    []Run    `json:"runs"` // the oldest first, at most 256 of stats.running
+	Stats   Stats    `json:"stats"`
+	Samples []Sample `json:"samples"` // at most one a second, the last 300
+}
+
+// Options are the wheel's.
+type Options struct {
+	Tick       float64 `json:"tick"`
+	MaxWorkers int     `json:"max_workers"`
+	Manual     bool    `json:"manual"`
+	Debug      bool    `json:"debug"`
+	OnPanic    bool    `json:"on_panic"` // whether there is one
+	OnStall    bool    `json:"on_stall"` // likewise
+	StallAfter float64 `json:"stall_after"`
+}
+
+// A Level is one of the wheel's: slot k begins From + k*Span from now.
+type Level struct {
+	From   float64 `json:"from"` // never positive, as what is past has been emptied
+	Span   float64 `json:"span"` // of a slot
+	Timers []int   `json:"timers"`
+}
+
+// A Run is a handler in flight.
+type Run struct {
+	Timer        string    `json:"timer"`
+	Goroutine    uint64    `json:"goroutine"`
+	Handler      string    `json:"handler"` // the function, file:line
+	Since        time.Time `json:"since"`
+	Age          float64   `json:"age"`
+	AllocatedAt  string    `json:"allocated_at,omitempty"`  // with Options.Debug
+	RegisteredAt string    `json:"registered_at,omitempty"` // likewise
+	Waiters      int       `json:"waiters"`                 // deletions that wait for its end
+	Waits        []Wait    `json:"waits"`                   // at most 16 of them
+	Waiting      *Wait     `json:"waiting"`                 // the deletion that waits in this handler; null if none does
+	WaitsFor     []uint64  `json:"waits_for"`               // the goroutines of the handlers that it waits for, at most 16
+}
+
+// A Wait is a deletion that waits for handlers.
+type Wait struct {
+	Kind      string    `json:"kind"`      // "DelSync" (Shutdown, too), "DelAsync" or "Group"
+	Goroutine uint64    `json:"goroutine"` // 0 for a DelAsync
+	Since     time.Time `json:"since"`
+	Age       float64   `json:"age"`
+}
+
+// Stats are the wheel's.
+type Stats struct {
+	Live       int      `json:"live"`
+	Pending    int      `json:"pending"`
+	Running    int      `json:"running"`
+	Workers    int      `json:"workers"`
+	Registered uint64   `json:"registered"`
+	Fired      uint64   `json:"fired"`
+	Removed    uint64   `json:"removed"`
+	Refused    uint64   `json:"refused"`
+	SyncWaits  uint64   `json:"sync_waits"`
+	MaxLate    float64  `json:"max_late"`
+	SumLate    float64  `json:"sum_late"`
+	MaxRun     float64  `json:"max_run"`
+	SumRun     float64  `json:"sum_run"`
+	Lateness   []uint64 `json:"lateness"`
+	RunTime    []uint64 `json:"run_time"`
+	Bytes      int64    `json:"bytes"`
+}
+
+func newReport(in *timerwheel.Inspection) *Report {
+	r := &Report{
+		Now:    in.Now,
+		Start:  in.Start,
+		Closed: in.Closed,
+		Options: Options{
+			Tick:       in.Options.Tick.Seconds(),
+			MaxWorkers: in.Options.MaxWorkers,
+			Manual:     in.Options.Manual,
+			Debug:      in.Options.Debug,
+			OnPanic:    in.Options.OnPanic != nil,
+			OnStall:    in.Options.OnStall != nil,
+			StallAfter: in.Options.StallAfter.Seconds(),
+		},
+		Due:      in.Due,
+		Held:     in.Held,
+		Deferred: in.Deferred,
+		Runs:     make([]Run, 0, len(in.Runs)),
+		Stats:    newStats(&in.Stats),
+	}
+	if !in.Next.IsZero() {
+		next := max(0, in.Next.Sub(in.Now).Seconds())
+		r.Next = &next
+	}
+	for k := range in.Levels {
+		r.Levels = append(r.Levels, newLevel(in, &in.Levels[k]))
+	}
+	for k := range in.Runs {
+		r.Runs = append(r.Runs, newRun(in, &in.Runs[k]))
+	}
+	return r
+}
+
+// newLevel counts the span in floating point: it may be longer than a Duration
+// reaches. The beginning is before now, and after the wheel's.
+func newLevel(in *timerwheel.Inspection, l *timerwheel.Level) Level {
+	return Level{
+		From:   (time.Duration(l.Start)*in.Options.Tick - in.Now.Sub(in.Start)).Seconds(),
+		Span:   float64(l.Span) * in.Options.Tick.Seconds(),
+		Timers: l.Timers[:],
+	}
+}
+
+func newRun(in *timerwheel.Inspection, r *timerwheel.Run) Run {
+	run := Run{
+		Timer:        r.Timer.String(),
+		Goroutine:    r.Goroutine,
+		Handler:      r.Handler,
+		Since:        r.Since,
+		Age:          age(in, r.Since),
+		AllocatedAt:  r.AllocatedAt,
+		RegisteredAt: r.RegisteredAt,
+		Waiters:      r.Waiters,
+		Waits:        make([]Wait, 0, len(r.Waits)),
+		WaitsFor:     append([]uint64{}, r.WaitsFor...),
+	}
+	for k := range r.Waits {
+		run.Waits = append(run.Waits, newWait(in, &r.Waits[k]))
+	}
+	if r.Waiting != nil {
+		waiting := newWait(in, r.Waiting)
+		run.Waiting = &waiting
+	}
+	return run
+}
+
+func newWait(in *timerwheel.Inspection, x *timerwheel.Wait) Wait {
+	kind := "DelSync"
+	switch {
+	case x.Async:
+		kind = "DelAsync"
+	case x.Group:
+		kind = "Group"
+	}
+	return Wait{Kind: kind, Goroutine: x.Goroutine, Since: x.Since, Age: age(in, x.Since)}
+}
+
+// age is how long ago something began; it may have begun after the look did.
+func age(in *timerwheel.Inspection, since time.Time) float64 {
+	return max(0, in.Now.Sub(since).Seconds())
+}
+
+func newStats(s *timerwheel.Stats) Stats {
+	return Stats{
+		Live:       s.Live,
+		Pending:    s.Pending,
+		Running:    s.Running,
+		Workers:    s.Workers,
+		Registered: s.Registered,
+		Fired:      s.Fired,
+		Removed:    s.Removed,
+		Refused:    s.Refused,
+		SyncWaits:  s.SyncWaits,
+		MaxLate:    s.MaxLate.Seconds(),
+		SumLate:    s.SumLate.Seconds(),
+		MaxRun:     s.MaxRun.Seconds(),
+		SumRun:     s.SumRun.Seconds(),
+		Lateness:   s.Lateness[:],
+		RunTime:    s.RunTime[:],
+		Bytes:      s.Bytes,
+	}
+}

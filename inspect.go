@@ -1,0 +1,276 @@
+package timerwheel
+
+import (
+	"cmp"
+	"maps"
+	"math"
+	"math/bits"
+	"slices"
+	"time"
+)
+
+// This file is what the wheel tells about itself to who looks at it while it
+// runs: package debug shows it. A shard is locked for a moment at a time, for
+// one of its levels or for a few of its runs, and what is many is counted, not
+// walked: so a look stops nobody, whatever the wheel holds.
+
+// An Inspection is what a wheel looks like: see [Wheel.Inspect].
+type Inspection struct {
+	Options Options   // as New took them, the defaults in the places of zeros
+	Start   time.Time // when the wheel was made, in its own time; tick 0 begins then
+	Now     time.Time // the wheel's time
+	Next    time.Time // what [Wheel.Next] says; the zero Time if nothing pends
+	Closed  bool
+
+	Levels   [9]Level // of all shards together
+	Due      int      // timers in line for a worker: taken out of their slots, or in slots that lie before their level's Start
+	Held     int      // timers that are due, but still run, or wait for the lock that they are bound to
+	Deferred int      // timers due at once that an Advance in progress leaves to the next
+
+	Runs  []Run // handlers in flight, the oldest first: at most 256; Stats.Running says how many there are
+	Stats Stats // as [Wheel.Stats], of each shard for itself
+}
+
+// A Level is one of the levels of a wheel: 64 slots, of which each spans 64
+// times as many ticks as one of the level below.
+//
+// Slot k is looked at at the tick Start + k*Span. Its timers fire in the Span
+// ticks from then on, or later: one that was pushed back stays in its slot until
+// that is looked at.
+type Level struct {
+	Start  int64   // where its first slot begins, ticks since the wheel's start
+	Span   int64   // of a slot, ticks
+	Timers [64]int // how many are in each slot
+}
+
+// A Run is a handler in flight, and what waits for it.
+type Run struct {
+	RunningHandler
+	Goroutine    uint64   // in which it runs, as stack traces number it
+	Handler      string   // the handler's function, file:line
+	AllocatedAt  string   // of the timer, file:line, with Options.Debug
+	RegisteredAt string   // likewise, of the last Register
+	Waits        []Wait   // deletions that wait for its end, the oldest first: at most 16 of the Waiters, any of them if there are more
+	Waiting      *Wait    // the deletion that waits in this handler, if one does
+	WaitsFor     []uint64 // the goroutines of the handlers that this deletion waits for: at most 16
+}
+
+// A Wait is a deletion that waits for handlers to end.
+type Wait struct {
+	Goroutine uint64    // which waits, as stack traces number it; 0 for a DelAsync, where none does
+	Since     time.Time // since when
+	Async     bool      // it is a DelAsync
+	Group     bool      // it is of a whole Group
+}
+
+const (
+	mostRuns  = 256
+	mostWaits = 16
+	glance    = 32 // runs and waits that one critical section looks at
+)
+
+// Inspect tells what the wheel holds, what runs and who waits for whom. It is no
+// consistent snapshot, but a walk: it holds the lock of one shard at a time, for
+// a few microseconds, however many timers pend and deletions wait. A handler that
+// runs from its beginning to its end is in it; so is a deletion's wait, up to the
+// bounds that the fields name.
+//
+// It is to look at, as package debug does. Do not decide by it.
+func (w *Wheel) Inspect() Inspection {
+	w.mu.Lock()
+	in := Inspection{Options: w.options(), Start: w.base, Closed: w.closed}
+	w.mu.Unlock()
+	in.Now = w.Now()
+	in.Next, _ = w.Next()
+	for n := range in.Levels {
+		var late int
+		in.Levels[n], late = w.level(uint(n))
+		in.Due += late
+	}
+	for _, sh := range w.shards {
+		sh.tellLists(&in)
+	}
+	in.Stats.Workers = w.goroutines()
+	in.Runs = w.runs()
+	return in
+}
+
+// options returns the options that the wheel was made with.
+func (w *Wheel) options() Options {
+	o := Options{
+		Tick:       w.tick,
+		MaxWorkers: w.maxWorkers,
+		Manual:     w.manual,
+		OnPanic:    w.onPanic,
+		StallAfter: w.stallAfter,
+		OnStall:    w.onStall,
+		Debug:      w.debug,
+	}
+	if w.manual {
+		o.Start = w.base
+	}
+	return o
+}
+
+// level returns level n as it is now, and how many timers are late on it: in slots
+// that were to be emptied before the level began where it does now.
+//
+// Every shard has its own time, which may lag but is not ahead of the wheel's. If
+// one is ahead of the time that was read before, that was too long ago.
+func (w *Wheel) level(n uint) (l Level, late int) {
+	above := (n + 1) * digitBits
+	for tries := 3; ; tries-- {
+		l = Level{Start: w.elapsed() / int64(w.tick) >> above << above, Span: 1 << (above - digitBits)}
+		late = 0
+		ahead := false
+		for _, sh := range w.shards {
+			some, isAhead := sh.tellLevel(n, &l)
+			late += some
+			ahead = ahead || isAhead
+		}
+		if !ahead || tries == 1 {
+			return l, late
+		}
+	}
+}
+
+// tellLevel adds the shard's timers on level n.
+func (sh *shard) tellLevel(n uint, to *Level) (late int, ahead bool) {
+	sh.lock()
+	defer sh.unlock()
+	l := &sh.levels
+	above := (n + 1) * digitBits
+	start := l.cur >> above << above
+	for left := l.slots[n]; left != 0; left &= left - 1 {
+		digit := bits.TrailingZeros64(left)
+		timers := l.count(uint16(int(n)*digits + digit))
+		if start < to.Start {
+			late += timers
+		} else {
+			to.Timers[digit] += timers
+		}
+	}
+	return late, start > to.Start
+}
+
+// tellLists adds the shard's timers that are on no level, and its counters.
+func (sh *shard) tellLists(in *Inspection) {
+	sh.lock()
+	defer sh.unlock()
+	in.Due += sh.levels.count(listDue)
+	in.Held += sh.levels.count(listHeld)
+	in.Deferred += sh.levels.count(listDeferred)
+	in.Stats.add(sh)
+}
+
+// A sighting is a run as it was seen. What it means is looked up when nobody
+// holds a lock, nor is anything allocated while somebody does.
+type sighting struct {
+	timer    Timer
+	since    int64
+	goid     uint64
+	f        any
+	from     origin
+	waiters  int
+	waits    [mostWaits]*wait // some of the waiters; what is read of them never changes
+	waiting  *wait
+	waitsFor [mostWaits]uint64
+}
+
+// runs returns the handlers in flight, the oldest first. Of what one goroutine
+// has been seen to run, the last counts.
+func (w *Wheel) runs() []Run {
+	seen := make(map[uint64]sighting)
+	some := make([]sighting, 0, glance)
+	for _, sh := range w.shards {
+		for k := math.MaxInt; k > 0; {
+			some, k = sh.glance(some[:0], k)
+			for _, s := range some {
+				seen[s.goid] = s
+			}
+		}
+	}
+	oldest := slices.SortedFunc(maps.Values(seen), func(a, b sighting) int {
+		return cmp.Or(cmp.Compare(a.since, b.since), cmp.Compare(a.goid, b.goid))
+	})
+	oldest = oldest[:min(len(oldest), mostRuns)]
+	runs := make([]Run, len(oldest))
+	for k := range oldest {
+		runs[k] = oldest[k].run(w)
+	}
+	return runs
+}
+
+// glance looks at some of the shard's runs, from the kth downwards, and returns
+// where to go on. When a run ends, the last one takes its place: one that moves
+// is thus seen twice, perhaps, but not missed.
+func (sh *shard) glance(some []sighting, k int) (_ []sighting, next int) {
+	sh.lock()
+	defer sh.unlock()
+	sh.w.mu.Lock()
+	defer sh.w.mu.Unlock()
+	k = min(k, len(sh.running))
+	for seen := 0; k > 0 && seen < glance; {
+		k--
+		some = append(some, sighting{})
+		seen += 1 + sh.see(sh.running[k], &some[len(some)-1])
+	}
+	return some, k
+}
+
+// see notes what there is to know of a run, and returns how many waits it has
+// noted. Holds both locks.
+func (sh *shard) see(r *worker, s *sighting) (waits int) {
+	slot := sh.slots.at(r.i)
+	s.timer, s.since, s.goid = sh.timer(r.i, slot), r.since, r.goid
+	s.f, s.from = *sh.body(r.i), sh.origin(r.i, slot)
+	s.waiters = len(r.waits)
+	for x := range r.waits {
+		if waits == mostWaits {
+			break
+		}
+		s.waits[waits] = x
+		waits++
+	}
+	if s.waiting = r.waiting; s.waiting != nil {
+		for k, on := range s.waiting.on[:min(len(s.waiting.on), mostWaits)] {
+			s.waitsFor[k] = on.goid
+		}
+	}
+	return waits
+}
+
+// run says what a run is that was seen.
+func (s *sighting) run(w *Wheel) Run {
+	if b, ok := s.f.(*body); ok {
+		s.f = b.f
+	}
+	r := Run{
+		RunningHandler: RunningHandler{Timer: s.timer, Since: w.timeAt(s.since), Waiters: s.waiters},
+		Goroutine:      s.goid,
+		Handler:        functionName(s.f),
+		AllocatedAt:    s.from.allocated.String(),
+		RegisteredAt:   s.from.registered.String(),
+	}
+	for _, x := range s.waits[:min(s.waiters, mostWaits)] {
+		r.Waits = append(r.Waits, x.describe(w))
+	}
+	slices.SortFunc(r.Waits, func(a, b Wait) int {
+		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Goroutine, b.Goroutine))
+	})
+	if s.waiting != nil {
+		waiting := s.waiting.describe(w)
+		r.Waiting = &waiting
+	}
+	for _, goid := range s.waitsFor {
+		if goid != 0 {
+			r.WaitsFor = append(r.WaitsFor, goid)
+		}
+	}
+	return r
+}
+
+// describe says what a wait is.
+func (x *wait) describe(w *Wheel) Wait {
+	return Wait{Goroutine: x.goid, Since: w.timeAt(x.since), Async: x.done != nil, Group: x.group != nil}
+}

@@ -1,0 +1,371 @@
+package timerwheel_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed76848005/timerwheel"
+	"github.com/stretchr/testify/require"
+)
+
+// on sums up a level.
+func on(l timerwheel.Level) (n int) {
+	for _, timers := range l.Timers {
+		n += timers
+	}
+	return n
+}
+
+// everywhere sums up all that pends.
+func everywhere(in timerwheel.Inspection) int {
+	n := in.Due + in.Held + in.Deferred
+	for _, l := range in.Levels {
+		n += on(l)
+	}
+	return n
+}
+
+// A timer stands on the level of the highest digit, to the base 64, in which its tick differs from the wheel's, in the slot of that digit.
+func TestInspectSeesWhereTimersStand(t *testing.T) {
+	start := time.Unix(0, 0)
+	w := openWheel(t, timerwheel.Options{Manual: true, Start: start})
+	type place struct{ level, slot int }
+	want := make(map[place][]timerwheel.Timer)
+	put := func(tick int64, n int) {
+		level, digit := 0, tick
+		for ; digit >= 64; digit /= 64 {
+			level++
+		}
+		for range n {
+			at := place{level, int(digit)}
+			want[at] = append(want[at], w.AfterFunc(time.Duration(tick)*time.Millisecond, func() {}))
+		}
+	}
+	check := func(now int64) {
+		t.Helper()
+		in := w.Inspect()
+		span := int64(1)
+		for level, l := range in.Levels {
+			require.Equal(t, span, l.Span, "level %d", level)
+			require.Equal(t, now/(64*span)*(64*span), l.Start, "level %d", level)
+			for slot, n := range l.Timers {
+				require.Equal(t, len(want[place{level, slot}]), n, "level %d, slot %d", level, slot)
+			}
+			span *= 64
+		}
+		require.Equal(t, in.Stats.Pending, everywhere(in))
+		require.Equal(t, w.Stats(), in.Stats)
+	}
+
+	check(0)
+	for n, tick := range []int64{1, 63, 64, 65, 127, 128, 4095, 4096, 1 << 20, 1 << 30, 1 << 43} {
+		put(tick, []int{1, 28, 29, 30, 57, 58, 59, 1000}[n%8]) // lists are in blocks: at their edges counting might go wrong
+		check(0)
+	}
+	for at, timers := range want {
+		for len(want[at]) > 0 {
+			k := rand.IntN(len(want[at]))
+			require.True(t, want[at][k].Stop())
+			want[at] = slices.Delete(timers, k, k+1)
+			timers = want[at]
+			if len(timers)%29 < 2 {
+				check(0)
+			}
+		}
+	}
+
+	// Later, a level begins elsewhere, and what is far away comes nearer.
+	put(1<<20, 3)
+	_, err := w.Advance(start.Add((1<<20 - 10) * time.Millisecond))
+	require.NoError(t, err)
+	in := w.Inspect()
+	require.EqualValues(t, 1<<20, in.Levels[3].Span*4+in.Levels[3].Start, "it is still on level 3")
+	require.Equal(t, 3, in.Levels[3].Timers[4])
+	for level := range in.Levels {
+		require.LessOrEqual(t, in.Levels[level].Start, int64(1<<20-10))
+	}
+	_, err = w.Advance(start.Add((1<<20 + 10) * time.Millisecond))
+	require.NoError(t, err)
+	want = map[place][]timerwheel.Timer{}
+	check(1<<20 + 10)
+}
+
+// Timers that are due are on no level: in line for a worker, held back by their own run or by their lock, or left to the next Advance.
+func TestInspectSeesWhatIsOnNoLevel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{MaxWorkers: 3})
+		end, lock := openedAtTheEnd(t), newDurableLock()
+		lock.Lock()
+		again := w.Alloc(func(timerwheel.Timer) { <-end })
+		require.NoError(t, again.Register(0))
+		synctest.Wait()
+		require.NoError(t, again.Register(0)) // held by its own run
+		require.NoError(t, w.AllocLocked(lock, func(timerwheel.Timer) {}).Register(0))
+		time.Sleep(time.Second)
+		require.Equal(t, 2, w.Inspect().Held)
+		w.AfterFunc(0, func() { <-end }) // the last worker
+		time.Sleep(time.Second)
+		for range 40 {
+			w.AfterFunc(0, func() {})
+		}
+		time.Sleep(time.Second)
+		in := w.Inspect()
+		require.Equal(t, 2, in.Stats.Running)
+		require.Equal(t, 2, in.Held)
+		require.Equal(t, 40, in.Due, "in slots that nobody empties, because all workers are busy")
+		require.Equal(t, 42, everywhere(in))
+		require.Zero(t, in.Deferred)
+		close(end)
+		lock.Unlock()
+		time.Sleep(time.Second)
+		require.Zero(t, everywhere(w.Inspect()))
+	})
+
+	start := time.Unix(0, 0)
+	w := openWheel(t, timerwheel.Options{Manual: true, Start: start})
+	var within timerwheel.Inspection
+	for range 3 {
+		w.AfterFunc(time.Second, func() {
+			w.AfterFunc(0, func() {})
+			within = w.Inspect()
+		})
+	}
+	_, err := w.Advance(start.Add(time.Minute))
+	require.NoError(t, err)
+	require.Equal(t, 3, within.Deferred)
+	require.Equal(t, 3, everywhere(within))
+	require.Zero(t, w.Inspect().Deferred)
+	_, err = w.Advance(start.Add(time.Minute))
+	require.NoError(t, err)
+
+	var due []int // of three in one tick, those that have not begun
+	for range 3 {
+		w.AfterFunc(time.Second, func() { due = append(due, w.Inspect().Due) })
+	}
+	_, err = w.Advance(start.Add(2 * time.Minute))
+	require.NoError(t, err)
+	require.Equal(t, []int{2, 1, 0}, due)
+}
+
+func inspectedHandler(end <-chan struct{}) { <-end }
+
+// One chain: a goroutine waits for a's handler, which waits for b's; and beside it a DelAsync and the deletion of a group.
+func TestInspectSeesWhoWaitsForWhom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{Debug: true})
+		require.Empty(t, w.Inspect().Runs)
+		end := openedAtTheEnd(t)
+		g := w.NewGroup()
+		b := g.Alloc(func(timerwheel.Timer) { inspectedHandler(end) })
+		allocated := siteHere()
+		a := w.Alloc(func(timerwheel.Timer) { _, _ = b.DelSync() })
+		registered := siteHere()
+		require.NoError(t, a.Register(2*time.Second))
+		require.NoError(t, b.Register(time.Second))
+		begun := w.Now()
+		time.Sleep(3 * time.Second)
+
+		var outside string
+		waited := inBackground(func() {
+			outside = goroutineName()
+			_, _ = a.DelSync()
+		})
+		time.Sleep(time.Second)
+		_, _ = b.DelAsync(func() {})
+		time.Sleep(time.Second)
+		grouped := inBackground(func() { _, _ = g.DelSync() })
+		synctest.Wait()
+
+		in := w.Inspect()
+		require.Len(t, in.Runs, 2)
+		ofB, ofA := in.Runs[0], in.Runs[1]
+		require.Equal(t, b, ofB.Timer)
+		require.Equal(t, begun.Add(time.Second), ofB.Since)
+		require.Contains(t, ofB.Handler, "TestInspectSeesWhoWaitsForWhom.func")
+		require.Contains(t, ofB.Handler, "inspect_test.go:")
+		require.Equal(t, 3, ofB.Waiters)
+		require.Nil(t, ofB.Waiting)
+
+		fromA := timerwheel.Wait{Goroutine: ofA.Goroutine, Since: begun.Add(2 * time.Second)}
+		require.Equal(t, a, ofA.Timer)
+		require.Equal(t, &fromA, ofA.Waiting)
+		require.Equal(t, []uint64{ofB.Goroutine}, ofA.WaitsFor)
+		require.Empty(t, ofB.WaitsFor)
+		require.Equal(t, 1, ofA.Waiters)
+		require.Equal(t, begun.Add(3*time.Second), ofA.Waits[0].Since)
+		require.Contains(t, ofA.AllocatedAt, "inspect_test.go:")
+		require.Less(t, lineOf(t, allocated), lineOf(t, ofA.AllocatedAt))
+		require.Less(t, lineOf(t, registered), lineOf(t, ofA.RegisteredAt))
+
+		require.Equal(t, fromA, ofB.Waits[0])
+		require.Equal(t, timerwheel.Wait{Since: begun.Add(4 * time.Second), Async: true}, ofB.Waits[1])
+		require.True(t, ofB.Waits[2].Group)
+		require.NotZero(t, ofB.Waits[2].Goroutine)
+		require.NotContains(t, []uint64{ofA.Goroutine, ofB.Goroutine}, ofB.Waits[2].Goroutine)
+
+		close(end)
+		<-waited
+		<-grouped
+		require.Equal(t, fmt.Sprintf("goroutine %d", ofA.Waits[0].Goroutine), outside)
+		require.Empty(t, w.Inspect().Runs)
+	})
+}
+
+func lineOf(t *testing.T, site string) (line int) {
+	t.Helper()
+	_, err := fmt.Sscanf(site[len(site)-len(":000"):], ":%d", &line)
+	require.NoError(t, err, site)
+	return line
+}
+
+// Of very many, those are listed that are the oldest, and the others are counted.
+func TestInspectSeesTheOldestOfManyRunsAndWaits(t *testing.T) {
+	const runs, waits = 300, 1000
+	synctest.Test(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{MaxWorkers: runs})
+		end := openedAtTheEnd(t)
+		oldest := w.Alloc(func(timerwheel.Timer) { <-end })
+		require.NoError(t, oldest.Register(0))
+		for k := range runs - 1 {
+			w.AfterFunc(time.Duration(k+1)*10*time.Millisecond, func() { <-end })
+		}
+		time.Sleep(time.Minute)
+		var waiters sync.WaitGroup
+		for range waits {
+			waiters.Go(func() { _, _ = oldest.DelSync() })
+		}
+		synctest.Wait()
+
+		in := w.Inspect()
+		require.Equal(t, runs, in.Stats.Running)
+		require.Len(t, in.Runs, 256)
+		require.Equal(t, oldest, in.Runs[0].Timer)
+		require.Equal(t, waits, in.Runs[0].Waiters)
+		require.Len(t, in.Runs[0].Waits, 16)
+		for k, r := range in.Runs[1:] {
+			require.Equal(t, 10*time.Millisecond, r.Since.Sub(in.Runs[k].Since).Round(10*time.Millisecond), "run %d", k)
+		}
+		close(end)
+		waiters.Wait()
+	})
+}
+
+// Timers are counted where they stand, not walked: a whole look at a million takes less than 50 µs more than one at none, and so does each of its
+// critical sections. It takes a few; to walk a million timers, or the blocks that they stand in, takes longer on any machine.
+func TestInspectWalksNoTimers(t *testing.T) {
+	n := crowd(1_000_000)
+	fastest := func(w *timerwheel.Wheel) time.Duration {
+		best := time.Hour
+		for range 300 {
+			begin := time.Now()
+			w.Inspect()
+			best = min(best, time.Since(begin))
+		}
+		return best
+	}
+	few := fastest(openWheel(t, timerwheel.Options{}))
+	for _, c := range []struct {
+		name string
+		d    func(k int) time.Duration
+	}{
+		{"one slot", func(int) time.Duration { return 24 * time.Hour }},
+		{"spread", func(k int) time.Duration { return time.Hour + time.Second<<(k%33) + time.Duration(k)*time.Second }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := openWheel(t, timerwheel.Options{})
+			for k := range n {
+				w.AfterFunc(c.d(k), func() {})
+			}
+			require.Equal(t, n, everywhere(w.Inspect()))
+			many := fastest(w)
+			t.Logf("%v with none, %v with %d timers", few, many, n)
+			require.Less(t, many, few+50*time.Microsecond)
+		})
+	}
+}
+
+// While all moves, every look is sound: what stays is in it, and the counts add up.
+func TestInspectUnderRaces(t *testing.T) {
+	w := openWheel(t, timerwheel.Options{Tick: time.Microsecond * 100, Debug: true})
+	end := openedAtTheEnd(t)
+	parked := w.Alloc(func(timerwheel.Timer) { <-end })
+	require.NoError(t, parked.Register(0))
+	require.Eventually(t, parked.Running, time.Minute, time.Millisecond)
+	waited := inBackground(func() { _, _ = parked.DelSync() })
+	require.Eventually(t, func() bool { return w.Running()[0].Waiters == 1 }, time.Minute, time.Millisecond)
+
+	var stop atomic.Bool
+	var load sync.WaitGroup
+	for seed := range uint64(3) {
+		load.Go(func() {
+			rng := rand.New(rand.NewPCG(seed, 0))
+			for !stop.Load() {
+				tm := w.Alloc(func(timerwheel.Timer) { time.Sleep(rand.N(100 * time.Microsecond)) })
+				_ = tm.Register(time.Duration(rng.IntN(1000)) * time.Microsecond)
+				if rng.IntN(2) == 0 {
+					time.Sleep(time.Duration(rng.IntN(1000)) * time.Microsecond)
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rng.IntN(200))*time.Microsecond)
+				_, _ = tm.DelSyncContext(ctx)
+				cancel()
+				_ = tm.Free()
+			}
+		})
+	}
+	for range 2000 {
+		in := w.Inspect()
+		s := in.Stats
+		require.Equal(t, s.Registered, s.Fired+s.Removed+uint64(s.Pending))
+		require.Equal(t, parked, in.Runs[0].Timer)
+		require.Len(t, in.Runs[0].Waits, 1)
+		goroutines := map[uint64]bool{}
+		for _, r := range in.Runs {
+			require.False(t, goroutines[r.Goroutine], "a goroutine runs one handler")
+			goroutines[r.Goroutine] = true
+			require.Contains(t, r.Handler, "TestInspectUnderRaces")
+		}
+	}
+	stop.Store(true)
+	load.Wait()
+	close(end)
+	<-waited
+}
+
+func TestInspectOfOptionsNextAndTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{MaxWorkers: 7, OnPanic: func(timerwheel.HandlerPanic) {}})
+		made := w.Now()
+		time.Sleep(time.Hour)
+		in := w.Inspect()
+		require.Equal(t, made, in.Start)
+		require.Equal(t, made.Add(time.Hour), in.Now)
+		require.True(t, in.Next.IsZero())
+		require.False(t, in.Closed)
+		require.NotNil(t, in.Options.OnPanic)
+		in.Options.OnPanic = nil
+		require.Equal(t, timerwheel.Options{Tick: time.Millisecond, MaxWorkers: 7, StallAfter: time.Second}, in.Options)
+
+		w.AfterFunc(time.Second, func() {})
+		next, ok := w.Next()
+		require.True(t, ok)
+		require.Equal(t, next, w.Inspect().Next)
+		require.NoError(t, w.Close())
+		in = w.Inspect()
+		require.True(t, in.Closed)
+		require.True(t, in.Next.IsZero())
+		require.Zero(t, everywhere(in))
+	})
+
+	start := time.Unix(1, 2)
+	manual := openWheel(t, timerwheel.Options{Manual: true, Start: start, Tick: time.Second, StallAfter: time.Hour, Debug: true})
+	require.Equal(t, timerwheel.Options{
+		Manual: true, Start: start, Tick: time.Second, StallAfter: time.Hour, Debug: true, MaxWorkers: 256,
+	}, manual.Inspect().Options)
+}
