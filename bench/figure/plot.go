@@ -3,6 +3,7 @@ package figure
 import (
 	"fmt"
 	"image/color"
+	"math"
 	"path/filepath"
 	"slices"
 
@@ -200,12 +201,14 @@ func (r *Results) lines(p *plot.Plot, names []string, unit string, scale float64
 	p.Legend.Left = true
 	for k, kind := range rival.Kinds() {
 		of := values(kind.Name)
-		if len(of) == 0 {
-			continue
-		}
-		at := make(plotter.XYs, len(of))
+		var at plotter.XYs
 		for x, y := range of {
-			at[x] = plotter.XY{X: float64(x), Y: y / scale}
+			if !math.IsNaN(y) {
+				at = append(at, plotter.XY{X: float64(x), Y: y / scale})
+			}
+		}
+		if len(at) == 0 {
+			continue
 		}
 		line, points, err := plotter.NewLinePoints(at)
 		if err != nil {

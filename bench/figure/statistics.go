@@ -30,6 +30,9 @@ func (s Samples) quantile(q float64) float64 {
 	at := q * float64(len(s)-1)
 	low := int(at)
 	high := min(low+1, len(s)-1)
+	if s[low] == s[high] {
+		return s[low] // which may be infinite
+	}
 	return s[low] + (at-float64(low))*(s[high]-s[low])
 }
 

@@ -19,10 +19,22 @@ func firings() []Scene {
 	}
 }
 
+// lead is how long before the first is due a rival begins to arm a million: six
+// times what that would take it if it took as long as the first twenty thousand.
+func lead(r rival.Rival) time.Duration {
+	const sample = 20_000
+	began := time.Now()
+	r.StartAll(sample, time.Hour)
+	took := time.Since(began)
+	r.StopAll()
+	return max(6*took*million/sample, 2*time.Second)
+}
+
 // storm fires a million over two seconds, armed in random order before the first
 // is due.
 func storm(s *Stage, r rival.Rival) {
-	const lead, width = 2 * time.Second, 2 * time.Second
+	const width = 2 * time.Second
+	lead := lead(r)
 	var fired atomic.Int64
 	done := make(chan struct{})
 	f := func() {

@@ -26,7 +26,8 @@ func latenesses() []Scene {
 // which knows when it is due: d after the time that was read just before the
 // call.
 func (s *Stage) lateness(r rival.Rival, curve, p99, p50, early string) {
-	const lead, width = 3 * time.Second, 2 * time.Second
+	const width = 2 * time.Second
+	lead := lead(r)
 	late := make(figure.Samples, million)
 	var fired atomic.Int64
 	done := make(chan struct{})

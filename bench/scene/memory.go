@@ -13,7 +13,7 @@ import (
 func memory() []Scene {
 	return []Scene{
 		{Name: "memory, 1M pending", Works: []string{figure.Held, figure.GC}, Run: func(s *Stage, r rival.Rival) { s.held(r, million, figure.Held, figure.GC) }},
-		{Name: "memory, 10M pending", Cost: Long, Run: func(s *Stage, r rival.Rival) {
+		{Name: "memory, 10M pending", Cost: Long, Skip: "go-zero", Run: func(s *Stage, r rival.Rival) {
 			s.held(r, 10*million, "memory a pending timer, 10M pending", "forced GC, 10M pending")
 		}},
 		{Name: "memory that comes back", Cost: Dear, Works: []string{figure.HeapEnd}, Run: returns},

@@ -25,6 +25,7 @@ type Scene struct {
 	Tick  time.Duration // of rivals that have one; 0: 1 ms
 	Cost  Cost
 	Works []string // those with a target
+	Skip  string   // a rival that would take minutes
 	Run   func(*Stage, rival.Rival)
 }
 

@@ -8,6 +8,6 @@
 // away from while holding one is not the library's doing. Interrupts and a
 // hypervisor still are in them, and so is what a garbage collection asks of who
 // allocates. So each work is done several times: of the longest section in each
-// round it prints the least, which is the library's own, and the worst; and where
-// the long ones were, with how often.
+// round it prints the least and the worst; and where sections were long in every
+// round. A work that does next to nothing as often tells what is the machine's.
 package main
