@@ -38,7 +38,7 @@ func TestVerdicts(t *testing.T) {
 		"a part of time's, met":           {given(StartStop, Samples{35}, Samples{100}), 1},
 		"a part of time's, not met":       {given(StartStop, Samples{42}, Samples{100}), 1.2},
 		"the median of the rounds counts": {given(StartStop, Samples{35, 350, 35}, Samples{100, 100, 100}), 1},
-		"each round has its own time":     {given(StartStop, Samples{70, 35, 7}, Samples{200, 100, 20}), 1},
+		"each round has its own time":     {given(StartStop, Samples{20, 70, 7}, Samples{100, 200, 10}), 1},
 		"time's and something":            {given(Late, Samples{4e6}, Samples{2e6}), 1},
 		"more than time's and something":  {given(Late, Samples{6e6}, Samples{2e6}), 1.5},
 		"at most":                         {given(Close, Samples{25e6}, nil), 0.5},
