@@ -2,6 +2,7 @@ package timerwheel
 
 import (
 	"math"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,6 +37,79 @@ func TestRegisterAtReadsNoClock(t *testing.T) {
 	if when, ok := tm.When(); ok { // it may have fired by now
 		require.False(t, when.Before(before), "the clock was not read, though the wheel had to be woken")
 	}
+}
+
+// The calls that are made all the time allocate nothing, however many timers there
+// are.
+func TestFastPathsAllocateNothing(t *testing.T) {
+	for _, others := range []int{1, 10_000} {
+		w, err := New(Options{})
+		require.NoError(t, err)
+		defer w.Close()
+		for range others {
+			w.AfterFunc(time.Hour, func() {}) // and so no chunk is given back
+		}
+		f, g, arg := func() {}, func(Timer) {}, new(int)
+		idle, pends, when := w.Alloc(g), w.Alloc(g), time.Now().Add(time.Hour)
+		d := 2 * time.Hour
+		for name, call := range map[string]func(){
+			"AfterFunc, Stop":    func() { w.AfterFunc(time.Minute, f).Stop() },
+			"AfterFuncArg, Stop": func() { w.AfterFuncArg(time.Minute, func(any) {}, arg).Stop() },
+			"Alloc, Free":        func() { _ = w.Alloc(g).Free() },
+			"Register, later":    func() { _ = pends.Register(time.Hour) },
+			"Register, earlier":  func() { d -= time.Second; _ = pends.Register(d) },
+			"Register, Del":      func() { _ = idle.Register(time.Minute); _, _ = idle.Del() },
+			"Register, DelSync":  func() { _ = idle.Register(time.Minute); _, _ = idle.DelSync() },
+			"RegisterAt":         func() { when = when.Add(1); _ = pends.RegisterAt(when) },
+			"Reduce":             func() { d -= time.Second; _ = pends.Reduce(d) },
+			"Reset, Stop":        func() { idle.Reset(time.Minute); idle.Stop() },
+			"Del, idle":          func() { _, _ = idle.Del() },
+			"DelSync, idle":      func() { _, _ = idle.DelSync() },
+			"Retain, Free":       func() { _ = idle.Retain(); _ = idle.Free() },
+			"Pending, Running":   func() { _, _ = pends.Pending(), pends.Running() },
+			"When, Valid, Now":   func() { pends.When(); pends.Valid(); w.Now() },
+		} {
+			if n := testing.AllocsPerRun(1000, call); n != 0 {
+				t.Errorf("%s, beside %d others: %v allocations", name, others, n)
+			}
+		}
+	}
+}
+
+// Contract 5: "Storage that a peak needed goes back to the runtime". What the
+// heap has in use after half a million timers is what it had before, but for a
+// tenth and for what stays: the tables of the chunks, less than a quarter of a byte a
+// timer, and some free chunks.
+func TestHeapOfAPeakComesBack(t *testing.T) {
+	if checked {
+		t.Skip("to check every critical section costs more than any of them")
+	}
+	const n = 500_000
+	const stays = n/4 + 256<<10
+	w, err := New(Options{})
+	require.NoError(t, err)
+	defer w.Close()
+	before := heapInUse()
+	timers := make([]Timer, n)
+	for k := range timers {
+		timers[k] = w.AfterFunc(time.Hour, func() {})
+	}
+	require.Greater(t, heapInUse(), before+n*32)
+	for _, tm := range timers {
+		require.True(t, tm.Stop())
+	}
+	timers = nil
+	require.LessOrEqual(t, heapInUse(), before+before/10+stays)
+}
+
+// heapInUse returns the bytes in spans of the heap that are in use, when nothing
+// is left to be collected.
+func heapInUse() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC() // what finalizers and pools have let go of
+	runtime.ReadMemStats(&m)
+	return m.HeapInuse
 }
 
 // Contract 8: a group is torn down "in O(members)": a member costs the same in a

@@ -2,14 +2,10 @@
 
 package timerwheel
 
-import "sync"
-
 // This file and its twin, scheduled_on.go, are where a scheduler takes hold of
-// the wheel that wants to decide about every step of it: see verify/schedules.
-// In ordinary builds nothing of it is left.
-
-// A mutex is what guards a shard, and what guards a wheel.
-type mutex = sync.Mutex
+// the wheel that wants to decide about every step of it, together with
+// mutex_scheduled.go: see verify/schedules. In ordinary builds nothing of it is
+// left.
 
 // begins is called by a new goroutine of the wheel.
 func begins(string) {}

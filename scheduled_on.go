@@ -2,8 +2,6 @@
 
 package timerwheel
 
-import "sync"
-
 // A Scheduler decides which goroutine makes the next step: its methods return
 // when the calling goroutine shall go on. It exists with the build tag schedules
 // only.
@@ -18,22 +16,6 @@ type Scheduler interface {
 // Scheduled is the Scheduler of all wheels, if there is one. Set it while there
 // is no wheel.
 var Scheduled Scheduler
-
-type mutex struct{ sync.Mutex }
-
-func (m *mutex) Lock() {
-	if Scheduled != nil {
-		Scheduled.Lock(m)
-	}
-	m.Mutex.Lock()
-}
-
-func (m *mutex) Unlock() {
-	m.Mutex.Unlock()
-	if Scheduled != nil {
-		Scheduled.Unlocked(m)
-	}
-}
 
 func begins(place string) {
 	if Scheduled != nil {

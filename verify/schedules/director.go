@@ -105,7 +105,7 @@ func where() (s string) {
 		name := f.Function[strings.LastIndexByte(f.Function, '/')+1:]
 		_, name, _ = strings.Cut(name, ".")
 		switch {
-		case strings.HasSuffix(f.File, "scheduled_on.go"), strings.HasSuffix(f.File, "director.go"),
+		case strings.HasSuffix(f.File, "scheduled_on.go"), strings.HasSuffix(f.File, "mutex_scheduled.go"), strings.HasSuffix(f.File, "director.go"),
 			name == "(*shard).lock", name == "(*shard).unlock":
 		default:
 			s += fmt.Sprintf(" < %s:%d", name, f.Line)

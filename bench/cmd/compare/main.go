@@ -1,0 +1,154 @@
+// Compare measures this library, package time, and what else there is for the
+// same work, and says whether the targets are met.
+//
+//	go run -C bench ./cmd/compare          # in the repository's root
+//	go run ./cmd/compare                   # in bench
+//
+// It prints tables. A full run also writes them to results, with the figures and
+// the plots; -short and -only run less and write nothing, unless -results says
+// where.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/seed76848005/timerwheel/bench/figure"
+)
+
+type options struct {
+	rounds  int
+	procs   int
+	short   bool
+	only    *regexp.Regexp
+	check   float64
+	json    bool
+	results string
+	readme  string
+	from    string
+}
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == actArgument {
+		act()
+		return
+	}
+	o := parse()
+	ok, err := compare(o)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "compare:", err)
+		os.Exit(2)
+	}
+	if !ok {
+		os.Exit(1)
+	}
+}
+
+func parse() (o options) {
+	flag.IntVar(&o.rounds, "rounds", 5, "how often everything is measured; dear scenes in every other round")
+	flag.IntVar(&o.procs, "procs", runtime.NumCPU(), "GOMAXPROCS of scenes that do not say their own")
+	flag.BoolVar(&o.short, "short", false, "in under a minute: two rounds of what has targets, this library and time only, shorter loops")
+	only := flag.String("only", "", "the scenes whose names this `regexp` matches")
+	flag.Float64Var(&o.check, "check", 0, "exit with 1 if a figure is worse than `F` times what its target allows")
+	flag.BoolVar(&o.json, "json", false, "print the figures as JSON instead of tables")
+	flag.StringVar(&o.results, "results", "", "`directory` for tables, figures and plots; of a full run: results")
+	flag.StringVar(&o.readme, "readme", "", "`file` whose generated section is made anew, ../README.md for one")
+	flag.StringVar(&o.from, "from", "", "measure nothing, take the figures from this `file`")
+	flag.Parse()
+	set := map[string]bool{}
+	flag.Visit(func(f *flag.Flag) { set[f.Name] = true })
+	if o.short && !set["rounds"] {
+		o.rounds = 2
+	}
+	o.only = regexp.MustCompile(*only)
+	if o.results == "" && *only == "" && !o.short && o.from == "" {
+		o.results = "results"
+	}
+	return o
+}
+
+// compare reports whether what was to be checked is good.
+func compare(o options) (ok bool, err error) {
+	var r figure.Results
+	if o.from != "" {
+		r, err = figure.Read(o.from)
+	} else {
+		r = origin()
+		err = measure(o, &r)
+	}
+	if err != nil {
+		return false, err
+	}
+	if ok, err = check(o, &r); err != nil {
+		return false, err
+	}
+	return ok, publish(o, &r)
+}
+
+func origin() figure.Results {
+	return figure.Results{
+		Machine: machine(),
+		Go:      runtime.Version(),
+		Date:    time.Now().UTC().Format(time.DateOnly),
+		Command: strings.Join(append([]string{"go run -C bench ./cmd/compare"}, os.Args[1:]...), " "),
+	}
+}
+
+// machine says what this is as well as the system tells.
+func machine() string {
+	name := runtime.GOARCH
+	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		if m := regexp.MustCompile(`model name\s*: (.*)`).FindSubmatch(info); m != nil {
+			name = string(m[1])
+		}
+	}
+	return fmt.Sprintf("%s, %d processors, %s/%s", name, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
+}
+
+func publish(o options, r *figure.Results) error {
+	text, err := r.JSON()
+	if err != nil {
+		return err
+	}
+	if o.json {
+		fmt.Printf("%s", text)
+	} else {
+		fmt.Print(r.Page())
+	}
+	if o.results != "" {
+		if err := write(o.results, r, text); err != nil {
+			return err
+		}
+	}
+	if o.readme == "" {
+		return nil
+	}
+	page, err := os.ReadFile(o.readme)
+	if err != nil {
+		return err
+	}
+	renewed, err := r.Renew(string(page))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(o.readme, []byte(renewed), 0o644)
+}
+
+func write(dir string, r *figure.Results, figures []byte) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "figures.json"), figures, 0o644); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "table.md"), []byte(r.Page()), 0o644); err != nil {
+		return err
+	}
+	return r.Plot(dir)
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/seed76848005/timerwheel/bench/figure"
+	"github.com/seed76848005/timerwheel/bench/rival"
+	"github.com/seed76848005/timerwheel/bench/scene"
+)
+
+// measure runs the scenes, round by round. In a round the rivals run a scene one
+// right after the other, this library and time next to each other: what the
+// machine does at that moment it does to both.
+func measure(o options, r *figure.Results) error {
+	r.Procs = o.procs
+	for round := range o.rounds {
+		for _, s := range scene.All() {
+			if !o.only.MatchString(s.Name) || !s.Due(round, o.short) {
+				continue
+			}
+			if err := run(o, r, s, round); err != nil {
+				return err
+			}
+		}
+	}
+	fmt.Fprint(os.Stderr, clearLine)
+	return nil
+}
+
+// clearLine is what progress is written over.
+const clearLine = "\r\033[K"
+
+// run has every rival run a scene, in the order of the kinds or, in every other
+// round, the other way round.
+func run(o options, r *figure.Results, s scene.Scene, round int) error {
+	kinds := rivals(o, s, round)
+	for k := range kinds {
+		if round%2 != 0 {
+			k = len(kinds) - 1 - k
+		}
+		kind := kinds[k].Name
+		fmt.Fprintf(os.Stderr, clearLine+"round %d of %d: %s: %s", round+1, o.rounds, s.Name, kind)
+		result, err := enact(part{Scene: s.Name, Rival: kind, Short: o.short}, procs(o, s))
+		if err != nil && (kind == rival.Ours || kind == rival.Time) {
+			return fmt.Errorf("%s: %s: %w", kind, s.Name, err)
+		}
+		if err != nil { // it has a dash then
+			fmt.Fprintf(os.Stderr, "%s%s: %s: %v\n", clearLine, kind, s.Name, err)
+			continue
+		}
+		for _, f := range result.Figures {
+			r.Add(f.Work, f.Unit, kind, f.Value)
+		}
+		for _, c := range result.Curves {
+			c.Rival = kind
+			r.AddCurve(c)
+		}
+	}
+	return nil
+}
+
+// rivals are those that run: all, but in short, and in the later rounds of dear
+// scenes, only those that targets are about.
+func rivals(o options, s scene.Scene, round int) []rival.Kind {
+	kinds := rival.Kinds()
+	if o.short || s.Cost == scene.Dear && round > 0 {
+		kinds = kinds[:2]
+	}
+	return slices.DeleteFunc(kinds, func(k rival.Kind) bool { return k.Name == s.Skip })
+}
+
+func procs(o options, s scene.Scene) int {
+	if s.Procs != 0 {
+		return s.Procs
+	}
+	return o.procs
+}
+
+// check tells which figures are worse than o.check times what their target
+// allows. On a machine that others use, too, one of them may be so by chance: a
+// scene whose figure is bad is measured again, up to twice, in two more rounds
+// each time, and all its figures count. A figure that is really bad stays so.
+func check(o options, r *figure.Results) (ok bool, err error) {
+	if o.check == 0 {
+		return true, nil
+	}
+	if n := len(figure.Targets()) - len(r.Verdicts()); n > 0 && o.only.String() == "" {
+		return false, fmt.Errorf("%d of the targets' works were not measured", n)
+	}
+	for range 2 {
+		scenes := toBlame(bad(o, r))
+		if o.from != "" || len(scenes) == 0 {
+			break
+		}
+		for _, s := range scenes {
+			fmt.Fprintf(os.Stderr, "once more: %s\n", s.Name)
+			for round := range 2 {
+				if err := run(o, r, s, round); err != nil {
+					return false, err
+				}
+			}
+		}
+	}
+	verdicts := bad(o, r)
+	for _, v := range verdicts {
+		fmt.Fprintf(os.Stderr, "%s: %.2f times what its target allows\n", v.Target.Work, v.Use)
+	}
+	return len(verdicts) == 0, nil
+}
+
+// bad returns the verdicts that are worse than what is checked for.
+func bad(o options, r *figure.Results) (verdicts []figure.Verdict) {
+	for _, v := range r.Verdicts() {
+		if !v.Within(o.check) {
+			verdicts = append(verdicts, v)
+		}
+	}
+	return verdicts
+}
+
+// toBlame returns the scenes that measure these works.
+func toBlame(verdicts []figure.Verdict) (scenes []scene.Scene) {
+	for _, s := range scene.All() {
+		for _, v := range verdicts {
+			if s.Measures(v.Target.Work) {
+				scenes = append(scenes, s)
+				break
+			}
+		}
+	}
+	return scenes
+}

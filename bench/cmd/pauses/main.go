@@ -1,0 +1,104 @@
+//go:build pauses
+
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed76848005/timerwheel"
+)
+
+func main() {
+	rounds := flag.Int("rounds", 5, "how often each work is done")
+	only := flag.String("only", "", "the works whose names this `regexp` matches")
+	n := flag.Int("n", 1_000_000, "how many timers")
+	limit := flag.Duration("check", 0, "exit with 1 if a critical section is longer than this, in the best round")
+	flag.Parse()
+	bad := false
+	fmt.Print("| work | sections | p99.99 | longest: best round | worst | by the clock |\n|---|---|---|---|---|---|\n")
+	var where []string
+	for _, work := range works {
+		if !regexp.MustCompile(*only).MatchString(work.name) {
+			continue
+		}
+		took := measure(work, *n, *rounds)
+		fmt.Println(took.row(work.name))
+		where = append(where, took.where(work.name)...)
+		bad = bad || *limit > 0 && took.best > *limit
+	}
+	fmt.Printf("\nSections of more than 20 µs in every round, by where the mutex was released:\n\n%s\n", strings.Join(where, "\n"))
+	if bad {
+		os.Exit(1)
+	}
+}
+
+// A result is what the rounds of one work have come to.
+type result struct {
+	rounds      int
+	sections    uint64
+	p9999       time.Duration // the median of the rounds'
+	best, worst time.Duration // of the longest section in each round
+	wall        time.Duration
+	long        map[string]longs
+}
+
+// longs are the long sections that ended in one place.
+type longs struct {
+	rounds, count int
+	best, worst   time.Duration // of the longest in each round that had one
+}
+
+// measure does a work some times, each time on a wheel of its own.
+func measure(w work, n, rounds int) result {
+	r := result{rounds: rounds, long: map[string]longs{}}
+	var p9999 []time.Duration
+	for round := range rounds {
+		do, clean := w.set(n)
+		timerwheel.TakePauses() // what setting it up has left, but where that is the work
+		do()
+		p := timerwheel.TakePauses()
+		clean()
+		p9999 = append(p9999, p.P9999)
+		if round == 0 || p.Max < r.best {
+			r.best = p.Max
+		}
+		r.sections += p.Count / uint64(rounds)
+		r.worst, r.wall = max(r.worst, p.Max), max(r.wall, p.WallMax)
+		for _, long := range p.Long {
+			r.long[long.Where] = r.long[long.Where].and(long)
+		}
+	}
+	slices.Sort(p9999)
+	r.p9999 = p9999[len(p9999)/2]
+	return r
+}
+
+func (l longs) and(p timerwheel.LongPause) longs {
+	if l.rounds == 0 {
+		l.best = p.Max
+	}
+	return longs{l.rounds + 1, l.count + p.Count, min(l.best, p.Max), max(l.worst, p.Max)}
+}
+
+func (r result) row(name string) string {
+	return fmt.Sprintf("| %s | %d | %v | %v | %v | %v |", name, r.sections, r.p9999, r.best, r.worst, r.wall)
+}
+
+// where tells where the long sections of the work are. One that was not long in
+// each round was so by chance.
+func (r result) where(name string) (lines []string) {
+	for where, l := range r.long {
+		if l.rounds < r.rounds {
+			continue
+		}
+		lines = append(lines, fmt.Sprintf("%-28s %6d, the longest %v to %v: %s", name, l.count, l.best, l.worst, where))
+	}
+	slices.Sort(lines)
+	return lines
+}

@@ -1,0 +1,182 @@
+//go:build pauses && !schedules
+
+package timerwheel
+
+import (
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// A mutex is what guards a shard, and what guards a wheel: here, one that
+// measures how long it is held. See bench/cmd/pauses. It needs Linux.
+//
+// What counts is the processor time of the thread: a goroutine that is switched
+// away from in a critical section, by the system or by Go's scheduler, holds its
+// lock for longer, but the critical section is not longer for it. So while a
+// mutex is held its goroutine stays on its thread. Page faults, and what a
+// garbage collection has an allocation do, are processor time, and count.
+type mutex struct {
+	sync.Mutex
+	began moment
+}
+
+func (m *mutex) Lock() {
+	m.Mutex.Lock()
+	runtime.LockOSThread()
+	m.began = clockIn()
+}
+
+func (m *mutex) Unlock() {
+	h := m.began.clockOut()
+	m.Mutex.Unlock()
+	runtime.UnlockOSThread()
+	held.add(h)
+}
+
+// A moment is a point in the time of the thread, and in everybody's.
+type moment struct{ own, wall int64 }
+
+var started = time.Now()
+
+// clockIn and clockOut read the clocks in opposite orders, so that the thread's, which
+// counts, measures the least of the other.
+func clockIn() (m moment) {
+	m.wall = int64(time.Since(started))
+	m.own = threadTime()
+	return m
+}
+
+func (m moment) clockOut() (h hold) {
+	h.own = threadTime() - m.own
+	h.wall = int64(time.Since(started)) - m.wall
+	return h
+}
+
+// threadTime returns the processor time that this thread has used, in ns.
+func threadTime() int64 {
+	const clockThreadCPU = 3 // CLOCK_THREAD_CPUTIME_ID
+	var t syscall.Timespec
+	// Safe as all calls of the system are: t does not move while it is passed.
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, clockThreadCPU, uintptr(unsafe.Pointer(&t)), 0); errno != 0 {
+		panic(errno)
+	}
+	return t.Nano()
+}
+
+// A hold is for how long a mutex was held, in ns.
+type hold struct{ own, wall int64 }
+
+// clocks is what the clocks themselves take. It is subtracted.
+var clocks = func() hold {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	least := hold{never, never}
+	for range 10_000 {
+		h := clockIn().clockOut()
+		least = hold{min(least.own, h.own), min(least.wall, h.wall)}
+	}
+	return least
+}()
+
+// Pauses are the times for which the mutexes of all wheels were held.
+type Pauses struct {
+	Count      uint64
+	Max, P9999 time.Duration // processor time, while one was held
+	WallMax    time.Duration // for how long one was held, whoever had the processor
+	Long       []LongPause   // by where the mutex was released, the longest first
+}
+
+// A LongPause is where mutexes were held for longer than 20 µs of processor
+// time.
+type LongPause struct {
+	Where string
+	Count int
+	Max   time.Duration
+}
+
+const (
+	longPause = 20_000 // ns
+	fineness  = 100    // ns
+	buckets   = 100_000
+)
+
+// held has all holds since they were last taken.
+var held = new(holds)
+
+type holds struct {
+	mu        sync.Mutex
+	count     uint64
+	max, wall int64
+	own       [buckets]uint64 // by processor time, in steps of fineness
+	long      map[string]LongPause
+}
+
+func (all *holds) add(h hold) {
+	h = hold{max(h.own-clocks.own, 0), max(h.wall-clocks.wall, 0)}
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	all.count++
+	all.max, all.wall = max(all.max, h.own), max(all.wall, h.wall)
+	all.own[min(h.own/fineness, buckets-1)]++
+	if h.own > longPause {
+		all.note(time.Duration(h.own), releasedAt())
+	}
+}
+
+// note notes a long hold. Holds mu.
+func (all *holds) note(own time.Duration, where string) {
+	if all.long == nil {
+		all.long = make(map[string]LongPause)
+	}
+	p := all.long[where]
+	all.long[where] = LongPause{where, p.Count + 1, max(p.Max, own)}
+}
+
+// releasedAt names the functions that have released a mutex, innermost first.
+func releasedAt() string {
+	pcs := make([]uintptr, 8)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(4, pcs)]) // 4: not this, add, Unlock
+	var names []string
+	for f, more := frames.Next(); more && len(names) < 4; f, more = frames.Next() {
+		_, name, _ := strings.Cut(f.Function[strings.LastIndexByte(f.Function, '/')+1:], ".")
+		if name != "(*shard).unlock" {
+			names = append(names, fmt.Sprintf("%s:%d", name, f.Line))
+		}
+	}
+	return strings.Join(names, " < ")
+}
+
+// TakePauses returns the pauses since it was last called.
+func TakePauses() Pauses {
+	held.mu.Lock()
+	defer held.mu.Unlock()
+	p := Pauses{
+		Count:   held.count,
+		Max:     time.Duration(held.max),
+		P9999:   held.quantile(0.9999),
+		WallMax: time.Duration(held.wall),
+		Long:    slices.SortedFunc(maps.Values(held.long), func(a, b LongPause) int { return int(b.Max - a.Max) }),
+	}
+	held.count, held.max, held.wall, held.long = 0, 0, 0, nil
+	clear(held.own[:])
+	return p
+}
+
+// quantile returns the time that a part q of the holds did not exceed. Holds mu.
+func (all *holds) quantile(q float64) time.Duration {
+	left := uint64(q * float64(all.count))
+	for k, n := range all.own {
+		if n > left {
+			return time.Duration((k + 1) * fineness)
+		}
+		left -= n
+	}
+	return time.Duration(all.max)
+}
