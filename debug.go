@@ -21,9 +21,6 @@ func here() (c callers) {
 	return c
 }
 
-// pkg is the import path of this package, as function names begin with it.
-var pkg = reflect.TypeFor[Wheel]().PkgPath() + "."
-
 // String returns file:line of the innermost caller outside this package, or ""
 // if there was no call.
 func (c callers) String() string {
@@ -33,9 +30,9 @@ func (c callers) String() string {
 	frames := runtime.CallersFrames(c[:])
 	for {
 		f, more := frames.Next()
-		ours := strings.HasPrefix(f.Function, pkg) && !strings.HasSuffix(f.File, "_test.go")
-		if !ours || !more {
-			return fmt.Sprintf("%s:%d", f.File, f.Line)
+		site := fmt.Sprintf("%s:%d", f.File, f.Line)
+		if !ours(f.Function, site) || !more {
+			return site
 		}
 	}
 }
@@ -77,9 +74,20 @@ func (sh *shard) explain(err error, i uint32, s *slot) error {
 	return fmt.Errorf("%w (allocated at %v, registered at %v)", err, from.allocated, from.registered)
 }
 
-// functionName returns a function's name, and where it is written.
+// functionName returns a function's name.
 func functionName(f any) string {
+	name := runtime.FuncForPC(reflect.ValueOf(f).Pointer()).Name()
+	return strings.TrimSuffix(name, "-fm") // which is what a method bound to its receiver is called
+}
+
+// functionSite returns where a function is written, as file:line. A method that
+// was bound to its receiver does not tell: then it is where the stack, in which it
+// runs, says that it is now.
+func functionSite(f any, stack string) string {
 	fn := runtime.FuncForPC(reflect.ValueOf(f).Pointer())
+	if strings.HasSuffix(fn.Name(), "-fm") {
+		return inStack(stack, functionName(f))
+	}
 	file, line := fn.FileLine(fn.Entry())
-	return fmt.Sprintf("%s %s:%d", fn.Name(), file, line)
+	return fmt.Sprintf("%s:%d", file, line)
 }
