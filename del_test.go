@@ -917,6 +917,56 @@ func TestTheCallThatWouldCloseACircleIsErrDeadlock(t *testing.T) {
 	}
 }
 
+// Contract 4, table: "by any chain of this wheel's handlers": however long, and though it leads through groups, of which the run that leads on is the last
+// of three, and through Shutdowns.
+func TestACircleOfAnyLengthIsSeen(t *testing.T) {
+	for _, n := range []int{10, 100} {
+		for _, closer := range append([]delVerb{delByDead}, delWaitingVerbs...) {
+			delBubble(t, fmt.Sprintf("%d/%s", n, closer.name), timerwheel.Options{MaxWorkers: 3 * n}, func(t *testing.T, w *timerwheel.Wheel) {
+				puppets, timers := make([]*delPuppet, n), make([]timerwheel.Timer, n)
+				groups, besides := make([]*timerwheel.Group, n), make([]*delPuppet, 0, n)
+				for i := range n {
+					groups[i] = w.NewGroup()
+					for range 2 { // members that run, and wait for nobody
+						p := newDelPuppet(t)
+						besides = append(besides, p)
+						delStart(t, groups[i].Alloc(p.handle))
+					}
+					puppets[i] = newDelPuppet(t)
+					timers[i] = groups[i].Alloc(puppets[i].handle)
+					delStart(t, timers[i])
+				}
+				links := []func(i int) func() (timerwheel.Found, error){
+					func(i int) func() (timerwheel.Found, error) { return groups[i].DelSync },
+					func(i int) func() (timerwheel.Found, error) { return timers[i].Shutdown },
+					func(i int) func() (timerwheel.Found, error) { return timers[i].DelSync },
+					func(i int) func() (timerwheel.Found, error) { return groups[i].Shutdown },
+				}
+				calls := make([]*delCall, n)
+				for i := range n - 1 { // each waits for the next
+					calls[i] = puppets[i].call(links[i%len(links)](i + 1))
+				}
+				delSettle()
+				puppets[n-1].call(func() (timerwheel.Found, error) { return closer.call(timers[0]) }).requires(t, delRunning, timerwheel.ErrDeadlock)
+				whole := puppets[n-1].call(groups[0].Shutdown) // waits for the two that it can wait for
+				require.True(t, whole.waits())
+				for i := range n - 1 {
+					require.True(t, calls[i].waits(), "nobody but the closer gets ErrDeadlock")
+				}
+				for _, p := range besides {
+					p.let()
+				}
+				whole.requires(t, delRunning, timerwheel.ErrDeadlock)
+				for i := n - 1; i > 0; i-- {
+					puppets[i].let()
+					calls[i-1].requires(t, delRunning, nil)
+				}
+				puppets[0].let()
+			})
+		}
+	}
+}
+
 // The converse: a chain that does not come back is no circle, and all of it waits.
 func TestAChainOfDeletionsIsNoCircle(t *testing.T) {
 	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
