@@ -113,7 +113,7 @@ func (sh *shard) report(r *worker, x *wait, now int64, dump func() map[uint64]st
 	return func(*worker) {
 		stall.AllocatedAt, stall.RegisteredAt = from.allocated.String(), from.registered.String()
 		stall.HandlerStack, stall.WaiterStack = dump()[handler], dump()[waiter]
-		stall.Handler = strings.TrimSpace(functionName(f) + " " + functionSite(f, stall.HandlerStack))
+		stall.Handler = strings.TrimSpace(codeName(code(f)) + " " + functionSite(f, stall.HandlerStack))
 		for _, id := range waiters {
 			if stack, ok := dump()[id]; ok {
 				stall.WaiterStacks = append(stall.WaiterStacks, stack)
