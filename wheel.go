@@ -46,6 +46,8 @@ type Wheel struct {
 	complaining bool    // somebody tells it of them
 	leaksSought bool    // with Debug, when the wheel had come to its end
 
+	badges sync.Map // with Debug, of handlers: code to *badge
+
 	// Of a Manual wheel.
 	turn      chan struct{} // whose holder may Advance
 	manualNow atomic.Int64  // its time, ns since base
@@ -93,8 +95,16 @@ type Options struct {
 
 	// Debug makes the wheel remember where each timer was allocated, registered,
 	// deleted and freed, for Stall, HandlerPanic and the errors of misuse; of
-	// timers that are gone it remembers the last 4096. It costs two
-	// allocations a timer, and about a microsecond a Register.
+	// timers that are gone it remembers the last 4096, in about a megabyte. And
+	// profiles show which timer spends the time: while a goroutine runs a handler
+	// it has the pprof label "timer" and no other, the name of the handler's
+	// function, and an execution trace (runtime/trace) has a region of that name,
+	// with the Timer logged in it.
+	//
+	// It costs two allocations of together 370 bytes a timer, half a microsecond
+	// for each call that makes, registers, deletes or frees one, and a tenth of a
+	// microsecond a run (go test -run '^$' -bench Debug .). Without it none of that
+	// costs anything.
 	Debug bool
 
 	// OnMisuse is called, with Debug, for each misuse, whether its caller looks at

@@ -306,6 +306,9 @@ func (wk *worker) begin(sh *shard, i uint32, s *slot, now int64) (f, arg any, t 
 	f, t = *sh.body(i), sh.timer(i, s)
 	if b := sh.bodyOf(i, s); b != nil {
 		f, arg = b.f, b.arg
+		if b.origin != nil {
+			f = shown(f, arg, t)
+		}
 		if b.period > 0 {
 			sh.repeat(i, s, b.period, now)
 		}
