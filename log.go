@@ -37,7 +37,9 @@ func (s Stall) String() string {
 		fmt.Fprintf(&l, "timerwheel: the handler of %v has run for %v", s.Timer, lasted)
 		l.say(": ", s.Handler)
 	}
-	l.say(", which is at ", innermost(s.HandlerStack))
+	if at := innermost(s.HandlerStack); at != s.Handler {
+		l.say(", which is at ", at)
+	}
 	if s.Waiters > 1 || s.Waiters == 1 && !s.Waiting {
 		fmt.Fprintf(&l, "; deletions that wait for it: %d", s.Waiters)
 	}
