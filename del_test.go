@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -966,6 +967,74 @@ func TestACircleOfAnyLengthIsSeen(t *testing.T) {
 		}
 	}
 }
+
+// Options.Debug: ErrDeadlock names the circle, in its order, from the caller on; of a long one the first 16. The circle leads through one of
+// two runs that a group waits for.
+func TestErrDeadlockNamesTheCircle(t *testing.T) {
+	const here = "github.com/seed76848005/timerwheel_test."
+	for n, want := range map[int]string{
+		1: here + "nameableA.run",
+		2: here + "nameableA.run would wait for " + here + "nameableB.run, which waits for " + here + "nameableA.run",
+		3: here + "nameableA.run would wait for " + here + "nameableB.run, which waits for " + here + "nameableC.run, which waits for " + here + "nameableA.run",
+		100: here + "nameableA.run would wait for " + here + "nameableB.run" + strings.Repeat(", which waits for "+here+"nameableC.run", 14) +
+			", and so on through 84 more, which waits for " + here + "nameableA.run",
+	} {
+		for _, debug := range []bool{true, false} {
+			delBubble(t, fmt.Sprintf("%d/Debug %v", n, debug), timerwheel.Options{Debug: debug}, func(t *testing.T, w *timerwheel.Wheel) {
+				puppets, timers := make([]*delPuppet, n), make([]timerwheel.Timer, n)
+				one, two, beside := w.NewGroup(), w.NewGroup(), newDelPuppet(t)
+				if n > 2 {
+					delStart(t, two.Alloc(beside.handle)) // this run leads nowhere
+				}
+				for i := range n {
+					p := newDelPuppet(t)
+					puppets[i] = p
+					switch i {
+					case 0:
+						timers[i] = w.Alloc(nameableA{p}.run)
+					case 1:
+						timers[i] = one.Alloc(nameableB{p}.run)
+					case 2:
+						timers[i] = two.Alloc(nameableC{p}.run)
+					default:
+						timers[i] = w.Alloc(nameableC{p}.run)
+					}
+					delStart(t, timers[i])
+				}
+				for i := 1; i < n; i++ { // each waits for the next, the last one for the first
+					wait := timers[(i+1)%n].DelSync
+					if i == 1 && n > 2 {
+						wait = two.DelSync
+					}
+					require.True(t, puppets[i].call(wait).waits())
+				}
+				closers := []func() (timerwheel.Found, error){timers[1%n].DelSync, timers[1%n].Shutdown}
+				if n > 1 {
+					closers = append(closers, one.DelSync, one.Shutdown)
+				}
+				for _, closer := range closers {
+					c := puppets[0].call(closer)
+					c.requires(t, delRunning, timerwheel.ErrDeadlock)
+					if debug {
+						require.EqualError(t, c.err, "timerwheel: would wait for itself: handler "+want)
+					} else {
+						require.Equal(t, timerwheel.ErrDeadlock, c.err)
+					}
+				}
+			})
+		}
+	}
+}
+
+type (
+	nameableA struct{ *delPuppet }
+	nameableB struct{ *delPuppet }
+	nameableC struct{ *delPuppet }
+)
+
+func (n nameableA) run(tm timerwheel.Timer) { n.handle(tm) }
+func (n nameableB) run(tm timerwheel.Timer) { n.handle(tm) }
+func (n nameableC) run(tm timerwheel.Timer) { n.handle(tm) }
 
 // The converse: a chain that does not come back is no circle, and all of it waits.
 func TestAChainOfDeletionsIsNoCircle(t *testing.T) {

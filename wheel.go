@@ -95,7 +95,8 @@ type Options struct {
 
 	// Debug makes the wheel remember where each timer was allocated, registered,
 	// deleted and freed, for Stall, HandlerPanic and the errors of misuse; of
-	// timers that are gone it remembers the last 4096, in about a megabyte. And
+	// timers that are gone it remembers the last 4096, in about a megabyte. The
+	// ErrDeadlock of a deletion names the handlers that would wait for each other. And
 	// profiles show which timer spends the time: while a goroutine runs a handler
 	// it has the pprof label "timer" and no other, the name of the handler's
 	// function, and an execution trace (runtime/trace) has a region of that name,
