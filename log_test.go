@@ -96,10 +96,10 @@ func TestAHandlerPanicIsOneLineForALog(t *testing.T) {
 		errors.Join(errors.New("a"), errors.New("b")): `"a\nb"`,
 	} {
 		guardedBubble(t, func(t *testing.T) {
-			var p timerwheel.HandlerPanic
-			w := openWheel(t, timerwheel.Options{Debug: true, OnPanic: func(q timerwheel.HandlerPanic) { p = q }})
+			panics := make(chan timerwheel.HandlerPanic, 1)
+			w := openWheel(t, timerwheel.Options{Debug: true, OnPanic: func(p timerwheel.HandlerPanic) { panics <- p }})
 			_, made := w.AfterFunc(0, func() { crashHere(value) }), siteHere()
-			time.Sleep(time.Second)
+			p := <-panics
 			require.Regexp(t, `^timerwheel: the handler of Timer\(\d+\.\d+#\d+\) panicked at `+
 				`github\.com/seed76848005/timerwheel_test\.crashHere [^/ ]+/log_test\.go:\d+: `+regexp.QuoteMeta(text)+
 				`; allocated at [^/ ]+/`+made+`; registered at [^/ ]+/`+made+`$`, p.String())

@@ -27,9 +27,11 @@ func exits(timerwheel.Timer)   { runtime.Goexit() }
 // burn is a handler that uses processor time.
 func burn(timerwheel.Timer) {
 	for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end); {
-		spin()
+		spun = spin()
 	}
 }
+
+var spun int
 
 //go:noinline
 func spin() (n int) {
