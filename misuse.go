@@ -198,8 +198,8 @@ func (sh *shard) seekLeaks(chunk uint32, leaks map[callers]*complaint) bool {
 	}
 	for k := range c.items {
 		i, s := chunk<<chunkBits|uint32(k), &c.items[k]
-		if s.flags&hasBody == 0 || s.owners == 0 {
-			continue
+		if s.flags&hasBody == 0 {
+			continue // it is free; what is not has an owner, as nobody else is left
 		}
 		sh.counters.misuses++
 		from := sh.origin(i, s)

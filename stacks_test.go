@@ -29,6 +29,7 @@ func TestInnermostCallOfAStack(t *testing.T) {
 			{blocked + literal + expire, "main.main.func1 " + user + "main.go:9"},
 			{blocked + runs, ""}, // the handler is wg.Wait
 			{blocked + waits + created, ""},
+			{blocked + "created by main.(*T).m in goroutine 1\n\t" + user + "main.go:9 +0x1d\n", ""},
 			{"...5 frames elided...\n" + blocked + "...5 frames elided...\n" + literal, "main.main.func1 " + user + "main.go:9"},
 			{"", ""},
 		} {
