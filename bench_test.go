@@ -249,3 +249,54 @@ func BenchmarkClose(b *testing.B) {
 		w.Close()
 	}
 }
+
+// What Options.Debug costs: each call, and a run of a handler that does nothing,
+// without and with it.
+func BenchmarkDebug(b *testing.B) {
+	for _, debug := range []bool{false, true} {
+		name := map[bool]string{false: "plain", true: "Debug"}[debug]
+		w, err := timerwheel.New(timerwheel.Options{Manual: true, Debug: debug})
+		require.NoError(b, err)
+		b.Run("AfterFunc+Stop/"+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				w.AfterFunc(time.Minute, func() {}).Stop()
+			}
+		})
+		b.Run("Alloc+Free/"+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_ = w.Alloc(ignoreTimer).Free()
+			}
+		})
+		tm := w.Alloc(ignoreTimer)
+		b.Run("Register/"+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_ = tm.Register(time.Minute)
+			}
+		})
+		b.Run("Register+Del/"+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_ = tm.Register(time.Minute)
+				tm.Stop()
+			}
+		})
+		_ = tm.Free()
+		b.Run("Fire/"+name, func(b *testing.B) {
+			b.ReportAllocs()
+			for n := 0; n < b.N; { // a thousand in each Advance
+				b.StopTimer()
+				batch := min(1000, b.N-n)
+				for range batch {
+					w.AfterFunc(0, func() {})
+				}
+				b.StartTimer()
+				_, _ = w.Advance(w.Now())
+				n += batch
+			}
+		})
+		_ = w.Close()
+	}
+}

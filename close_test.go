@@ -426,6 +426,49 @@ func TestCloseFromAFunctionThatTheWheelCalls(t *testing.T) {
 	}
 }
 
+// Contract 9: Close "from a handler … does not wait", also where others wait for that handler, handlers that are links of a chain among them: the chain ends
+// as it would have, and with it the wheel.
+func TestCloseInAHandlerThatOthersWaitFor(t *testing.T) {
+	for _, e := range enders {
+		delBubble(t, e.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			const n = 10
+			var puppets [n]*delPuppet
+			var timers [n]timerwheel.Timer
+			g := w.NewGroup()
+			for i := range n {
+				puppets[i] = newDelPuppet(t)
+				timers[i] = g.Alloc(puppets[i].handle)
+				delStart(t, timers[i])
+			}
+			var calls [n - 1]*delCall
+			for i := range n - 1 {
+				calls[i] = puppets[i].call(timers[i+1].DelSync)
+				require.True(t, calls[i].waits())
+			}
+			whole := delGo(g.Shutdown)
+			closed := delGo(func() (timerwheel.Found, error) { return delNone, e.end(w) })
+			require.True(t, whole.waits())
+			require.True(t, closed.waits())
+			puppets[n-1].tell(func() {
+				before := time.Now()
+				assert.ErrorIs(t, e.end(w), timerwheel.ErrDeadlock)
+				_, err := timers[0].DelSync()
+				assert.ErrorIs(t, err, timerwheel.ErrDeadlock, "a closed wheel sees circles, too")
+				assert.Zero(t, time.Since(before))
+			})
+			for i := n - 1; i > 0; i-- {
+				require.True(t, calls[i-1].waits())
+				puppets[i].let()
+				calls[i-1].requires(t, delRunning, nil)
+			}
+			require.True(t, closed.waits())
+			puppets[0].let()
+			whole.requires(t, delRunning, nil)
+			closed.requires(t, delNone, nil)
+		})
+	}
+}
+
 // Contract 9: a Close in a handler must not wait for itself, and neither must a Close outside forget to wait because somebody else closed first.
 func TestCloseOutsideWaitsAlthoughAHandlerClosedFirst(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {

@@ -7,10 +7,18 @@ import (
 	"strings"
 )
 
-// This file is what Options.Debug remembers: where timers come from.
+// This file is what Options.Debug remembers: where timers come from, and where
+// they go.
 
-// An origin says where a timer was allocated, and where it was registered last.
-type origin struct{ allocated, registered callers }
+// An origin says what a timer is for and where it was used. The shard's lock guards
+// it until the timer is recycled; then nobody writes it any more.
+type origin struct {
+	handler    uintptr // its code
+	allocated  callers
+	registered callers // the last Register
+	freed      callers // the last Free
+	removed    callers // the deletion that removed its last firing, if one did
+}
 
 // callers are the innermost return addresses of a call of ours. What they mean
 // is looked up when somebody asks.
@@ -21,9 +29,6 @@ func here() (c callers) {
 	return c
 }
 
-// pkg is the import path of this package, as function names begin with it.
-var pkg = reflect.TypeFor[Wheel]().PkgPath() + "."
-
 // String returns file:line of the innermost caller outside this package, or ""
 // if there was no call.
 func (c callers) String() string {
@@ -33,9 +38,9 @@ func (c callers) String() string {
 	frames := runtime.CallersFrames(c[:])
 	for {
 		f, more := frames.Next()
-		ours := strings.HasPrefix(f.Function, pkg) && !strings.HasSuffix(f.File, "_test.go")
-		if !ours || !more {
-			return fmt.Sprintf("%s:%d", f.File, f.Line)
+		site := fmt.Sprintf("%s:%d", f.File, f.Line)
+		if !ours(f.Function, site) || !more {
+			return site
 		}
 	}
 }
@@ -49,12 +54,21 @@ func (w *Wheel) signed(f, arg any) any {
 	if !ok {
 		b = &body{f: f, arg: arg}
 	}
-	b.origin = &origin{allocated: here()}
+	b.origin = &origin{handler: code(b.f), allocated: here()}
 	return b
 }
 
 // sign remembers, with Debug, where a timer was registered.
-func (sh *shard) sign(i uint32, s *slot) { sh.bodyOf(i, s).registered = here() }
+func (sh *shard) sign(i uint32, s *slot) {
+	b := sh.bodyOf(i, s)
+	b.registered, b.removed = here(), callers{}
+}
+
+// signFree remembers, with Debug, where a timer was freed.
+func (sh *shard) signFree(i uint32, s *slot) { sh.bodyOf(i, s).freed = here() }
+
+// signRemoval remembers, with Debug, where a timer's firing was removed.
+func (sh *shard) signRemoval(i uint32, s *slot) { sh.bodyOf(i, s).removed = here() }
 
 // origin says where a timer was allocated and registered, as far as is known.
 func (sh *shard) origin(i uint32, s *slot) origin {
@@ -64,22 +78,28 @@ func (sh *shard) origin(i uint32, s *slot) origin {
 	return origin{}
 }
 
-// explain adds to an error, with Debug, where the timer came from that it is
-// about.
-func (sh *shard) explain(err error, i uint32, s *slot) error {
-	if !sh.w.debug || s == nil {
-		return err
-	}
-	from := sh.origin(i, s)
-	if from.registered == (callers{}) {
-		return fmt.Errorf("%w (allocated at %v)", err, from.allocated)
-	}
-	return fmt.Errorf("%w (allocated at %v, registered at %v)", err, from.allocated, from.registered)
+// code returns the code of a function, by which one is told from another.
+func code(f any) uintptr { return reflect.ValueOf(f).Pointer() }
+
+// codeName returns the name of the function whose code that is.
+func codeName(pc uintptr) string {
+	return strings.TrimSuffix(runtime.FuncForPC(pc).Name(), "-fm") // which a method bound to its receiver has
 }
 
-// functionName returns a function's name, and where it is written.
-func functionName(f any) string {
-	fn := runtime.FuncForPC(reflect.ValueOf(f).Pointer())
+// functionName returns a function's name, and where it is written, as far as that
+// is known.
+func functionName(f any, stack string) string {
+	return strings.TrimSpace(codeName(code(f)) + " " + functionSite(f, stack))
+}
+
+// functionSite returns where a function is written, as file:line. A method that
+// was bound to its receiver does not tell: then it is where the stack, in which it
+// runs, says that it is now.
+func functionSite(f any, stack string) string {
+	fn := runtime.FuncForPC(code(f))
+	if strings.HasSuffix(fn.Name(), "-fm") {
+		return inStack(stack, codeName(code(f)))
+	}
 	file, line := fn.FileLine(fn.Entry())
-	return fmt.Sprintf("%s %s:%d", fn.Name(), file, line)
+	return fmt.Sprintf("%s:%d", file, line)
 }

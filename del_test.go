@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -916,6 +917,124 @@ func TestTheCallThatWouldCloseACircleIsErrDeadlock(t *testing.T) {
 		}
 	}
 }
+
+// Contract 4, table: "by any chain of this wheel's handlers": however long, and though it leads through groups, of which the run that leads on is the last
+// of three, and through Shutdowns.
+func TestACircleOfAnyLengthIsSeen(t *testing.T) {
+	for _, n := range []int{10, 100} {
+		for _, closer := range append([]delVerb{delByDead}, delWaitingVerbs...) {
+			delBubble(t, fmt.Sprintf("%d/%s", n, closer.name), timerwheel.Options{MaxWorkers: 3 * n}, func(t *testing.T, w *timerwheel.Wheel) {
+				puppets, timers := make([]*delPuppet, n), make([]timerwheel.Timer, n)
+				groups, besides := make([]*timerwheel.Group, n), make([]*delPuppet, 0, n)
+				for i := range n {
+					groups[i] = w.NewGroup()
+					for range 2 { // members that run, and wait for nobody
+						p := newDelPuppet(t)
+						besides = append(besides, p)
+						delStart(t, groups[i].Alloc(p.handle))
+					}
+					puppets[i] = newDelPuppet(t)
+					timers[i] = groups[i].Alloc(puppets[i].handle)
+					delStart(t, timers[i])
+				}
+				links := []func(i int) func() (timerwheel.Found, error){
+					func(i int) func() (timerwheel.Found, error) { return groups[i].DelSync },
+					func(i int) func() (timerwheel.Found, error) { return timers[i].Shutdown },
+					func(i int) func() (timerwheel.Found, error) { return timers[i].DelSync },
+					func(i int) func() (timerwheel.Found, error) { return groups[i].Shutdown },
+				}
+				calls := make([]*delCall, n)
+				for i := range n - 1 { // each waits for the next
+					calls[i] = puppets[i].call(links[i%len(links)](i + 1))
+				}
+				delSettle()
+				puppets[n-1].call(func() (timerwheel.Found, error) { return closer.call(timers[0]) }).requires(t, delRunning, timerwheel.ErrDeadlock)
+				whole := puppets[n-1].call(groups[0].Shutdown) // waits for the two that it can wait for
+				require.True(t, whole.waits())
+				for i := range n - 1 {
+					require.True(t, calls[i].waits(), "nobody but the closer gets ErrDeadlock")
+				}
+				for _, p := range besides {
+					p.let()
+				}
+				whole.requires(t, delRunning, timerwheel.ErrDeadlock)
+				for i := n - 1; i > 0; i-- {
+					puppets[i].let()
+					calls[i-1].requires(t, delRunning, nil)
+				}
+				puppets[0].let()
+			})
+		}
+	}
+}
+
+// Options.Debug: ErrDeadlock names the circle, in its order, from the caller on; of a long one the first 16. The circle leads through one of
+// two runs that a group waits for.
+func TestErrDeadlockNamesTheCircle(t *testing.T) {
+	const here = "github.com/seed76848005/timerwheel_test."
+	for n, want := range map[int]string{
+		1: here + "nameableA.run",
+		2: here + "nameableA.run would wait for " + here + "nameableB.run, which waits for " + here + "nameableA.run",
+		3: here + "nameableA.run would wait for " + here + "nameableB.run, which waits for " + here + "nameableC.run, which waits for " + here + "nameableA.run",
+		100: here + "nameableA.run would wait for " + here + "nameableB.run" + strings.Repeat(", which waits for "+here+"nameableC.run", 14) +
+			", and so on through 84 more, which waits for " + here + "nameableA.run",
+	} {
+		for _, debug := range []bool{true, false} {
+			delBubble(t, fmt.Sprintf("%d/Debug %v", n, debug), timerwheel.Options{Debug: debug}, func(t *testing.T, w *timerwheel.Wheel) {
+				puppets, timers := make([]*delPuppet, n), make([]timerwheel.Timer, n)
+				one, two, beside := w.NewGroup(), w.NewGroup(), newDelPuppet(t)
+				if n > 2 {
+					delStart(t, two.Alloc(beside.handle)) // this run leads nowhere
+				}
+				for i := range n {
+					p := newDelPuppet(t)
+					puppets[i] = p
+					switch i {
+					case 0:
+						timers[i] = w.Alloc(nameableA{p}.run)
+					case 1:
+						timers[i] = one.Alloc(nameableB{p}.run)
+					case 2:
+						timers[i] = two.Alloc(nameableC{p}.run)
+					default:
+						timers[i] = w.Alloc(nameableC{p}.run)
+					}
+					delStart(t, timers[i])
+				}
+				for i := 1; i < n; i++ { // each waits for the next, the last one for the first
+					wait := timers[(i+1)%n].DelSync
+					if i == 1 && n > 2 {
+						wait = two.DelSync
+					}
+					require.True(t, puppets[i].call(wait).waits())
+				}
+				closers := []func() (timerwheel.Found, error){timers[1%n].DelSync, timers[1%n].Shutdown}
+				if n > 1 {
+					closers = append(closers, one.DelSync, one.Shutdown)
+				}
+				for _, closer := range closers {
+					c := puppets[0].call(closer)
+					c.requires(t, delRunning, timerwheel.ErrDeadlock)
+					if debug {
+						require.EqualError(t, c.err, "timerwheel: would wait for itself: handler "+want)
+					} else {
+						require.Equal(t, timerwheel.ErrDeadlock, c.err)
+					}
+				}
+			})
+		}
+	}
+}
+
+type (
+	nameableA struct{ *delPuppet }
+	nameableB struct{ *delPuppet }
+	nameableC struct{ *delPuppet }
+)
+
+func (n nameableA) run(tm timerwheel.Timer) { n.handle(tm) }
+func (n nameableB) run(tm timerwheel.Timer) { n.handle(tm) }
+func (n nameableC) run(tm timerwheel.Timer) { n.handle(tm) }
 
 // The converse: a chain that does not come back is no circle, and all of it waits.
 func TestAChainOfDeletionsIsNoCircle(t *testing.T) {

@@ -13,6 +13,10 @@ var (
 	// or a worker still holds the timer.
 	ErrFreed = errors.New("timerwheel: timer has no owner to free it")
 
+	// ErrLeaked is what Options.OnMisuse gets of a timer that still had an owner
+	// when the wheel had come to its end.
+	ErrLeaked = errors.New("timerwheel: timer was never freed")
+
 	// ErrDeleting is returned when a deletion of this timer waits for its
 	// handler: no Register succeeds until the handler has returned.
 	ErrDeleting = errors.New("timerwheel: timer is being deleted")

@@ -299,6 +299,9 @@ func (k *walk) close(f func(*timerwheel.Wheel) error) {
 		want = timerwheel.ErrDeadlock
 	}
 	k.m.close()
+	if want == nil && k.debug {
+		k.m.countLeaks()
+	}
 	k.same(f(k.w), want)
 }
 

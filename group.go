@@ -119,7 +119,7 @@ func (g *Group) delSync(ctx context.Context, down bool) (Found, error) {
 		err = sh.await(ctx, x)
 	}
 	if deadlock {
-		err = ErrDeadlock
+		err = x.deadlock()
 	}
 	return found, err
 }

@@ -185,6 +185,9 @@ func (sh *shard) recycle(i uint32, s *slot) {
 	if g := sh.groupOf(i, s); g != nil {
 		g.dismiss(sh.bodyOf(i, s))
 	}
+	if s.flags&hasBody != 0 && sh.w.debug {
+		sh.bury(i, s)
+	}
 	*sh.body(i) = nil
 	if s.flags&hasArg != 0 {
 		*sh.argOf(i) = nil

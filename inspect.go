@@ -105,6 +105,7 @@ func (w *Wheel) options() Options {
 		StallAfter: w.stallAfter,
 		OnStall:    w.onStall,
 		Debug:      w.debug,
+		OnMisuse:   w.onMisuse,
 	}
 	if w.manual {
 		o.Start = w.base
@@ -248,7 +249,7 @@ func (s *sighting) run(w *Wheel) Run {
 	r := Run{
 		RunningHandler: RunningHandler{Timer: s.timer, Since: w.timeAt(s.since), Waiters: s.waiters},
 		Goroutine:      s.goid,
-		Handler:        functionName(s.f),
+		Handler:        functionName(s.f, ""),
 		AllocatedAt:    s.from.allocated.String(),
 		RegisteredAt:   s.from.registered.String(),
 	}

@@ -22,6 +22,8 @@ type model struct {
 	stale  []*modelTimer // some of those that lived
 	stats  timerwheel.Stats
 
+	leaksCounted bool
+
 	advancing bool
 	fired     int   // in this Advance
 	tickNow   int64 // the tick of the timer that began last in this Advance
@@ -126,6 +128,9 @@ func (m *model) register(x *modelTimer, deadline time.Duration) error {
 	if err := m.refusal(x); err != nil {
 		if x.handle != (timerwheel.Timer{}) { // which is of no wheel, and so in no wheel's count
 			m.stats.Refused++
+		}
+		if x.recycled {
+			m.misused(x)
 		}
 		return err
 	}
@@ -290,8 +295,29 @@ func (m *model) close() {
 
 // ---- References ----
 
+// misused counts a misuse; but none of the zero Timer, which is of no wheel.
+func (m *model) misused(x *modelTimer) {
+	if x.handle != (timerwheel.Timer{}) {
+		m.stats.Misuses++
+	}
+}
+
+// countLeaks counts, at the end of the wheel, the timers that have an owner.
+func (m *model) countLeaks() {
+	if m.leaksCounted {
+		return
+	}
+	m.leaksCounted = true
+	for _, x := range m.timers {
+		if x.owners > 0 {
+			m.misused(x)
+		}
+	}
+}
+
 func (m *model) retain(x *modelTimer) error {
 	if x.recycled {
+		m.misused(x)
 		return timerwheel.ErrStale
 	}
 	x.owners++
@@ -301,8 +327,10 @@ func (m *model) retain(x *modelTimer) error {
 func (m *model) free(x *modelTimer) error {
 	switch {
 	case x.recycled:
+		m.misused(x)
 		return timerwheel.ErrStale
 	case x.owners == 0:
+		m.misused(x)
 		return timerwheel.ErrFreed
 	}
 	x.owners--

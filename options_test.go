@@ -32,6 +32,7 @@ func TestBadOptionIsAnErrorThatNamesFieldAndValue(t *testing.T) {
 		{timerwheel.Options{StallAfter: -time.Second, OnStall: noStall}, []string{"StallAfter", "-1s"}},
 		{timerwheel.Options{StallAfter: math.MinInt64, OnStall: noStall}, []string{"StallAfter", "-2562047h47m16.854775808s"}},
 		{timerwheel.Options{Manual: true, OnStall: noStall}, []string{"OnStall", "Manual"}},
+		{timerwheel.Options{OnMisuse: func(error) {}}, []string{"OnMisuse", "Debug", "func(error)"}},
 		{timerwheel.Options{Start: time.Date(2031, 7, 9, 1, 2, 3, 0, time.UTC)}, []string{"Start", "2031"}},
 		{timerwheel.Options{Manual: true, Tick: -1}, []string{"Tick", "-1ns"}},
 		{timerwheel.Options{Manual: true, MaxWorkers: -7}, []string{"MaxWorkers", "-7"}},
@@ -63,6 +64,7 @@ func TestGoodOptionsMakeAWheelThatFires(t *testing.T) {
 		"OnStall, for ever":   {OnStall: func(timerwheel.Stall) {}, StallAfter: math.MaxInt64},
 		"OnPanic":             {OnPanic: func(timerwheel.HandlerPanic) {}},
 		"Debug":               {Debug: true},
+		"OnMisuse":            {Debug: true, OnMisuse: func(error) {}},
 		"no Start, no Manual": {Start: time.Time{}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -31,6 +31,8 @@ type shard struct {
 
 	busy      atomic.Bool // something pends; read without the lock
 	advancing bool        // an Advance of a Manual wheel is under way: what becomes due now is deferred
+
+	past history // with Debug
 }
 
 type counters struct {
@@ -41,6 +43,7 @@ type counters struct {
 	maxRun, sumRun             int64 // ns
 	lateness                   [len(Stats{}.Lateness)]uint64
 	runTime                    [len(Stats{}.RunTime)]uint64
+	misuses                    uint64
 }
 
 // never is the deadline of a timer that is too far away for the clock. The
@@ -132,6 +135,9 @@ func (sh *shard) place(i uint32, s *slot, now int64) (wake int64) {
 func (sh *shard) disarm(i uint32, s *slot) (found bool) {
 	if s.flags&pending == 0 {
 		return false
+	}
+	if s.flags&hasBody != 0 && sh.w.debug {
+		sh.signRemoval(i, s)
 	}
 	sh.unlink(i, s)
 	sh.counters.removed++

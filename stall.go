@@ -1,8 +1,9 @@
 package timerwheel
 
 import (
-	"runtime"
-	"strings"
+	"cmp"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -15,14 +16,22 @@ type Stall struct {
 	For     time.Duration // how long that was when it was noticed
 	Waiting bool          // true: a deletion that waits; false: a handler that runs
 
-	Handler      string // the handler's function, file:line
+	Handler      string // the handler's function, file:line; of a method value, where in the method it is now
 	HandlerStack string // the stack of the handler's goroutine, as it is now
-	WaiterStack  string // that of the deletion's, or of one that waits, if any does
+	WaiterStack  string // that of the deletion's, or of the one that has waited longest, if any waits
+
+	// WaiterStacks are those of all deletions that wait for the handler, the one
+	// that has waited longest first, but for DelAsyncs, which have no goroutine,
+	// and for those after the first 32.
+	WaiterStacks []string
 
 	AllocatedAt  string // file:line, with Options.Debug
 	RegisteredAt string // likewise, of the last Register
 	Waiters      int    // the deletions that wait for the handler
 }
+
+// maxWaiterStacks bounds Stall.WaiterStacks. A deadlock shows in the first few.
+const maxWaiterStacks = 32
 
 // Stalls are looked for when the alarm rings. It is set for the time at which
 // something that goes on now would have stalled, so a wheel on which nothing
@@ -91,35 +100,36 @@ func (sh *shard) report(r *worker, x *wait, now int64, dump func() map[uint64]st
 	stall := Stall{Timer: sh.timer(r.i, s), Waiting: x != nil, Waiters: len(r.waits)}
 	from := sh.origin(r.i, s)
 
-	w, handler, waiter, since := sh.w, r.goid, uint64(0), r.since
+	w, handler, since := sh.w, r.goid, r.since
+	waiters := r.waitingGoroutines()
+	waiter := uint64(0)
 	if x != nil {
 		waiter, since = x.goid, x.since
-	} else {
-		for first := range r.waits {
-			waiter = first.goid
-			break
-		}
+	} else if len(waiters) > 0 {
+		waiter = waiters[0]
 	}
 	stall.Since, stall.For = w.timeAt(since), time.Duration(now-since)
 	return func(*worker) {
-		stall.Handler = functionName(f)
 		stall.AllocatedAt, stall.RegisteredAt = from.allocated.String(), from.registered.String()
 		stall.HandlerStack, stall.WaiterStack = dump()[handler], dump()[waiter]
+		stall.Handler = functionName(f, stall.HandlerStack)
+		for _, id := range waiters {
+			if stack, ok := dump()[id]; ok {
+				stall.WaiterStacks = append(stall.WaiterStacks, stack)
+			}
+		}
 		w.onStall(stall)
 	}
 }
 
-// stacks returns the stacks of all goroutines, by their numbers.
-func stacks() map[uint64]string {
-	buf := make([]byte, 1<<16)
-	n := runtime.Stack(buf, true)
-	for n == len(buf) && n < 1<<26 {
-		buf = make([]byte, 2*len(buf))
-		n = runtime.Stack(buf, true)
+// waitingGoroutines returns the numbers of those that wait for the end of a run,
+// the longest wait first, up to a bound. A DelAsync has none.
+func (wk *worker) waitingGoroutines() (ids []uint64) {
+	byAge := slices.SortedFunc(maps.Keys(wk.waits), func(x, y *wait) int { return cmp.Compare(x.no, y.no) })
+	for _, x := range byAge {
+		if x.goid != 0 && len(ids) < maxWaiterStacks {
+			ids = append(ids, x.goid)
+		}
 	}
-	all := make(map[uint64]string)
-	for stack := range strings.SplitSeq(string(buf[:n]), "\n\n") {
-		all[goidOf(stack)] = stack
-	}
-	return all
+	return ids
 }

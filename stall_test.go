@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -279,6 +280,56 @@ func TestOnStallCountsTheWaitersOfARun(t *testing.T) {
 		require.Len(t, runs, 1)
 		require.Equal(t, 3, runs[0].Waiters)
 		require.Empty(t, waits, "the waits lasted 0.6 s each")
+	})
+}
+
+// Contract 2: a Stall has "the waiting goroutines' stacks": of each that waits, the oldest wait first, up to 32; a DelAsync has none. WaiterStack is that of the
+// wait that is reported, or of the oldest.
+func TestAStallHasTheStacksOfAllWhoWait(t *testing.T) {
+	guardedBubble(t, func(t *testing.T) {
+		var log stallLog
+		w := openWheel(t, timerwheel.Options{OnStall: log.onStall})
+		release := openedAtTheEnd(t)
+		g := w.NewGroup()
+		tm := armed(g.Alloc(func(timerwheel.Timer) { <-release }), 0)
+		time.Sleep(100 * time.Millisecond)
+		var names []string // of the goroutines, in the order in which they begin to wait
+		for k := range 40 {
+			name := make(chan string, 1)
+			_, err := tm.DelAsync(func() {})
+			require.NoError(t, err)
+			go func() {
+				name <- goroutineName()
+				if k%2 == 0 {
+					_, _ = tm.DelSync()
+				} else {
+					_, _ = g.DelSync()
+				}
+			}()
+			names = append(names, <-name)
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(10 * time.Second)
+		runs, waits := log.take()
+		require.Len(t, runs, 1)
+		require.Len(t, waits, 80)
+		own := 0
+		for _, s := range append(runs, waits...) {
+			require.Len(t, s.WaiterStacks, 32)
+			for k, stack := range s.WaiterStacks {
+				require.Equal(t, names[k], strings.SplitN(stack, " [", 2)[0])
+				require.Contains(t, stack, ".DelSync(")
+				require.NotContains(t, stack, "\n\n", "one goroutine's stack")
+			}
+			require.Equal(t, 80, s.Waiters)
+			if s.Waiting && s.WaiterStack != "" {
+				require.Contains(t, names, strings.SplitN(s.WaiterStack, " [", 2)[0])
+				own++
+			}
+		}
+		require.Equal(t, runs[0].WaiterStacks[0], runs[0].WaiterStack)
+		require.Equal(t, 40, own)
+		close(release)
 	})
 }
 
@@ -617,6 +668,28 @@ func TestWatchingForStallsWakesNoIdleWheel(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// Contract 11: nor does it cost a wake-up where handlers are quick: the alarm rings for what is due, and not once more for what might have stalled.
+func TestWatchingForStallsWakesNoWheelWhoseHandlersAreQuick(t *testing.T) {
+	ringing := func(t *testing.T, o timerwheel.Options) (n uint64) {
+		guardedBubble(t, func(t *testing.T) {
+			w := openWheel(t, o)
+			series := w.Every(10*time.Millisecond, func(timerwheel.Timer) {})
+			time.Sleep(time.Second)
+			var ok bool
+			if n, ok = wakeUps(10 * time.Second); !ok {
+				t.Skip("this Go does not count goroutines")
+			}
+			series.Stop()
+		})
+		return n
+	}
+	plain := ringing(t, timerwheel.Options{})
+	for _, after := range []time.Duration{time.Millisecond, 15 * time.Millisecond, time.Second} { // between two runs, between the next two, much later
+		watched := ringing(t, timerwheel.Options{OnStall: func(s timerwheel.Stall) { t.Errorf("reported: %v", s) }, StallAfter: after})
+		require.LessOrEqual(t, watched, plain+20, "StallAfter %v", after)
 	}
 }
 

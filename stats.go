@@ -20,6 +20,7 @@ type Stats struct {
 
 	Refused   uint64 // Registers refused, for whatever reason; AfterFunc and Every that returned an invalid Timer
 	SyncWaits uint64 // deletions that had to wait, counted when the wait begins
+	Misuses   uint64 // Registers, Retains and Frees of a stale timer, and Frees too many; with Debug also timers that had an owner at the wheel's end
 
 	MaxLate time.Duration // the worst start of a handler after its deadline
 	SumLate time.Duration // of all handlers begun; divided by Fired it is the mean
@@ -66,6 +67,7 @@ func (s *Stats) add(sh *shard) {
 	s.Removed += c.removed
 	s.Refused += c.refused
 	s.SyncWaits += c.syncWaits
+	s.Misuses += c.misuses
 	s.MaxLate = max(s.MaxLate, time.Duration(c.maxLate))
 	s.SumLate = time.Duration(after(int64(s.SumLate), time.Duration(c.sumLate)))
 	s.MaxRun = max(s.MaxRun, time.Duration(c.maxRun))

@@ -60,15 +60,15 @@ func TestStatsFollowTheLifeOfATimer(t *testing.T) {
 			{"handler returns", func() { h.release(); elapse(0) },
 				timerwheel.Stats{Registered: 3, Fired: 1, Removed: 2}},
 			{"Register of what is gone", func() { _ = tm.Register(0) },
-				timerwheel.Stats{Registered: 3, Fired: 1, Removed: 2, Refused: 1}},
+				timerwheel.Stats{Registered: 3, Fired: 1, Removed: 2, Refused: 1, Misuses: 1}},
 			{"AfterFunc", func() { w.AfterFunc(time.Hour, func() {}) },
-				timerwheel.Stats{Live: 1, Pending: 1, Registered: 4, Fired: 1, Removed: 2, Refused: 1}},
+				timerwheel.Stats{Live: 1, Pending: 1, Registered: 4, Fired: 1, Removed: 2, Refused: 1, Misuses: 1}},
 			{"Every", func() { w.Every(time.Hour, func(timerwheel.Timer) {}) },
-				timerwheel.Stats{Live: 2, Pending: 2, Registered: 5, Fired: 1, Removed: 2, Refused: 1}},
+				timerwheel.Stats{Live: 2, Pending: 2, Registered: 5, Fired: 1, Removed: 2, Refused: 1, Misuses: 1}},
 			{"both fired", func() { elapse(time.Hour + time.Minute) },
-				timerwheel.Stats{Live: 1, Pending: 1, Registered: 6, Fired: 3, Removed: 2, Refused: 1}},
+				timerwheel.Stats{Live: 1, Pending: 1, Registered: 6, Fired: 3, Removed: 2, Refused: 1, Misuses: 1}},
 			{"Close", func() { require.NoError(t, w.Close()) },
-				timerwheel.Stats{Registered: 6, Fired: 3, Removed: 3, Refused: 1}},
+				timerwheel.Stats{Registered: 6, Fired: 3, Removed: 3, Refused: 1, Misuses: 1}},
 		} {
 			step.do()
 			got := w.Stats()

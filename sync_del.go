@@ -85,6 +85,7 @@ type wait struct {
 	done     func()        // of a DelAsync
 	group    *Group        // of a group's deletion
 	from     *worker       // the worker in whose handler the deletion was called, if it was
+	circle   *circle       // with Debug, one that it must not close
 	goid     uint64        // the goroutine that waits
 	since    int64         // since when, ns since the wheel's base
 	no       uint64        // its number among the shard's, in the order in which they began
@@ -145,7 +146,7 @@ func (t Timer) delSync(ctx context.Context, mark flags) (Found, error) {
 	sh.unlockDeleted(found)
 	switch {
 	case deadlock:
-		return found, ErrDeadlock
+		return found, x.deadlock()
 	case !found.Running:
 		return found, nil
 	}
@@ -176,6 +177,8 @@ func (sh *shard) enlist(x *wait, runs ...*worker) bool {
 				r.waits = make(map[*wait]struct{})
 			}
 			r.waits[x] = struct{}{}
+		} else if w.debug {
+			x.circle = r.circleTo(x.from)
 		}
 	}
 	if x.from != nil && len(x.on) > 0 {

@@ -72,7 +72,7 @@ func (t Timer) register(d time.Duration, reduce bool) (was bool, err error) {
 	i, s := sh.lookup(t)
 	if err := sh.refuse(i, s); err != nil {
 		sh.unlock()
-		return false, err
+		return false, t.misused(err)
 	}
 	was = s.flags&pending != 0
 	when := after(now, d)
@@ -107,7 +107,7 @@ func (t Timer) RegisterAt(when time.Time) error {
 	i, s := sh.lookup(t)
 	if err := sh.refuse(i, s); err != nil {
 		sh.unlock()
-		return err
+		return t.misused(err)
 	}
 	now := int64(0) // not known, and not before this
 	if t.w.manual || sh.needsClock(s, at) {
@@ -237,11 +237,12 @@ func (t Timer) Retain() error {
 	}
 	sh := t.shard()
 	sh.lock()
-	defer sh.unlock()
 	_, s := sh.lookup(t)
 	if s == nil {
-		return ErrStale
+		sh.unlock()
+		return t.misused(ErrStale)
 	}
+	defer sh.unlock()
 	if s.owners == math.MaxUint32 {
 		panic(fmt.Sprintf("timerwheel: %v has %d owners already", t, s.owners))
 	}
@@ -260,16 +261,22 @@ func (t Timer) Free() error {
 	}
 	sh := t.shard()
 	sh.lock()
-	defer sh.unlock()
 	i, s := sh.lookup(t)
 	switch {
 	case s == nil:
-		return ErrStale
+		sh.unlock()
+		return t.misused(ErrStale)
 	case s.owners == 0:
-		return sh.explain(ErrFreed, i, s)
+		err := sh.overfreed(i, s)
+		sh.unlock()
+		return t.w.complain(err)
+	}
+	if s.flags&hasBody != 0 && sh.w.debug {
+		sh.signFree(i, s)
 	}
 	s.owners--
 	sh.release(i, s)
+	sh.unlock()
 	return nil
 }
 

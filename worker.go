@@ -52,6 +52,7 @@ type worker struct {
 	// and then that shard's lock guards it.
 	i        uint32             // the timer that runs
 	since    int64              // since when, ns since the wheel's base
+	code     uintptr            // of the handler, with Debug
 	place    int                // in shard.running
 	waits    map[*wait]struct{} // the deletions that wait for the end of this run
 	reported bool               // as stalled
@@ -307,6 +308,9 @@ func (wk *worker) begin(sh *shard, i uint32, s *slot, now int64) (f, arg any, t 
 	f, t = *sh.body(i), sh.timer(i, s)
 	if b := sh.bodyOf(i, s); b != nil {
 		f, arg = b.f, b.arg
+		if b.origin != nil {
+			f, wk.code = shown(f, arg, t), b.origin.handler
+		}
 		if b.period > 0 {
 			sh.repeat(i, s, b.period, now)
 		}

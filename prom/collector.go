@@ -84,6 +84,8 @@ var metrics = []struct {
 		func(r *reading) float64 { return float64(r.Refused) }},
 	{"sync_waits_total", "Deletions that had to wait for a handler.", prometheus.CounterValue,
 		func(r *reading) float64 { return float64(r.SyncWaits) }},
+	{"misuses_total", "Uses of timers after their end; with Debug, also timers that were never freed.", prometheus.CounterValue,
+		func(r *reading) float64 { return float64(r.Misuses) }},
 	{"deletions_waiting", "Deletions that wait for a handler.", prometheus.GaugeValue,
 		func(r *reading) float64 { return float64(r.waiting) }},
 	{"handlers_running", "Handlers in flight.", prometheus.GaugeValue,

@@ -190,12 +190,16 @@ func TestAScrapeIsWhatStatsSays(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{})
 	server := serve(t, register(t, w, "w"))
 
-	// Something of everything, and a handler in flight with a deletion that waits.
+	// Something of everything, misuse as well, and a handler in flight with a deletion that waits.
 	for range 100 {
 		w.AfterFunc(0, func() {})
 		w.AfterFunc(time.Hour, func() {})
 		w.AfterFunc(time.Hour, func() {}).Stop()
 	}
+	freed := w.Alloc(func(timerwheel.Timer) {})
+	require.NoError(t, freed.Free())
+	require.ErrorIs(t, freed.Free(), timerwheel.ErrStale)
+	require.ErrorIs(t, freed.Retain(), timerwheel.ErrStale)
 	end := make(chan struct{})
 	parked := w.Alloc(func(timerwheel.Timer) { <-end })
 	require.NoError(t, parked.Register(0))
@@ -230,6 +234,7 @@ func TestAScrapeIsWhatStatsSays(t *testing.T) {
 				"timerwheel_timers_removed_total":        100,
 				"timerwheel_registrations_refused_total": 1,
 				"timerwheel_sync_waits_total":            1,
+				"timerwheel_misuses_total":               2,
 				"timerwheel_deletions_waiting":           1,
 				"timerwheel_handlers_running":            1,
 				"timerwheel_workers":                     1,

@@ -142,11 +142,26 @@ func (m *model) close(limit time.Duration, from *run) *answer {
 func (m *model) join() {
 	m.joins = slices.DeleteFunc(m.joins, func(x *wait) bool {
 		x.answer.ready = m.busy() == 0 || x.until <= m.now
-		if x.answer.ready && m.busy() > 0 {
+		switch {
+		case x.answer.ready && m.busy() > 0:
 			x.answer.outcome.err = ended(x.until)
+		case x.answer.ready:
+			m.countLeaks()
 		}
 		return x.answer.ready
 	})
+}
+
+// countLeaks is for the end of a closed wheel: what has an owner then was forgotten.
+func (m *model) countLeaks() {
+	if m.debug && !m.ended {
+		for _, t := range m.timers {
+			if t.owners > 0 {
+				m.misused(t)
+			}
+		}
+	}
+	m.ended = true
 }
 
 // busy is the number of workers.

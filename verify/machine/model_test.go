@@ -19,6 +19,7 @@ type model struct {
 	manual     bool
 	onPanic    bool
 	onStall    bool
+	debug      bool
 	now        time.Duration
 	advance    *advance // of a Manual wheel, under way
 	timers     []*timer // all that ever were; the first is the zero Timer's
@@ -30,6 +31,7 @@ type model struct {
 	closed     bool
 	joins      []*wait     // Close and Shutdown of the wheel, which wait for all workers
 	parked     int         // workers that wait for a lock
+	ended      bool        // a Close or Shutdown has returned nil
 	heldByMain [locks]bool // the locks that the program itself holds
 	stats      timerwheel.Stats
 }
@@ -112,7 +114,7 @@ const never = time.Duration(math.MaxInt64)
 func returns(o outcome) *answer { return &answer{true, o} }
 
 func newModel(o timerwheel.Options) *model {
-	m := &model{tick: o.Tick, maxWorkers: o.MaxWorkers, manual: o.Manual, onPanic: o.OnPanic != nil, onStall: o.OnStall != nil}
+	m := &model{tick: o.Tick, debug: o.Debug, maxWorkers: o.MaxWorkers, manual: o.Manual, onPanic: o.OnPanic != nil, onStall: o.OnStall != nil}
 	if m.manual {
 		m.maxWorkers = 1 // who calls Advance
 	}
@@ -141,6 +143,9 @@ func (m *model) register(t *timer, d time.Duration, reduce bool) (was bool, err 
 	if err := m.refusal(t); err != nil {
 		if !t.none { // the zero Timer has no wheel that could count
 			m.stats.Refused++
+		}
+		if err == timerwheel.ErrStale {
+			m.misused(t)
 		}
 		return false, err
 	}
@@ -231,8 +236,16 @@ func (m *model) start(t *timer, d time.Duration) {
 
 // ---- References ----
 
+// misused counts a misuse; but none of the zero Timer, which has no wheel.
+func (m *model) misused(t *timer) {
+	if !t.none {
+		m.stats.Misuses++
+	}
+}
+
 func (m *model) retain(t *timer) error {
 	if t.gone {
+		m.misused(t)
 		return timerwheel.ErrStale
 	}
 	t.owners++
@@ -242,8 +255,10 @@ func (m *model) retain(t *timer) error {
 func (m *model) free(t *timer) error {
 	switch {
 	case t.gone:
+		m.misused(t)
 		return timerwheel.ErrStale
 	case t.owners == 0:
+		m.misused(t)
 		return timerwheel.ErrFreed
 	}
 	t.owners--

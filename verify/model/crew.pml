@@ -110,7 +110,7 @@ inline close(me, i, err) {
 	if
 	/* = wheel.go: (*Wheel).Shutdown "return ErrDeadlock" */
 	:: me != NOBODY -> err = ErrDeadlock
-	/* = wheel.go: (*Wheel).Shutdown "return w.join(ctx)" */
+	/* = wheel.go: (*Wheel).Shutdown "err := w.join(ctx)" */
 	:: else -> join(); err = ok
 	fi
 }

@@ -40,7 +40,7 @@ inline groupDelSync(x, me, context, err) {
 			:: else -> err = ok; returned(x)
 			fi
 		}
-		/* = group.go: (*Group).delSync "err = sh.await(ctx, x)" "err = ErrDeadlock" */
+		/* = group.go: (*Group).delSync "err = sh.await(ctx, x)" "err = x.deadlock()" */
 		if
 		:: err == enlisted -> await(x, ALL, context, err); reached(group_waited)
 		:: err == ErrDeadlock && wait[x].timer != 0 -> section { wait[x].over -> gaveUp(x); reached(group_waited_for_others) }

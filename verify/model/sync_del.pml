@@ -48,7 +48,7 @@ inline delSync(x, t, me, context, down, err) {
 				if
 				/* = sync_del.go: Timer.delSync "s.flags |= deleting" "return found, sh.await(ctx, x)" */
 				:: err == enlisted && MUTANT != unmarked && MUTANT != marked_late -> slot[indexOf(t)].deleting = true
-				/* = sync_del.go: Timer.delSync "return found, ErrDeadlock" */
+				/* = sync_del.go: Timer.delSync "return found, x.deadlock()" */
 				:: else -> skip
 				fi
 			/* = sync_del.go: Timer.delSync "case !found.Running:" */

@@ -796,8 +796,8 @@ var mutants = []mutant{
 		Name: "Close does not wait",
 		Rule: "wheel.go",
 		Edits: []edit{{"wheel.go",
-			`return w.join(ctx)`,
-			`return nil`}},
+			`err := w.join(ctx)`,
+			`var err error`}},
 		Red: tests("TestCloseWaitsForEveryHandlerInFlight"),
 	},
 	{

@@ -1,0 +1,111 @@
+package timerwheel
+
+import (
+	"fmt"
+	"log/slog"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// This file is what a log says of a Stall and of a HandlerPanic. The stacks are
+// not in it: who wants them logs them.
+
+// A line is written clause by clause. One about which nothing is known is left
+// out.
+type line struct{ strings.Builder }
+
+func (l *line) say(before, what string) {
+	if what != "" {
+		l.WriteString(before + brief(what))
+	}
+}
+
+// String says it in one line, for a log, without the stacks: what has lasted for
+// how long, where the handler is now, who waits for it, and where the timer comes
+// from, as far as that is known. Of a path the last two elements are in it.
+func (s Stall) String() string {
+	var l line
+	lasted := s.For.Round(time.Millisecond)
+	if s.Waiting {
+		fmt.Fprintf(&l, "timerwheel: a deletion of %v has waited for %v", s.Timer, lasted)
+		l.say(" at ", innermost(s.WaiterStack))
+		l.say(", for ", s.Handler)
+	} else {
+		fmt.Fprintf(&l, "timerwheel: the handler of %v has run for %v", s.Timer, lasted)
+		l.say(": ", s.Handler)
+	}
+	if at := innermost(s.HandlerStack); at != s.Handler {
+		l.say(", which is at ", at)
+	}
+	if s.Waiters > 1 || s.Waiters == 1 && !s.Waiting {
+		fmt.Fprintf(&l, "; deletions that wait for it: %d", s.Waiters)
+	}
+	if !s.Waiting {
+		l.say(", at ", innermost(s.WaiterStack))
+	}
+	l.say("; allocated at ", s.AllocatedAt)
+	l.say("; registered at ", s.RegisteredAt)
+	return l.String()
+}
+
+// String says it in one line, for a log, without the stack: where the handler
+// panicked, with what, and where the timer comes from, as far as that is known. Of
+// a path the last two elements are in it.
+func (p HandlerPanic) String() string {
+	var l line
+	fmt.Fprintf(&l, "timerwheel: the handler of %v panicked", p.Timer)
+	l.say(" at ", innermost(string(p.Stack)))
+	value := fmt.Sprint(p.Value)
+	if strings.ContainsAny(value, "\r\n") {
+		value = strconv.Quote(value)
+	}
+	l.WriteString(": " + value)
+	l.say("; allocated at ", p.AllocatedAt)
+	l.say("; registered at ", p.RegisteredAt)
+	return l.String()
+}
+
+// LogValue is what package slog logs of it: all that is known, but for the stacks.
+func (s Stall) LogValue() slog.Value {
+	return known(
+		slog.String("timer", s.Timer.String()),
+		slog.Bool("waiting", s.Waiting),
+		slog.Time("since", s.Since),
+		slog.Duration("for", s.For),
+		slog.Int("waiters", s.Waiters),
+		slog.String("handler", s.Handler),
+		slog.String("handlerAt", innermost(s.HandlerStack)),
+		slog.String("waiterAt", innermost(s.WaiterStack)),
+		slog.String("allocatedAt", s.AllocatedAt),
+		slog.String("registeredAt", s.RegisteredAt))
+}
+
+// LogValue is what package slog logs of it: all that is known, but for the stack.
+func (p HandlerPanic) LogValue() slog.Value {
+	return known(
+		slog.String("timer", p.Timer.String()),
+		slog.String("value", fmt.Sprint(p.Value)),
+		slog.String("panickedAt", innermost(string(p.Stack))),
+		slog.String("allocatedAt", p.AllocatedAt),
+		slog.String("registeredAt", p.RegisteredAt))
+}
+
+// known makes a group of the attributes that are not empty.
+func known(all ...slog.Attr) slog.Value {
+	empty := slog.StringValue("")
+	return slog.GroupValue(slices.DeleteFunc(all, func(a slog.Attr) bool { return a.Value.Equal(empty) })...)
+}
+
+// brief shortens a site for a log line: of the path that ends it, the last two
+// elements remain.
+func brief(site string) string {
+	function, file := "", site
+	if k := strings.LastIndexByte(site, ' '); k >= 0 {
+		function, file = site[:k+1], site[k+1:]
+	}
+	dir, base := path.Split(file)
+	return function + path.Join(path.Base(dir), base)
+}

@@ -1,0 +1,141 @@
+package timerwheel_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"runtime"
+	"runtime/pprof"
+	"runtime/trace"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/seed76848005/timerwheel"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// labelsOf returns the labels of the goroutines in which a function is, as a goroutine profile shows them: one text for each kind of goroutine.
+func labelsOf(function string) (labels []string) {
+	var profile bytes.Buffer
+	_ = pprof.Lookup("goroutine").WriteTo(&profile, 1)
+	for record := range strings.SplitSeq(profile.String(), "\n\n") {
+		if strings.Contains(record, function+"+0x") {
+			_, rest, found := strings.Cut(record, "# labels: ")
+			line, _, _ := strings.Cut(rest, "\n")
+			if !found {
+				line = ""
+			}
+			labels = append(labels, line)
+		}
+	}
+	return labels
+}
+
+const thisPackage = "github.com/seed76848005/timerwheel_test."
+
+// labelledHandler tells the labels that it runs under.
+//
+//go:noinline
+func labelledHandler() []string { return labelsOf(thisPackage + "labelledHandler") }
+
+// tellsItsLabels is a handler.
+func (c labelled) tellsItsLabels(timerwheel.Timer) {
+	c.labels <- labelledHandler()
+	c.end()
+}
+
+type labelled struct {
+	labels chan []string
+	end    func()
+}
+
+// Options.Debug: a goroutine that runs a handler has the label "timer", with the name of its function, and not any more when the handler has ended, however
+// that ends. Without Debug it keeps its own, and on a Manual wheel the host's.
+func TestProfilesShowWhichTimerAGoroutineServes(t *testing.T) {
+	for name, end := range map[string]func(){"returns": func() {}, "panics": func() { panic("on purpose") }, "exits": runtime.Goexit} {
+		for _, debug := range []bool{false, true} {
+			for _, manual := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s/Debug %v/Manual %v", name, debug, manual), func(t *testing.T) {
+					after := make(chan []string, 1)
+					w := openWheel(t, timerwheel.Options{Debug: debug, Manual: manual, OnPanic: func(timerwheel.HandlerPanic) {
+						after <- labelledHandler()
+					}})
+					handler := labelled{make(chan []string, 1), end}
+					tm := w.Alloc(handler.tellsItsLabels)
+					require.NoError(t, tm.Register(0))
+					host := ""
+					if manual {
+						host = `{"host":"loop"}`
+						<-inBackground(func() {
+							pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels("host", "loop")))
+							defer func() {
+								if name != "panics" { // then OnPanic has looked
+									after <- labelledHandler()
+								}
+							}()
+							_, err := w.Advance(w.Now())
+							assert.NoError(t, err)
+						})
+					}
+					want := host
+					if debug && !manual {
+						want = `{"timer":"` + thisPackage + `labelled.tellsItsLabels"}`
+					}
+					got := <-handler.labels
+					require.Len(t, got, 1)
+					if manual || debug {
+						require.Equal(t, want, got[0])
+					} else {
+						require.NotContains(t, got[0], "timer") // the runtime may have given it those of somebody else
+					}
+					if manual {
+						require.Equal(t, []string{host}, <-after)
+					} else if name == "panics" {
+						require.NotContains(t, (<-after)[0], "timer")
+					}
+					require.NoError(t, tm.Free())
+				})
+			}
+		}
+	}
+}
+
+// One after the other: each handler has its own label, whatever the wheel calls in one goroutine; goroutines that it starts inherit it.
+func TestEachHandlerHasItsOwnLabel(t *testing.T) {
+	w := openWheel(t, timerwheel.Options{Debug: true, MaxWorkers: 1})
+	labels := make(chan string, 4)
+	note := func() { labels <- strings.Join(labelledHandler(), " and ") }
+	w.AfterFunc(time.Millisecond, func() { note() })
+	w.AfterFuncArg(2*time.Millisecond, func(any) { note() }, w)
+	tm := w.AllocLocked(new(sync.Mutex), func(timerwheel.Timer) { <-inBackground(note) })
+	require.NoError(t, tm.Register(3*time.Millisecond))
+	require.NoError(t, w.Alloc(func(timerwheel.Timer) { note() }).Register(4*time.Millisecond))
+	for k := range 4 {
+		require.Regexp(t, fmt.Sprintf(`^\{"timer":"%sTestEachHandlerHasItsOwnLabel\.func%d"\}$`, strings.ReplaceAll(thisPackage, ".", `\.`), k+2), <-labels)
+	}
+}
+
+// Without Debug that is free: no handler is labelled, and none allocates for it, while a trace is taken or not.
+func TestLabelsAndRegionsCostNothingWithoutDebug(t *testing.T) {
+	for _, tracing := range []bool{false, true} {
+		if tracing {
+			require.NoError(t, trace.Start(new(bytes.Buffer)))
+			defer trace.Stop()
+		}
+		w := openManual(t, time.Millisecond)
+		fired := 0
+		tm := w.Alloc(func(timerwheel.Timer) { fired++ })
+		advance := func() { _, _ = w.Advance(w.Now()) }
+		idle := testing.AllocsPerRun(1000, advance)
+		firing := testing.AllocsPerRun(1000, func() {
+			_ = tm.Register(0)
+			advance()
+		})
+		require.Equal(t, 1001, fired)
+		require.Equal(t, idle, firing)
+		require.NoError(t, tm.Free())
+	}
+}
