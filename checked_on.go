@@ -56,7 +56,7 @@ func (sh *shard) check() {
 		for _, word := range chunk.free {
 			vacant += bits.OnesCount64(word)
 		}
-		for pos := range sh.slots.places[n] {
+		for pos := range chunk.items {
 			i := uint32(n)<<chunkBits | uint32(pos)
 			s := sh.slots.at(i)
 			if *sh.body(i) == nil {

@@ -52,6 +52,9 @@ type slot struct {
 	flags  flags
 }
 
+// slots are the timers of a shard.
+type slots = slab[slot, [1 << chunkBits]slot]
+
 type flags uint16
 
 const (
@@ -81,7 +84,7 @@ type body struct {
 }
 
 const (
-	chunkBits = maxChunkBits // log2 of the slots in a chunk
+	chunkBits = 8 // log2 of the slots in a chunk
 	maxSlots  = 1 << indexBits
 
 	shardBits = 6
@@ -99,8 +102,8 @@ func (sh *shard) id(i uint32, s *slot) uint64 {
 // lookup returns the slot that t names, or nil if t is stale.
 func (sh *shard) lookup(t Timer) (i uint32, s *slot) {
 	i = uint32(t.id) >> shardBits
-	if n := int(i >> chunkBits); n < len(sh.slots.places) && sh.slots.places[n] != nil {
-		if s := &sh.slots.places[n][i%(1<<chunkBits)]; s.gen == uint32(t.id>>32) {
+	if c := sh.slots.chunk(i >> chunkBits); c != nil {
+		if s := &c.items[i%(1<<chunkBits)]; s.gen == uint32(t.id>>32) {
 			return i, s
 		}
 	}
@@ -110,13 +113,26 @@ func (sh *shard) lookup(t Timer) (i uint32, s *slot) {
 // timer returns the handle to a slot in use.
 func (sh *shard) timer(i uint32, s *slot) Timer { return Timer{sh.w, sh.id(i, s)} }
 
-// newTimer takes a slot from the free list. Its one reference is the caller's
+// stock makes sure that there is a free slot, if there may be, and reports
+// whether there is. It makes the storage for more without the lock, as the
+// garbage collector may ask the maker to help it first.
+func (sh *shard) stock() bool {
+	if sh.slots.free > 0 {
+		return true
+	}
+	sh.unlock()
+	c, bodies := new(chunk[slot, [1 << chunkBits]slot]), new([1 << chunkBits]any)
+	sh.lock()
+	if sh.slots.free == 0 && sh.room() {
+		sh.furnish(sh.slots.grow(c), bodies)
+	}
+	return sh.slots.free > 0
+}
+
+// newTimer takes a free slot, which there must be: see lockFor. Its one reference is the caller's
 // to make: an owner, or the wheel's.
 func (sh *shard) newTimer(f, arg any) (i uint32, s *slot) {
-	i, fresh := sh.slots.alloc()
-	if fresh {
-		sh.furnish(i >> chunkBits)
-	}
+	i = sh.slots.alloc()
 	*sh.body(i) = f
 	s = sh.slots.at(i)
 	s.owners = 0
@@ -135,27 +151,34 @@ func (sh *shard) newTimer(f, arg any) (i uint32, s *slot) {
 
 // furnish prepares a new chunk: the bodies beside it, and generations above
 // the floor that its predecessor left.
-func (sh *shard) furnish(chunk uint32) {
+func (sh *shard) furnish(chunk uint32, bodies *[1 << chunkBits]any) {
 	if int(chunk) == len(sh.bodies) {
 		sh.bodies = append(sh.bodies, nil)
 		sh.args = append(sh.args, nil)
 		sh.floors = append(sh.floors, firstGen)
 	}
-	sh.bodies[chunk] = make([]any, 1<<chunkBits)
-	slots := sh.slots.places[chunk]
-	for i := range slots {
-		slots[i].gen = sh.floors[chunk]
+	sh.bodies[chunk] = bodies
+	items := &sh.slots.chunks[chunk].items
+	for i := range items {
+		items[i].gen = sh.floors[chunk]
 	}
 }
 
-// body returns the place of a timer's body.
-func (sh *shard) body(i uint32) *any { return &sh.bodies[i>>chunkBits][i&(1<<chunkBits-1)] }
+// body returns the place of a timer's body. It asks for the same reason as
+// slab.at does.
+func (sh *shard) body(i uint32) *any {
+	bodies := sh.bodies[i>>chunkBits]
+	if bodies == nil {
+		panic("timerwheel: a timer in no chunk")
+	}
+	return &bodies[i%(1<<chunkBits)]
+}
 
 // argOf returns the place of the argument of a timer's function.
 func (sh *shard) argOf(i uint32) *any {
 	chunk := &sh.args[i>>chunkBits]
 	if *chunk == nil {
-		*chunk = make([]any, 1<<chunkBits)
+		*chunk = new([1 << chunkBits]any)
 		sh.argChunks++
 	}
 	return &(*chunk)[i&(1<<chunkBits-1)]
@@ -211,10 +234,11 @@ func (sh *shard) recycle(i uint32, s *slot) {
 // A chunk that has a retired slot is not replaced by another.
 func (sh *shard) giveBack(i uint32) {
 	chunk := i >> chunkBits
-	for _, s := range sh.slots.places[chunk] {
-		sh.floors[chunk] = max(sh.floors[chunk], s.gen)
+	c := sh.slots.chunks[chunk]
+	for k := range c.items {
+		sh.floors[chunk] = max(sh.floors[chunk], c.items[k].gen)
 	}
-	sh.slots.drop(i, sh.slots.chunks[chunk].lost == 0)
+	sh.slots.drop(i, c.lost == 0)
 	sh.bodies[chunk] = nil
 	if sh.args[chunk] != nil {
 		sh.args[chunk] = nil

@@ -90,11 +90,14 @@ func TestChunkOfRetiredSlots(t *testing.T) {
 
 // A slab gives places out once, and takes them back.
 func TestSlab(t *testing.T) {
-	s := slab[int]{shift: 4}
+	var s slab[int, [16]int]
 	const n = 100
 	in := make(map[uint32]bool)
 	for range n {
-		i, _ := s.alloc()
+		if s.free == 0 {
+			s.grow(new(chunk[int, [16]int]))
+		}
+		i := s.alloc()
 		require.False(t, in[i])
 		in[i] = true
 	}
@@ -102,13 +105,16 @@ func TestSlab(t *testing.T) {
 	for i := range in {
 		if s.release(i) && s.spare(i) {
 			s.drop(i, true)
-			require.Nil(t, s.chunks[i>>4])
+			require.Nil(t, s.chunk(i/s.size()))
 		}
 	}
 	require.Zero(t, s.live)
 	require.Equal(t, 1, s.held)
 	for range n {
-		i, _ := s.alloc()
+		if s.free == 0 {
+			s.grow(new(chunk[int, [16]int]))
+		}
+		i := s.alloc()
 		require.Less(t, i, uint32(n+16), "holes are filled first")
 	}
 }

@@ -76,8 +76,8 @@ type levels struct {
 	occupied uint16            // bit n: level n has an occupied slot
 	slots    [numLevels]uint64 // bit n of a level: its slot n is occupied
 	tails    [numLists]uint32  // last block of a list, plus one; 0: the list is empty
-	blocks   slab[block]
-	timers   *slab[slot]
+	blocks   slab[block, [1 << blockShift]block]
+	timers   *slots
 }
 
 const (
@@ -96,9 +96,7 @@ type block struct {
 	entries [blockLen]uint32 // numbers of timers
 }
 
-func newLevels(tick int64, timers *slab[slot]) levels {
-	return levels{tick: tick, timers: timers, blocks: slab[block]{shift: blockShift}}
-}
+func newLevels(tick int64, timers *slots) levels { return levels{tick: tick, timers: timers} }
 
 // tickOf returns the tick at which s is due: the first that does not begin
 // before its deadline. One that was due when it was registered need not wait
@@ -237,7 +235,10 @@ func (l *levels) push(list uint16, i uint32, s *slot) {
 		if b != nil {
 			full = b.full + 1
 		}
-		n, _ := l.blocks.alloc()
+		if l.blocks.free == 0 {
+			l.blocks.grow(new(chunk[block, [1 << blockShift]block]))
+		}
+		n := l.blocks.alloc()
 		b = l.blocks.at(n)
 		b.prev, b.list, b.n, b.full = tail, list, 0, full
 		tail = n + 1

@@ -192,9 +192,12 @@ func (sh *shard) seekLeaks(chunk uint32, leaks map[callers]*complaint) bool {
 	if int(chunk) >= len(sh.slots.chunks) {
 		return false
 	}
-	for k := range sh.slots.places[chunk] {
-		i := chunk<<chunkBits | uint32(k)
-		s := sh.slots.at(i)
+	c := sh.slots.chunks[chunk]
+	if c == nil {
+		return true
+	}
+	for k := range c.items {
+		i, s := chunk<<chunkBits|uint32(k), &c.items[k]
 		if s.flags&hasBody == 0 {
 			continue // it is free; what is not has an owner, as nobody else is left
 		}

@@ -18,11 +18,11 @@ type shard struct {
 	no uint32
 
 	mu        mutex
-	slots     slab[slot]
-	bodies    [][]any  // beside the chunks of slots
-	args      [][]any  // likewise, of chunks in which a function has ever had an argument
-	argChunks int      // how many of these there are
-	floors    []uint32 // by chunk: a generation that is above all that were in handles
+	slots     slots
+	bodies    []*[1 << chunkBits]any // beside the chunks of slots
+	args      []*[1 << chunkBits]any // likewise, of chunks in which a function has ever had an argument
+	argChunks int                    // how many of these there are
+	floors    []uint32               // by chunk: a generation that is above all that were in handles
 	levels    levels
 	running   []*worker // those whose running slot holds a timer of this shard
 	slow      int64     // time spent in handlers that were not quick, ns
@@ -51,7 +51,7 @@ type counters struct {
 const never = math.MaxInt64
 
 func newShard(w *Wheel, no uint32) *shard {
-	sh := &shard{w: w, no: no, slots: slab[slot]{shift: chunkBits}}
+	sh := &shard{w: w, no: no}
 	sh.levels = newLevels(int64(w.tick), &sh.slots)
 	return sh
 }
@@ -243,15 +243,15 @@ func (sh *shard) pop(now int64) (i uint32, ok, more bool) {
 	return sh.levels.last(listDue), true, true
 }
 
-// fetch looks at the functions of the timers that have just become due, before
-// they are called one by one: they lie scattered, and so the processor fetches
-// many of them at once (BenchmarkFire).
+// fetch looks at the functions of the timers that have just become due, and at
+// their chunks, before they are called and recycled one by one: they lie
+// scattered, and so the processor fetches many of them at once (BenchmarkFire).
 func (sh *shard) fetch() {
 	for tail := sh.levels.tails[listDue]; tail != 0; {
 		b := sh.levels.blocks.at(tail - 1)
 		for _, i := range b.entries[:b.n] {
-			if *sh.body(i) == nil {
-				panic("timerwheel: a due timer has no function")
+			if *sh.body(i) == nil || sh.slots.chunks[i>>chunkBits].empty() {
+				panic("timerwheel: a due timer that does not live")
 			}
 		}
 		tail = b.prev

@@ -13,54 +13,64 @@ import (
 // Numbers are dense: chunk and position in the chunk. A chunk that was given
 // back leaves a hole, which is filled before new numbers are made.
 //
-// Every call that is given a handle looks a place up, and in a storm each place
-// is a cache miss. So the places stand in slices of their own: to index one
-// touches nothing of the chunk but the place itself.
-//
 // A slab has no lock; its owner's lock guards it.
-type slab[T any] struct {
-	shift  uint8    // log2 of the places in a chunk
-	places [][]T    // by chunk; nil where one was given back
-	chunks []*chunk // likewise
-	open   []uint32 // the chunks that have a free place; the last one is used first
-	holes  []uint32 // the numbers of the chunks that were given back
-	live   int      // places handed out
-	free   int      // places to hand out
-	held   int      // chunks that are there
+type slab[T any, A chunkful[T]] struct {
+	chunks []*chunk[T, A] // by number; nil where a chunk was given back
+	open   []uint32       // the chunks that have a free place; the last one is used first
+	holes  []uint32       // the numbers of the chunks that were given back
+	live   int            // places handed out
+	free   int            // places to hand out
+	held   int            // chunks that are there
 }
 
-// maxChunkBits is log2 of the places that a chunk can have.
-const maxChunkBits = 8
-
-// A chunk says which of its places are free.
-type chunk struct {
-	vacant uint16                         // how many are
-	lost   uint16                         // places that were retired
-	open   uint32                         // where the chunk stands in slab.open; meaningless while none is free
-	free   [1 << maxChunkBits / 64]uint64 // bit n: place n is free
+// A chunkful is as many values as a chunk has: a power of two. It is a type, not
+// a number, so that a place is found by two loads and without a division or a
+// look at a length: every call that is given a handle waits for that.
+type chunkful[T any] interface {
+	[1 << chunkBits]T | [1 << blockShift]T
 }
 
-func (s *slab[T]) size() int { return 1 << (s.shift & 31) }
+type chunk[T any, A chunkful[T]] struct {
+	vacant uint16                      // free positions
+	lost   uint16                      // places that were retired
+	open   uint32                      // where the chunk stands in slab.open; meaningless while nothing is vacant
+	free   [1 << chunkBits / 64]uint64 // bit n: position n is free
+	items  A
+}
 
-// locate splits a number into chunk and position.
-func (s *slab[T]) locate(i uint32) (n, pos uint32) {
-	return i >> (s.shift & 31), i & (1<<(s.shift&31) - 1)
+// empty reports whether nothing lives in the chunk.
+func (c *chunk[T, A]) empty() bool { return int(c.vacant)+int(c.lost) == len(c.items) }
+
+// size returns the number of places in a chunk.
+func (s *slab[T, A]) size() uint32 {
+	var a A
+	return uint32(len(a))
 }
 
 // at returns the place with number i, which must be in use.
-func (s *slab[T]) at(i uint32) *T {
-	n, pos := s.locate(i)
-	return &s.places[n][pos]
+//
+// In a storm each place is a cache miss. That the chunk exists is asked here,
+// because otherwise the processor would look for it in the chunk's first line:
+// another miss, and a third of the cost of a firing (BenchmarkFire).
+func (s *slab[T, A]) at(i uint32) *T {
+	c := s.chunks[i/s.size()]
+	if c == nil {
+		panic("timerwheel: a place in no chunk")
+	}
+	return &c.items[i%s.size()]
 }
 
-// alloc hands out a place, the lowest of its chunk. Its value is what the last
-// user left there, or zero. fresh says that the place is the first of a new
-// chunk.
-func (s *slab[T]) alloc() (i uint32, fresh bool) {
-	if len(s.open) == 0 {
-		s.grow()
-		fresh = true
+// chunk returns the chunk with number n, nil if it does not exist.
+func (s *slab[T, A]) chunk(n uint32) *chunk[T, A] {
+	if int(n) < len(s.chunks) {
+		return s.chunks[n]
 	}
+	return nil
+}
+
+// alloc hands out a place, the lowest of its chunk, of the free ones that there
+// must be. Its value is what the last user left there, or zero.
+func (s *slab[T, A]) alloc() (i uint32) {
 	n := s.open[len(s.open)-1]
 	c := s.chunks[n]
 	word := 0
@@ -74,55 +84,50 @@ func (s *slab[T]) alloc() (i uint32, fresh bool) {
 	}
 	s.live++
 	s.free--
-	return n<<(s.shift&31) | pos, fresh
+	return n*s.size() + pos
 }
 
 // release takes a place back. emptied says that nothing lives in its chunk any
 // more; the caller may then drop the chunk.
-func (s *slab[T]) release(i uint32) (emptied bool) {
-	n, pos := s.locate(i)
+func (s *slab[T, A]) release(i uint32) (emptied bool) {
+	n, pos := i/s.size(), i%s.size()
 	c := s.chunks[n]
 	if c.vacant == 0 {
 		c.open = uint32(len(s.open))
 		s.open = append(s.open, n)
 	}
 	c.vacant++
-	c.free[pos/64%uint32(len(c.free))] |= 1 << (pos % 64)
+	c.free[pos/64] |= 1 << (pos % 64)
 	s.live--
 	s.free++
-	return s.empty(c)
+	return c.empty()
 }
 
 // retire takes a place out of use for ever: nobody gets it again. emptied is
 // as for release.
-func (s *slab[T]) retire(i uint32) (emptied bool) {
-	n, _ := s.locate(i)
-	c := s.chunks[n]
+func (s *slab[T, A]) retire(i uint32) (emptied bool) {
+	c := s.chunks[i/s.size()]
 	c.lost++
 	s.live--
-	return s.empty(c)
+	return c.empty()
 }
-
-// empty reports whether nothing lives in a chunk.
-func (s *slab[T]) empty(c *chunk) bool { return int(c.vacant)+int(c.lost) == s.size() }
 
 // spare reports whether the slab has a chunkful of free places outside the chunk
 // of number i. Who drops an empty chunk only then makes one anew only after as
 // many timers have come, whatever comes and goes in turns.
-func (s *slab[T]) spare(i uint32) bool {
-	n, _ := s.locate(i)
-	return s.free-int(s.chunks[n].vacant) >= s.size()
+func (s *slab[T, A]) spare(i uint32) bool {
+	return s.free-int(s.chunks[i/s.size()].vacant) >= int(s.size())
 }
 
 // drop gives the empty chunk of number i back to the runtime. Its number is
 // used again only if reuse says so.
-func (s *slab[T]) drop(i uint32, reuse bool) {
-	n, _ := s.locate(i)
+func (s *slab[T, A]) drop(i uint32, reuse bool) {
+	n := i / s.size()
 	if c := s.chunks[n]; c.vacant > 0 {
 		s.free -= int(c.vacant)
 		s.close(c)
 	}
-	s.places[n], s.chunks[n] = nil, nil
+	s.chunks[n] = nil
 	s.held--
 	if reuse {
 		s.holes = append(s.holes, n)
@@ -130,37 +135,37 @@ func (s *slab[T]) drop(i uint32, reuse bool) {
 }
 
 // close takes c out of the list of chunks with a free place.
-func (s *slab[T]) close(c *chunk) {
+func (s *slab[T, A]) close(c *chunk[T, A]) {
 	last := s.open[len(s.open)-1]
 	s.open[c.open] = last
 	s.chunks[last].open = c.open
 	s.open = s.open[:len(s.open)-1]
 }
 
-// grow makes a chunk, in a hole if there is one.
-func (s *slab[T]) grow() {
+// grow adds a new chunk, in a hole if there is one, and returns its number. Who
+// makes the chunk need not hold the owner's lock for that.
+func (s *slab[T, A]) grow(c *chunk[T, A]) (n uint32) {
 	size := s.size()
-	c := &chunk{vacant: uint16(size), open: uint32(len(s.open))}
+	c.vacant, c.open = uint16(size), uint32(len(s.open))
 	for pos := range size {
 		c.free[pos/64] |= 1 << (pos % 64)
 	}
-	n := uint32(len(s.chunks))
 	if k := len(s.holes); k > 0 {
 		n = s.holes[k-1]
 		s.holes = s.holes[:k-1]
+		s.chunks[n] = c
 	} else {
-		s.places, s.chunks = append(s.places, nil), append(s.chunks, nil)
+		n = uint32(len(s.chunks))
+		s.chunks = append(s.chunks, c)
 	}
-	s.places[n], s.chunks[n] = make([]T, size), c
 	s.open = append(s.open, n)
-	s.free += size
+	s.free += int(size)
 	s.held++
+	return n
 }
 
 // bytes returns the storage that the slab holds.
-func (s *slab[T]) bytes() int64 {
-	var place T
-	return int64(s.held)*(int64(unsafe.Sizeof(chunk{}))+int64(unsafe.Sizeof(place))<<s.shift) +
-		int64(cap(s.places))*int64(unsafe.Sizeof(s.places)) + int64(cap(s.chunks))*8 +
-		int64(cap(s.open)+cap(s.holes))*4
+func (s *slab[T, A]) bytes() int64 {
+	return int64(s.held)*int64(unsafe.Sizeof(chunk[T, A]{})) +
+		int64(cap(s.chunks))*8 + int64(cap(s.open)+cap(s.holes))*4
 }

@@ -30,7 +30,8 @@ type Wheel struct {
 	base   time.Time // the wheel's time 0
 	shards []*shard  // their number is a power of two
 	near   *sync.Pool
-	lot    atomic.Uint32 // draws shards in turns
+	homes  atomic.Uint32 // draws shards for processors, in turns: no two have the same if that can be
+	lot    atomic.Uint32 // draws shards for workers to begin with, in turns
 
 	mu      mutex              // comes after the locks of the shards: see sync_del.go
 	alarm   *alarm             // alarm.go
@@ -217,7 +218,7 @@ func (w *Wheel) pick() *shard {
 	}
 	n, _ := w.near.Get().(*nearness)
 	if n == nil {
-		n = &nearness{w.lot.Add(1) & uint32(len(w.shards)-1)}
+		n = &nearness{w.homes.Add(1) & uint32(len(w.shards)-1)}
 	}
 	sh := w.shards[n.shard]
 	w.near.Put(n)
@@ -228,7 +229,7 @@ func (w *Wheel) pick() *shard {
 func (w *Wheel) lockFor(g *Group) *shard {
 	if g != nil {
 		g.sh.lock()
-		if !g.sh.room() {
+		if !g.sh.stock() {
 			g.sh.unlock()
 			panic(fmt.Sprintf("timerwheel: more than %d timers in the shard of a group", maxSlots))
 		}
@@ -238,7 +239,7 @@ func (w *Wheel) lockFor(g *Group) *shard {
 	for k := range w.shards {
 		sh := w.shards[(int(first.no)+k)&(len(w.shards)-1)]
 		sh.lock()
-		if sh.room() {
+		if sh.stock() {
 			return sh
 		}
 		sh.unlock()
@@ -462,13 +463,15 @@ func (sh *shard) close() {
 	defer sh.unlock()
 	sh.closed = true
 	sh.levels = newLevels(sh.levels.tick, &sh.slots)
-	for n := uint32(0); sh.counters.pending > 0; n++ {
-		for i := n << chunkBits; i < (n+1)<<chunkBits && sh.slots.chunks[n] != nil; i++ {
-			if s := sh.slots.at(i); sh.disarm(i, s) {
-				sh.release(i, s)
-			}
+	for i := uint32(0); sh.counters.pending > 0; i++ {
+		if sh.slots.chunk(i>>chunkBits) == nil {
+			i |= 1<<chunkBits - 1 // the last one of it
+		} else if s := sh.slots.at(i); sh.disarm(i, s) {
+			sh.release(i, s)
 		}
-		sh.unlock()
-		sh.lock()
+		if (i+1)%batch == 0 {
+			sh.unlock()
+			sh.lock()
+		}
 	}
 }

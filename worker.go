@@ -63,6 +63,7 @@ type worker struct {
 	hired     bool        // it counts as one of MaxWorkers
 	rearms    bool        // it sees to the alarm when it goes
 	notBefore int64       // when it goes while timers are due: when to call the next worker
+	mine      int64       // until when the processor is its own
 	fresh     bool        // it has not looked at all the shards yet
 	hiring    bool        // it has come because handlers block: it hires the next
 	calling   bool        // a handler has been called, and has not returned
@@ -163,7 +164,7 @@ func (w *Wheel) work(wk *worker) {
 	for quiet := 0; quiet < len(w.shards) && wk.notBefore == 0; next++ {
 		if wk.drain(w.shards[next&(len(w.shards)-1)]) {
 			quiet = 0
-			runtime.Gosched() // in a storm the program's own goroutines get their turns, too
+			wk.giveWay()
 		} else {
 			quiet++
 		}
@@ -232,7 +233,7 @@ func (wk *worker) next(sh *shard, now int64) (i uint32, s *slot, then int64, ok 
 				return 0, nil, now, false
 			}
 			sh.unlock() // after a batch, so that others get their turn
-			now = wk.w.elapsed()
+			now = wk.giveWay()
 			sh.lock()
 			continue
 		}
@@ -250,6 +251,23 @@ func (wk *worker) next(sh *shard, now int64) (i uint32, s *slot, then int64, ok 
 		}
 		return i, s, now, true
 	}
+}
+
+// turn is how long a worker keeps a processor in a storm, if it can help it.
+const turn = 100 * time.Microsecond
+
+// giveWay lets the program's own goroutines have their turns. Without it they
+// would wait for the end of a time slice, ten milliseconds, or several, while
+// workers move a million timers down a level. It returns what time it is then.
+func (wk *worker) giveWay() (now int64) {
+	now = wk.w.elapsed()
+	if wk.w.manual || now < wk.mine {
+		return now
+	}
+	runtime.Gosched()
+	now = wk.w.elapsed()
+	wk.mine = now + int64(turn)
+	return now
 }
 
 // hold sets a due timer aside that must not begin now, because its last run or

@@ -89,14 +89,14 @@ inline close(me, i, err) {
 	}
 	do
 	:: section {
-		/* = wheel.go: (*shard).close "for n := uint32(0); sh.counters.pending > 0; n++ {" */
+		/* = wheel.go: (*shard).close "for i := uint32(0); sh.counters.pending > 0; i++ {" */
 		anySlot(isPending) ->
 		i = 0;
 		do
 		:: i < SLOTS && !slot[i].pending -> i++
 		:: else -> break
 		od;
-		/* = wheel.go: (*shard).close "if s := sh.slots.at(i); sh.disarm(i, s) {" "sh.release(i, s)" */
+		/* = wheel.go: (*shard).close "} else if s := sh.slots.at(i); sh.disarm(i, s) {" "sh.release(i, s)" */
 		disarm(i);
 		release(i);
 		i = 0;

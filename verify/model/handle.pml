@@ -1,7 +1,7 @@
 /* handle.pml is handle.go: the life of a slot, its generations, its references. */
 
 /* = sync_del.go: Timer.delSync "if t.w == nil {" */
-/* = handle.go: (*shard).lookup "if s := &sh.slots.places[n][i%(1<<chunkBits)]; s.gen == uint32(t.id>>32) {" */
+/* = handle.go: (*shard).lookup "if s := &c.items[i%(1<<chunkBits)]; s.gen == uint32(t.id>>32) {" */
 #define lookup(t) (t != 0 && slot[indexOf(t)].gen == genOf(t))
 
 /* Whoever has looked a handle up touches this. */

@@ -76,9 +76,11 @@
 /* - handle.go: (*shard).body */
 /* - handle.go: (*shard).bodyOf */
 /* - handle.go: (*shard).furnish */
+/* - handle.go: (*shard).stock */
 /* - handle.go: (*shard).giveBack */
 
 /* How many workers there are: */
+/* - worker.go: (*worker).giveWay */
 /* - worker.go: (*Wheel).wanted */
 /* - worker.go: (*Wheel).assist */
 /* - worker.go: (*shard).crowded */

@@ -624,7 +624,7 @@ var mutants = []mutant{
 		Name: "a chunk leaves no floor when it is given back",
 		Rule: "handle.go",
 		Edits: []edit{{"handle.go",
-			`sh.floors[chunk] = max(sh.floors[chunk], s.gen)`,
+			`sh.floors[chunk] = max(sh.floors[chunk], c.items[k].gen)`,
 			`_ = k`}},
 		Red: tests("TestGenerationsDoNotRestart"),
 	},
