@@ -81,7 +81,10 @@ func (m *model) checkHandles() {
 	retained := m.retained()
 	for _, fn := range m.funcs {
 		ends := false
-		calls(fn, func(c ssa.CallInstruction) { o := opOf(c.Common()); ends = ends || o == free || o.deletes() || o.ofWheel() })
+		calls(fn, func(c ssa.CallInstruction) {
+			o := opOf(c.Common())
+			ends = ends || o == free || o.deletes() || o.ofWheel()
+		})
 		if !ends {
 			continue
 		}
@@ -355,12 +358,12 @@ func (m *model) checkDropped() {
 	}
 }
 
-// onlyArmed reports whether nothing is done with a handle but to arm it, also
-// by its handler.
+// onlyArmed reports whether nothing is done with a handle but to arm it, there
+// and then, also by its handler.
 func (m *model) onlyArmed(s *site) bool {
 	for _, in := range *s.value().Referrers() {
 		c, ok := in.(*ssa.Call)
-		if !ok || !opOf(c.Common()).registers() || len(*s.value().Referrers()) > 1 {
+		if !ok || !opOf(c.Common()).registers() || len(*s.value().Referrers()) > 1 || c.Block() != s.call.Block() {
 			return false
 		}
 	}

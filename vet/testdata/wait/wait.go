@@ -80,7 +80,7 @@ func (l *late) finish() {
 func (l *late) wrong() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	<-l.done // want `a receive from late.done waits for the handler late.finish \(wait.go:72\), which locks late.mu`
+	<-l.done // want `a receive from late.done waits for the handler late.finish \(wait.go:73\), which locks late.mu`
 }
 
 // Others signal as well.
