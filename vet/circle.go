@@ -79,7 +79,7 @@ func (m *model) keptAt(s *site, p place) bool {
 }
 
 func (m *model) sameOwner(p, q place) bool {
-	return identical(p, q) || m.class(p) == m.class(q) && m.class(p) != "" && !apart(p, q)
+	return identical(p, q) || m.class(p) == m.class(q) && !strings.Contains(m.class(p), "[]") && !apart(p, q)
 }
 
 // excused reports whether a wait for oneself is right nevertheless: the error is

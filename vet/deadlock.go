@@ -33,8 +33,9 @@ func (m *model) checkPaths(fn *ssa.Function, held []hold) {
 		wait: func(e waitEvent, held []hold, in ssa.Instruction) {
 			switch {
 			case len(held) == 0 || e.bounded:
+			case e.op.closes() && m.isHandlers(fn): // it does not wait
 			case e.op.waits():
-				m.checkDeletion(e, held, in)
+				m.checkDeletion(fn, e, held, in)
 			default:
 				m.checkWait(e, held, in)
 			}
@@ -44,8 +45,11 @@ func (m *model) checkPaths(fn *ssa.Function, held []hold) {
 
 // checkDeletion compares the locks that are held during a deletion with those
 // that the handlers want.
-func (m *model) checkDeletion(e waitEvent, held []hold, in ssa.Instruction) {
+func (m *model) checkDeletion(fn *ssa.Function, e waitEvent, held []hold, in ssa.Instruction) {
 	for _, h := range m.waitedFor(e) {
+		if h.fn == fn { // it does not wait for itself; checkOwn looks at that
+			continue
+		}
 		for _, wanted := range m.wantedBy(h, e.op) {
 			for _, x := range held {
 				if !same(x.place, wanted.place) || !x.mode.excludes(wanted.mode) || otherObject(e, x) {

@@ -67,13 +67,25 @@ func (h *handles) nameOf(v ssa.Value) string {
 	return id
 }
 
-// forget forgets the handles, and the places, whose names are chosen.
+// unknown names a handle of which nothing is known.
+const unknown = "?"
+
+// forget forgets the handles, and the places, whose names are chosen: what still
+// keeps one of them keeps one that is unknown.
 func (h *handles) forget(chosen func(name string) bool) {
-	is := func(name string) bool { return chosen(name) }
-	maps.DeleteFunc(h.stored, func(p, name string) bool { return is(p) || is(name) })
-	maps.DeleteFunc(h.owners, func(name string, _ int) bool { return is(name) })
-	maps.DeleteFunc(h.ends, func(name string, _ end) bool { return is(name) })
-	maps.DeleteFunc(h.loaded, func(_ ssa.Value, name string) bool { return is(name) })
+	maps.DeleteFunc(h.stored, func(p, _ string) bool { return chosen(p) })
+	maps.DeleteFunc(h.owners, func(name string, _ int) bool { return chosen(name) })
+	maps.DeleteFunc(h.ends, func(name string, _ end) bool { return chosen(name) })
+	for p, name := range h.stored {
+		if chosen(name) {
+			h.stored[p] = unknown
+		}
+	}
+	for v, name := range h.loaded {
+		if chosen(name) {
+			h.loaded[v] = unknown
+		}
+	}
 }
 
 // checkHandles follows the functions in which a handle may end.
@@ -94,14 +106,20 @@ func (m *model) checkHandles() {
 	}
 }
 
-// retained returns in which functions handles of each key are retained.
-func (m *model) retained() map[string][]*ssa.Function {
-	all := map[string][]*ssa.Function{}
+// A retaining is a Retain: of which handle, and in which function.
+type retaining struct {
+	fn *ssa.Function
+	id string
+}
+
+// retained returns where handles of each key are retained.
+func (m *model) retained() map[string][]retaining {
+	all := map[string][]retaining{}
 	for _, fn := range m.funcs {
 		calls(fn, func(c ssa.CallInstruction) {
 			if opOf(c.Common()) == retain {
 				for _, k := range m.keysOf(receiver(c.Common())) {
-					all[k] = append(all[k], fn)
+					all[k] = append(all[k], retaining{fn, placeOf(receiver(c.Common())).id()})
 				}
 			}
 		})
@@ -130,7 +148,7 @@ func (m *model) keysOf(v ssa.Value) (keys []string) {
 type handleCheck struct {
 	m        *model
 	fn       *ssa.Function
-	retained map[string][]*ssa.Function
+	retained map[string][]retaining
 }
 
 func (c *handleCheck) visit(h *handles, in ssa.Instruction) {
@@ -194,6 +212,9 @@ func (c *handleCheck) enter(h *handles, call *ssa.CallCommon) {
 
 func (c *handleCheck) use(h *handles, in ssa.CallInstruction, o op, v ssa.Value) {
 	name := h.nameOf(v)
+	if name == unknown {
+		return
+	}
 	if e, ended := h.ends[name]; ended {
 		if !o.deletes() && !c.excused(in, o, v, e) {
 			c.report(in, o, v, e)
@@ -222,8 +243,8 @@ func (c *handleCheck) mayHaveOwners(h *handles, name string, v ssa.Value) bool {
 		return true
 	}
 	for _, k := range c.m.keysOf(v) {
-		for _, fn := range c.retained[k] {
-			if fn != c.fn {
+		for _, r := range c.retained[k] {
+			if r.fn != c.fn || r.id != placeOf(v).id() {
 				return true
 			}
 		}
@@ -338,10 +359,11 @@ func handleName(v ssa.Value) string {
 	return "the timer"
 }
 
-// checkDropped reports timers from Alloc that nobody can arm, or nobody free.
+// checkDropped reports timers from Alloc that nobody can arm, or nobody free. In
+// a test they go with its wheel.
 func (m *model) checkDropped() {
 	for _, s := range m.sites {
-		if !s.op.owned() || isNil(handlerArg(s.op, s.call.Common())) {
+		if !s.op.owned() || isNil(handlerArg(s.op, s.call.Common())) || m.inTest(s.pos()) {
 			continue
 		}
 		uses := 0

@@ -89,7 +89,7 @@ func (p place) String() string {
 	if _, rest, ok := strings.Cut(s, "."); ok {
 		s = rest
 	}
-	if v, ok := p.root.(*ssa.Alloc); ok && p.path == "" && v.Comment != "" {
+	if v, ok := p.root.(*ssa.Alloc); ok && p.path == "" && isVariable(v) {
 		s = v.Comment
 	}
 	if strings.Contains(s, "#") || s == "" {
@@ -99,6 +99,16 @@ func (p place) String() string {
 		}
 	}
 	return s
+}
+
+// isVariable reports whether storage is a variable of the source, not what new
+// or a literal makes.
+func isVariable(v *ssa.Alloc) bool {
+	switch v.Comment {
+	case "", "new", "complit", "slicelit", "makeslice", "varargs":
+		return false
+	}
+	return true
 }
 
 // same reports whether two places may be the same: by the way, or by the key.

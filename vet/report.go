@@ -37,7 +37,7 @@ func ignoredLines(pass *analysis.Pass) map[string]map[int]bool {
 // information as well.
 func (m *model) report(category string, pos token.Pos, message string, related ...analysis.RelatedInformation) {
 	p := m.pass.Fset.Position(pos)
-	if !pos.IsValid() || m.ignored[p.Filename][p.Line] {
+	if !pos.IsValid() || m.inTest(pos) && !tests || m.ignored[p.Filename][p.Line] {
 		return
 	}
 	id := fmt.Sprintf("%d %s", pos, message)
@@ -52,6 +52,17 @@ func (m *model) report(category string, pos token.Pos, message string, related .
 		}
 	}
 	m.pass.Report(analysis.Diagnostic{Pos: pos, Category: category, Message: message, Related: kept})
+}
+
+// tests is false if nothing is to be reported in test files.
+var tests bool
+
+func init() {
+	Analyzer.Flags.BoolVar(&tests, "tests", true, "report what is found in test files, too")
+}
+
+func (m *model) inTest(pos token.Pos) bool {
+	return strings.HasSuffix(m.pass.Fset.Position(pos).Filename, "_test.go")
 }
 
 func relate(at point, message string) analysis.RelatedInformation {

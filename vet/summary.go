@@ -537,6 +537,9 @@ func (f *follower) applyWait(l *locks, in ssa.CallInstruction, e waitEvent, fr f
 	if strings.Count(e.via, ",") > 8 { // functions that call each other
 		return
 	}
+	if e.at.text == "" { // a method expression has no source
+		e.at = f.m.point(in.Pos())
+	}
 	e.via = strings.TrimSuffix(name+", "+e.via, ", ")
 	f.t.wait(e, inside.held, in)
 }

@@ -193,15 +193,7 @@ func returns(fn *ssa.Function) (rs []*ssa.Return) {
 
 // callee returns the package's own function that a call is known to call, or nil.
 func (m *model) callee(c *ssa.CallCommon) *ssa.Function {
-	if c.IsInvoke() {
-		return nil
-	}
 	fn := c.StaticCallee()
-	if fn == nil {
-		if fs := m.functions(c.Value, 4); len(fs) == 1 {
-			fn = fs[0].fn
-		}
-	}
 	if fn == nil {
 		return nil
 	}
