@@ -150,7 +150,10 @@ func (m *model) handlerFact(h *handler) handlerFact {
 	f := handlerFact{
 		Name: h.name, At: m.foreign(h.at), Made: m.foreign(h.made), Op: int(h.op),
 		Locks: m.lockFacts(h.locks), Signals: m.signalFacts(h.signals),
-		Bound: factOf(h.bound), Owner: h.owner, OfGroup: h.ofGroup,
+		Bound: factOf(h.bound), OfGroup: h.ofGroup,
+	}
+	if h.site.owner.key != "" { // else the name means nothing elsewhere
+		f.Owner = h.owner
 	}
 	for key, sites := range m.held {
 		if slices.Contains(sites, h.site) {

@@ -153,7 +153,7 @@ type handleCheck struct {
 
 func (c *handleCheck) visit(h *handles, in ssa.Instruction) {
 	if v, ok := in.(ssa.Value); ok { // a new value, perhaps once more
-		prefix := valueName(v) + "/"
+		prefix := valueID(v) + "/"
 		h.forget(func(name string) bool { return strings.HasPrefix(name, prefix) })
 		delete(h.loaded, v)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"go/token"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/tools/go/ssa"
@@ -65,11 +66,15 @@ func walk[S fork[S]](fn *ssa.Function, start S, visit func(S, ssa.Instruction), 
 
 func (t *trail[S]) key() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d %s", t.block.Index, t.known.key())
+	b.WriteString(strconv.Itoa(t.block.Index))
+	b.WriteByte(' ')
+	b.WriteString(t.known.key())
 	for _, d := range t.defers {
 		fmt.Fprintf(&b, " %p", d)
 	}
-	fmt.Fprint(&b, t.truths)
+	if len(t.truths) > 0 {
+		fmt.Fprint(&b, t.truths)
+	}
 	return b.String()
 }
 

@@ -1,9 +1,10 @@
 package vet
 
 import (
-	"fmt"
 	"go/token"
 	"go/types"
+	"reflect"
+	"strconv"
 	"strings"
 
 	"golang.org/x/tools/go/ssa"
@@ -63,21 +64,18 @@ func pkgPath(p *types.Package) string {
 	return path
 }
 
-// id names a place among those of one package.
+// id names a place within one run of the analysis.
 func (p place) id() string {
 	root := ""
 	if p.root != nil {
-		root = valueName(p.root)
+		root = valueID(p.root)
 	}
-	return fmt.Sprintf("%s/%d%s/%s", root, p.param, p.path, p.key)
+	return root + "/" + strconv.Itoa(p.param) + p.path + "/" + p.key
 }
 
-// valueName names a value in its package.
-func valueName(v ssa.Value) string {
-	if f := v.Parent(); f != nil {
-		return f.String() + "#" + v.Name()
-	}
-	return v.String()
+// valueID names a value within one run of the analysis.
+func valueID(v ssa.Value) string {
+	return strconv.FormatUint(uint64(reflect.ValueOf(v).Pointer()), 36)
 }
 
 // String names a place for people: Conn.mu.
@@ -345,16 +343,20 @@ func coreOf(t types.Type) *types.Struct {
 	return nil
 }
 
-// in returns a place of function fn in the words of its summary.
+// in returns a place of function fn in the words of its summary. What is fn's
+// own and no parameter is nothing to its callers: of that the key remains.
 func (p place) in(fn *ssa.Function) place {
+	if p.root == nil || p.root.Parent() != fn {
+		return p
+	}
 	switch v := p.root.(type) {
 	case *ssa.Parameter:
-		if v.Parent() == fn {
-			p.root, p.param = nil, indexOf(fn.Params, v)+1
-		}
+		p.root, p.param = nil, indexOf(fn.Params, v)+1
 	case *ssa.FreeVar:
-		if v.Parent() == fn {
-			p.root, p.param = nil, -indexOf(fn.FreeVars, v)-1
+		p.root, p.param = nil, -indexOf(fn.FreeVars, v)-1
+	default:
+		if p.key != "" {
+			p = place{key: p.key}
 		}
 	}
 	return p

@@ -1,7 +1,6 @@
 package vet
 
 import (
-	"fmt"
 	"go/token"
 	"slices"
 	"strings"
@@ -78,11 +77,15 @@ type hold struct {
 
 // size measures a summary, which only ever grows.
 func (s *summary) size() int {
-	return len(s.locks) + len(s.waits) + len(s.signals) + len(s.acquires) + len(s.releases) + len(s.calls) + len(s.stores)
+	n := len(s.locks) + len(s.waits) + len(s.signals) + len(s.acquires) + len(s.releases) + len(s.calls) + len(s.stores)
+	for _, e := range s.signals {
+		n += len(e.after)
+	}
+	return n
 }
 
 // maxEvents bounds the events of one kind in a summary.
-const maxEvents = 200
+const maxEvents = 100
 
 func (s *summary) addLock(e lockEvent) {
 	for _, x := range s.locks {
@@ -107,8 +110,9 @@ func (s *summary) addWait(e waitEvent) {
 }
 
 func (s *summary) addSignal(e signalEvent) {
-	for _, x := range s.signals {
-		if x.place == e.place && x.at == e.at && slices.Equal(x.after, e.after) {
+	for i, x := range s.signals {
+		if x.place == e.place && x.at == e.at {
+			s.signals[i].after = union(x.after, e.after)
 			return
 		}
 	}
@@ -126,6 +130,17 @@ func (s *summary) addCall(e callEvent) {
 	if len(s.calls) < maxEvents {
 		s.calls = append(s.calls, e)
 	}
+}
+
+// union returns the holds of both, each lock once.
+func union(a, b []hold) []hold {
+	a = slices.Clip(a)
+	for _, h := range b {
+		if !holds(a, h.place) && len(a) < maxEvents {
+			a = append(a, h)
+		}
+	}
+	return a
 }
 
 // summarise computes the summaries of all functions, again and again until those
@@ -271,6 +286,28 @@ func (m *model) matters(fn *ssa.Function) bool {
 	return false
 }
 
+// signals reports whether a function does anything that others may wait for.
+func (m *model) signals(fn *ssa.Function) bool {
+	for _, b := range fn.Blocks {
+		for _, in := range b.Instrs {
+			switch in := in.(type) {
+			case *ssa.Send, *ssa.Select:
+				return true
+			case ssa.CallInstruction:
+				c := in.Common()
+				switch opOf(c) {
+				case wgDone, condSignal, closeChan, onceDo:
+					return true
+				}
+				if s, _ := m.summaryAt(c); s != nil && len(s.signals)+len(s.calls) > 0 {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 // isParam reports whether a function value is one that fn is given.
 func (m *model) isParam(v ssa.Value, fn *ssa.Function) bool { return placeOf(v).in(fn).param != 0 }
 
@@ -318,25 +355,27 @@ type tracer struct {
 type locks struct {
 	held     []hold
 	released []place
-	past     []hold // every lock taken so far
+	past     []hold // every lock taken so far, if the function signals
+	signals  bool
 }
 
 func (l *locks) clone() *locks {
-	return &locks{slices.Clip(l.held), slices.Clip(l.released), slices.Clip(l.past)}
+	return &locks{slices.Clip(l.held), slices.Clip(l.released), slices.Clip(l.past), l.signals}
 }
 
 func (l *locks) key() string {
 	var b strings.Builder
 	for _, h := range l.held {
-		fmt.Fprintf(&b, "%s %d,", h.place.id(), h.mode)
+		b.WriteString(h.place.id())
+		b.WriteByte(" r"[h.mode])
 	}
 	b.WriteByte(';')
 	for _, p := range l.released {
-		fmt.Fprintf(&b, "%s,", p.id())
+		b.WriteString(p.id())
 	}
 	b.WriteByte(';')
 	for _, h := range l.past {
-		fmt.Fprintf(&b, "%s,", h.place.id())
+		b.WriteString(h.place.id())
 	}
 	return b.String()
 }
@@ -345,10 +384,15 @@ func (l *locks) take(h hold) {
 	if !slices.ContainsFunc(l.held, func(x hold) bool { return x.place == h.place }) {
 		l.held = append(slices.Clip(l.held), h)
 	}
-	if !slices.ContainsFunc(l.past, func(x hold) bool { return x.place == h.place }) {
+	l.remember(h)
+	l.released = slices.DeleteFunc(slices.Clone(l.released), func(p place) bool { return p == h.place })
+}
+
+// remember notes that a lock has been taken.
+func (l *locks) remember(h hold) {
+	if l.signals && !holds(l.past, h.place) {
 		l.past = append(slices.Clip(l.past), h)
 	}
-	l.released = slices.DeleteFunc(slices.Clone(l.released), func(p place) bool { return p == h.place })
 }
 
 // letGo ends a hold; one of the caller's, if it is none of ours.
@@ -368,7 +412,7 @@ func (l *locks) letGo(p place) {
 // and tells the tracer what happens.
 func (m *model) follow(fn *ssa.Function, held []hold, t tracer) {
 	f := &follower{m: m, fn: fn, t: t}
-	walk(fn, &locks{held: held, past: held}, f.visit, f.branch)
+	walk(fn, &locks{held: held, past: held, signals: m.signals(fn)}, f.visit, f.branch)
 }
 
 type follower struct {
@@ -385,7 +429,7 @@ func (f *follower) visit(l *locks, in ssa.Instruction) {
 		f.call(l, in, in.Common())
 	case *ssa.UnOp:
 		if in.Op == token.ARROW {
-			f.wait(l, in, receive, []origin{{place: placeOf(in.X)}}, false)
+			f.receive(l, in, in.X)
 		}
 	case *ssa.Send:
 		f.signal(l, in, in.Chan)
@@ -449,6 +493,15 @@ func (f *follower) signal(l *locks, in ssa.Instruction, v ssa.Value) {
 	f.t.signal(signalEvent{placeOf(v), l.past, f.m.point(in.Pos())})
 }
 
+// receive waits for a channel, unless it is what a call has returned (a context's
+// Done, time.After): nobody can say who signals that.
+func (f *follower) receive(l *locks, in ssa.Instruction, ch ssa.Value) {
+	p := placeOf(ch)
+	if _, ok := p.root.(*ssa.Call); !ok {
+		f.wait(l, in, receive, []origin{{place: p}}, false)
+	}
+}
+
 // selects looks at a select: what it may send is a signal; what it may receive
 // is waited for only if there is nothing else.
 func (f *follower) selects(l *locks, in *ssa.Select) {
@@ -456,7 +509,7 @@ func (f *follower) selects(l *locks, in *ssa.Select) {
 		if s.Send != nil {
 			f.signal(l, in, s.Chan)
 		} else if in.Blocking && len(in.States) == 1 {
-			f.wait(l, in, receive, []origin{{place: placeOf(s.Chan)}}, false)
+			f.receive(l, in, s.Chan)
 		}
 	}
 }
@@ -499,17 +552,14 @@ func (f *follower) apply(l *locks, in ssa.CallInstruction, s *summary, fr frame,
 	for _, e := range s.locks {
 		e.place = fr.out(e.place)
 		f.t.lock(e)
-		past := hold(e)
-		if !slices.ContainsFunc(l.past, func(h hold) bool { return h.place == past.place }) {
-			l.past = append(slices.Clip(l.past), past)
-		}
+		l.remember(hold(e))
 	}
 	for _, e := range s.waits {
 		f.applyWait(l, in, e, fr, name)
 	}
 	for _, e := range s.signals {
 		e.place = fr.out(e.place)
-		e.after = append(translate(fr, e.after), l.past...)
+		e.after = union(l.past, translate(fr, e.after))
 		f.t.signal(e)
 	}
 	for _, p := range s.releases {
