@@ -66,6 +66,8 @@ type model struct {
 	copies  map[string][]string // from key to key
 	classes map[string]string   // of wheels and groups: the next name
 
+	called    map[*ssa.CallCommon]function // what calls call, and
+	passes    map[ssa.Value][]function     // values may be, as far as it has been asked
 	summaries map[*ssa.Function]*summary
 	stale     map[*ssa.Function]bool
 	imported  map[string]*summary // of other packages' functions, by full name
@@ -118,6 +120,8 @@ func newModel(pass *analysis.Pass) *model {
 		held:      map[string][]*site{},
 		copies:    map[string][]string{},
 		classes:   map[string]string{},
+		called:    map[*ssa.CallCommon]function{},
+		passes:    map[ssa.Value][]function{},
 		summaries: map[*ssa.Function]*summary{},
 		stale:     map[*ssa.Function]bool{},
 		imported:  map[string]*summary{},
@@ -132,7 +136,37 @@ func newModel(pass *analysis.Pass) *model {
 	if init := pass.ResultOf[buildssa.Analyzer].(*buildssa.SSA).Pkg.Func("init"); init != nil {
 		m.add(init) // sets package variables
 	}
+	m.funcs = calleesFirst(m.funcs)
 	return m
+}
+
+// calleesFirst puts functions behind those that they call, as far as that goes:
+// so their summaries are there when they are wanted.
+func calleesFirst(funcs []*ssa.Function) (sorted []*ssa.Function) {
+	left := map[*ssa.Function]bool{}
+	for _, fn := range funcs {
+		left[fn] = true
+	}
+	var put func(fn *ssa.Function)
+	put = func(fn *ssa.Function) {
+		if !left[fn] {
+			return
+		}
+		delete(left, fn)
+		for _, anon := range fn.AnonFuncs {
+			put(anon)
+		}
+		calls(fn, func(c ssa.CallInstruction) {
+			if callee := c.Common().StaticCallee(); callee != nil {
+				put(original(callee))
+			}
+		})
+		sorted = append(sorted, fn)
+	}
+	for _, fn := range funcs {
+		put(fn)
+	}
+	return sorted
 }
 
 // add adds a function, what it calls and what it passes on: methods bound to

@@ -39,7 +39,7 @@ func (m *model) checkOwn() {
 // its timer, its group or its wheel.
 func (m *model) waitsForItself(s *site, f function, e waitEvent) bool {
 	for _, t := range e.targets {
-		p := f.frame.out(t.place.in(f.fn))
+		p := f.frame.out(t.place.of(f.fn))
 		switch {
 		case e.op.ofTimer():
 			if t.site == s || identical(p, f.ownTimer(s)) || m.keptAt(s, p) {

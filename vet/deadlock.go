@@ -131,7 +131,8 @@ func lockName(ps ...place) string {
 }
 
 // checkWait compares the locks that are held during a wait that somebody wrote
-// himself with those that a timer's function has taken before it signals.
+// himself with those that a timer's function has taken before it signals. Both
+// must be in this package: of a wait somewhere else nobody knows what it is for.
 func (m *model) checkWait(e waitEvent, held []hold, in ssa.Instruction) {
 	for _, t := range e.targets {
 		if e.op == receive && m.othersSignal(t.place) {
@@ -139,7 +140,7 @@ func (m *model) checkWait(e waitEvent, held []hold, in ssa.Instruction) {
 		}
 		for _, h := range m.handlers {
 			for _, s := range h.signals {
-				if same(s.place, t.place) {
+				if same(s.place, t.place) && s.at.pos.IsValid() && e.at.pos.IsValid() {
 					m.checkSignal(e, t.place, held, h, s, in)
 				}
 			}

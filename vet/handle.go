@@ -325,7 +325,7 @@ func (c *handleCheck) ownHandle(v ssa.Value) bool {
 			if f.fn != c.fn {
 				continue
 			}
-			p := f.frame.out(placeOf(v).in(c.fn))
+			p := f.frame.out(placeOf(v).of(c.fn))
 			if identical(p, f.ownTimer(s)) || c.m.keptAt(s, p) {
 				return true
 			}

@@ -346,6 +346,15 @@ func coreOf(t types.Type) *types.Struct {
 // in returns a place of function fn in the words of its summary. What is fn's
 // own and no parameter is nothing to its callers: of that the key remains.
 func (p place) in(fn *ssa.Function) place {
+	p = p.of(fn)
+	if p.root != nil && p.root.Parent() == fn && p.key != "" {
+		return place{key: p.key}
+	}
+	return p
+}
+
+// of returns a place of function fn as seen from its parameters, if it is one.
+func (p place) of(fn *ssa.Function) place {
 	if p.root == nil || p.root.Parent() != fn {
 		return p
 	}
@@ -354,10 +363,6 @@ func (p place) in(fn *ssa.Function) place {
 		p.root, p.param = nil, indexOf(fn.Params, v)+1
 	case *ssa.FreeVar:
 		p.root, p.param = nil, -indexOf(fn.FreeVars, v)-1
-	default:
-		if p.key != "" {
-			p = place{key: p.key}
-		}
 	}
 	return p
 }

@@ -2,6 +2,7 @@ package vet
 
 import (
 	"go/token"
+	"maps"
 	"slices"
 	"strings"
 
@@ -309,7 +310,7 @@ func (m *model) signals(fn *ssa.Function) bool {
 }
 
 // isParam reports whether a function value is one that fn is given.
-func (m *model) isParam(v ssa.Value, fn *ssa.Function) bool { return placeOf(v).in(fn).param != 0 }
+func (m *model) isParam(v ssa.Value, fn *ssa.Function) bool { return placeOf(v).of(fn).param != 0 }
 
 // summaryAt returns the summary of what a call calls, and the frame of that
 // call; nil if it is not known what that is.
@@ -317,17 +318,40 @@ func (m *model) summaryAt(c *ssa.CallCommon) (*summary, frame) {
 	if c.IsInvoke() {
 		return nil, nil
 	}
+	f, ok := m.called[c]
+	if !ok {
+		f = m.calledFunction(c)
+		m.called[c] = f
+	}
+	if f.fn == nil {
+		return nil, nil
+	}
+	return m.summaryFor(f.fn), f.frame
+}
+
+// calledFunction returns the function that a call calls, in the frame of that
+// call; none, if it is not known which.
+func (m *model) calledFunction(c *ssa.CallCommon) function {
 	if fn := c.StaticCallee(); fn != nil {
-		return m.summaryFor(fn), frameOf(c.Value, c.Args)
+		return function{fn: fn, frame: frameOf(c.Value, c.Args)}
 	}
-	if fs := m.functions(c.Value, 4); len(fs) == 1 {
-		fr := frameOf(nil, c.Args)
-		for i, p := range fs[0].frame {
-			fr[i] = p
-		}
-		return m.summaryFor(fs[0].fn), fr
+	fs := m.functions(c.Value, 4)
+	if len(fs) != 1 || fs[0].shift > 0 {
+		return function{}
 	}
-	return nil, nil
+	fr := frameOf(nil, c.Args)
+	maps.Copy(fr, fs[0].frame)
+	return function{fn: fs[0].fn, frame: fr}
+}
+
+// passed returns the functions that a value may be which is passed on.
+func (m *model) passed(v ssa.Value) []function {
+	fs, ok := m.passes[v]
+	if !ok {
+		fs = m.functions(v, 0)
+		m.passes[v] = fs
+	}
+	return fs
 }
 
 // summaryFor returns the summary of a function of this package or another.
@@ -526,7 +550,7 @@ func (f *follower) enter(l *locks, in ssa.CallInstruction, c *ssa.CallCommon) {
 		}
 		return
 	}
-	if p := placeOf(c.Value).in(f.fn).param; p != 0 && !c.IsInvoke() {
+	if p := placeOf(c.Value).of(f.fn).param; p != 0 && !c.IsInvoke() {
 		f.t.call(callEvent{p, l.held})
 	}
 }
@@ -537,10 +561,10 @@ func (f *follower) given(l *locks, in ssa.CallInstruction, v ssa.Value, held []h
 	for _, h := range held {
 		inside.take(h)
 	}
-	if p := placeOf(v).in(f.fn).param; p != 0 {
+	if p := placeOf(v).of(f.fn).param; p != 0 {
 		f.t.call(callEvent{p, inside.held})
 	}
-	for _, g := range f.m.functions(v, 0) {
+	for _, g := range f.m.passed(v) {
 		if s := f.m.summaryFor(g.fn); s != nil {
 			f.apply(inside.clone(), in, s, g.frame, "the function that is passed")
 		}

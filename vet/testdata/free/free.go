@@ -222,3 +222,24 @@ func (k *ticker) restart() {
 	k.t.DelSync()
 	k.t.Register(time.Second) // want `Register of ticker.t, a Timer from AfterFunc that has been deleted`
 }
+
+// Each goes when the next has come.
+func relay(w *timerwheel.Wheel, n int) {
+	last := w.Alloc(func(timerwheel.Timer) {})
+	defer func() { last.Free() }()
+	for range n {
+		next := w.Alloc(func(timerwheel.Timer) {})
+		last.Free()
+		last = next
+	}
+}
+
+// Owned once more, by another name.
+func renamed(w *timerwheel.Wheel) {
+	t := w.Alloc(func(timerwheel.Timer) {})
+	t.Free()
+	for _, other := range []timerwheel.Timer{t, w.AfterFunc(time.Second, func() {})} {
+		other.Retain()
+	}
+	t.Register(time.Second)
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log"
+	"sync"
 	"time"
 
 	"github.com/seed76848005/timerwheel"
@@ -122,4 +123,26 @@ func (c *conn) shutdown() error {
 		}
 	})
 	return nil
+}
+
+// A Close in a handler does not wait, so it waits for no lock either: it is
+// reported as what it is.
+type closer struct {
+	mu    sync.Mutex
+	wheel *timerwheel.Wheel
+}
+
+func (c *closer) start() {
+	c.wheel.AfterFunc(time.Second, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.wheel.Close() // want `^Wheel.Close in its wheel's own handler`
+	})
+}
+
+// One of many groups is another.
+func rings(groups []*timerwheel.Group) {
+	for k := range groups {
+		groups[k].AfterFunc(0, func() { groups[k+1].DelSync() })
+	}
 }
