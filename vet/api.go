@@ -88,9 +88,8 @@ var ops = map[string]op{
 
 	"time.AfterFunc":    timeAfterFunc,
 	"context.AfterFunc": timeAfterFunc,
-	"(" + wheelPath + "/stdtime.Clock).AfterFunc":  timeAfterFunc,
-	"(*" + wheelPath + "/stdtime.Clock).AfterFunc": timeAfterFunc,
-	wheelPath + "/timerctx.AfterFunc":              ctxAfterFunc,
+	"(" + wheelPath + "/stdtime.Clock).AfterFunc": timeAfterFunc,
+	wheelPath + "/timerctx.AfterFunc":             ctxAfterFunc,
 
 	"(*" + wheelPath + ".Wheel).Alloc":        alloc,
 	"(*" + wheelPath + ".Wheel).AllocLocked":  allocLocked,
@@ -186,13 +185,15 @@ func receiver(c *ssa.CallCommon) ssa.Value {
 	return c.Args[0]
 }
 
+// handlerIndex says which argument is the handler; the receiver counts.
+var handlerIndex = map[op]int{alloc: 1, allocLocked: 2, afterFunc: 2, afterFuncArg: 2, every: 2, ctxAfterFunc: 3}
+
 // handlerArg returns the function that a call which makes a timer is given.
 func handlerArg(o op, c *ssa.CallCommon) ssa.Value {
-	i := map[op]int{alloc: 1, allocLocked: 2, afterFunc: 2, afterFuncArg: 2, every: 2, ctxAfterFunc: 3}[o]
 	if o == timeAfterFunc {
-		i = len(c.Args) - 1
+		return c.Args[len(c.Args)-1]
 	}
-	return c.Args[i]
+	return c.Args[handlerIndex[o]]
 }
 
 // takesTimer reports whether the handlers that o is given get their Timer.

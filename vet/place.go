@@ -402,12 +402,3 @@ func (fr frame) out(p place) place {
 	arg.key = p.key
 	return arg
 }
-
-// all is out of several.
-func (fr frame) all(ps []place) []place {
-	out := make([]place, len(ps))
-	for i, p := range ps {
-		out[i] = fr.out(p)
-	}
-	return out
-}

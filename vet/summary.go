@@ -608,6 +608,9 @@ func (f *follower) applyWait(l *locks, in ssa.CallInstruction, e waitEvent, fr f
 	}
 	e.targets = targets
 	e.released = inside.released
+	if result, ok := in.(ssa.Value); ok && !e.expected && e.op.waits() { // it may be the callee's error, too
+		e.expected = f.m.looksFor(result, "ErrDeadlock")
+	}
 	if strings.Count(e.via, ",") > 8 { // functions that call each other
 		return
 	}

@@ -7,12 +7,13 @@ import (
 	"golang.org/x/tools/go/analysis/analysistest"
 )
 
-// Each package under testdata has, for each thing that is wrong, one that looks
-// like it and is right. Both are tests: what is not reported, and what is
-// reported without need, fails.
+// Each package under testdata has, beside what is wrong, what looks like it and is
+// right. Both are tests: a report that a line does not want fails, and so does one
+// that does not come.
 func TestPlanted(t *testing.T) {
 	for _, pkg := range []string{"lock", "wait", "self", "circle", "free", "dropped", "habit", "across"} {
 		t.Run(pkg, func(t *testing.T) {
+			t.Parallel()
 			analysistest.Run(t, analysistest.TestData(), vet.Analyzer, "./"+pkg)
 		})
 	}

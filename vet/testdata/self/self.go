@@ -102,6 +102,11 @@ func (c *conn) expected() {
 			log.Print(err)
 		}
 	})
+	c.idle = c.wheel.Alloc(func(t timerwheel.Timer) {
+		if err := c.tearDown(); !errors.Is(err, timerwheel.ErrDeadlock) {
+			log.Print(err)
+		}
+	})
 	c.wheel.AfterFunc(time.Second, func() {
 		err := c.wheel.Close()
 		switch err {
@@ -145,4 +150,9 @@ func rings(groups []*timerwheel.Group) {
 	for k := range groups {
 		groups[k].AfterFunc(0, func() { groups[k+1].DelSync() })
 	}
+}
+
+func (c *conn) tearDown() error {
+	_, err := c.idle.DelSync()
+	return err
 }
