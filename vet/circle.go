@@ -184,12 +184,24 @@ func (m *model) reportCircle(circle []edge) {
 		steps = append(steps, fmt.Sprintf("%s (%s) for %s", e.wait.op, e.wait.at.text, to))
 		related = append(related, relate(e.wait.at, fmt.Sprintf("%s waits here for %s", m.bySite[e.from][0], to)))
 	}
+	outcome := "One of them gets ErrDeadlock"
+	if m.acrossWheels(circle) {
+		outcome = "They are of two wheels, which do not see it: they wait for ever"
+	}
 	pos := circle[0].wait.at.pos
 	if !pos.IsValid() {
 		pos = circle[0].from.pos()
 	}
 	m.report("circle", pos,
-		fmt.Sprintf("handlers wait for each other in a circle: %s. One of them gets ErrDeadlock. Use Del, or DelAsync, or look for the error",
-			strings.Join(steps, "; ")),
+		fmt.Sprintf("handlers wait for each other in a circle: %s. %s. Use Del, or DelAsync, or look for the error",
+			strings.Join(steps, "; "), outcome),
 		related...)
+}
+
+// acrossWheels reports whether a circle is known to lead through two wheels.
+func (m *model) acrossWheels(circle []edge) bool {
+	return slices.ContainsFunc(circle, func(e edge) bool {
+		from, to := e.from.owner, e.to.owner
+		return m.isKnown(from) && m.isKnown(to) && m.class(from) != m.class(to)
+	})
 }

@@ -53,3 +53,13 @@ func newCareful(w *timerwheel.Wheel) *careful {
 	t.b = w.Alloc(func(timerwheel.Timer) { t.a.DelSync() })
 	return t
 }
+
+func twoWheels() {
+	one, _ := timerwheel.New(timerwheel.Options{})
+	two, _ := timerwheel.New(timerwheel.Options{})
+	var a, b timerwheel.Timer
+	a = one.Alloc(func(timerwheel.Timer) {
+		b.DelSync() // want `They are of two wheels, which do not see it: they wait for ever`
+	})
+	b = two.Alloc(func(timerwheel.Timer) { a.DelSync() })
+}

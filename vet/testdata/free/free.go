@@ -230,6 +230,7 @@ func relay(w *timerwheel.Wheel, n int) {
 	for range n {
 		next := w.Alloc(func(timerwheel.Timer) {})
 		last.Free()
+		next.Register(time.Second)
 		last = next
 	}
 }

@@ -138,6 +138,7 @@ type closer struct {
 }
 
 func (c *closer) start() {
+	c.wheel.AfterFunc(time.Second, func() { c.mu.Lock(); c.mu.Unlock() })
 	c.wheel.AfterFunc(time.Second, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -145,10 +146,22 @@ func (c *closer) start() {
 	})
 }
 
+// It waits for itself, and for no lock.
+func (c *conn) underLock() {
+	var mu sync.Mutex
+	c.idle = c.wheel.Alloc(func(t timerwheel.Timer) {
+		mu.Lock()
+		defer mu.Unlock()
+		c.idle.DelSync() // want `^DelSync of conn.idle in the timer's own handler`
+	})
+}
+
 // One of many groups is another.
-func rings(groups []*timerwheel.Group) {
-	for k := range groups {
-		groups[k].AfterFunc(0, func() { groups[k+1].DelSync() })
+type rings struct{ groups []*timerwheel.Group }
+
+func (r *rings) start() {
+	for k := range r.groups {
+		r.groups[k].AfterFunc(0, func() { r.groups[k+1].DelSync() })
 	}
 }
 
