@@ -74,7 +74,7 @@ func TestNoMethodIsForgotten(t *testing.T) {
 	pkgs, err := packages.Load(&packages.Config{Mode: packages.NeedTypes | packages.NeedImports | packages.NeedDeps, Dir: "testdata"}, wheelPath)
 	require.NoError(t, err)
 	harmless := strings.Fields(`Timer.DelAsync Timer.Pending Timer.Running Timer.Valid Timer.When Timer.String
-		Group.Len Wheel.NewGroup Wheel.Now Wheel.Next Wheel.Stats Wheel.Running`)
+		Group.Len Wheel.Inspect Wheel.NewGroup Wheel.Now Wheel.Next Wheel.Stats Wheel.Running`)
 	for _, typ := range []string{"Timer", "Group", "Wheel"} {
 		obj := pkgs[0].Types.Scope().Lookup(typ)
 		for m := range types.NewMethodSet(types.NewPointer(obj.Type())).Methods() {

@@ -11,9 +11,7 @@ import (
 // The command works as go vet's tool, which analyses each package in a process of
 // its own and carries the facts in files, and by itself.
 func TestCommand(t *testing.T) {
-	tool := filepath.Join(t.TempDir(), "timerwheel-vet")
-	out, err := exec.Command("go", "build", "-o", tool, ".").CombinedOutput()
-	require.NoError(t, err, "%s", out)
+	tool := build(t)
 	vet := []string{"go", "vet", "-vettool=" + tool}
 
 	for name, c := range map[string]struct {
@@ -46,4 +44,12 @@ func TestCommand(t *testing.T) {
 			require.NotContains(t, string(out), "is dropped")
 		})
 	}
+}
+
+// build builds the command, and returns where it is.
+func build(t *testing.T) string {
+	tool := filepath.Join(t.TempDir(), "timerwheel-vet")
+	out, err := exec.Command("go", "build", "-o", tool, ".").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return tool
 }
