@@ -202,6 +202,6 @@ func (m *model) reportCircle(circle []edge) {
 func (m *model) acrossWheels(circle []edge) bool {
 	return slices.ContainsFunc(circle, func(e edge) bool {
 		from, to := e.from.owner, e.to.owner
-		return m.isKnown(from) && m.isKnown(to) && m.class(from) != m.class(to)
+		return !e.from.ofGroup && !e.to.ofGroup && m.isKnown(from) && m.isKnown(to) && m.class(from) != m.class(to)
 	})
 }

@@ -63,3 +63,14 @@ func twoWheels() {
 	})
 	b = two.Alloc(func(timerwheel.Timer) { a.DelSync() })
 }
+
+// A group is of a wheel: that is no second one.
+func ofGroup() {
+	w, _ := timerwheel.New(timerwheel.Options{})
+	g := w.NewGroup()
+	var a, b timerwheel.Timer
+	a = w.Alloc(func(timerwheel.Timer) {
+		b.DelSync() // want `One of them gets ErrDeadlock`
+	})
+	b = g.Alloc(func(timerwheel.Timer) { a.DelSync() })
+}
