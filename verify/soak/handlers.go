@@ -38,7 +38,7 @@ func (s *subject) handle(t timerwheel.Timer) {
 	case 11:
 		s.h.fire(nil)
 	case 12:
-		s.shutDown(nil) // ErrDeadlock, but shut down all the same
+		s.shutDown(nil) //timerwheelvet:ignore it returns ErrDeadlock, but shuts down all the same
 	default:
 		misbehave(s.h)
 	}

@@ -1,0 +1,76 @@
+// Package circle has handlers that wait for each other. // want package:"functions"
+package circle
+
+import (
+	"errors"
+	"time"
+
+	"github.com/seed76848005/timerwheel"
+)
+
+type three struct{ a, b, c timerwheel.Timer }
+
+func newThree(w *timerwheel.Wheel) *three {
+	t := &three{}
+	t.a = w.Alloc(func(timerwheel.Timer) {
+		t.b.DelSync() // want `handlers wait for each other in a circle: DelSync \(circle.go:16\) for the handler at circle.go:18; DelSync \(circle.go:30\) for the handler at circle.go:21; DelSync \(circle.go:22\) for the handler at circle.go:15. One of them gets ErrDeadlock`
+	})
+	t.b = w.Alloc(func(timerwheel.Timer) {
+		t.stopC()
+	})
+	t.c = w.Alloc(func(timerwheel.Timer) {
+		t.a.DelSync()
+	})
+	t.a.Register(time.Second)
+	t.b.Register(time.Second)
+	t.c.Register(time.Second)
+	return t
+}
+
+func (t *three) stopC() { t.c.DelSync() }
+
+// A chain is no circle.
+type chain struct{ a, b, c timerwheel.Timer }
+
+func newChain(w *timerwheel.Wheel) *chain {
+	t := &chain{}
+	t.a = w.Alloc(func(timerwheel.Timer) { t.b.DelSync() })
+	t.b = w.Alloc(func(timerwheel.Timer) { t.c.DelSync() })
+	t.c = w.Alloc(func(timerwheel.Timer) { t.a.Del() })
+	return t
+}
+
+// Somebody looks for the error.
+type careful struct{ a, b timerwheel.Timer }
+
+func newCareful(w *timerwheel.Wheel) *careful {
+	t := &careful{}
+	t.a = w.Alloc(func(timerwheel.Timer) {
+		if _, err := t.b.DelSync(); errors.Is(err, timerwheel.ErrDeadlock) {
+			t.b.Del()
+		}
+	})
+	t.b = w.Alloc(func(timerwheel.Timer) { t.a.DelSync() })
+	return t
+}
+
+func twoWheels() {
+	one, _ := timerwheel.New(timerwheel.Options{})
+	two, _ := timerwheel.New(timerwheel.Options{})
+	var a, b timerwheel.Timer
+	a = one.Alloc(func(timerwheel.Timer) {
+		b.DelSync() // want `They are of two wheels, which do not see it: they wait for ever`
+	})
+	b = two.Alloc(func(timerwheel.Timer) { a.DelSync() })
+}
+
+// A group is of a wheel: that is no second one.
+func ofGroup() {
+	w, _ := timerwheel.New(timerwheel.Options{})
+	g := w.NewGroup()
+	var a, b timerwheel.Timer
+	a = w.Alloc(func(timerwheel.Timer) {
+		b.DelSync() // want `One of them gets ErrDeadlock`
+	})
+	b = g.Alloc(func(timerwheel.Timer) { a.DelSync() })
+}

@@ -1,0 +1,2 @@
+// Package intests has a deadlock in its test.
+package intests

@@ -1,0 +1,484 @@
+// Package lock deletes timers while it holds locks. // want package:"functions"
+package lock
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/seed76848005/timerwheel"
+)
+
+type conn struct {
+	mu    sync.Mutex
+	wheel *timerwheel.Wheel
+	idle  timerwheel.Timer
+	group *timerwheel.Group
+}
+
+func newConn(w *timerwheel.Wheel) *conn {
+	c := &conn{wheel: w, group: w.NewGroup()}
+	c.idle = w.Alloc(func(timerwheel.Timer) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+	})
+	c.group.Every(time.Second, c.tick)
+	return c
+}
+
+func (c *conn) tick(timerwheel.Timer) { c.count() }
+
+func (c *conn) count() {
+	c.mu.Lock()
+	c.mu.Unlock()
+}
+
+func (c *conn) wrong() {
+	c.mu.Lock()
+	c.idle.DelSync() // want `DelSync of conn.idle waits for the handler at lock.go:21, which locks conn.mu \(lock.go:22\), while conn.mu is held \(lock.go:37\): both wait for ever. Release conn.mu before, or make the timer with AllocLocked, and Del it`
+	c.mu.Unlock()
+}
+
+func (c *conn) right() {
+	c.mu.Lock()
+	c.mu.Unlock()
+	c.idle.DelSync()
+}
+
+func (c *conn) wrongDeferred() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.idle.Shutdown() // want `Shutdown of conn.idle waits`
+}
+
+func (c *conn) rightDeferred() {
+	defer c.idle.Shutdown()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+}
+
+func (c *conn) wrongOrderOfDefers() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	defer c.idle.Shutdown() // want `Shutdown of conn.idle waits`
+}
+
+func (c *conn) rightOnEveryPath(early bool) {
+	c.mu.Lock()
+	if early {
+		c.mu.Unlock()
+		c.idle.DelSync()
+		return
+	}
+	c.mu.Unlock()
+	c.idle.DelSync()
+}
+
+func (c *conn) wrongOnOnePath(early bool) {
+	c.mu.Lock()
+	if early {
+		c.mu.Unlock()
+	}
+	c.idle.DelSync() // want `DelSync of conn.idle waits`
+	if !early {
+		c.mu.Unlock()
+	}
+}
+
+func (c *conn) rightByCondition(locked bool) {
+	if locked {
+		c.mu.Lock()
+	}
+	if !locked {
+		c.idle.DelSync()
+	}
+	if locked {
+		c.mu.Unlock()
+	}
+}
+
+func (c *conn) contexts(unknown context.Context) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.idle.DelSyncContext(context.Background()) // want `DelSyncContext of conn.idle waits`
+	c.idle.DelSyncContext(context.TODO())       // want `DelSyncContext of conn.idle waits`
+	cancelled, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	c.idle.DelSyncContext(cancelled) // want `DelSyncContext of conn.idle waits`
+	bounded, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	c.idle.DelSyncContext(bounded)
+	child, cancel := context.WithCancel(bounded)
+	defer cancel()
+	c.idle.DelSyncContext(child)
+	c.idle.DelSyncContext(unknown)
+}
+
+func (c *conn) others() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.idle.Del()
+	c.idle.Stop()
+	c.idle.DelAsync(func() {})
+	go c.idle.DelSync()
+	c.group.DelSync()  // want `Group.DelSync waits for the handler conn.tick \(lock.go:29\), which locks conn.mu \(lock.go:32\)`
+	c.group.Shutdown() // want `Group.Shutdown waits for the handler conn.tick`
+	c.wheel.Close()    // want `Wheel.Close waits for the handler at lock.go:21` `Wheel.Close waits for the handler conn.tick`
+}
+
+func (c *conn) stop() { c.idle.DelSync() }
+
+func (c *conn) wrongByCall() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stop() // want `DelSync of conn.idle \(lock.go:129, by stop\) waits`
+}
+
+// stopLocked lets go of the lock while it waits.
+func (c *conn) stopLocked() {
+	c.mu.Unlock()
+	c.idle.DelSync()
+	c.mu.Lock()
+}
+
+func (c *conn) rightByCall() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopLocked()
+}
+
+func (c *conn) lock()   { c.mu.Lock() }
+func (c *conn) unlock() { c.mu.Unlock() }
+
+func (c *conn) wrongByHelpers() {
+	c.lock()
+	c.idle.DelSync() // want `DelSync of conn.idle waits`
+	c.unlock()
+}
+
+func (c *conn) rightByHelpers() {
+	c.lock()
+	c.unlock()
+	c.idle.DelSync()
+}
+
+func (c *conn) locked(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	f()
+}
+
+func (c *conn) wrongInClosure() {
+	c.locked(func() { c.idle.DelSync() }) // want `DelSync of conn.idle \(lock.go:\d+, by the function that is passed\) waits`
+}
+
+func (c *conn) rightInClosure() {
+	c.locked(func() { c.idle.Del() })
+	func() { c.idle.DelSync() }()
+}
+
+func (c *conn) tries() {
+	if c.mu.TryLock() {
+		c.idle.DelSync() // want `DelSync of conn.idle waits`
+		c.mu.Unlock()
+	} else {
+		c.idle.DelSync()
+	}
+	if !c.mu.TryLock() {
+		return
+	}
+	defer c.mu.Unlock()
+	c.idle.DelSync() // want `DelSync of conn.idle waits`
+}
+
+// A handler that only tries to lock does not wait.
+type trier struct {
+	mu   sync.Mutex
+	idle timerwheel.Timer
+}
+
+func (t *trier) start(w *timerwheel.Wheel) {
+	t.idle = w.Alloc(func(timerwheel.Timer) {
+		if t.mu.TryLock() {
+			t.mu.Unlock()
+		}
+	})
+}
+
+func (t *trier) right() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.idle.DelSync()
+}
+
+// Readers.
+type table struct {
+	mu            sync.RWMutex
+	reads, writes timerwheel.Timer
+}
+
+func (t *table) start(w *timerwheel.Wheel) {
+	t.reads = w.Alloc(func(timerwheel.Timer) { t.mu.RLock(); t.mu.RUnlock() })
+	t.writes = w.Alloc(func(timerwheel.Timer) { t.mu.Lock(); t.mu.Unlock() })
+}
+
+func (t *table) stop() {
+	t.mu.RLock()
+	t.reads.DelSync()
+	t.writes.DelSync() // want `DelSync of table.writes waits`
+	t.mu.RUnlock()
+	t.mu.Lock()
+	t.reads.DelSync()  // want `DelSync of table.reads waits`
+	t.writes.DelSync() // want `DelSync of table.writes waits`
+	t.mu.Unlock()
+}
+
+// Lock-bound.
+type cache struct {
+	mu      sync.Mutex
+	stats   sync.Mutex
+	wheel   *timerwheel.Wheel
+	entries map[string]timerwheel.Timer
+	plain   map[string]timerwheel.Timer
+}
+
+func (c *cache) set(key string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.entries[key] = c.wheel.AllocLocked(&c.mu, func(timerwheel.Timer) {
+		delete(c.entries, key)
+		c.stats.Lock()
+		c.stats.Unlock()
+	})
+	c.plain[key] = c.wheel.Alloc(func(timerwheel.Timer) { c.remove(key) })
+}
+
+func (c *cache) remove(key string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.entries, key)
+}
+
+func (c *cache) drop(key string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.entries[key].DelSync() // lock-bound to mu: it never waits for who waits for mu
+	c.stats.Lock()
+	c.entries[key].DelSync() // want `DelSync of cache.entries\[\] waits for the handler at lock.go:248, which locks cache.stats \(lock.go:250\), while cache.stats is held \(lock.go:266\): both wait for ever. Release cache.stats before`
+	c.stats.Unlock()
+	for _, t := range c.plain {
+		t.DelSync() // want `DelSync of cache.plain\[\] waits`
+	}
+	if t, ok := c.plain[key]; ok {
+		t.DelSync() // want `DelSync of cache.plain\[\] waits`
+	}
+}
+
+func (c *cache) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.wheel.Close() // want `Wheel.Close waits for the handler at lock.go:248, which the wheel calls with cache.mu locked \(AllocLocked, lock.go:248\)` `Wheel.Close waits for the handler at lock.go:253`
+}
+
+// In a lock-bound handler the lock is held.
+type pair struct {
+	mu    sync.Mutex
+	bound timerwheel.Timer
+	other timerwheel.Timer
+}
+
+func (p *pair) start(w *timerwheel.Wheel) {
+	p.other = w.Alloc(func(timerwheel.Timer) { p.mu.Lock(); p.mu.Unlock() })
+	p.bound = w.AllocLocked(&p.mu, func(timerwheel.Timer) {
+		p.other.DelSync() // want `DelSync of pair.other waits`
+	})
+	p.bound = w.AllocLocked(&p.mu, p.expire)
+}
+
+func (p *pair) expire(timerwheel.Timer) {
+	p.other.DelSync() // want `DelSync of pair.other waits`
+}
+
+// Embedded, passed, local, of the package.
+type embedded struct {
+	sync.Mutex
+	timerwheel.Timer
+}
+
+func (e *embedded) both(w *timerwheel.Wheel) {
+	e.Timer = w.Alloc(func(timerwheel.Timer) { e.Lock(); e.Unlock() })
+	e.Lock()
+	e.DelSync() // want `DelSync of embedded.Timer waits for the handler at lock.go:\d+, which locks embedded.Mutex`
+	e.Unlock()
+	e.DelSync()
+}
+
+func passed(w *timerwheel.Wheel, mu *sync.Mutex) {
+	t := w.Alloc(func(timerwheel.Timer) { lockIt(mu) })
+	mu.Lock()
+	t.DelSync() // want `DelSync waits for the handler at lock.go:\d+, which locks mu`
+	mu.Unlock()
+	t.DelSync()
+}
+
+func lockIt(mu sync.Locker) {
+	mu.Lock()
+	mu.Unlock()
+}
+
+func local(w *timerwheel.Wheel) {
+	var mu, other sync.Mutex
+	t := w.AfterFunc(time.Second, func() { mu.Lock(); mu.Unlock() })
+	other.Lock()
+	t.DelSync()
+	mu.Lock()
+	stopIt(t) // want `DelSync \(lock.go:\d+, by stopIt\) waits for the handler at lock.go:\d+, which locks mu`
+	mu.Unlock()
+	other.Unlock()
+}
+
+func stopIt(t timerwheel.Timer) { t.DelSync() }
+
+var (
+	global sync.Mutex
+	beat   timerwheel.Timer
+)
+
+func start(w *timerwheel.Wheel) {
+	beat = w.AfterFuncArg(time.Second, func(arg any) { lockIt(arg.(*sync.Mutex)) }, &global)
+}
+
+func finish() {
+	global.Lock()
+	defer global.Unlock()
+	beat.DelSync() // want `DelSync of beat waits for the handler at lock.go:\d+, which locks global`
+}
+
+// A goroutine of the handler's is not the handler.
+type spawner struct {
+	mu sync.Mutex
+	t  timerwheel.Timer
+}
+
+func (s *spawner) start(w *timerwheel.Wheel) {
+	s.t = w.Alloc(func(timerwheel.Timer) {
+		go func() { s.mu.Lock(); s.mu.Unlock() }()
+	})
+}
+
+func (s *spawner) right() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.t.DelSync()
+}
+
+// Two objects of one type.
+type node struct {
+	mu   sync.Mutex
+	next *node
+	t    timerwheel.Timer
+}
+
+func (n *node) start(w *timerwheel.Wheel) {
+	n.t = w.Alloc(func(timerwheel.Timer) { n.mu.Lock(); n.mu.Unlock() })
+}
+
+func (n *node) cut(m *node) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	m.t.DelSync()
+	n.next.t.DelSync()
+	n.t.DelSync() // want `DelSync of node.t waits`
+}
+
+// Two wheels.
+func wheels() {
+	a, _ := timerwheel.New(timerwheel.Options{})
+	b, _ := timerwheel.New(timerwheel.Options{})
+	var mu sync.Mutex
+	a.AfterFunc(time.Second, func() { mu.Lock(); mu.Unlock() })
+	mu.Lock()
+	b.Close()
+	a.Close() // want `Wheel.Close waits`
+	mu.Unlock()
+}
+
+// A handler that is a parameter, a result, a variable.
+type widget struct {
+	mu           sync.Mutex
+	wheel        *timerwheel.Wheel
+	one, two, it timerwheel.Timer
+}
+
+func (x *widget) make(f func(timerwheel.Timer)) timerwheel.Timer { return x.wheel.Alloc(f) }
+
+func (x *widget) handler() func(timerwheel.Timer) {
+	return func(timerwheel.Timer) { x.mu.Lock(); x.mu.Unlock() }
+}
+
+func (x *widget) start() {
+	x.one = x.make(func(timerwheel.Timer) { x.mu.Lock(); x.mu.Unlock() })
+	x.two = x.wheel.Alloc(x.handler())
+	f := func(timerwheel.Timer) { x.mu.Lock(); x.mu.Unlock() }
+	x.it = x.wheel.Alloc(f)
+}
+
+func (x *widget) stop() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.one.DelSync() // want `DelSync of widget.one waits`
+	x.two.DelSync() // want `DelSync of widget.two waits`
+	x.it.DelSync()  // want `DelSync of widget.it waits`
+}
+
+// Methods of interfaces are not looked through.
+
+// Slices.
+type pool struct {
+	mu     sync.Mutex
+	timers []timerwheel.Timer
+}
+
+func (p *pool) add(w *timerwheel.Wheel) {
+	p.timers = append(p.timers, w.Alloc(func(timerwheel.Timer) { p.mu.Lock(); p.mu.Unlock() }))
+}
+
+func (p *pool) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, t := range p.timers {
+		t.DelSync() // want `DelSync of pool.timers\[\] waits`
+	}
+}
+
+// A reason silences it.
+func (p *pool) known() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, t := range p.timers {
+		//timerwheelvet:ignore they never fire
+		t.DelSync()
+	}
+	for _, t := range p.timers {
+		//timerwheelvet:ignore
+		t.DelSync() // want `DelSync of pool.timers\[\] waits`
+	}
+}
+
+type bag[T any] struct {
+	mu sync.Mutex
+	t  timerwheel.Timer
+	v  T
+}
+
+func (b *bag[T]) start(w *timerwheel.Wheel) {
+	b.t = w.Alloc(b.fire)
+}
+
+func (b *bag[T]) fire(timerwheel.Timer) { b.mu.Lock(); b.mu.Unlock() }
+
+func (b *bag[T]) stop() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.t.DelSync() // want `DelSync of bag.t waits`
+}

@@ -1,0 +1,171 @@
+// Package self has handlers that wait for themselves. // want package:"functions"
+package self
+
+import (
+	"context"
+	"errors"
+	"log"
+	"sync"
+	"time"
+
+	"github.com/seed76848005/timerwheel"
+)
+
+type conn struct {
+	wheel *timerwheel.Wheel
+	group *timerwheel.Group
+	idle  timerwheel.Timer
+	other timerwheel.Timer
+	peers []*conn
+}
+
+func (c *conn) param() {
+	c.idle = c.wheel.Alloc(func(t timerwheel.Timer) {
+		t.DelSync() // want `DelSync of t in the timer's own handler cannot wait for it: it returns ErrDeadlock. Use Del, which does not wait`
+		t.Del()
+		t.Stop()
+		t.DelAsync(func() {})
+		go t.DelSync()
+	})
+}
+
+func (c *conn) field() {
+	c.idle = c.wheel.Alloc(func(timerwheel.Timer) {
+		c.idle.DelSync() // want `DelSync of conn.idle in the timer's own handler`
+		c.other.DelSync()
+		for _, p := range c.peers {
+			p.idle.DelSync()
+		}
+	})
+}
+
+func (c *conn) method() {
+	c.idle = c.wheel.Alloc(c.expire)
+}
+
+func (c *conn) expire(t timerwheel.Timer) {
+	c.stop()                                    // want `DelSync of conn.idle \(self.go:\d+, by stop\) in the timer's own handler`
+	stopIt(t)                                   // want `DelSync of t \(self.go:\d+, by stopIt\) in the timer's own handler`
+	c.idle.DelSyncContext(context.Background()) // want `DelSyncContext of conn.idle in the timer's own handler`
+	ctx, cancel := context.WithTimeout(nil, 1)  // it does not wait for the context either
+	defer cancel()
+	c.idle.DelSyncContext(ctx) // want `DelSyncContext of conn.idle in the timer's own handler`
+}
+
+func (c *conn) stop()           { c.idle.DelSync() }
+func stopIt(t timerwheel.Timer) { t.DelSync() }
+
+func (c *conn) groups() {
+	c.group.AfterFunc(time.Second, func() {
+		c.group.DelSync() // want `Group.DelSync in a member's own handler cannot wait for it`
+	})
+	c.wheel.AfterFunc(time.Second, func() { c.group.DelSync() })
+	c.group.AfterFunc(time.Second, func() { c.peers[0].group.DelSync() })
+	c.group.AfterFunc(time.Second, func() { _, _ = c.group.Shutdown() })
+}
+
+func (c *conn) wheels() {
+	c.wheel.AfterFunc(time.Second, func() {
+		c.wheel.Close() // want `Wheel.Close in its wheel's own handler`
+	})
+	c.wheel.AfterFunc(time.Second, func() {
+		go c.wheel.Close()
+	})
+	other, _ := timerwheel.New(timerwheel.Options{})
+	c.wheel.AfterFunc(time.Second, func() { other.Close() })
+}
+
+func local(w *timerwheel.Wheel) {
+	var t timerwheel.Timer
+	t = w.AfterFunc(time.Second, func() {
+		t.DelSync() // want `DelSync in the timer's own handler`
+	})
+	w.AfterFunc(time.Second, func() { t.DelSync() })
+}
+
+type request struct{ timer timerwheel.Timer }
+
+func (r *request) start(w *timerwheel.Wheel) {
+	r.timer = w.AfterFuncArg(time.Second, func(arg any) {
+		arg.(*request).timer.DelSync() // want `DelSync of request.timer in the timer's own handler`
+	}, r)
+}
+
+// The error is expected.
+func (c *conn) expected() {
+	c.idle = c.wheel.Alloc(func(t timerwheel.Timer) {
+		if _, err := t.DelSync(); errors.Is(err, timerwheel.ErrDeadlock) {
+			return
+		}
+		_, err := t.DelSync()
+		if err != timerwheel.ErrDeadlock {
+			log.Print(err)
+		}
+	})
+	c.idle = c.wheel.Alloc(func(t timerwheel.Timer) {
+		if err := c.tearDown(); !errors.Is(err, timerwheel.ErrDeadlock) {
+			log.Print(err)
+		}
+	})
+	c.wheel.AfterFunc(time.Second, func() {
+		err := c.wheel.Close()
+		switch err {
+		case timerwheel.ErrDeadlock:
+		}
+	})
+}
+
+// Shutdown in the own handler shuts down: what is wrong is to take it for a
+// failure.
+func (c *conn) shutdown() error {
+	c.idle = c.wheel.Alloc(func(t timerwheel.Timer) {
+		_, _ = t.Shutdown()
+	})
+	c.idle = c.wheel.Alloc(func(t timerwheel.Timer) {
+		_, err := t.Shutdown() // want `Shutdown of t in the timer's own handler cannot wait for it: it returns ErrDeadlock. The timer is shut down nevertheless: look for ErrDeadlock`
+		if err != nil {
+			log.Print(err)
+		}
+	})
+	return nil
+}
+
+// A Close in a handler does not wait, so it waits for no lock either: it is
+// reported as what it is.
+type closer struct {
+	mu    sync.Mutex
+	wheel *timerwheel.Wheel
+}
+
+func (c *closer) start() {
+	c.wheel.AfterFunc(time.Second, func() { c.mu.Lock(); c.mu.Unlock() })
+	c.wheel.AfterFunc(time.Second, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.wheel.Close() // want `^Wheel.Close in its wheel's own handler`
+	})
+}
+
+// It waits for itself, and for no lock.
+func (c *conn) underLock() {
+	var mu sync.Mutex
+	c.idle = c.wheel.Alloc(func(t timerwheel.Timer) {
+		mu.Lock()
+		defer mu.Unlock()
+		c.idle.DelSync() // want `^DelSync of conn.idle in the timer's own handler`
+	})
+}
+
+// One of many groups is another.
+type rings struct{ groups []*timerwheel.Group }
+
+func (r *rings) start() {
+	for k := range r.groups {
+		r.groups[k].AfterFunc(0, func() { r.groups[k+1].DelSync() })
+	}
+}
+
+func (c *conn) tearDown() error {
+	_, err := c.idle.DelSync()
+	return err
+}
