@@ -340,7 +340,7 @@ func TestInspectUnderRaces(t *testing.T) {
 
 func TestInspectOfOptionsNextAndTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{MaxWorkers: 7, OnPanic: func(timerwheel.HandlerPanic) {}})
+		w := openWheel(t, timerwheel.Options{MaxWorkers: 7, OnPanic: func(timerwheel.HandlerPanic) {}, Debug: true, OnMisuse: func(error) {}})
 		made := w.Now()
 		time.Sleep(time.Hour)
 		in := w.Inspect()
@@ -349,8 +349,14 @@ func TestInspectOfOptionsNextAndTheEnd(t *testing.T) {
 		require.True(t, in.Next.IsZero())
 		require.False(t, in.Closed)
 		require.NotNil(t, in.Options.OnPanic)
-		in.Options.OnPanic = nil
-		require.Equal(t, timerwheel.Options{Tick: time.Millisecond, MaxWorkers: 7, StallAfter: time.Second}, in.Options)
+		require.NotNil(t, in.Options.OnMisuse)
+		in.Options.OnPanic, in.Options.OnMisuse = nil, nil
+		require.Equal(t, timerwheel.Options{Tick: time.Millisecond, MaxWorkers: 7, StallAfter: time.Second, Debug: true}, in.Options)
+
+		require.Zero(t, in.Stats.Misuses)
+		require.ErrorIs(t, w.AfterFunc(time.Minute, func() {}).Free(), timerwheel.ErrFreed)
+		synctest.Wait()
+		require.EqualValues(t, 1, w.Inspect().Stats.Misuses)
 
 		w.AfterFunc(time.Second, func() {})
 		next, ok := w.Next()

@@ -27,7 +27,7 @@ import (
 // the machine and the program make of it: numbers of goroutines, shards and slots, places in files, and storage.
 func aBadDay(t *testing.T) (text string) {
 	synctest.Test(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{Debug: true, OnPanic: func(timerwheel.HandlerPanic) {}, MaxWorkers: 3})
+		w := openWheel(t, timerwheel.Options{Debug: true, OnPanic: func(timerwheel.HandlerPanic) {}, OnMisuse: func(error) {}, MaxWorkers: 3})
 		h := debug.Handler(w)
 		end := openedAtTheEnd(t)
 		g := w.NewGroup()
@@ -43,6 +43,7 @@ func aBadDay(t *testing.T) (text string) {
 		}
 		deleted := w.AfterFunc(time.Hour, func() {})
 		require.True(t, deleted.Stop())
+		require.ErrorIs(t, deleted.Free(), timerwheel.ErrStale)
 		time.Sleep(40 * time.Second)
 		_, _ = stuck.DelAsync(func() {})
 		var waiting sync.WaitGroup

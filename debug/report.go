@@ -36,6 +36,7 @@ type Options struct {
 	OnPanic    bool    `json:"on_panic"` // whether there is one
 	OnStall    bool    `json:"on_stall"` // likewise
 	StallAfter float64 `json:"stall_after"`
+	OnMisuse   bool    `json:"on_misuse"` // whether there is one
 }
 
 // A Level is one of the wheel's: slot k begins From + k*Span from now.
@@ -79,6 +80,7 @@ type Stats struct {
 	Removed    uint64   `json:"removed"`
 	Refused    uint64   `json:"refused"`
 	SyncWaits  uint64   `json:"sync_waits"`
+	Misuses    uint64   `json:"misuses"`
 	MaxLate    float64  `json:"max_late"`
 	SumLate    float64  `json:"sum_late"`
 	MaxRun     float64  `json:"max_run"`
@@ -101,6 +103,7 @@ func newReport(in *timerwheel.Inspection) *Report {
 			OnPanic:    in.Options.OnPanic != nil,
 			OnStall:    in.Options.OnStall != nil,
 			StallAfter: in.Options.StallAfter.Seconds(),
+			OnMisuse:   in.Options.OnMisuse != nil,
 		},
 		Due:      in.Due,
 		Held:     in.Held,
@@ -181,6 +184,7 @@ func newStats(s *timerwheel.Stats) Stats {
 		Removed:    s.Removed,
 		Refused:    s.Refused,
 		SyncWaits:  s.SyncWaits,
+		Misuses:    s.Misuses,
 		MaxLate:    s.MaxLate.Seconds(),
 		SumLate:    s.SumLate.Seconds(),
 		MaxRun:     s.MaxRun.Seconds(),

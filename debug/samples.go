@@ -11,6 +11,7 @@ import (
 type Sample struct {
 	No         uint64    `json:"no"` // 1, 2, 3...
 	At         time.Time `json:"at"`
+	Live       int       `json:"live"`
 	Pending    int       `json:"pending"`
 	Running    int       `json:"running"`
 	Workers    int       `json:"workers"`
@@ -19,6 +20,7 @@ type Sample struct {
 	Removed    uint64    `json:"removed"`
 	Refused    uint64    `json:"refused"`
 	SyncWaits  uint64    `json:"sync_waits"`
+	Misuses    uint64    `json:"misuses"`
 	Bytes      int64     `json:"bytes"`
 }
 
@@ -42,6 +44,7 @@ func (s *samples) add(now time.Time, stats *timerwheel.Stats) {
 	s.ring[s.last%memory] = Sample{
 		No:         s.last,
 		At:         now,
+		Live:       stats.Live,
 		Pending:    stats.Pending,
 		Running:    stats.Running,
 		Workers:    stats.Workers,
@@ -50,6 +53,7 @@ func (s *samples) add(now time.Time, stats *timerwheel.Stats) {
 		Removed:    stats.Removed,
 		Refused:    stats.Refused,
 		SyncWaits:  stats.SyncWaits,
+		Misuses:    stats.Misuses,
 		Bytes:      stats.Bytes,
 	}
 }

@@ -154,6 +154,31 @@ func TestAChainIsDrawnInItsOrder(t *testing.T) {
 	eventually(t, tab, `document.getElementById("graph").hasAttribute("hidden")`)
 }
 
+// A misuse is counted, and the page says who knows more of it.
+func TestTheMisuseCounter(t *testing.T) {
+	for name, o := range map[string]timerwheel.Options{
+		"Debug says where":       {},
+		"their errors say where": {Debug: true},
+		"OnMisuse is told":       {Debug: true, OnMisuse: func(error) {}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := openWheel(t, o)
+			_, tab := open(t, w)
+			box := `[...document.querySelectorAll("#numbers .number")].find((box) => box.querySelector("dt").textContent === "Misuses")`
+			says := func(count, more string) {
+				t.Helper()
+				eventually(t, tab, box+`.querySelector("dd").textContent === `+strconv.Quote(count)+` && `+box+`.querySelector(".more").textContent === `+strconv.Quote(more))
+			}
+			says("0", "")
+			timer := w.Alloc(func(timerwheel.Timer) {})
+			require.NoError(t, timer.Free())
+			require.ErrorIs(t, timer.Free(), timerwheel.ErrStale)
+			require.ErrorIs(t, timer.Register(0), timerwheel.ErrStale)
+			says("2", name)
+		})
+	}
+}
+
 // The picture of a million timers: each slot says what is in it, and the dark ones are the full ones.
 func TestThePictureOfAMillionTimers(t *testing.T) {
 	const n = 1_000_000

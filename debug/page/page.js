@@ -60,14 +60,16 @@
 	const numbers = [
 		{ name: "Next firing", now: (r) => r.next === null ? "none" : r.next === 0 ? "now" : "in " + span(r.next), more: (r) => r.next === null ? "nothing pends" : nextAt(r) },
 		{ name: "Pending", value: level("pending"), now: (r) => short(r.stats.pending), more: (r) => number(r.stats.pending) },
+		{ name: "Alive", value: level("live"), now: (r) => short(r.stats.live), more: (r) => number(r.stats.live) },
+		{ name: "Running", value: level("running"), now: (r) => number(r.stats.running), more: (r) => "of at most " + number(r.options.max_workers) },
+		{ name: "Goroutines", value: level("workers"), now: (r) => number(r.stats.workers), more: (r) => r.options.manual ? "Manual: the host's" : "of the wheel's" },
+		{ name: "Storage", value: level("bytes"), now: (r) => short(r.stats.bytes) + "B", more: (r) => r.stats.live === 0 ? "no timer lives" : short(r.stats.bytes / r.stats.live) + "B a timer" },
 		{ name: "Registered a second", value: rate("registered"), more: (r) => short(r.stats.registered) + " in all" },
 		{ name: "Fired a second", value: rate("fired"), more: (r) => short(r.stats.fired) + " in all" },
 		{ name: "Removed a second", value: rate("removed"), more: (r) => short(r.stats.removed) + " in all" },
 		{ name: "Refused a second", value: rate("refused"), more: (r) => short(r.stats.refused) + " in all" },
 		{ name: "Waits a second", value: rate("sync_waits"), more: (r) => short(r.stats.sync_waits) + " in all" },
-		{ name: "Running", value: level("running"), now: (r) => number(r.stats.running), more: (r) => "of at most " + number(r.options.max_workers) },
-		{ name: "Goroutines", value: level("workers"), now: (r) => number(r.stats.workers), more: (r) => r.options.manual ? "Manual: the host's" : "of the wheel's" },
-		{ name: "Storage", value: level("bytes"), now: (r) => short(r.stats.bytes) + "B", more: (r) => count(r.stats.live, "timer lives", "timers live") },
+		{ name: "Misuses", value: level("misuses"), now: (r) => short(r.stats.misuses), more: (r) => r.stats.misuses === 0 ? "" : r.options.on_misuse ? "OnMisuse is told" : r.options.debug ? "their errors say where" : "Debug says where" },
 	];
 	const minutes = 5; // that the curves show
 	const gap = 5; // seconds without a sample that break a curve
