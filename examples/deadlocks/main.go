@@ -7,8 +7,10 @@
 // each other: these waits do not begin, their calls return ErrDeadlock.
 //
 // The program prints what it is told, checks that these are the three, and exits
-// with status 1 if one was not named. With -hold the first deadlock stands for a
-// while, to be looked at.
+// with status 1 if one was not named. With -hold the lock's deadlock stands for a
+// while, or until an interrupt, and the circle as far as it was closed, so that
+// -http can show who waits for whom:
+// go run ./examples/deadlocks -hold 1m -http localhost:8080
 package main
 
 import (
@@ -16,25 +18,30 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
+	"os/signal"
 	"strings"
 	"time"
 
 	"github.com/seed76848005/timerwheel"
+	"github.com/seed76848005/timerwheel/debug"
 )
 
 func main() {
 	after := flag.Duration("after", 200*time.Millisecond, "how long a handler, or a wait, lasts before it is reported")
-	hold := flag.Duration("hold", 0, "how long the deadlock stands before the program ends")
+	hold := flag.Duration("hold", 0, "how long the deadlocks stand before the program ends")
+	address := flag.String("http", "", "where the wheel's page is served meanwhile, host:port")
 	flag.Parse()
 
-	if err := run(*after, *hold); err != nil {
+	if err := run(*after, *hold, *address); err != nil {
 		fmt.Fprintln(os.Stderr, "deadlocks:", err)
 		os.Exit(1)
 	}
 }
 
-func run(after, hold time.Duration) error {
+func run(after, hold time.Duration, address string) error {
 	if after <= 0 || hold < 0 {
 		return errors.New("-after must be positive, and -hold not negative")
 	}
@@ -42,20 +49,27 @@ func run(after, hold time.Duration) error {
 	wheel, err := timerwheel.New(timerwheel.Options{
 		Debug:      true,
 		StallAfter: after,
-		OnStall:    func(s timerwheel.Stall) { stalls <- s },
+		OnStall: func(s timerwheel.Stall) {
+			select {
+			case stalls <- s:
+			default: // the lock's two have come: with -hold, what stalls now is the circle
+			}
+		},
 	})
 	if err != nil {
 		return err
+	}
+	if address != "" {
+		stop, err := serve(wheel, address)
+		if err != nil {
+			return err
+		}
+		defer stop()
 	}
 
 	var d diagnoses
 	poller := newPoller(wheel)
 	d.self = <-poller.ended
-
-	pipeline := newPipeline(wheel)
-	for range 3 {
-		d.circle = append(d.circle, <-pipeline.ended)
-	}
 
 	session := newSession(wheel, 10*time.Millisecond)
 	go session.close()
@@ -67,13 +81,42 @@ func run(after, hold time.Duration) error {
 			return errors.New("a deadlock has stood for a minute, and nobody was told")
 		}
 	}
-	time.Sleep(hold)
+
+	looked := make(chan struct{})
+	pipeline := newPipeline(wheel, looked)
+	d.circle = append(d.circle, <-pipeline.ended)
+	look(hold)
+	close(looked)
+	for range 2 {
+		d.circle = append(d.circle, <-pipeline.ended)
+	}
 
 	// What hangs hangs: the wheel is closed, but it does not end.
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 	defer cancel()
 	d.end = wheel.Shutdown(ctx)
 	return d.report()
+}
+
+// serve serves the wheel's page, and prints where that is.
+func serve(wheel *timerwheel.Wheel, address string) (stop func() error, err error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Printf("page:   http://%v/\n", listener.Addr())
+	server := &http.Server{Handler: debug.Handler(wheel)}
+	go server.Serve(listener)
+	return server.Close, nil
+}
+
+// look waits until the deadlocks have been looked at.
+func look(hold time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), hold)
+	defer cancel()
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
+	defer stop()
+	<-ctx.Done()
 }
 
 // diagnoses are what the wheel has said.

@@ -18,10 +18,11 @@ type pipeline struct {
 
 	atOnce sync.WaitGroup // they do time out at once
 	ended  chan error
+	looked <-chan struct{} // closed when nobody looks at who waits for whom any more
 }
 
-func newPipeline(w *timerwheel.Wheel) *pipeline {
-	p := &pipeline{ended: make(chan error, 3)}
+func newPipeline(w *timerwheel.Wheel, looked <-chan struct{}) *pipeline {
+	p := &pipeline{ended: make(chan error, 3), looked: looked}
 	p.atOnce.Add(3)
 	p.read = w.Alloc(p.readTimeout)
 	p.parse = w.Alloc(p.parseTimeout)
@@ -56,9 +57,12 @@ func (p *pipeline) others() {
 	p.atOnce.Wait()
 }
 
+// end ends a stage's handler. Of who would have closed the circle that may take a
+// while, in which the two others do wait.
 func (p *pipeline) end(stage string, err error) {
 	if err != nil {
 		err = fmt.Errorf("the stage %q: %w", stage, err)
 	}
 	p.ended <- err
+	<-p.looked
 }
