@@ -47,7 +47,7 @@ type Level struct {
 type Run struct {
 	RunningHandler
 	Goroutine    uint64   // in which it runs, as stack traces number it
-	Handler      string   // the handler's function, file:line
+	Handler      string   // the handler's function, file:line; of a method bound to its receiver the name alone
 	AllocatedAt  string   // of the timer, file:line, with Options.Debug
 	RegisteredAt string   // likewise, of the last Register
 	Waits        []Wait   // deletions that wait for its end, the oldest first: at most 16 of the Waiters, any of them if there are more

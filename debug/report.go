@@ -50,7 +50,7 @@ type Level struct {
 type Run struct {
 	Timer        string    `json:"timer"`
 	Goroutine    uint64    `json:"goroutine"`
-	Handler      string    `json:"handler"` // the function, file:line
+	Handler      string    `json:"handler"` // the function, file:line; of a method bound to its receiver the name alone
 	Since        time.Time `json:"since"`
 	Age          float64   `json:"age"`
 	AllocatedAt  string    `json:"allocated_at,omitempty"`  // with Options.Debug
