@@ -278,7 +278,7 @@
 
 	// ---- Who waits for whom ----
 
-	const boxWidth = 190, boxHeight = 40, columnGap = 50, rowGap = 14, mostBoxes = 60;
+	const boxWidth = 230, boxHeight = 40, columnGap = 50, rowGap = 14, mostBoxes = 60;
 
 	// network returns the handlers that wait or are waited for, and the deletions outside of handlers that wait for them. Of few, each is a node; of
 	// many that wait for one handler, there is one node for all.
@@ -360,7 +360,7 @@
 			const g = draw(graph, "g", { class: node.kind, transform: `translate(${node.x} ${node.y})` });
 			draw(g, "title", {}, node.title || node.name);
 			draw(g, "rect", { width: boxWidth, height: boxHeight, rx: 6 });
-			draw(g, "text", { x: 10, y: 16, class: "name" }, fit(node.name, 25));
+			draw(g, "text", { x: 10, y: 16, class: "name" }, fit(node.name, 29));
 			draw(g, "text", { x: 10, y: 31 }, node.note);
 		}
 	};

@@ -10,9 +10,8 @@ import (
 // A pipeline has three stages, each of which has a timeout that stops the next.
 //
 // Its deadlock: if all three time out at once, each handler waits for the next
-// one's, in a circle. DelSync sees that, too: the call that would close the
-// circle returns ErrDeadlock, and the others go on. (Cure: Del, or one owner who
-// stops all three, by a Group.)
+// one's, in a circle. DelSync sees that, too: the call that would close it returns
+// ErrDeadlock, the others go on. (Cure: Del, or one owner who stops all, by a Group.)
 type pipeline struct {
 	read, parse, write timerwheel.Timer
 
