@@ -85,6 +85,11 @@ func TestThePageOfAProgramThatDeadlocks(t *testing.T) {
 
 	require.Equal(t, withoutChance(inREADME(t)), withoutChance(waits))
 
+	// No arrow crosses another, and names are in their boxes.
+	rows := eval[[]string](t, tab, `[...document.querySelectorAll("#graph g")].sort((a, b) => a.getCTM().e - b.getCTM().e || a.getCTM().f - b.getCTM().f).map((g) => g.getAttribute("class"))`)
+	require.Equal(t, []string{"outside", "handler", "blocking", "handler", "blocking"}, rows, "column by column")
+	require.True(t, eval[bool](t, tab, `[...document.querySelectorAll("#graph g")].every((g) => g.querySelector(".name").getBBox().width < g.querySelector("rect").getBBox().width - 10)`))
+
 	require.NoError(t, chromedp.Do(tab, chromedp.Navigate("about:blank"))) // it would complain that nobody answers
 	printed := d.end(t)
 	require.NotContains(t, printed, "FAILED")

@@ -317,6 +317,12 @@
 		return { nodes, edges: edges.filter((e) => nodes.has(e.from) && nodes.has(e.to)) };
 	};
 
+	// rank is the row of the first that a node waits for: who waits stands as they do, so that few arrows cross. Who waits for nobody stands above.
+	const rank = (node, nodes, edges) => {
+		const rows = edges.filter((e) => e.from === node.id).map((e) => nodes.get(e.to).row || 0);
+		return rows.length ? Math.min(...rows) : -1;
+	};
+
 	// arrange gives each node a column, right of all that wait for it, and a row.
 	const arrange = ({ nodes, edges }) => {
 		for (const node of nodes.values()) node.column = 0;
@@ -333,9 +339,11 @@
 			if (!edges.some((e) => e.to === from)) node.column = Math.max(node.column, nodes.get(to).column - 1);
 		}
 		const heights = [];
-		for (const node of nodes.values()) {
-			node.row = heights[node.column] || 0;
-			heights[node.column] = node.row + 1;
+		for (let column = Math.max(...[...nodes.values()].map((node) => node.column)); column >= 0; column--) {
+			const stack = [...nodes.values()].filter((node) => node.column === column);
+			stack.forEach((node) => node.rank = rank(node, nodes, edges));
+			stack.sort((a, b) => a.rank - b.rank).forEach((node, row) => node.row = row);
+			heights[column] = stack.length;
 		}
 		const most = Math.max(0, ...heights.filter(Boolean));
 		for (const node of nodes.values()) {
