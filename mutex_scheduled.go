@@ -15,6 +15,12 @@ func (m *mutex) Lock() {
 	m.Mutex.Lock()
 }
 
+// TryLock may wait where the Scheduler wants it to: then it has come later.
+func (m *mutex) TryLock() bool {
+	m.Lock()
+	return true
+}
+
 func (m *mutex) Unlock() {
 	m.Mutex.Unlock()
 	if Scheduled != nil {

@@ -33,6 +33,15 @@ func (m *mutex) Lock() {
 	m.began = clockIn()
 }
 
+func (m *mutex) TryLock() bool {
+	if !m.Mutex.TryLock() {
+		return false
+	}
+	runtime.LockOSThread()
+	m.began = clockIn()
+	return true
+}
+
 func (m *mutex) Unlock() {
 	h := m.began.clockOut()
 	m.Mutex.Unlock()

@@ -32,6 +32,7 @@ type Wheel struct {
 	near   *sync.Pool
 	homes  atomic.Uint32 // draws shards for processors, in turns: no two have the same if that can be
 	lot    atomic.Uint32 // draws shards for workers to begin with, in turns
+	out    atomic.Int32  // workers in a function of the user's that is no handler
 
 	mu      mutex              // comes after the locks of the shards: see sync_del.go
 	alarm   *alarm             // alarm.go

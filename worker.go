@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -56,6 +57,7 @@ type worker struct {
 	place    int                // in shard.running
 	waits    map[*wait]struct{} // the deletions that wait for the end of this run
 	reported bool               // as stalled
+	returned atomic.Bool        // its handler has, and this worker waits for the shard's lock to end the run
 
 	waiting *wait // the deletion in which this goroutine waits; Wheel.mu guards it
 
@@ -96,10 +98,12 @@ func (w *Wheel) onAlarm() {
 // work, and if so, whether it shall hire others; if not, when to ask again.
 func (w *Wheel) wanted(wk *worker, workers int) bool {
 	now := w.elapsed()
-	n, slow := 0, int64(0)
+	n, blocked, slow := 0, int(w.out.Load()), int64(0)
 	for _, sh := range w.shards {
 		sh.lock()
-		n += sh.quickRuns(now)
+		quick := sh.quickRuns(now)
+		n += quick
+		blocked += len(sh.running) - quick
 		slow += sh.slow
 		sh.unlock()
 	}
@@ -110,9 +114,8 @@ func (w *Wheel) wanted(wk *worker, workers int) bool {
 	if workers == 0 {
 		return true
 	}
-	// Workers whose run is not quick run for long, or wait for a timer's lock.
-	// The others may be between two runs that were not quick either.
-	wk.hiring = workers > n || lately >= w.patience/2
+	// Those that are not blocked may be between two runs that were not quick either.
+	wk.hiring = blocked > 0 || lately >= w.patience/2
 	if !wk.hiring && n >= runtime.GOMAXPROCS(0) {
 		wk.notBefore = now + w.patience
 		return false
@@ -128,11 +131,35 @@ const quick = 10 * time.Microsecond
 // quickRuns counts the runs in flight that have not lasted for long.
 func (sh *shard) quickRuns(now int64) (n int) {
 	for _, r := range sh.running {
-		if now-r.since < int64(quick) {
+		if now-r.since < int64(quick) || r.returned.Load() {
 			n++
 		}
 	}
 	return n
+}
+
+// outside calls a function of the user's that is no handler, and in which a worker
+// may block as in one.
+func (wk *worker) outside(f func()) {
+	wk.w.out.Add(1)
+	defer wk.w.out.Add(-1)
+	f()
+}
+
+// blocked reports whether some worker may be blocking.
+func (w *Wheel) blocked(now int64) bool {
+	if w.out.Load() > 0 {
+		return true
+	}
+	for _, sh := range w.shards {
+		sh.lock()
+		n := len(sh.running) - sh.quickRuns(now)
+		sh.unlock()
+		if n > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // crowded reports whether enough workers are getting on with this shard's
@@ -193,8 +220,9 @@ func (wk *worker) drain(sh *shard) (ran bool) {
 		wk.calling = false
 
 		now = wk.w.elapsed()
-		sh.lock()
+		locked := wk.relock(sh, now)
 		wk.finish(sh, now)
+		now = locked
 		if wk.locked != nil || wk.ended != nil {
 			sh.unlock()
 			wk.settle()
@@ -207,6 +235,19 @@ func (wk *worker) drain(sh *shard) (ran bool) {
 	}
 	sh.unlock()
 	return ran
+}
+
+// relock locks the shard after a handler has returned, and returns what time it is
+// then. To wait for the lock is not a part of this run, nor of the next: that would
+// look as if their handlers were slow, and bring more workers to the lock.
+func (wk *worker) relock(sh *shard, now int64) int64 {
+	if sh.mu.TryLock() {
+		return now
+	}
+	wk.returned.Store(true)
+	sh.lock()
+	wk.returned.Store(false)
+	return wk.w.elapsed()
 }
 
 func call(f, arg any, t Timer) {
@@ -292,7 +333,7 @@ func (wk *worker) acquire(sh *shard, i uint32, s *slot, l sync.Locker, now int64
 	sh.hold(i, s)
 	wk.appoint(sh, now)
 	wk.acquiring = t
-	l.Lock()
+	wk.outside(l.Lock)
 	wk.acquiring = Timer{}
 
 	sh.lock()
@@ -354,7 +395,7 @@ func (wk *worker) appoint(sh *shard, now int64) {
 		return
 	}
 	wk.fresh = false
-	if next = w.rearm(successor); next <= now && wk.hiring && w.hire() {
+	if next = w.rearm(successor); next <= now && wk.hiring && w.blocked(now) && w.hire() {
 		w.send(w.assist)
 	}
 }
@@ -408,7 +449,7 @@ func (wk *worker) settle() {
 	wk.ended = nil
 	if l := wk.locked; l != nil {
 		wk.locked = nil
-		l.Unlock()
+		wk.outside(l.Unlock)
 	}
 }
 
@@ -451,7 +492,7 @@ func (wk *worker) rescue(sh *shard) {
 	wk.settle()
 	if p != nil {
 		p.AllocatedAt, p.RegisteredAt = from.allocated.String(), from.registered.String()
-		wk.w.onPanic(*p)
+		wk.outside(func() { wk.w.onPanic(*p) })
 	}
 }
 

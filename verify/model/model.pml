@@ -83,5 +83,8 @@
 /* - worker.go: (*worker).giveWay */
 /* - worker.go: (*Wheel).wanted */
 /* - worker.go: (*Wheel).assist */
+/* - worker.go: (*Wheel).blocked */
+/* - worker.go: (*worker).outside */
+/* - worker.go: (*worker).relock */
 /* - worker.go: (*shard).crowded */
 /* - worker.go: (*shard).quickRuns */

@@ -135,7 +135,7 @@ inline endRun(w, i) {
 
 /* settle does what must follow the end of a run, outside of all sections. */
 inline settle(w) {
-	/* = worker.go: (*worker).settle "if l := wk.locked; l != nil {" "wk.locked = nil" "l.Unlock()" */
+	/* = worker.go: (*worker).settle "if l := wk.locked; l != nil {" "wk.locked = nil" "wk.outside(l.Unlock)" */
 	if
 	:: section { wk[w].locked -> wk[w].locked = false; userLock = (MUTANT == lock_kept -> userLock : 0) }
 	:: !wk[w].locked
@@ -217,7 +217,7 @@ drain: /* the end of one run and the beginning of the next are one critical sect
 
 acquire:
 	if
-	/* = worker.go: (*worker).acquire "l.Lock()" */
+	/* = worker.go: (*worker).acquire "wk.outside(l.Lock)" */
 	:: section { userLock == 0 -> userLock = w + 1 }
 	/* = worker.go: (*worker).rescue "if wk.acquiring != (Timer{}) {" */
 	:: LOCK_MISBEHAVES -> renounce(w, t); t = 0; goto goes
@@ -239,7 +239,7 @@ call:
 	:: MISBEHAVES && MUTANT != goexit_unhandled -> rescue(w, i); t = 0
 	:: MISBEHAVES && MUTANT == goexit_unhandled -> goOut(); goto dead
 	fi;
-	/* = worker.go: (*worker).rescue "wk.w.onPanic(*p)" */
+	/* = worker.go: (*worker).rescue "wk.outside(func() { wk.w.onPanic(*p) })" */
 	if
 	:: reached(panicked) -> goto drain
 	:: reached(goexit) -> goto goes

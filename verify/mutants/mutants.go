@@ -303,14 +303,16 @@ var mutants = []mutant{
 		Name: "the refusal bit is cleared early: one critical section before the run ends",
 		Rule: "sync_del 7",
 		Edits: []edit{{"worker.go", `
-		sh.lock()
+		locked := wk.relock(sh, now)
 		wk.finish(sh, now)
+		now = locked
 		if`, `
 		sh.lock()
 		sh.slots.at(wk.i).flags &^= deleting
 		sh.unlock()
-		sh.lock()
+		locked := wk.relock(sh, now)
 		wk.finish(sh, now)
+		now = locked
 		if`}},
 		Red: explored("a handler that exits"),
 	},
@@ -318,8 +320,9 @@ var mutants = []mutant{
 		Name: "a waiter is woken before the slot is cleared",
 		Rule: "sync_del 7",
 		Edits: []edit{{"worker.go", `
-		sh.lock()
+		locked := wk.relock(sh, now)
 		wk.finish(sh, now)
+		now = locked
 		if`, `
 		sh.lock()
 		wk.endWaits()
@@ -328,8 +331,9 @@ var mutants = []mutant{
 			x.tell(wk.w)
 		}
 		wk.ended = nil
-		sh.lock()
+		locked := wk.relock(sh, now)
 		wk.finish(sh, now)
+		now = locked
 		if`}},
 		Red: explored("two deleters"),
 	},
@@ -337,14 +341,16 @@ var mutants = []mutant{
 		Name: "the waits are ended one critical section before the slot is cleared",
 		Rule: "sync_del 7",
 		Edits: []edit{{"worker.go", `
-		sh.lock()
+		locked := wk.relock(sh, now)
 		wk.finish(sh, now)
+		now = locked
 		if`, `
 		sh.lock()
 		wk.endWaits()
 		sh.unlock()
-		sh.lock()
+		locked := wk.relock(sh, now)
 		wk.finish(sh, now)
+		now = locked
 		if`}},
 		Red: explored("a deletion that gives up"),
 	},
@@ -352,15 +358,17 @@ var mutants = []mutant{
 		Name: "a timer's lock is released before the slot is cleared",
 		Rule: "sync_del 7",
 		Edits: []edit{{"worker.go", `
-		sh.lock()
+		locked := wk.relock(sh, now)
 		wk.finish(sh, now)
+		now = locked
 		if`, `
 		if l := wk.locked; l != nil {
 			wk.locked = nil
 			l.Unlock()
 		}
-		sh.lock()
+		locked := wk.relock(sh, now)
 		wk.finish(sh, now)
+		now = locked
 		if`}},
 		Red: tests("TestLockedRunIsOverBeforeItsLockIsReleased"),
 	},
@@ -388,13 +396,13 @@ var mutants = []mutant{
 	wk.settle()
 	if p != nil {
 		p.AllocatedAt, p.RegisteredAt = from.allocated.String(), from.registered.String()
-		wk.w.onPanic(*p)
+		wk.outside(func() { wk.w.onPanic(*p) })
 	}
 `, `
 	sh.unlock()
 	if p != nil {
 		p.AllocatedAt, p.RegisteredAt = from.allocated.String(), from.registered.String()
-		wk.w.onPanic(*p)
+		wk.outside(func() { wk.w.onPanic(*p) })
 	}
 	sh.lock()
 	wk.finish(sh, now)
