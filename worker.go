@@ -24,14 +24,15 @@ import (
 //   - GOMAXPROCS workers are getting on with it, one quick handler after the
 //     other: it goes, and its successor looks again;
 //   - a handler is not quick, so it may be blocking, or a worker waits for a
-//     timer's lock, which is as bad: it works, and as many more are hired as
-//     there are due timers, for the next ones may block as well;
+//     timer's lock, which is as bad: it works, and as long as that is so as many
+//     more are hired as there are due timers, for the next ones may block as well;
 //   - otherwise it works, alone.
 //
 // So handlers that block hold up nothing for longer than a tick, and a
 // storm of quick handlers is not fought over by more workers than there are
 // processors: of those that were hired for a false alarm, the surplus goes
-// (crowded). Never are there more than MaxWorkers.
+// (crowded). Never are there more than MaxWorkers. And now and then they let the
+// program's own goroutines have their turns (giveWay).
 //
 // A worker that finds nothing due goes, and rearms the alarm on its way out.
 //

@@ -67,6 +67,13 @@ func TestWithin(t *testing.T) {
 	require.False(t, v.Within(1.1))
 	require.False(t, Verdict{Use: math.Inf(1)}.Within(1e9))
 	require.True(t, Verdict{Use: 1}.Pass())
+
+	v.Target.Unmet = 2
+	require.False(t, v.Pass(), "what is known to be unmet is unmet")
+	require.True(t, v.NoWorse(1))
+	v.Use = 2.7
+	require.False(t, v.NoWorse(1.3))
+	require.True(t, v.NoWorse(1.4))
 }
 
 // To be better than its own stop in every round is what DelSync must do.

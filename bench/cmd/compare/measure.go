@@ -113,7 +113,7 @@ func check(o options, r *figure.Results) (ok bool, err error) {
 // bad returns the verdicts that are worse than what is checked for.
 func bad(o options, r *figure.Results) (verdicts []figure.Verdict) {
 	for _, v := range r.Verdicts() {
-		if !v.Within(o.check) {
+		if !v.NoWorse(o.check) {
 			verdicts = append(verdicts, v)
 		}
 	}
