@@ -69,6 +69,7 @@ type worker struct {
 	mine      int64       // until when the processor is its own
 	fresh     bool        // it has not looked at all the shards yet
 	hiring    bool        // it has come because handlers block: it hires the next
+	hires     int         // that many, whether somebody blocks now or not
 	calling   bool        // a handler has been called, and has not returned
 	acquiring Timer       // for whose lock it waits
 	locked    sync.Locker // what it holds for the handler
@@ -115,8 +116,13 @@ func (w *Wheel) wanted(wk *worker, workers int) bool {
 	if workers == 0 {
 		return true
 	}
-	// Those that are not blocked may be between two runs that were not quick either.
-	wk.hiring = blocked > 0 || lately >= w.patience/2
+	// Those that are not blocked may be between two runs that were not quick either:
+	// that allows some hires for each processor's time that such runs have taken, as
+	// they may have been interrupted only.
+	if lately >= w.patience/2 {
+		wk.hires = hiresEach * int(1+lately/w.patience)
+	}
+	wk.hiring = blocked > 0 || wk.hires > 0
 	if !wk.hiring && n >= runtime.GOMAXPROCS(0) {
 		wk.notBefore = now + w.patience
 		return false
@@ -128,6 +134,10 @@ func (w *Wheel) wanted(wk *worker, workers int) bool {
 // It is so short because workers too many do harm only where handlers are much
 // quicker still: they get into each other's way at the shards' locks.
 const quick = 10 * time.Microsecond
+
+// hiresEach is how many workers are hired for one that has been in runs that were
+// not quick, and is in none now.
+const hiresEach = 16
 
 // quickRuns counts the runs in flight that have not lasted for long.
 func (sh *shard) quickRuns(now int64) (n int) {
@@ -396,15 +406,16 @@ func (wk *worker) appoint(sh *shard, now int64) {
 		return
 	}
 	wk.fresh = false
-	if next = w.rearm(successor); next <= now && wk.hiring && w.blocked(now) && w.hire() {
-		w.send(w.assist)
+	if next = w.rearm(successor); next <= now && wk.hiring && (wk.hires > 0 || w.blocked(now)) && w.hire() {
+		hires := wk.hires - 1
+		w.send(func(assistant *worker) { assistant.assist(hires) })
 	}
 }
 
 // assist is what a worker does that was hired by another.
-func (w *Wheel) assist(wk *worker) {
-	wk.rearms, wk.fresh, wk.hiring = true, true, true
-	w.work(wk)
+func (wk *worker) assist(hires int) {
+	wk.rearms, wk.fresh, wk.hiring, wk.hires = true, true, true, hires
+	wk.w.work(wk)
 }
 
 // finish ends a run: it clears the running slot, ends the refusal and the

@@ -82,7 +82,7 @@
 /* How many workers there are: */
 /* - worker.go: (*worker).giveWay */
 /* - worker.go: (*Wheel).wanted */
-/* - worker.go: (*Wheel).assist */
+/* - worker.go: (*worker).assist */
 /* - worker.go: (*Wheel).blocked */
 /* - worker.go: (*worker).outside */
 /* - worker.go: (*worker).relock */
