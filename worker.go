@@ -215,9 +215,9 @@ func (w *Wheel) work(wk *worker) {
 // ran any.
 func (wk *worker) drain(sh *shard) (ran bool) {
 	defer wk.rescue(sh)
-	now := wk.w.elapsed()
-	leave := now + wk.w.patience
 	sh.lock()
+	now := wk.w.elapsed() // now, as the wait for the lock is no part of the first run
+	leave := now + wk.w.patience
 	for now < leave || wk.w.manual {
 		i, s, then, ok := wk.next(sh, now)
 		if !ok {
@@ -238,6 +238,7 @@ func (wk *worker) drain(sh *shard) (ran bool) {
 			sh.unlock()
 			wk.settle()
 			sh.lock()
+			now = wk.w.elapsed()
 		}
 		if wk.fired%batch == 0 && sh.crowded(now) {
 			wk.notBefore = now + wk.w.patience
@@ -285,8 +286,9 @@ func (wk *worker) next(sh *shard, now int64) (i uint32, s *slot, then int64, ok 
 				return 0, nil, now, false
 			}
 			sh.unlock() // after a batch, so that others get their turn
-			now = wk.giveWay()
+			wk.giveWay()
 			sh.lock()
+			now = wk.w.elapsed()
 			continue
 		}
 		s := sh.slots.at(i)
@@ -310,16 +312,12 @@ const turn = 100 * time.Microsecond
 
 // giveWay lets the program's own goroutines have their turns. Without it they
 // would wait for the end of a time slice, ten milliseconds, or several, while
-// workers move a million timers down a level. It returns what time it is then.
-func (wk *worker) giveWay() (now int64) {
-	now = wk.w.elapsed()
-	if wk.w.manual || now < wk.mine {
-		return now
+// workers move a million timers down a level.
+func (wk *worker) giveWay() {
+	if !wk.w.manual && wk.w.elapsed() >= wk.mine {
+		runtime.Gosched()
+		wk.mine = wk.w.elapsed() + int64(turn)
 	}
-	runtime.Gosched()
-	now = wk.w.elapsed()
-	wk.mine = now + int64(turn)
-	return now
 }
 
 // hold sets a due timer aside that must not begin now, because its last run or
