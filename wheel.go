@@ -99,10 +99,11 @@ type Options struct {
 	// deleted and freed, for Stall, HandlerPanic and the errors of misuse; of
 	// timers that are gone it remembers the last 4096, in about a megabyte. The
 	// ErrDeadlock of a deletion names the handlers that would wait for each other. And
-	// profiles show which timer spends the time: while a goroutine runs a handler
-	// it has the pprof label "timer" and no other, the name of the handler's
-	// function, and an execution trace (runtime/trace) has a region of that name,
-	// with the Timer logged in it.
+	// profiles show which timer spends the time: while a goroutine of the wheel runs
+	// a handler it has the pprof label "timer" and no other, the name of the
+	// handler's function (on a Manual wheel it is the host's, and keeps its labels),
+	// and an execution trace (runtime/trace) has a region of that name, with the
+	// Timer logged in it.
 	//
 	// It costs two allocations of together 370 bytes a timer, half a microsecond
 	// for each call that makes, registers, deletes or frees one, and a tenth of a

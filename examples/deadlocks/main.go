@@ -71,7 +71,7 @@ func run(after, hold time.Duration, address string) error {
 	poller := newPoller(wheel)
 	d.self = <-poller.ended
 
-	session := newSession(wheel, 10*time.Millisecond)
+	session := newSession(wheel, 250*time.Millisecond)
 	go session.close()
 	for range 2 {
 		select {
