@@ -123,10 +123,11 @@ type Options struct {
 	//
 	// OnMisuse is called for one error after the other, on a goroutine of its own;
 	// on a Manual wheel in that of the caller, or of another whose call was a misuse
-	// at the same time, before the call returns, and for ErrLeaked in that of Close. It
-	// may block or call anything. While it blocks 64 errors wait for it, further
-	// ones are only counted (Stats.Misuses), and so are the places of leaks after
-	// the 64 worst. Without Debug it is an error.
+	// at the same time, before the call returns. For ErrLeaked it is called in the
+	// goroutine of Close or Shutdown, on any wheel, which returns after it, whatever
+	// its context. It may block or call anything. While it blocks 64 errors wait for
+	// it, further ones are only counted (Stats.Misuses), and so are the places of
+	// leaks after the 64 worst. Without Debug it is an error.
 	OnMisuse func(error)
 }
 
