@@ -66,6 +66,7 @@ func (w *Wheel) wakeBy(at int64) {
 	}
 }
 
+// wakeEarlier sets the alarm, unless its worker could not run anything.
 func (w *Wheel) wakeEarlier(at int64) {
 	w.mu.Lock()
 	if w.mayHire() {
@@ -164,7 +165,7 @@ func (w *Wheel) soonest() (next, stall int64) {
 //
 // Where no goroutine of the wheel is about, so that none may have stalled, the
 // shards need not be locked: on a wheel on which one timer comes and goes that
-// is half the cost (BenchmarkAfterFuncStop, others=0).
+// saves a lock for each shard (BenchmarkAfterFuncStop, others=0).
 func (w *Wheel) quiesce() {
 	if w.manual || w.busy() {
 		return

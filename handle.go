@@ -24,7 +24,7 @@ import (
 //	state     holds                                its invariant
 //	free      nothing                              its generation is in no handle; its body is nil; flags are 0
 //	idle      the owners                           owners > 0; in no list
-//	pending   the owners, the wheel                in exactly one list, at place; when is its deadline
+//	pending   the owners, the wheel                in exactly one list, at place (of a closed shard: in none); when is its deadline
 //	running   the owners, a worker                 in exactly one worker's running slot
 //	retired   nothing, for ever                    its generation is exhausted, in no handle
 //
@@ -129,8 +129,8 @@ func (sh *shard) stock() bool {
 	return sh.slots.free > 0
 }
 
-// newTimer takes a free slot, which there must be: see lockFor. Its one reference is the caller's
-// to make: an owner, or the wheel's.
+// newTimer takes a free slot, which there must be: see lockFor. Its one reference
+// is the caller's to make: an owner, or the wheel's.
 func (sh *shard) newTimer(f, arg any) (i uint32, s *slot) {
 	i = sh.slots.alloc()
 	*sh.body(i) = f

@@ -119,6 +119,29 @@ func TestSlab(t *testing.T) {
 	}
 }
 
+// A chunk is not made and dropped in turns by one place that comes and goes; it is
+// dropped when a chunkful is free elsewhere.
+func TestAnEmptyChunkIsKeptForTheNext(t *testing.T) {
+	sh := newTestShard(t)
+	var all []Timer
+	for range 2<<chunkBits + 1 {
+		all = append(all, sh.w.Alloc(func(Timer) {}))
+	}
+	last := len(all) - 1
+	i, _ := sh.lookup(all[last])
+	chunk := sh.slots.chunks[i>>chunkBits]
+	for range 3 {
+		require.NoError(t, all[last].Free())
+		require.Same(t, chunk, sh.slots.chunks[i>>chunkBits])
+		all[last] = sh.w.Alloc(func(Timer) {})
+	}
+	require.Equal(t, 3, sh.slots.held)
+	for _, tm := range all[1:] {
+		require.NoError(t, tm.Free())
+	}
+	require.Equal(t, 2, sh.slots.held, "the chunk of the one that lives, and one more")
+}
+
 // A peak of a group's members is not held for ever.
 func TestMemberListShrinks(t *testing.T) {
 	w := newTestWheel(t, Options{Manual: true})

@@ -51,7 +51,7 @@ func (s *slab[T, A]) size() uint32 {
 //
 // In a storm each place is a cache miss. That the chunk exists is asked here,
 // because otherwise the processor would look for it in the chunk's first line:
-// another miss, and a third of the cost of a firing (BenchmarkFire).
+// another miss, and a tenth of the cost of a firing ("CPU a firing" of bench/).
 func (s *slab[T, A]) at(i uint32) *T {
 	c := s.chunks[i/s.size()]
 	if c == nil {

@@ -3,6 +3,7 @@ package timerwheel
 import (
 	"context"
 	"errors"
+	"math"
 	"runtime"
 	"strings"
 	"sync"
@@ -588,10 +589,120 @@ func TestQuickHandlersWantNoMoreWorkersThanProcessors(t *testing.T) {
 			require.Equal(t, k >= procs, sh.crowded(w.elapsed()))
 			sh.running = append(sh.running, &worker{since: w.elapsed()})
 		}
+		running := sh.running
+		sh.running = nil
+		require.False(t, w.wanted(&worker{w: w}, procs), "they are between two runs")
+		sh.running = running
 		time.Sleep(time.Second)
+		for _, r := range sh.running {
+			r.aside.Store(true)
+		}
 		wk := &worker{w: w}
-		require.True(t, w.wanted(wk, procs+1) && wk.hiring, "the handlers are not quick")
+		require.False(t, w.wanted(wk, procs+1) || wk.hiring, "they wait for the shard's lock, not in a handler")
+		sh.running[0].aside.Store(false)
+		require.True(t, w.wanted(wk, procs+1) && wk.hiring, "a handler is not quick")
 	})
+}
+
+// Where handlers take their time, but none is in the midst of it, some more are
+// hired: in proportion to the time that they have taken since somebody asked.
+func TestSlowHandlersAllowHires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWheel(t, Options{})
+		for _, c := range []struct {
+			slow  int64
+			hires int
+		}{{0, 0}, {w.patience / 4, 0}, {w.patience / 2, hiresEach}, {3 * w.patience, 4 * hiresEach}, {0, 0}} {
+			w.shards[0].slow += c.slow
+			wk := &worker{w: w}
+			require.True(t, w.wanted(wk, 1))
+			require.Equal(t, c.hires, wk.hires)
+			require.Equal(t, c.hires > 0, wk.hiring)
+		}
+	})
+}
+
+// A worker that came because handlers block, or are slow, hires the next as long
+// as there is evidence of that, and not because timers are due alone.
+func TestWhoIsHiredHiresTheNextOnEvidenceOnly(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		evidence func(w *Wheel, wk *worker)
+		hires    int
+	}{
+		{"none", func(*Wheel, *worker) {}, 0},
+		{"allowed", func(_ *Wheel, wk *worker) { wk.hires = 1 }, 1},
+		{"a lock is waited for", func(w *Wheel, _ *worker) { w.out.Add(1) }, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newTestWheel(t, Options{MaxWorkers: 2})
+				end := make(chan struct{})
+				w.alarm.at.Store(math.MinInt64) // nobody comes
+				g := w.NewGroup()
+				for range 2 {
+					g.AfterFunc(0, func() { <-end })
+				}
+				wk := &worker{w: w, fresh: true, hiring: true}
+				c.evidence(w, wk)
+				g.sh.lock()
+				_, ok, _ := g.sh.pop(w.elapsed())
+				require.True(t, ok)
+				wk.appoint(g.sh, w.elapsed())
+				w.mu.Lock()
+				workers := w.workers
+				w.mu.Unlock()
+				require.Equal(t, c.hires, workers)
+				w.out.Store(0)
+				close(end)
+				require.NoError(t, w.Close())
+			})
+		})
+	}
+}
+
+// In a storm of quick handlers the program's own goroutines get their turns, on
+// one processor, too: not after each time slice of the worker only, which is ten
+// milliseconds.
+func TestWorkersGiveWay(t *testing.T) {
+	if checked {
+		t.Skip("to check every critical section takes a time slice")
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	const n, slice, attempts = 300_000, 10 * time.Millisecond, 10
+	for range attempts { // other programs take slices, too
+		w := newTestWheel(t, Options{MaxWorkers: 1})
+		for range n {
+			w.AfterFunc(100*time.Millisecond, func() {})
+		}
+		turns, began := 0, time.Time{}
+		for fired := uint64(0); fired < n; runtime.Gosched() {
+			now := w.Stats().Fired
+			if began.IsZero() && now > 0 {
+				began = time.Now()
+			}
+			if now > fired {
+				turns++
+			}
+			fired = now
+		}
+		took := time.Since(began)
+		require.NoError(t, w.Close())
+		if turns > 4*int(took/slice+1) {
+			return
+		}
+		t.Logf("%d turns in %v", turns, took)
+	}
+	t.Error("the worker does not give way")
+}
+
+// Two processors do not begin with one shard, whatever workers do meanwhile.
+func TestProcessorsDrawDifferentShards(t *testing.T) {
+	w := twoShards(t)
+	first := w.pick()
+	w.near = new(sync.Pool) // another processor
+	w.lot.Add(1)            // a worker looks where to begin
+	require.NotSame(t, first, w.pick())
 }
 
 // twoShards makes a wheel with two shards, with none of which anybody works.

@@ -22,7 +22,7 @@ import (
 //
 //   - nothing is due any more: it goes;
 //   - GOMAXPROCS workers are getting on with it, one quick handler after the
-//     other: it goes, and its successor looks again;
+//     other, or are about to: it goes, and its successor looks again;
 //   - a handler is not quick, so it may be blocking, or a worker waits for a
 //     timer's lock, which is as bad: it works, and as long as that is so as many
 //     more are hired as there are due timers, for the next ones may block as well;
@@ -58,7 +58,7 @@ type worker struct {
 	place    int                // in shard.running
 	waits    map[*wait]struct{} // the deletions that wait for the end of this run
 	reported bool               // as stalled
-	returned atomic.Bool        // its handler has, and this worker waits for the shard's lock to end the run
+	aside    atomic.Bool        // it may wait for a lock of ours: before its handler has been called, or after it has returned
 
 	waiting *wait // the deletion in which this goroutine waits; Wheel.mu guards it
 
@@ -70,6 +70,7 @@ type worker struct {
 	fresh     bool        // it has not looked at all the shards yet
 	hiring    bool        // it has come because handlers block: it hires the next
 	hires     int         // that many, whether somebody blocks now or not
+	excused   int64       // what of a run was spent before its handler was called, ns
 	calling   bool        // a handler has been called, and has not returned
 	acquiring Timer       // for whose lock it waits
 	locked    sync.Locker // what it holds for the handler
@@ -100,12 +101,10 @@ func (w *Wheel) onAlarm() {
 // work, and if so, whether it shall hire others; if not, when to ask again.
 func (w *Wheel) wanted(wk *worker, workers int) bool {
 	now := w.elapsed()
-	n, blocked, slow := 0, int(w.out.Load()), int64(0)
+	blocked, slow := int(w.out.Load()), int64(0)
 	for _, sh := range w.shards {
 		sh.lock()
-		quick := sh.quickRuns(now)
-		n += quick
-		blocked += len(sh.running) - quick
+		blocked += len(sh.running) - sh.quickRuns(now)
 		slow += sh.slow
 		sh.unlock()
 	}
@@ -123,7 +122,7 @@ func (w *Wheel) wanted(wk *worker, workers int) bool {
 		wk.hires = hiresEach * int(1+lately/w.patience)
 	}
 	wk.hiring = blocked > 0 || wk.hires > 0
-	if !wk.hiring && n >= runtime.GOMAXPROCS(0) {
+	if !wk.hiring && workers-blocked >= runtime.GOMAXPROCS(0) {
 		wk.notBefore = now + w.patience
 		return false
 	}
@@ -142,7 +141,7 @@ const hiresEach = 16
 // quickRuns counts the runs in flight that have not lasted for long.
 func (sh *shard) quickRuns(now int64) (n int) {
 	for _, r := range sh.running {
-		if now-r.since < int64(quick) || r.returned.Load() {
+		if now-r.since < int64(quick) || r.aside.Load() {
 			n++
 		}
 	}
@@ -256,9 +255,9 @@ func (wk *worker) relock(sh *shard, now int64) int64 {
 	if sh.mu.TryLock() {
 		return now
 	}
-	wk.returned.Store(true)
+	wk.aside.Store(true)
 	sh.lock()
-	wk.returned.Store(false)
+	wk.aside.Store(false)
 	return wk.w.elapsed()
 }
 
@@ -404,10 +403,13 @@ func (wk *worker) appoint(sh *shard, now int64) {
 		return
 	}
 	wk.fresh = false
+	wk.aside.Store(true)
 	if next = w.rearm(successor); next <= now && wk.hiring && (wk.hires > 0 || w.blocked(now)) && w.hire() {
 		hires := wk.hires - 1
 		w.send(func(assistant *worker) { assistant.assist(hires) })
 	}
+	wk.aside.Store(false)
+	wk.excused = w.elapsed() - now
 }
 
 // assist is what a worker does that was hired by another.
@@ -427,9 +429,10 @@ func (wk *worker) finish(sh *shard, now int64) {
 
 	took := now - wk.since
 	sh.counters.took(took)
-	if took >= int64(quick) {
-		sh.slow += took
+	if slow := took - wk.excused; slow >= int64(quick) {
+		sh.slow += slow
 	}
+	wk.excused = 0
 	i := wk.i
 	s := sh.slots.at(i)
 	s.flags &^= running | deleting

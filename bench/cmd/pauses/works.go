@@ -38,6 +38,7 @@ var works = []work{
 	{"16k DelSyncs of one handler", waits},
 	{"16k DelAsyncs of one handler", asyncWaits},
 	{"16k stalled waits", stalls},
+	{"looking at it", looking},
 }
 
 func nothing()                          {}
@@ -95,6 +96,17 @@ func crowd(w *timerwheel.Wheel, n int) []timerwheel.Timer {
 	}
 	rand.Shuffle(n, func(i, j int) { all[i], all[j] = all[j], all[i] })
 	return all
+}
+
+// looking looks at a crowd as package debug does.
+func looking(n int) (do, clean func()) {
+	w := oneShard(timerwheel.Options{})
+	crowd(w, n)
+	return func() {
+		for range 1000 {
+			w.Inspect()
+		}
+	}, closer(w)
 }
 
 func growth(n int) (do, clean func()) {
