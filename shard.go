@@ -29,6 +29,9 @@ type shard struct {
 	closed    bool      // no Register any more; what is pending is in no list, and is being dropped
 	counters  counters
 
+	guest  *nearness // of the processor that was the last to take a timer from here
+	guests int       // how often that was another than before
+
 	busy      atomic.Bool // something pends; read without the lock
 	advancing bool        // an Advance of a Manual wheel is under way: what becomes due now is deferred
 

@@ -705,6 +705,45 @@ func TestProcessorsDrawDifferentShards(t *testing.T) {
 	require.NotSame(t, first, w.pick())
 }
 
+// Two processors that take turns with one shard do not do so for long: one of them
+// moves on.
+func TestAProcessorMovesOnFromAShardThatIsAnothers(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // one processor, of a wheel that has two shards
+	w := twoShards(t)
+	defer w.Close()
+	pools := [2]*sync.Pool{new(sync.Pool), new(sync.Pool)} // two processors, of which both have the first shard
+	for _, pool := range pools {
+		pool.Put(new(nearness))
+	}
+	var last [2]*shard
+	apart := 0
+	for range 20 * mostGuests { // under the race detector a pool forgets at random, and its processor draws anew
+		for k, pool := range pools {
+			w.near = pool
+			last[k] = w.AfterFunc(time.Hour, func() {}).shard()
+		}
+		if last[0] != last[1] {
+			apart++
+		}
+	}
+	require.Greater(t, apart, 5*mostGuests)
+}
+
+// A processor that has its shard to itself stays there.
+func TestAProcessorStaysWithItsShard(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	w := twoShards(t)
+	defer w.Close()
+	moves, home := 0, w.pick()
+	for range 20 * mostGuests {
+		sh := w.AfterFunc(time.Hour, func() {}).shard()
+		if sh != home {
+			moves, home = moves+1, sh
+		}
+	}
+	require.Less(t, moves, 20*mostGuests/2) // none, but under the race detector, where the pool forgets
+}
+
 // twoShards makes a wheel with two shards, with none of which anybody works.
 func twoShards(t *testing.T) *Wheel {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
