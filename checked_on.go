@@ -40,15 +40,18 @@ func (sh *shard) check() {
 	for _, n := range sh.counters.runTime {
 		ended += n
 	}
-	if ended+uint64(len(sh.running)) != sh.counters.fired {
-		broken("%d runs have ended, %d have not, and %d have begun", ended, len(sh.running), sh.counters.fired)
+	if ended+uint64(sh.running.n) != sh.counters.fired {
+		broken("%d runs have ended, %d have not, and %d have begun", ended, sh.running.n, sh.counters.fired)
 	}
 	if n := sh.checkLists(); n != sh.counters.pending && !(sh.closed && n == 0) {
 		broken("%d timers are in lists, %d are pending", n, sh.counters.pending)
 	}
 	sh.checkRuns()
 	var live, pendings, runs int
-	for n, chunk := range sh.slots.chunks {
+	for n, chunk := range sh.slots.chunks.rows {
+		if n < len(sh.slots.chunks.next) && sh.slots.chunks.next[n] != chunk {
+			broken("the table's successor has another chunk %d", n)
+		}
 		if chunk == nil {
 			continue
 		}
@@ -82,9 +85,9 @@ func (sh *shard) check() {
 			broken("chunk %d: %d free slots, %d of %d free places and %d lost ones", n, free, vacant, chunk.vacant, chunk.lost)
 		}
 	}
-	if live != sh.slots.live || pendings != sh.counters.pending || runs != len(sh.running) {
+	if live != sh.slots.live || pendings != sh.counters.pending || runs != sh.running.n {
 		broken("%d timers live, %d pending, %d running; counted are %d, %d, %d",
-			live, pendings, runs, sh.slots.live, sh.counters.pending, len(sh.running))
+			live, pendings, runs, sh.slots.live, sh.counters.pending, sh.running.n)
 	}
 }
 
@@ -162,17 +165,26 @@ func (l *levels) checkPlace(level uint, digit int64, i uint32, s *slot) {
 }
 
 func (sh *shard) checkRuns() {
-	for k, r := range sh.running {
-		if r.place != k || sh.slots.at(r.i).flags&running == 0 {
-			broken("running slot %d thinks it is %d; timer %d: %+v", k, r.place, r.i, *sh.slots.at(r.i))
+	for k := range sh.running.n {
+		r := sh.running.at(uint32(k))
+		s, e := sh.slots.at(r.i), r.wk.ending
+		if r.wk.place != k || s.flags&running == 0 {
+			broken("running slot %d thinks it is %d; timer %d: %+v", k, r.wk.place, r.i, *s)
 		}
-		if len(r.waits) > 0 && sh.slots.at(r.i).flags&deleting == 0 {
+		if e.waiters() > 0 && s.flags&deleting == 0 {
 			broken("timer %d is waited for, and not marked", r.i)
 		}
-		for x := range r.waits {
-			if len(x.on) == 0 {
-				broken("a wait that is over is still in a running slot")
-			}
+		if e == nil {
+			continue
+		}
+		if e.come || e.wk != r.wk {
+			broken("running slot %d has the end of another run", k)
+		}
+		if r.waiting != e.unreported() {
+			broken("running slot %d: a wait is to be reported from %d on, not %d", k, e.unreported(), r.waiting)
+		}
+		if g := e.group; e.groups > 0 && (g != sh.groupOf(r.i, s) || g.deleting == 0) {
+			broken("running slot %d: a group that is deleted does not know", k)
 		}
 	}
 }

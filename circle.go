@@ -58,7 +58,10 @@ func (wk *worker) circleTo(from *worker) *circle {
 		}
 		seen[r] = true
 		for _, next := range r.waiting.on {
-			if c := path(next); c != nil {
+			if next.come {
+				continue
+			}
+			if c := path(next.wk); c != nil {
 				return append(c, r.code)
 			}
 		}

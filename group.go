@@ -18,8 +18,8 @@ type Group struct {
 	sh *shard
 
 	// The shard's lock guards the rest.
-	members  []uint32
-	deleting int  // deletions of the whole group that have not ended: no Register
+	members  pages[uint32]
+	deleting int  // its deletions that have not found all runs yet, and the runs that they wait for: no Register
 	down     bool // shut down: no Register ever
 }
 
@@ -59,7 +59,7 @@ func (g *Group) Every(period time.Duration, f func(Timer)) Timer {
 func (g *Group) Len() int {
 	g.sh.lock()
 	defer g.sh.unlock()
-	return len(g.members)
+	return g.members.n
 }
 
 // DelSync deletes all members as [Timer.DelSync] does one: all firings are
@@ -102,20 +102,12 @@ func (g *Group) delSync(ctx context.Context, down bool) (Found, error) {
 	x := sh.w.newWait()
 	x.group = g
 	sh.lock()
-	runs := g.runs()
-	deadlock := !sh.enlist(x, runs...)
-	waits := len(x.on) > 0
-	if waits {
-		for _, r := range x.on {
-			sh.slots.at(r.i).flags |= deleting
-		}
-	} else {
-		g.deleting--
-	}
+	deadlock := g.enlist(x)
+	g.deleting--
 	sh.unlock()
 
 	var err error
-	if waits {
+	if len(x.on) > 0 {
 		err = sh.await(ctx, x)
 	}
 	if deadlock {
@@ -129,9 +121,9 @@ func (g *Group) delSync(ctx context.Context, down bool) (Found, error) {
 // of the lock after every batch.
 func (g *Group) deleteAll() (found Found) {
 	sh := g.sh
-	for k, n := len(g.members), 1; k > 0; n++ {
+	for k, n := g.members.n, 1; k > 0; n++ {
 		k--
-		i := g.members[k]
+		i := *g.members.at(uint32(k))
 		s := sh.slots.at(i)
 		found.Running = found.Running || s.flags&running != 0
 		found.Pending = sh.disarm(i, s) || found.Pending
@@ -139,20 +131,37 @@ func (g *Group) deleteAll() (found Found) {
 		if n%batch == 0 {
 			sh.unlock()
 			sh.lock()
-			k = min(k, len(g.members))
+			k = min(k, g.members.n)
 		}
 	}
 	return found
 }
 
-// runs returns the members' runs in flight.
-func (g *Group) runs() (runs []*worker) {
-	for _, r := range g.sh.running {
-		if g.sh.groupOf(r.i, g.sh.slots.at(r.i)) == g {
-			runs = append(runs, r)
+// enlist makes x wait for the members' runs in flight, but for those that wait for x
+// in turn: it reports whether there are any of these. It lets go of the lock after
+// every glance; no run of a member begins meanwhile.
+func (g *Group) enlist(x *wait) (deadlock bool) {
+	sh := g.sh
+	seen := make(map[*worker]bool)
+	for k := sh.running.n; k > 0; {
+		k = sh.glance(k, func(r *runningSlot) int {
+			s := sh.slots.at(r.i)
+			switch {
+			case sh.groupOf(r.i, s) != g || seen[r.wk]:
+			case sh.enlist(x, r.wk):
+				s.flags |= deleting
+			default:
+				deadlock = true
+			}
+			seen[r.wk] = true
+			return 1
+		})
+		if k > 0 {
+			sh.unlock()
+			sh.lock()
 		}
 	}
-	return runs
+	return deadlock
 }
 
 // groupOf returns the group that a timer is a member of, or nil.
@@ -173,17 +182,16 @@ func (g *Group) beingDeleted() bool { return g != nil && g.deleting > 0 }
 
 // admit makes a new timer a member.
 func (g *Group) admit(i uint32, b *body) {
-	b.member = len(g.members)
-	g.members = append(g.members, i)
+	b.member = g.members.n
+	g.members.push(i)
 }
 
 // dismiss ends the membership of a timer that is recycled.
 func (g *Group) dismiss(b *body) {
-	last := g.members[len(g.members)-1]
-	g.members[b.member] = last
-	(*g.sh.body(last)).(*body).member = b.member
-	g.members = g.members[:len(g.members)-1]
-	if c := cap(g.members); c > 2*batch && len(g.members) < c/4 { // a peak is over
-		g.members = append(make([]uint32, 0, c/2), g.members...)
+	last := g.members.pop()
+	if b.member == g.members.n {
+		return
 	}
+	*g.members.at(uint32(b.member)) = last
+	(*g.sh.body(last)).(*body).member = b.member
 }

@@ -114,14 +114,18 @@ func (sh *shard) lookup(t Timer) (i uint32, s *slot) {
 func (sh *shard) timer(i uint32, s *slot) Timer { return Timer{sh.w, sh.id(i, s)} }
 
 // stock makes sure that there is a free slot, if there may be, and reports
-// whether there is. It makes the storage for more without the lock, as the
-// garbage collector may ask the maker to help it first.
+// whether there is. It makes the storage for more without the lock: the garbage
+// collector may ask the maker to help it first, and the system has to be asked for
+// each page that is touched for the first time ("growth" of bench/cmd/pauses).
 func (sh *shard) stock() bool {
 	if sh.slots.free > 0 {
 		return true
 	}
 	sh.unlock()
-	c, bodies := new(chunk[slot, [1 << chunkBits]slot]), new([1 << chunkBits]any)
+	c, bodies := newChunk[slot, [1 << chunkBits]slot](), new([1 << chunkBits]any)
+	for k := range c.items {
+		c.items[k].gen, bodies[k] = firstGen, nil
+	}
 	sh.lock()
 	if sh.slots.free == 0 && sh.room() {
 		sh.furnish(sh.slots.grow(c), bodies)
@@ -150,24 +154,25 @@ func (sh *shard) newTimer(f, arg any) (i uint32, s *slot) {
 }
 
 // furnish prepares a new chunk: the bodies beside it, and generations above
-// the floor that its predecessor left.
+// the floor that its predecessor left, if it had one.
 func (sh *shard) furnish(chunk uint32, bodies *[1 << chunkBits]any) {
-	if int(chunk) == len(sh.bodies) {
-		sh.bodies = append(sh.bodies, nil)
-		sh.args = append(sh.args, nil)
-		sh.floors = append(sh.floors, firstGen)
+	if int(chunk) == sh.bodies.n {
+		sh.bodies.push(bodies)
+		sh.args.push(nil)
+		sh.floors.push(firstGen)
+		return
 	}
-	sh.bodies[chunk] = bodies
-	items := &sh.slots.chunks[chunk].items
+	*sh.bodies.at(chunk) = bodies
+	items, floor := &sh.slots.chunks.rows[chunk].items, *sh.floors.at(chunk)
 	for i := range items {
-		items[i].gen = sh.floors[chunk]
+		items[i].gen = floor
 	}
 }
 
 // body returns the place of a timer's body. It asks for the same reason as
 // slab.at does.
 func (sh *shard) body(i uint32) *any {
-	bodies := sh.bodies[i>>chunkBits]
+	bodies := *sh.bodies.at(i >> chunkBits)
 	if bodies == nil {
 		panic("timerwheel: a timer in no chunk")
 	}
@@ -176,7 +181,7 @@ func (sh *shard) body(i uint32) *any {
 
 // argOf returns the place of the argument of a timer's function.
 func (sh *shard) argOf(i uint32) *any {
-	chunk := &sh.args[i>>chunkBits]
+	chunk := sh.args.at(i >> chunkBits)
 	if *chunk == nil {
 		*chunk = new([1 << chunkBits]any)
 		sh.argChunks++
@@ -234,19 +239,19 @@ func (sh *shard) recycle(i uint32, s *slot) {
 // A chunk that has a retired slot is not replaced by another.
 func (sh *shard) giveBack(i uint32) {
 	chunk := i >> chunkBits
-	c := sh.slots.chunks[chunk]
+	c, floor := sh.slots.chunks.rows[chunk], sh.floors.at(chunk)
 	for k := range c.items {
-		sh.floors[chunk] = max(sh.floors[chunk], c.items[k].gen)
+		*floor = max(*floor, c.items[k].gen)
 	}
 	sh.slots.drop(i, c.lost == 0)
-	sh.bodies[chunk] = nil
-	if sh.args[chunk] != nil {
-		sh.args[chunk] = nil
+	*sh.bodies.at(chunk) = nil
+	if args := sh.args.at(chunk); *args != nil {
+		*args = nil
 		sh.argChunks--
 	}
 }
 
 // room reports whether the shard can hold one more timer.
 func (sh *shard) room() bool {
-	return sh.slots.free > 0 || len(sh.slots.holes) > 0 || len(sh.slots.chunks) < maxSlots>>chunkBits
+	return sh.slots.free > 0 || len(sh.slots.holes) > 0 || len(sh.slots.chunks.rows) < maxSlots>>chunkBits
 }

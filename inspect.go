@@ -66,7 +66,6 @@ type Wait struct {
 const (
 	mostRuns  = 256
 	mostWaits = 16
-	glance    = 32 // runs and waits that one critical section looks at
 )
 
 // Inspect tells what the wheel holds, what runs and who waits for whom. It is no
@@ -185,7 +184,7 @@ func (w *Wheel) runs() []Run {
 	some := make([]sighting, 0, glance)
 	for _, sh := range w.shards {
 		for k := math.MaxInt; k > 0; {
-			some, k = sh.glance(some[:0], k)
+			some, k = sh.sight(some[:0], k)
 			for _, s := range some {
 				seen[s.goid] = s
 			}
@@ -202,43 +201,57 @@ func (w *Wheel) runs() []Run {
 	return runs
 }
 
-// glance looks at some of the shard's runs, from the kth downwards, and returns
-// where to go on. When a run ends, the last one takes its place: one that moves
-// is thus seen twice, perhaps, but not missed.
-func (sh *shard) glance(some []sighting, k int) (_ []sighting, next int) {
+// sight notes some of the shard's runs, from the kth downwards, and returns where to
+// go on.
+func (sh *shard) sight(some []sighting, k int) (_ []sighting, next int) {
 	sh.lock()
 	defer sh.unlock()
 	sh.w.mu.Lock()
 	defer sh.w.mu.Unlock()
-	k = min(k, len(sh.running))
-	for seen := 0; k > 0 && seen < glance; {
-		k--
+	next = sh.glance(k, func(r *runningSlot) int {
 		some = append(some, sighting{})
-		seen += 1 + sh.see(sh.running[k], &some[len(some)-1])
-	}
-	return some, k
+		return 1 + sh.see(r, &some[len(some)-1])
+	})
+	return some, next
 }
 
 // see notes what there is to know of a run, and returns how many waits it has
 // noted. Holds both locks.
-func (sh *shard) see(r *worker, s *sighting) (waits int) {
+func (sh *shard) see(r *runningSlot, s *sighting) (waits int) {
 	slot := sh.slots.at(r.i)
-	s.timer, s.since, s.goid = sh.timer(r.i, slot), r.since, r.goid
+	s.timer, s.since, s.goid = sh.timer(r.i, slot), r.since, r.wk.goid
 	s.f, s.from = *sh.body(r.i), sh.origin(r.i, slot)
-	s.waiters = len(r.waits)
-	for x := range r.waits {
-		if waits == mostWaits {
-			break
-		}
-		s.waits[waits] = x
-		waits++
+	if e := r.wk.ending; e != nil {
+		s.waiters = e.waiters()
+		waits = e.syncs.first(s.waits[:])
+		waits += e.asyncs.first(s.waits[waits:])
 	}
-	if s.waiting = r.waiting; s.waiting != nil {
-		for k, on := range s.waiting.on[:min(len(s.waiting.on), mostWaits)] {
-			s.waitsFor[k] = on.goid
-		}
+	if x := r.wk.waiting; x != nil && x.runs(s.waitsFor[:]) > 0 {
+		s.waiting = x // else its handler is about to go on
 	}
 	return waits
+}
+
+// runs notes the goroutines of the runs that x waits for, as many as there is room
+// for, and returns how many these are.
+func (x *wait) runs(goids []uint64) (n int) {
+	for _, e := range x.on {
+		if !e.come && n < len(goids) {
+			goids[n] = e.wk.goid
+			n++
+		}
+	}
+	return n
+}
+
+// first notes the first deletions of a queue, as many as there is room for, and
+// returns how many these are.
+func (q *queue) first(waits []*wait) (n int) {
+	for at := q.Front(); at != nil && n < len(waits); at = at.Next() {
+		waits[n] = at.Value.(*wait)
+		n++
+	}
+	return n
 }
 
 // run says what a run is that was seen.

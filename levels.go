@@ -237,7 +237,7 @@ func (l *levels) push(list uint16, i uint32, s *slot) {
 			full = b.full + 1
 		}
 		if l.blocks.free == 0 {
-			l.blocks.grow(new(chunk[block, [1 << blockShift]block]))
+			l.blocks.grow(newChunk[block, [1 << blockShift]block]())
 		}
 		n := l.blocks.alloc()
 		b = l.blocks.at(n)

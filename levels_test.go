@@ -38,7 +38,7 @@ func newLevelsBench(t testing.TB) *levelsBench {
 
 func (b *levelsBench) insert(when int64) {
 	if b.sh.slots.free == 0 {
-		b.sh.furnish(b.sh.slots.grow(new(chunk[slot, [1 << chunkBits]slot])), new([1 << chunkBits]any))
+		b.sh.furnish(b.sh.slots.grow(newChunk[slot, [1 << chunkBits]slot]()), new([1 << chunkBits]any))
 	}
 	i, _ := b.sh.newTimer(func() {}, nil)
 	b.arm(i, when)

@@ -189,10 +189,10 @@ func (w *Wheel) seekLeaks() {
 func (sh *shard) seekLeaks(chunk uint32, leaks map[callers]*complaint) bool {
 	sh.lock()
 	defer sh.unlock()
-	if int(chunk) >= len(sh.slots.chunks) {
+	if int(chunk) >= len(sh.slots.chunks.rows) {
 		return false
 	}
-	c := sh.slots.chunks[chunk]
+	c := sh.slots.chunks.rows[chunk]
 	if c == nil {
 		return true
 	}

@@ -5,6 +5,7 @@ package timerwheel
 import (
 	"fmt"
 	"maps"
+	"math"
 	"runtime"
 	"slices"
 	"strings"
@@ -99,6 +100,7 @@ type Pauses struct {
 	Count      uint64
 	Max, P9999 time.Duration // processor time, while one was held
 	WallMax    time.Duration // for how long one was held, whoever had the processor
+	Each       []uint32      // processor time of each hold, ns, in the order in which they ended
 	Long       []LongPause   // by where the mutex was released, the longest first
 }
 
@@ -124,6 +126,7 @@ type holds struct {
 	count     uint64
 	max, wall int64
 	own       [buckets]uint64 // by processor time, in steps of fineness
+	each      []uint32
 	long      map[string]LongPause
 }
 
@@ -134,6 +137,7 @@ func (all *holds) add(h hold) {
 	all.count++
 	all.max, all.wall = max(all.max, h.own), max(all.wall, h.wall)
 	all.own[min(h.own/fineness, buckets-1)]++
+	all.each = append(all.each, uint32(min(h.own, math.MaxUint32)))
 	if h.own > longPause {
 		all.note(time.Duration(h.own), releasedAt())
 	}
@@ -171,9 +175,11 @@ func TakePauses() Pauses {
 		Max:     time.Duration(held.max),
 		P9999:   held.quantile(0.9999),
 		WallMax: time.Duration(held.wall),
+		Each:    held.each,
 		Long:    slices.SortedFunc(maps.Values(held.long), func(a, b LongPause) int { return int(b.Max - a.Max) }),
 	}
 	held.count, held.max, held.wall, held.long = 0, 0, 0, nil
+	held.each = make([]uint32, 0, len(held.each))
 	clear(held.own[:])
 	return p
 }

@@ -19,14 +19,14 @@ type shard struct {
 
 	mu        mutex
 	slots     slots
-	bodies    []*[1 << chunkBits]any // beside the chunks of slots
-	args      []*[1 << chunkBits]any // likewise, of chunks in which a function has ever had an argument
-	argChunks int                    // how many of these there are
-	floors    []uint32               // by chunk: a generation that is above all that were in handles
+	bodies    pages[*[1 << chunkBits]any] // beside the chunks of slots
+	args      pages[*[1 << chunkBits]any] // likewise, of chunks in which a function has ever had an argument
+	argChunks int                         // how many of these there are
+	floors    pages[uint32]               // by chunk: a generation that is above all that were in handles
 	levels    levels
-	running   []*worker // those whose running slot holds a timer of this shard
-	slow      int64     // time spent in handlers that were not quick, ns
-	closed    bool      // no Register any more; what is pending is in no list, and is being dropped
+	running   pages[runningSlot] // worker.go
+	slow      int64              // time spent in handlers that were not quick, ns
+	closed    bool               // no Register any more; what is pending is in no list, and is being dropped
 	counters  counters
 
 	guest  *nearness // of the processor that was the last to take a timer from here
@@ -255,7 +255,7 @@ func (sh *shard) fetch() {
 	for tail := sh.levels.tails[listDue]; tail != 0; {
 		b := sh.levels.blocks.at(tail - 1)
 		for _, i := range b.entries[:b.n] {
-			if *sh.body(i) == nil || sh.slots.chunks[i>>chunkBits].empty() {
+			if *sh.body(i) == nil || sh.slots.chunks.rows[i>>chunkBits].empty() {
 				panic("timerwheel: a due timer that does not live")
 			}
 		}

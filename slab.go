@@ -15,12 +15,12 @@ import (
 //
 // A slab has no lock; its owner's lock guards it.
 type slab[T any, A chunkful[T]] struct {
-	chunks []*chunk[T, A] // by number; nil where a chunk was given back
-	open   []uint32       // the chunks that have a free place; the last one is used first
-	holes  []uint32       // the numbers of the chunks that were given back
-	live   int            // places handed out
-	free   int            // places to hand out
-	held   int            // chunks that are there
+	chunks table[*chunk[T, A]] // by number; nil where a chunk was given back
+	open   []uint32            // the chunks that have a free place; the last one is used first
+	holes  []uint32            // the numbers of the chunks that were given back
+	live   int                 // places handed out
+	free   int                 // places to hand out
+	held   int                 // chunks that are there
 }
 
 // A chunkful is as many values as a chunk has: a power of two. It is a type, not
@@ -53,7 +53,7 @@ func (s *slab[T, A]) size() uint32 {
 // because otherwise the processor would look for it in the chunk's first line:
 // another miss, and a tenth of the cost of a firing ("CPU a firing" of bench/).
 func (s *slab[T, A]) at(i uint32) *T {
-	c := s.chunks[i/s.size()]
+	c := s.chunks.rows[i/s.size()]
 	if c == nil {
 		panic("timerwheel: a place in no chunk")
 	}
@@ -62,8 +62,8 @@ func (s *slab[T, A]) at(i uint32) *T {
 
 // chunk returns the chunk with number n, nil if it does not exist.
 func (s *slab[T, A]) chunk(n uint32) *chunk[T, A] {
-	if int(n) < len(s.chunks) {
-		return s.chunks[n]
+	if int(n) < len(s.chunks.rows) {
+		return s.chunks.rows[n]
 	}
 	return nil
 }
@@ -72,7 +72,7 @@ func (s *slab[T, A]) chunk(n uint32) *chunk[T, A] {
 // must be. Its value is what the last user left there, or zero.
 func (s *slab[T, A]) alloc() (i uint32) {
 	n := s.open[len(s.open)-1]
-	c := s.chunks[n]
+	c := s.chunks.rows[n]
 	word := 0
 	for c.free[word] == 0 {
 		word++
@@ -91,7 +91,7 @@ func (s *slab[T, A]) alloc() (i uint32) {
 // more; the caller may then drop the chunk.
 func (s *slab[T, A]) release(i uint32) (emptied bool) {
 	n, pos := i/s.size(), i%s.size()
-	c := s.chunks[n]
+	c := s.chunks.rows[n]
 	if c.vacant == 0 {
 		c.open = uint32(len(s.open))
 		s.open = append(s.open, n)
@@ -106,7 +106,7 @@ func (s *slab[T, A]) release(i uint32) (emptied bool) {
 // retire takes a place out of use for ever: nobody gets it again. emptied is
 // as for release.
 func (s *slab[T, A]) retire(i uint32) (emptied bool) {
-	c := s.chunks[i/s.size()]
+	c := s.chunks.rows[i/s.size()]
 	c.lost++
 	s.live--
 	return c.empty()
@@ -116,18 +116,18 @@ func (s *slab[T, A]) retire(i uint32) (emptied bool) {
 // of number i. Who drops an empty chunk only then makes one anew only after as
 // many timers have come, whatever comes and goes in turns.
 func (s *slab[T, A]) spare(i uint32) bool {
-	return s.free-int(s.chunks[i/s.size()].vacant) >= int(s.size())
+	return s.free-int(s.chunks.rows[i/s.size()].vacant) >= int(s.size())
 }
 
 // drop gives the empty chunk of number i back to the runtime. Its number is
 // used again only if reuse says so.
 func (s *slab[T, A]) drop(i uint32, reuse bool) {
 	n := i / s.size()
-	if c := s.chunks[n]; c.vacant > 0 {
+	if c := s.chunks.rows[n]; c.vacant > 0 {
 		s.free -= int(c.vacant)
 		s.close(c)
 	}
-	s.chunks[n] = nil
+	s.chunks.set(n, nil)
 	s.held--
 	if reuse {
 		s.holes = append(s.holes, n)
@@ -138,28 +138,34 @@ func (s *slab[T, A]) drop(i uint32, reuse bool) {
 func (s *slab[T, A]) close(c *chunk[T, A]) {
 	last := s.open[len(s.open)-1]
 	s.open[c.open] = last
-	s.chunks[last].open = c.open
+	s.chunks.rows[last].open = c.open
 	s.open = s.open[:len(s.open)-1]
 }
 
-// grow adds a new chunk, in a hole if there is one, and returns its number. Who
-// makes the chunk need not hold the owner's lock for that.
-func (s *slab[T, A]) grow(c *chunk[T, A]) (n uint32) {
-	size := s.size()
-	c.vacant, c.open = uint16(size), uint32(len(s.open))
-	for pos := range size {
+// newChunk makes a chunk of free places. Whoever makes it need not hold the owner's
+// lock.
+func newChunk[T any, A chunkful[T]]() *chunk[T, A] {
+	c := new(chunk[T, A])
+	c.vacant = uint16(len(c.items))
+	for pos := range len(c.items) {
 		c.free[pos/64] |= 1 << (pos % 64)
 	}
+	return c
+}
+
+// grow adds a new chunk, in a hole if there is one, and returns its number.
+func (s *slab[T, A]) grow(c *chunk[T, A]) (n uint32) {
+	c.open = uint32(len(s.open))
 	if k := len(s.holes); k > 0 {
 		n = s.holes[k-1]
 		s.holes = s.holes[:k-1]
-		s.chunks[n] = c
+		s.chunks.set(n, c)
 	} else {
-		n = uint32(len(s.chunks))
-		s.chunks = append(s.chunks, c)
+		n = uint32(len(s.chunks.rows))
+		s.chunks.push(c)
 	}
 	s.open = append(s.open, n)
-	s.free += int(size)
+	s.free += len(c.items)
 	s.held++
 	return n
 }
@@ -167,5 +173,5 @@ func (s *slab[T, A]) grow(c *chunk[T, A]) (n uint32) {
 // bytes returns the storage that the slab holds.
 func (s *slab[T, A]) bytes() int64 {
 	return int64(s.held)*int64(unsafe.Sizeof(chunk[T, A]{})) +
-		int64(cap(s.chunks))*8 + int64(cap(s.open)+cap(s.holes))*4
+		s.chunks.bytes() + int64(cap(s.open)+cap(s.holes))*4
 }

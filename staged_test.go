@@ -215,12 +215,14 @@ func TestTheEdgeOfAWaitGoesWithTheRun(t *testing.T) {
 func TestTwoWaitsThatBeginTogetherSeeEachOther(t *testing.T) {
 	w := twoShards(t)
 	a, b := &worker{w: w}, &worker{w: w}
+	run(w.shards[1], a)
+	run(w.shards[0], b)
 	var wg sync.WaitGroup
 	enlists := func(sh *shard, from, to *worker) *bool {
 		ok := new(bool)
 		wg.Go(func() {
 			sh.lock()
-			defer sh.unlock()
+			defer sh.mu.Unlock() // unchecked: nothing runs in these running slots
 			*ok = sh.enlist(&wait{from: from}, to)
 		})
 		return ok
@@ -587,21 +589,27 @@ func TestQuickHandlersWantNoMoreWorkersThanProcessors(t *testing.T) {
 			require.Equal(t, k < procs, wk.notBefore == 0)
 			require.False(t, wk.hiring)
 			require.Equal(t, k >= procs, sh.crowded(w.elapsed()))
-			sh.running = append(sh.running, &worker{since: w.elapsed()})
+			run(sh, new(worker))
 		}
 		running := sh.running
-		sh.running = nil
+		sh.running = pages[runningSlot]{}
 		require.False(t, w.wanted(&worker{w: w}, procs), "they are between two runs")
 		sh.running = running
 		time.Sleep(time.Second)
-		for _, r := range sh.running {
-			r.aside.Store(true)
+		for k := range uint32(sh.running.n) {
+			sh.running.at(k).wk.aside.Store(true)
 		}
 		wk := &worker{w: w}
 		require.False(t, w.wanted(wk, procs+1) || wk.hiring, "they wait for the shard's lock, not in a handler")
-		sh.running[0].aside.Store(false)
+		sh.running.at(0).wk.aside.Store(false)
 		require.True(t, w.wanted(wk, procs+1) && wk.hiring, "a handler is not quick")
 	})
+}
+
+// run gives a worker a running slot in which there is no timer that lives.
+func run(sh *shard, wk *worker) {
+	wk.place = sh.running.n
+	sh.running.push(runningSlot{wk: wk, since: sh.w.elapsed(), waiting: never})
 }
 
 // Where handlers take their time, but none is in the midst of it, some more are
@@ -806,3 +814,60 @@ type slowUnlock chan struct{}
 
 func (l slowUnlock) Lock()   {}
 func (l slowUnlock) Unlock() { <-l }
+
+// A critical section takes as long for ten thousand waits as for one: the end of the
+// run that they wait for, and each section in which they are reported as stalled.
+func TestNoCriticalSectionLooksAtAllWaits(t *testing.T) {
+	const many = 10_000
+	synctest.Test(t, func(t *testing.T) {
+		var reported atomic.Int64
+		w := newTestWheel(t, Options{OnStall: func(Stall) { reported.Add(1) }})
+		end := make(chan struct{})
+		tm := w.Alloc(func(Timer) { <-end })
+		require.NoError(t, tm.Register(0))
+		synctest.Wait()
+		sh := tm.shard()
+		for k := range many {
+			if k%2 == 0 {
+				go tm.DelSync()
+			} else {
+				_, _ = tm.DelAsync(func() {})
+			}
+		}
+		synctest.Wait()
+		require.Equal(t, many, w.Running()[0].Waiters)
+
+		// All have stalled, but the alarm has not rung: it would have been by then.
+		later := w.elapsed() + int64(2*w.stallAfter)
+		sections, stalls := 0, 0
+		for more := true; more; sections++ {
+			var reports []func(*worker)
+			reports, more = sh.reports(later, nil)
+			require.LessOrEqual(t, len(reports), glance)
+			stalls += len(reports)
+		}
+		require.Equal(t, many+1, stalls)
+		require.GreaterOrEqual(t, sections, many/glance)
+		close(end)
+		synctest.Wait()
+		require.Zero(t, reported.Load())
+	})
+
+	took := func(waits int) time.Duration { // the best of some ends
+		best := time.Duration(math.MaxInt64)
+		for range 50 {
+			w := newTestWheel(t, Options{})
+			sh, wk := w.shards[0], &worker{w: w}
+			run(sh, wk)
+			for range waits {
+				sh.enlist(new(wait), wk)
+			}
+			began := time.Now()
+			wk.endWaits()
+			best = min(best, time.Since(began))
+		}
+		return best
+	}
+	one, all := took(1), took(many/10)
+	require.Less(t, all, 20*max(one, 100*time.Nanosecond), "one wait: %v", one)
+}

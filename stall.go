@@ -1,9 +1,6 @@
 package timerwheel
 
 import (
-	"cmp"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 )
@@ -50,15 +47,12 @@ func (w *Wheel) watch(since int64) {
 // will have stalled.
 func (sh *shard) nextStall() int64 {
 	next := int64(never)
-	for _, r := range sh.running {
+	for k := range sh.running.n {
+		r := sh.running.at(uint32(k))
 		if !r.reported {
 			next = min(next, r.since)
 		}
-		for x := range r.waits {
-			if !x.reported {
-				next = min(next, x.since)
-			}
-		}
+		next = min(next, r.waiting)
 	}
 	return after(next, sh.w.stallAfter)
 }
@@ -68,40 +62,68 @@ func (w *Wheel) reportStalls() {
 	now := w.elapsed()
 	dump := sync.OnceValue(stacks) // one for all: it stops the world
 	for _, sh := range w.shards {
-		sh.lock()
-		var reports []func(*worker)
-		for _, r := range sh.running {
-			if !r.reported && now-r.since >= int64(w.stallAfter) {
-				r.reported = true
-				reports = append(reports, sh.report(r, nil, now, dump))
+		for more := true; more; {
+			var reports []func(*worker)
+			reports, more = sh.reports(now, dump)
+			for _, report := range reports {
+				w.send(report)
 			}
-			for x := range r.waits {
-				if !x.reported && now-x.since >= int64(w.stallAfter) {
-					x.reported = true
-					reports = append(reports, sh.report(r, x, now, dump))
-				}
-			}
-		}
-		sh.unlock()
-		for _, report := range reports {
-			w.send(report)
 		}
 	}
 }
 
+// reports prepares the calls of OnStall for some of what has stalled. It reports
+// whether there may be more.
+func (sh *shard) reports(now int64, dump func() map[uint64]string) (reports []func(*worker), more bool) {
+	sh.lock()
+	defer sh.unlock()
+	latest := now - int64(sh.w.stallAfter) // what has begun by then
+	for k := range sh.running.n {
+		r := sh.running.at(uint32(k))
+		if (r.reported || r.since > latest) && r.waiting > latest {
+			continue
+		}
+		waiters := r.wk.ending.goroutines()
+		if !r.reported && r.since <= latest {
+			r.reported = true
+			reports = append(reports, sh.report(r, nil, waiters, now, dump))
+		}
+		for r.waiting <= latest && len(reports) < glance {
+			x := r.wk.ending.report()
+			r.waiting = r.wk.ending.unreported()
+			reports = append(reports, sh.report(r, x, waiters, now, dump))
+		}
+		if len(reports) >= glance {
+			return reports, true
+		}
+	}
+	return reports, false
+}
+
+// report returns the deletion that is the next to be reported, and which counts as
+// reported then.
+func (e *ending) report() *wait {
+	q := &e.syncs
+	if s, a := e.syncs.unreported, e.asyncs.unreported; s == nil || a != nil && a.Value.(*wait).since < s.Value.(*wait).since {
+		q = &e.asyncs
+	}
+	x := q.unreported.Value.(*wait)
+	q.unreported = q.unreported.Next()
+	return x
+}
+
 // report prepares the call of OnStall for a run, or for a deletion x that waits
-// for it.
-func (sh *shard) report(r *worker, x *wait, now int64, dump func() map[uint64]string) func(*worker) {
+// for it, as waiters do, the goroutines that have waited longest.
+func (sh *shard) report(r *runningSlot, x *wait, waiters []uint64, now int64, dump func() map[uint64]string) func(*worker) {
 	s := sh.slots.at(r.i)
 	f := *sh.body(r.i)
 	if b, ok := f.(*body); ok {
 		f = b.f
 	}
-	stall := Stall{Timer: sh.timer(r.i, s), Waiting: x != nil, Waiters: len(r.waits)}
+	stall := Stall{Timer: sh.timer(r.i, s), Waiting: x != nil, Waiters: r.wk.ending.waiters()}
 	from := sh.origin(r.i, s)
 
-	w, handler, since := sh.w, r.goid, r.since
-	waiters := r.waitingGoroutines()
+	w, handler, since := sh.w, r.wk.goid, r.since
 	waiter := uint64(0)
 	if x != nil {
 		waiter, since = x.goid, x.since
@@ -122,14 +144,22 @@ func (sh *shard) report(r *worker, x *wait, now int64, dump func() map[uint64]st
 	}
 }
 
-// waitingGoroutines returns the numbers of those that wait for the end of a run,
-// the longest wait first, up to a bound. A DelAsync has none.
-func (wk *worker) waitingGoroutines() (ids []uint64) {
-	byAge := slices.SortedFunc(maps.Keys(wk.waits), func(x, y *wait) int { return cmp.Compare(x.no, y.no) })
-	for _, x := range byAge {
-		if x.goid != 0 && len(ids) < maxWaiterStacks {
-			ids = append(ids, x.goid)
-		}
+// waiters returns how many deletions wait for the end of a run. There may be none.
+func (e *ending) waiters() int {
+	if e == nil {
+		return 0
+	}
+	return e.syncs.Len() + e.asyncs.Len()
+}
+
+// goroutines returns the numbers of those that wait for the end of a run, the
+// longest wait first, up to a bound. A DelAsync has none.
+func (e *ending) goroutines() (ids []uint64) {
+	if e == nil {
+		return nil
+	}
+	for at := e.syncs.Front(); at != nil && len(ids) < maxWaiterStacks; at = at.Next() {
+		ids = append(ids, at.Value.(*wait).goid)
 	}
 	return ids
 }

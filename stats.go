@@ -1,7 +1,10 @@
 package timerwheel
 
 import (
+	"maps"
+	"math"
 	"math/bits"
+	"slices"
 	"time"
 	"unsafe"
 )
@@ -61,7 +64,7 @@ func (s *Stats) add(sh *shard) {
 	c := &sh.counters
 	s.Live += sh.slots.live
 	s.Pending += c.pending
-	s.Running += len(sh.running)
+	s.Running += sh.running.n
 	s.Registered += c.registered
 	s.Fired += c.fired
 	s.Removed += c.removed
@@ -115,8 +118,7 @@ func (sh *shard) bytes() int64 {
 	return sh.slots.bytes() + sh.levels.blocks.bytes() +
 		int64(sh.slots.held)*int64(unsafe.Sizeof([1 << chunkBits]any{})) +
 		int64(sh.argChunks)*int64(unsafe.Sizeof([1 << chunkBits]any{})) +
-		int64(cap(sh.bodies)+cap(sh.args))*int64(unsafe.Sizeof(sh.bodies[0])) +
-		int64(cap(sh.floors))*int64(unsafe.Sizeof(sh.floors[0]))
+		sh.bodies.bytes() + sh.args.bytes() + sh.floors.bytes()
 }
 
 // A RunningHandler is a handler in flight.
@@ -126,19 +128,30 @@ type RunningHandler struct {
 	Waiters int // deletions that wait for its end
 }
 
-// Running returns the handlers in flight, one entry for each, in no order.
+// Running returns the handlers in flight, one entry for each, in no order. It is no
+// snapshot, but a walk, in which no shard's lock is held for long: what runs all the
+// time is in it, what begins or ends meanwhile may be.
 func (w *Wheel) Running() []RunningHandler {
-	var all []RunningHandler
-	for _, sh := range w.shards {
-		sh.lock()
-		for _, r := range sh.running {
-			all = append(all, RunningHandler{
-				Timer:   sh.timer(r.i, sh.slots.at(r.i)),
-				Since:   w.timeAt(r.since),
-				Waiters: len(r.waits),
-			})
-		}
-		sh.unlock()
+	type run struct {
+		goid uint64
+		RunningHandler
 	}
-	return all
+	some := make([]run, 0, glance) // before the lock is taken
+	seen := make(map[uint64]RunningHandler)
+	for _, sh := range w.shards {
+		for k := math.MaxInt; k > 0; {
+			some = some[:0]
+			sh.lock()
+			k = sh.glance(k, func(r *runningSlot) int {
+				h := RunningHandler{sh.timer(r.i, sh.slots.at(r.i)), w.timeAt(r.since), r.wk.ending.waiters()}
+				some = append(some, run{r.wk.goid, h})
+				return 1
+			})
+			sh.unlock()
+			for _, r := range some {
+				seen[r.goid] = r.RunningHandler // of what one goroutine runs the last counts
+			}
+		}
+	}
+	return slices.Collect(maps.Values(seen))
 }

@@ -1,6 +1,7 @@
 package timerwheel
 
 import (
+	"container/list"
 	"context"
 	"slices"
 )
@@ -46,10 +47,11 @@ import (
 // the first; and the handler that re-adds itself.
 //
 // Rule 6: wait for the run, not for the timer. A waiting deletion watches a
-// channel that the end of the run closes. It holds no reference, and does not
-// look at the timer again; what it looked at before is enough for its answer.
-// Closed by it: the wait that reads freed storage, or waits for its next
-// tenant.
+// channel that the end of the run closes (ending). It holds no reference, and does
+// not look at the timer again; what it looked at before is enough for its answer. The
+// worker of the run makes an ending for each run that is waited for, and none serves
+// two. Closed by it: the wait that reads freed storage, or waits for its next tenant,
+// or for the worker's next run.
 //
 // Rule 7: the end is one critical section. The running slot is cleared, the
 // mark removed, the waits ended and the timer put back or recycled (finish),
@@ -62,15 +64,24 @@ import (
 // Rule 8: no wait in a circle. Whoever is about to wait follows, under Wheel.mu,
 // the waits of the handlers that it would wait for (leadsTo), and adds its own in
 // the same critical section. If one of them waits for it, it does not wait:
-// ErrDeadlock. The edges of a wait go with the runs and with the wait, never
-// later: finish and abandon remove them under the same two locks. So of several
-// deletions that close a circle the last one sees it, and only that. A DelAsync
-// waits for nothing, and is no edge.
+// ErrDeadlock. The edges of a wait go with the runs and with the wait, never later:
+// finish says in the run's ending that it has come, and abandon that the handler
+// waits no more, under the same two locks. So of several deletions that close a
+// circle the last one sees it, and only that. A DelAsync waits for nothing, and is
+// no edge.
 //
 // Rule 9: a deletion never waits for what has not begun. A timer that is due,
 // in line, held, or waiting for its lock is pending, and is taken off the
 // wheel where it stands. Closed by it: the deletion that waits for a handler
 // that waits for the worker, or the lock, that the deleter holds.
+//
+// # How long that takes
+//
+// Each of these critical sections does the same work whether one deletion waits for a
+// run or ten thousand, and whether one run is in flight or ten thousand, but that
+// runOf reads that many running slots in a row. What has to do something for each of
+// many (a group's deletion, abandon, reportStalls, Running) lets go of the locks
+// after a few of them. leadsTo alone follows a chain of waits to its end.
 //
 // # What a deletion cannot see
 //
@@ -80,16 +91,38 @@ import (
 
 // A wait is a deletion that waits for runs to end.
 type wait struct {
-	on       []*worker     // the runs that have not ended; both locks are held to write it, one to read it
-	over     chan struct{} // closed after the last one has ended; nil for a DelAsync
-	done     func()        // of a DelAsync
-	group    *Group        // of a group's deletion
-	from     *worker       // the worker in whose handler the deletion was called, if it was
-	circle   *circle       // with Debug, one that it must not close
-	goid     uint64        // the goroutine that waits
-	since    int64         // since when, ns since the wheel's base
-	no       uint64        // its number among the shard's, in the order in which they began
-	reported bool          // as stalled; the shard's lock guards it
+	on     []edge  // the runs, those that have ended included; both locks are held to write it, one to read it
+	done   func()  // of a DelAsync
+	group  *Group  // of a group's deletion
+	from   *worker // the worker in whose handler the deletion was called, if it was
+	circle *circle // with Debug, one that it must not close
+	goid   uint64  // the goroutine that waits
+	since  int64   // since when, ns since the wheel's base
+}
+
+// An edge is one deletion's wait for one run.
+type edge struct {
+	*ending
+	at *list.Element // in the run's queue
+}
+
+// An ending is the end of a run, as those see it that wait for it. The first of them
+// makes it. They share it, so that a run ends in the same time whether one waits for
+// it or ten thousand. The shard's lock guards it.
+type ending struct {
+	wk     *worker       // whose run it is
+	over   chan struct{} // closed after the run has ended
+	come   bool          // the run has ended; both locks are held to write it, one to read it
+	syncs  queue         // the deletions that wait for it
+	asyncs queue         // the DelAsyncs that do
+	group  *Group        // whose deletion waits for it, if one does
+	groups int           // how many deletions of that group do
+}
+
+// A queue is deletions that wait for one run, in their order.
+type queue struct {
+	list.List
+	unreported *list.Element // the first that has not been reported as stalled; those after it have not been either
 }
 
 // delete removes the firing of a timer, in the caller's critical section, and
@@ -156,41 +189,96 @@ func (t Timer) delSync(ctx context.Context, mark flags) (Found, error) {
 // newWait prepares a wait of the calling goroutine.
 func (w *Wheel) newWait() *wait {
 	from, id := w.member()
-	return &wait{over: make(chan struct{}), from: from, goid: id, since: w.elapsed()}
+	return &wait{from: from, goid: id}
 }
 
 // runOf returns the worker that runs a timer, which must be running.
 func (sh *shard) runOf(i uint32) *worker {
-	k := slices.IndexFunc(sh.running, func(r *worker) bool { return r.i == i })
-	return sh.running[k]
+	k := uint32(0)
+	for sh.running.at(k).i != i {
+		k++
+	}
+	return sh.running.at(k).wk
 }
 
-// enlist makes x wait for runs, but for those that wait for x in turn: it
-// reports whether there is none of these. Holds the shard's lock.
-func (sh *shard) enlist(x *wait, runs ...*worker) bool {
+// enlist makes x wait for a run, unless that waits for x in turn: it reports whether
+// it does not. Holds the shard's lock.
+func (sh *shard) enlist(x *wait, r *worker) bool {
 	w := sh.w
+	first := len(x.on) == 0
+	if first {
+		x.since = w.elapsed()
+	}
 	w.mu.Lock()
-	for _, r := range runs {
-		if x.from == nil || !r.leadsTo(x.from, nil) {
-			x.on = append(x.on, r)
-			if r.waits == nil {
-				r.waits = make(map[*wait]struct{})
-			}
-			r.waits[x] = struct{}{}
-		} else if w.debug {
+	if x.from != nil && r.leadsTo(x.from, nil) {
+		if w.debug {
 			x.circle = r.circleTo(x.from)
 		}
+		w.mu.Unlock()
+		return false
 	}
-	if x.from != nil && len(x.on) > 0 {
-		x.from.waiting = x
-	}
+	sh.join(x, r)
 	w.mu.Unlock()
-	if len(x.on) > 0 {
+	if first {
 		sh.counters.syncWaits++
-		x.no = sh.counters.syncWaits
 		w.watch(x.since)
 	}
-	return len(x.on) == len(runs)
+	return true
+}
+
+// join adds the edge from x to a run. Holds both locks.
+func (sh *shard) join(x *wait, r *worker) {
+	e := r.ending
+	if e == nil {
+		e = &ending{wk: r, over: make(chan struct{})}
+		r.ending = e
+	}
+	x.on = append(x.on, edge{e, e.queue(x).push(x)})
+	if x.from != nil {
+		x.from.waiting = x
+	}
+	if x.group != nil {
+		e.group = x.group
+		if e.groups++; e.groups == 1 {
+			x.group.deleting++
+		}
+	}
+	r.slot(sh).waiting = e.unreported()
+}
+
+// queue returns the queue in which x stands, or is to stand.
+func (e *ending) queue(x *wait) *queue {
+	if x.done != nil {
+		return &e.asyncs
+	}
+	return &e.syncs
+}
+
+func (q *queue) push(x *wait) *list.Element {
+	at := q.PushBack(x)
+	if q.unreported == nil {
+		q.unreported = at
+	}
+	return at
+}
+
+func (q *queue) remove(at *list.Element) {
+	if q.unreported == at {
+		q.unreported = at.Next()
+	}
+	q.Remove(at)
+}
+
+// unreported returns since when the deletion waits that is the next to be reported as
+// stalled; never, if there is none.
+func (e *ending) unreported() int64 {
+	since := int64(never)
+	for _, q := range []*queue{&e.syncs, &e.asyncs} {
+		if q.unreported != nil {
+			since = min(since, q.unreported.Value.(*wait).since)
+		}
+	}
+	return since
 }
 
 // leadsTo reports whether the worker's handler waits, by any chain, for the end
@@ -206,72 +294,84 @@ func (wk *worker) leadsTo(target *worker, seen map[*worker]bool) bool {
 		seen = make(map[*worker]bool)
 	}
 	seen[wk] = true
-	return slices.ContainsFunc(wk.waiting.on, func(r *worker) bool { return r.leadsTo(target, seen) })
+	return slices.ContainsFunc(wk.waiting.on, func(e edge) bool { return !e.come && e.wk.leadsTo(target, seen) })
 }
 
 // await waits until the runs that x waits for have ended, or ctx ends. It
 // touches no timer.
 func (sh *shard) await(ctx context.Context, x *wait) error {
-	err := await(ctx, x.over)
-	if err != nil && !sh.abandon(x) {
-		return nil // it ended meanwhile
+	for _, e := range x.on {
+		if err := await(ctx, e.over); err != nil {
+			if sh.abandon(x) {
+				return err
+			}
+			return nil // they ended meanwhile
+		}
 	}
-	return err
+	x.leave(sh.w)
+	return nil
+}
+
+// leave ends the part that a deletion has in circles: its handler waits no more.
+func (x *wait) leave(w *Wheel) {
+	if x.from != nil {
+		w.mu.Lock()
+		x.from.waiting = nil
+		w.mu.Unlock()
+	}
 }
 
 // abandon gives up a wait, and reports whether there was still something to
-// wait for. The runs stay marked until they end.
-func (sh *shard) abandon(x *wait) bool {
+// wait for. The runs stay marked until they end. It lets go of the lock after every
+// batch.
+func (sh *shard) abandon(x *wait) (waited bool) {
 	sh.lock()
 	defer sh.unlock()
-	if len(x.on) == 0 {
-		return false
-	}
-	sh.w.mu.Lock()
-	defer sh.w.mu.Unlock()
-	for _, r := range x.on {
-		delete(r.waits, x)
-	}
-	x.on = nil
-	x.leave()
-	return true
-}
-
-// leave takes back what a wait has set up beside its edges. Holds both locks.
-func (x *wait) leave() {
-	if x.from != nil {
-		x.from.waiting = nil
-	}
-	if x.group != nil {
-		x.group.deleting--
-	}
-}
-
-// endWaits ends the waits for a run. Those that waited for no other are told
-// when nobody holds a lock any more. Holds the shard's lock.
-func (wk *worker) endWaits() {
-	wk.w.mu.Lock()
-	defer wk.w.mu.Unlock()
-	for x := range wk.waits {
-		x.on = slices.DeleteFunc(x.on, func(r *worker) bool { return r == wk })
-		if len(x.on) == 0 {
-			x.leave()
-			wk.ended = append(wk.ended, x)
+	x.leave(sh.w)
+	for n, e := range x.on {
+		if n%batch == batch-1 {
+			sh.unlock()
+			sh.lock()
+		}
+		if !e.come {
+			sh.forget(x, e)
+			waited = true
 		}
 	}
-	wk.waits = nil
+	return waited
 }
 
-// tell tells a deletion that its wait is over.
-func (x *wait) tell(w *Wheel) {
-	switch {
-	case x.done == nil:
-		close(x.over)
-	case w.manual:
-		x.done() // in the Advance that has run the handler
-	default:
-		w.send(func(*worker) { x.done() })
+// forget takes a deletion that gives up from the queue of a run.
+func (sh *shard) forget(x *wait, e edge) {
+	e.queue(x).remove(e.at)
+	if x.group != nil {
+		if e.groups--; e.groups == 0 {
+			x.group.deleting--
+		}
 	}
+	e.wk.slot(sh).waiting = e.unreported()
+}
+
+// endWaits ends the waits for a run, of which those who wait are told when nobody
+// holds a lock any more. Holds the shard's lock.
+func (wk *worker) endWaits() {
+	e := wk.ending
+	wk.w.mu.Lock()
+	e.come = true
+	wk.w.mu.Unlock()
+	if e.groups > 0 {
+		e.group.deleting--
+	}
+	wk.ending, wk.ended = nil, e
+}
+
+// tell calls the done of a DelAsync whose wait is over.
+func (x *wait) tell(w *Wheel) {
+	if w.manual {
+		x.done() // in the Advance that has run the handler
+		return
+	}
+	w.send(func(*worker) { x.done() })
 }
 
 // delAsync is DelAsync for a timer of this wheel.
@@ -284,7 +384,7 @@ func (t Timer) delAsync(done func()) Found {
 		t.w.callDone(done)
 		return found
 	}
-	x := &wait{done: done, since: t.w.elapsed()}
+	x := &wait{done: done}
 	sh.enlist(x, sh.runOf(i))
 	s.flags |= deleting
 	sh.unlockDeleted(found)

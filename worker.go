@@ -1,10 +1,8 @@
 package timerwheel
 
 import (
-	"cmp"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -44,21 +42,28 @@ import (
 // waits of deletions, the last reference to a timer without owners. What a
 // deletion may do with the slot, sync_del.go says.
 
+// A runningSlot says what a worker runs. Those of a shard lie in a row, so that who
+// looks through ten thousand of them is through in microseconds.
+type runningSlot struct {
+	wk       *worker
+	since    int64  // since when it runs, ns since the wheel's base
+	waiting  int64  // since when the deletion waits that is the next to be reported as stalled; never, if there is none
+	i        uint32 // the timer that runs
+	reported bool   // as stalled
+}
+
 // A worker is a goroutine that runs functions for the wheel: a member of the
 // crew.
 type worker struct {
 	w    *Wheel
 	goid uint64
 
-	// The running slot. It is in use while it stands in a shard's list of those,
-	// and then that shard's lock guards it.
-	i        uint32             // the timer that runs
-	since    int64              // since when, ns since the wheel's base
-	code     uintptr            // of the handler, with Debug
-	place    int                // in shard.running
-	waits    map[*wait]struct{} // the deletions that wait for the end of this run
-	reported bool               // as stalled
-	aside    atomic.Bool        // it may wait for a lock of ours: before its handler has been called, or after it has returned
+	// Of the run in flight. The lock of the shard in whose row the running slot
+	// stands guards it.
+	place  int         // of the running slot, in shard.running
+	ending *ending     // what those see that wait for the run's end; nil: nobody does
+	code   uintptr     // of the handler, with Debug
+	aside  atomic.Bool // it may wait for a lock of ours: before its handler has been called, or after it has returned
 
 	waiting *wait // the deletion in which this goroutine waits; Wheel.mu guards it
 
@@ -74,7 +79,7 @@ type worker struct {
 	calling   bool        // a handler has been called, and has not returned
 	acquiring Timer       // for whose lock it waits
 	locked    sync.Locker // what it holds for the handler
-	ended     []*wait     // the deletions that waited for the run that has ended, and no other
+	ended     *ending     // of the run that has ended: who waited for it is to be told
 	fired     int         // handlers begun
 }
 
@@ -101,10 +106,10 @@ func (w *Wheel) onAlarm() {
 // work, and if so, whether it shall hire others; if not, when to ask again.
 func (w *Wheel) wanted(wk *worker, workers int) bool {
 	now := w.elapsed()
-	blocked, slow := int(w.out.Load()), int64(0)
+	blocked, slow := w.out.Load() > 0, int64(0)
 	for _, sh := range w.shards {
 		sh.lock()
-		blocked += len(sh.running) - sh.quickRuns(now)
+		blocked = blocked || sh.blocked(now)
 		slow += sh.slow
 		sh.unlock()
 	}
@@ -121,8 +126,8 @@ func (w *Wheel) wanted(wk *worker, workers int) bool {
 	if lately >= w.patience/2 {
 		wk.hires = hiresEach * int(1+lately/w.patience)
 	}
-	wk.hiring = blocked > 0 || wk.hires > 0
-	if !wk.hiring && workers-blocked >= runtime.GOMAXPROCS(0) {
+	wk.hiring = blocked || wk.hires > 0
+	if !wk.hiring && workers >= runtime.GOMAXPROCS(0) {
 		wk.notBefore = now + w.patience
 		return false
 	}
@@ -138,14 +143,19 @@ const quick = 10 * time.Microsecond
 // not quick, and is in none now.
 const hiresEach = 16
 
-// quickRuns counts the runs in flight that have not lasted for long.
-func (sh *shard) quickRuns(now int64) (n int) {
-	for _, r := range sh.running {
-		if now-r.since < int64(quick) || r.aside.Load() {
-			n++
+// quick reports whether a run has not lasted for long, or does not any more.
+func (r *runningSlot) quick(now int64) bool {
+	return now-r.since < int64(quick) || r.wk.aside.Load()
+}
+
+// blocked reports whether some handler may be blocking.
+func (sh *shard) blocked(now int64) bool {
+	for k := range sh.running.n {
+		if !sh.running.at(uint32(k)).quick(now) {
+			return true
 		}
 	}
-	return n
+	return false
 }
 
 // outside calls a function of the user's that is no handler, and in which a worker
@@ -163,9 +173,9 @@ func (w *Wheel) blocked(now int64) bool {
 	}
 	for _, sh := range w.shards {
 		sh.lock()
-		n := len(sh.running) - sh.quickRuns(now)
+		blocked := sh.blocked(now)
 		sh.unlock()
-		if n > 0 {
+		if blocked {
 			return true
 		}
 	}
@@ -173,10 +183,17 @@ func (w *Wheel) blocked(now int64) bool {
 }
 
 // crowded reports whether enough workers are getting on with this shard's
-// timers without the one that asks.
+// timers without the one that asks. Their runs are the youngest, so it need not look
+// at all of them.
 func (sh *shard) crowded(now int64) bool {
 	procs := runtime.GOMAXPROCS(0)
-	return len(sh.running) >= procs && sh.quickRuns(now) >= procs
+	quick := 0
+	for k := sh.running.n; k > max(0, sh.running.n-procs-glance) && quick < procs; {
+		if k--; sh.running.at(uint32(k)).quick(now) {
+			quick++
+		}
+	}
+	return quick >= procs
 }
 
 // hire makes room for one more worker, unless there are enough.
@@ -224,7 +241,7 @@ func (wk *worker) drain(sh *shard) (ran bool) {
 		}
 		f, arg, t := wk.begin(sh, i, s, then)
 		ran = true
-		wk.appoint(sh, wk.since)
+		wk.appoint(sh, wk.slot(sh).since)
 		wk.calling = true
 		call(f, arg, t)
 		wk.calling = false
@@ -366,10 +383,10 @@ func (wk *worker) begin(sh *shard, i uint32, s *slot, now int64) (f, arg any, t 
 
 	// now was read before the lock was taken: a timer that was due when it was
 	// registered may be younger.
-	wk.i, wk.since, wk.reported = i, max(now, s.when), false
-	sh.counters.late(wk.since - s.when)
-	wk.place = len(sh.running)
-	sh.running = append(sh.running, wk)
+	since := max(now, s.when)
+	sh.counters.late(since - s.when)
+	wk.place = sh.running.n
+	sh.running.push(runningSlot{wk: wk, since: since, waiting: never, i: i})
 	wk.fired++
 
 	f, t = *sh.body(i), sh.timer(i, s)
@@ -385,6 +402,24 @@ func (wk *worker) begin(sh *shard, i uint32, s *slot, now int64) (f, arg any, t 
 		arg = *sh.argOf(i)
 	}
 	return f, arg, t
+}
+
+// slot returns the running slot, which must be in use.
+func (wk *worker) slot(sh *shard) *runningSlot { return sh.running.at(uint32(wk.place)) }
+
+// glance is how many runs and waits one critical section looks at.
+const glance = 32
+
+// glance looks at some of the shard's runs, from the kth downwards, and returns where
+// to go on; look says how much it has looked at. When a run ends, the last one takes
+// its place: one that moves is thus seen twice, perhaps, but not missed.
+func (sh *shard) glance(k int, look func(*runningSlot) int) (next int) {
+	k = min(k, sh.running.n)
+	for seen := 0; k > 0 && seen < glance; {
+		k--
+		seen += look(sh.running.at(uint32(k)))
+	}
+	return k
 }
 
 // appoint lets go of the shard, before wk runs code that may block, and sees to
@@ -421,22 +456,22 @@ func (wk *worker) assist(hires int) {
 // finish ends a run: it clears the running slot, ends the refusal and the
 // waits, and sees to what becomes of the timer. It is one critical section.
 func (wk *worker) finish(sh *shard, now int64) {
-	last := sh.running[len(sh.running)-1]
-	sh.running[wk.place] = last
-	last.place = wk.place
-	sh.running[len(sh.running)-1] = nil
-	sh.running = sh.running[:len(sh.running)-1]
+	run := *wk.slot(sh)
+	if last := sh.running.pop(); last.wk != wk {
+		*wk.slot(sh) = last
+		last.wk.place = wk.place
+	}
 
-	took := now - wk.since
+	took := now - run.since
 	sh.counters.took(took)
 	if slow := took - wk.excused; slow >= int64(quick) {
 		sh.slow += slow
 	}
 	wk.excused = 0
-	i := wk.i
+	i := run.i
 	s := sh.slots.at(i)
 	s.flags &^= running | deleting
-	if len(wk.waits) > 0 {
+	if wk.ending != nil {
 		wk.endWaits()
 	}
 	switch {
@@ -451,15 +486,17 @@ func (wk *worker) finish(sh *shard, now int64) {
 }
 
 // settle does what must follow the end of a run without the shard's lock: it
-// releases the timer's lock, and tells the deletions that waited, in their
-// order. One that panics (the done of a DelAsync, on a Manual wheel) keeps it
-// from no other.
+// releases the timer's lock, wakes the deletions that waited, and tells those that
+// did not, in their order. A done that panics, on a Manual wheel, keeps that from no
+// other.
 func (wk *worker) settle() {
-	slices.SortFunc(wk.ended, func(x, y *wait) int { return cmp.Compare(y.no, x.no) })
-	for _, x := range wk.ended { // the last one that is deferred comes first
-		defer x.tell(wk.w)
+	if e := wk.ended; e != nil {
+		wk.ended = nil
+		for at := e.asyncs.Back(); at != nil; at = at.Prev() { // the last one that is deferred comes first
+			defer at.Value.(*wait).tell(wk.w)
+		}
+		defer close(e.over)
 	}
-	wk.ended = nil
 	if l := wk.locked; l != nil {
 		wk.locked = nil
 		wk.outside(l.Unlock)
@@ -497,8 +534,9 @@ func (wk *worker) rescue(sh *shard) {
 	now := wk.w.elapsed()
 	sh.lock()
 	if p != nil {
-		s := sh.slots.at(wk.i)
-		p.Timer, from = sh.timer(wk.i, s), sh.origin(wk.i, s)
+		i := wk.slot(sh).i
+		s := sh.slots.at(i)
+		p.Timer, from = sh.timer(i, s), sh.origin(i, s)
 	}
 	wk.finish(sh, now)
 	sh.unlock()

@@ -7,7 +7,9 @@
 // Times are processor time, while a mutex is held: that somebody was switched
 // away from while holding one is not the library's doing. Interrupts and a
 // hypervisor still are in them, and so is what a garbage collection asks of who
-// allocates. So each work is done several times: of the longest section in each
-// round it prints the least and the worst; and where sections were long in every
-// round. A work that does next to nothing as often tells what is the machine's.
+// allocates. So each work is done several times. Where one goroutine does it, the
+// rounds are alike, section for section: what a section takes in every round is the
+// library's, and of these times the longest is printed. Of the others it prints the
+// longest section of the best round, and where sections were long in every round; a
+// work that does next to nothing as often tells what is the machine's.
 package main

@@ -1,0 +1,88 @@
+package timerwheel
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Pages hold what was pushed and not popped, in its order, at any length; and keep
+// nothing of what was popped.
+func TestPagesAreAList(t *testing.T) {
+	var p pages[*int]
+	var want []*int
+	for _, peak := range []int{1, pageLen, pageLen + 1, 100 * pageLen, 3} {
+		for len(want) < peak {
+			v := new(int)
+			p.push(v)
+			want = append(want, v)
+		}
+		for k := range want {
+			require.Same(t, want[k], *p.at(uint32(k)))
+		}
+		for rest := rand.N(2 * pageLen); len(want) > rest; {
+			last := len(want) - 1
+			require.Same(t, want[last], p.pop())
+			want = want[:last]
+		}
+		require.Equal(t, len(want), p.n)
+		for _, page := range p.dir {
+			for _, v := range page[len(page):cap(page)] {
+				require.Nil(t, v)
+			}
+		}
+		require.LessOrEqual(t, len(p.dir), len(want)/pageLen+2, "empty pages")
+	}
+}
+
+// To push to pages and to pop from them never moves what they hold.
+func TestPagesDoNotMove(t *testing.T) {
+	var p pages[int]
+	for range pageLen {
+		p.push(0)
+	}
+	for k := range 1000 * pageLen { // the first page is full
+		at := p.at(uint32(rand.N(p.n)))
+		*at = k
+		n := p.n
+		p.push(0)
+		require.Equal(t, 1, p.n-n)
+		require.Equal(t, k, *at)
+		require.LessOrEqual(t, cap(p.dir[len(p.dir)-1]), pageLen)
+	}
+	first := p.at(0)
+	for p.n > 1 {
+		p.pop()
+		require.Same(t, first, p.at(0))
+	}
+	require.Less(t, p.bytes(), int64(4*pageLen*8), "a peak is over")
+}
+
+// A table is a slice; but none of its pushes copies more than a few rows, and what is
+// set is not lost when the successor takes over.
+func TestTableIsNeverCopiedAtOnce(t *testing.T) {
+	var table table[int]
+	var want []int
+	for k := range 10_000 {
+		rows, copied := cap(table.rows), len(table.next)
+		table.push(k)
+		want = append(want, k)
+		if rows == cap(table.rows) {
+			require.LessOrEqual(t, len(table.next)-copied, 5, "rows copied by one push")
+		} else if rows > 0 {
+			require.Equal(t, rows, copied, "the successor has all rows")
+		}
+		for range 3 {
+			at := rand.N(len(want))
+			want[at] = rand.Int()
+			table.set(uint32(at), want[at])
+		}
+		if k%97 == 0 || k < 100 {
+			require.True(t, slices.Equal(want, table.rows))
+		}
+	}
+	require.True(t, slices.Equal(want, table.rows))
+	require.Positive(t, table.bytes())
+}
