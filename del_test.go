@@ -1104,6 +1104,53 @@ func TestAWaitThatIsOverIsNoLinkOfACircle(t *testing.T) {
 	}
 }
 
+// Contract 4, promise 3: a wait for several runs is no wait for those that have ended,
+// nor for what their workers run next.
+func TestAnEdgeGoesWithItsRun(t *testing.T) {
+	delBubble(t, "", timerwheel.Options{MaxWorkers: 3}, func(t *testing.T, w *timerwheel.Wheel) {
+		pa, pb, pc, pd := newDelPuppet(t), newDelPuppet(t), newDelPuppet(t), newDelPuppet(t)
+		g := w.NewGroup()
+		a, b, c, d := w.Alloc(pa.handle), g.Alloc(pb.handle), g.Alloc(pc.handle), w.Alloc(pd.handle)
+		for _, tm := range []timerwheel.Timer{a, b, c} {
+			delStart(t, tm)
+		}
+		whole := pa.call(g.DelSync)
+		require.True(t, whole.waits())
+		require.NoError(t, d.Register(0)) // for which there is no worker
+		pb.end()
+		synctest.Wait()
+		require.True(t, d.Running(), "b's worker does not run it")
+		back := pd.call(a.DelSync)
+		require.True(t, back.waits(), "a waits for c alone")
+		pc.let()
+		whole.requires(t, delRunning, nil)
+		pa.let()
+		back.requires(t, delRunning, nil)
+		pd.let()
+	})
+}
+
+// Contract 4: who waits for a run does so though the same worker has just ended another
+// that was waited for.
+func TestEachRunHasAnEndingOfItsOwn(t *testing.T) {
+	delBubble(t, "", timerwheel.Options{MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
+		pa, pb := newDelPuppet(t), newDelPuppet(t)
+		a, b := w.Alloc(pa.handle), w.Alloc(pb.handle)
+		delStart(t, a)
+		require.NoError(t, b.Register(0)) // for which there is no worker
+		first := delGo(a.DelSync)
+		require.True(t, first.waits())
+		pa.end()
+		first.requires(t, delRunning, nil)
+		require.True(t, b.Running())
+		second := delGo(b.DelSync)
+		require.True(t, second.waits())
+		pb.let()
+		second.requires(t, delRunning, nil)
+		pa.let()
+	})
+}
+
 // Contract 4, table: Del and DelAsync never wait, so they close no circle.
 func TestDeletionsThatDoNotWaitCloseNoCircle(t *testing.T) {
 	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {

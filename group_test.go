@@ -593,6 +593,25 @@ func TestGroupDelSyncContextGivesUpWhenItsContextEnds(t *testing.T) {
 	}
 }
 
+// Contract 4 and 8: of two deletions of a group one gives up. The other goes on
+// waiting, and so does the refusal of all members.
+func TestAGroupDeletionThatGivesUpLeavesTheRefusalToTheOthers(t *testing.T) {
+	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		g, p := w.NewGroup(), newDelPuppet(t)
+		running, idle := g.Alloc(p.handle), g.Alloc(delIgnore)
+		delStart(t, running)
+		waits := delGo(g.DelSync)
+		require.True(t, waits.waits())
+		delGo(func() (timerwheel.Found, error) { return g.DelSyncContext(delDead) }).requires(t, delRunning, context.Canceled)
+		require.True(t, waits.waits())
+		require.Equal(t, 1, w.Running()[0].Waiters)
+		delRequireRefused(t, w, idle, timerwheel.ErrDeleting)
+		p.let()
+		waits.requires(t, delRunning, nil)
+		require.NoError(t, idle.Register(time.Hour), "the refusal outlived the deletions")
+	})
+}
+
 // Contract 4, table: "if both are ready, nil", for groups. See
 // TestDelSyncContextPrefersTheEndOfTheRun.
 func TestGroupDelSyncContextPrefersTheEndOfTheRuns(t *testing.T) {

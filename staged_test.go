@@ -233,6 +233,9 @@ func TestTwoWaitsThatBeginTogetherSeeEachOther(t *testing.T) {
 	handOn(&w.mu)
 	wg.Wait()
 	require.True(t, *first != *second, "%v, %v: exactly one may wait", *first, *second)
+	for _, sh := range w.shards {
+		sh.running = pages[runningSlot]{}
+	}
 }
 
 // Contract 4, table: "DelSyncContext | ctx ends first | ...; if both are ready,

@@ -217,7 +217,7 @@ func (sh *shard) enlist(x *wait, r *worker) bool {
 		w.mu.Unlock()
 		return false
 	}
-	sh.join(x, r)
+	sh.addEdge(x, r)
 	w.mu.Unlock()
 	if first {
 		sh.counters.syncWaits++
@@ -226,8 +226,8 @@ func (sh *shard) enlist(x *wait, r *worker) bool {
 	return true
 }
 
-// join adds the edge from x to a run. Holds both locks.
-func (sh *shard) join(x *wait, r *worker) {
+// addEdge adds the edge from x to a run. Holds both locks.
+func (sh *shard) addEdge(x *wait, r *worker) {
 	e := r.ending
 	if e == nil {
 		e = &ending{wk: r, over: make(chan struct{})}

@@ -24,16 +24,14 @@ inline groupDelSync(x, me, context, err) {
 		section {
 			/* = group.go: (*Group).delSync "x := sh.w.newWait()" "x.group = g" */
 			newWait(x, me);
-			/* = group.go: (*Group).delSync "runs := g.runs()" "deadlock := !sh.enlist(x, runs...)" */
+			/* = group.go: (*Group).delSync "deadlock := g.enlist(x)" "g.deleting--" */
 			groupRuns();
 			enlist(x, theRuns, err);
-			/* = group.go: (*Group).delSync "sh.slots.at(r.i).flags |= deleting" "g.deleting--" */
-			if
-			:: wait[x].on -> markRuns(x)
-			:: else -> wait[x].group = false; group.deleting--
-			fi;
+			markRuns(x);
+			group.deleting--;
+			wait[x].group = wait[x].group && wait[x].on;
 			unlock();
-			/* = group.go: (*Group).delSync "if waits {" */
+			/* = group.go: (*Group).delSync "if len(x.on) > 0 {" */
 			if
 			:: wait[x].on -> skip
 			:: !wait[x].on && err == ErrDeadlock -> gaveUp(x)
@@ -43,7 +41,7 @@ inline groupDelSync(x, me, context, err) {
 		/* = group.go: (*Group).delSync "err = sh.await(ctx, x)" "err = x.deadlock()" */
 		if
 		:: err == enlisted -> await(x, ALL, context, err); reached(group_waited)
-		:: err == ErrDeadlock && wait[x].timer != 0 -> section { wait[x].over -> gaveUp(x); reached(group_waited_for_others) }
+		:: err == ErrDeadlock && wait[x].timer != 0 -> section { !wait[x].untold -> leave(x); gaveUp(x); reached(group_waited_for_others) }
 		:: else -> skip
 		fi
 	:: else -> skip
@@ -63,12 +61,15 @@ inline deleteMember(i, err) {
 inline groupRuns() {
 	theRuns = 0;
 	for (k : 0 .. WORKERS - 1) {
-		/* = group.go: (*Group).runs "runs = append(runs, r)" */
+		/* = group.go: (*Group).enlist "case sh.groupOf(r.i, s) != g || seen[r.wk]:" "case sh.enlist(x, r.wk):" */
 		theRuns = (wk[k].slotNo != SLOTS && (theRuns == 0 || MUTANT != group_waits_for_one) -> theRuns | 1 << k : theRuns)
 	}
 }
 
+/* markRuns marks the runs that x waits for. The code does so one by one, as it finds
+   them. */
 inline markRuns(x) {
+	/* = group.go: (*Group).enlist "s.flags |= deleting" */
 	for (k : 0 .. WORKERS - 1) {
 		if
 		:: wait[x].on >> k & 1 -> slot[wk[k].slotNo].deleting = true

@@ -9,7 +9,7 @@ inline touch(t) {
 	must(reach_own_timer_only, lives(t))
 }
 
-/* = handle.go: (*shard).room "return sh.slots.free > 0 || len(sh.slots.holes) > 0 || len(sh.slots.chunks) < maxSlots>>chunkBits" */
+/* = handle.go: (*shard).room "return sh.slots.free > 0 || len(sh.slots.holes) > 0 || len(sh.slots.chunks.rows) < maxSlots>>chunkBits" */
 #define room(i) (!slot[i].live && slot[i].gen != 0)
 
 /* newTimer takes slot i, which must be free. */

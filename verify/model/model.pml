@@ -87,4 +87,7 @@
 /* - worker.go: (*worker).outside */
 /* - worker.go: (*worker).relock */
 /* - worker.go: (*shard).crowded */
-/* - worker.go: (*shard).quickRuns */
+/* - worker.go: (*shard).blocked */
+/* - worker.go: (*runningSlot).quick */
+/* - worker.go: (*worker).slot */
+/* - worker.go: (*shard).glance */

@@ -69,6 +69,7 @@ mtype = {
 	/* Contract 8 */
 	group_open,            /* group: assertion: Register does not look whether the group is being deleted */
 	group_waits_for_one,   /* group: assertion: a group's deletion waits for one of the runs only */
+	last_to_give_up,       /* group_two_deleters: assertion: one that gives up ends the refusal though another waits */
 
 	/* Contract 9 */
 	close_does_not_wait,   /* close: assertion: Close does not wait */

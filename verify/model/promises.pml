@@ -19,7 +19,7 @@
 
 inline begins(x, t) {
 	wait[x].timer = t;
-	wait[x].over = false;
+	wait[x].untold = 0;
 	wait[x].quiet = (t == 0) /* the zero Timer is never anything else */
 }
 
@@ -31,7 +31,7 @@ inline returned(x) {
 inline gaveUp(x) {
 	wait[x].timer = 0;
 	wait[x].from = 0;
-	wait[x].over = false;
+	wait[x].untold = 0;
 	wait[x].quiet = false
 }
 
@@ -47,6 +47,7 @@ inline isCircle(x, r) {
 }
 
 inline isWaiting(x)    { wk[wait[x].from].really = wait[x].on }
+inline hasEnded(x, w)  { if :: wait[x].from != NOBODY -> wk[wait[x].from].really = wk[wait[x].from].really & ~(1 << w) :: else -> skip fi }
 inline stopsWaiting(w) { if :: w != NOBODY -> wk[w].really = 0 :: else -> skip fi }
 
 /* No handler begins that runs already. */
@@ -110,7 +111,7 @@ inline check() {
 	/* = checked_on.go: (*shard).check "if c := sh.counters; c.registered != c.fired+c.removed+uint64(c.pending) {" */
 	must(balance, ledger == n);
 	for (k : 0 .. WORKERS - 1) {
-		/* = checked_on.go: (*shard).checkRuns "if r.place != k || sh.slots.at(r.i).flags&running == 0 {" */
+		/* = checked_on.go: (*shard).checkRuns "if r.wk.place != k || s.flags&running == 0 {" */
 		must(run_what_is_in_a_running_slot, wk[k].slotNo == SLOTS || slot[wk[k].slotNo].running);
 		for (n : 0 .. WAITS - 1) {
 			must(have_each_wait_on_both_ends, (wk[k].waits >> n & 1) == (wait[n].on >> k & 1))

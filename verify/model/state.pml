@@ -39,6 +39,7 @@ Slot slot[SLOTS];
 typedef Worker {
 	byte slotNo = SLOTS; /* the running slot: the timer that runs, or SLOTS */
 	byte waits;      /* the deletions that wait for the end of this run: a set */
+	byte groups;     /* how many of them are of the group */
 	byte waiting;    /* the deletion in which its handler waits, plus one */
 	bool locked;     /* it holds the timer's lock for the handler */
 	byte ended;      /* the deletions that it is to tell: a set */
@@ -55,9 +56,9 @@ Worker wk[WORKERS];
 /* wait is sync_del.go's. There is one for each call that may be in flight at a time. */
 typedef Wait {
 	byte on;     /* the runs that have not ended: a set of workers */
-	bool over;   /* the channel is closed */
+	byte untold; /* the runs whose channel is not closed: a set of workers */
 	bool async;  /* it is a DelAsync's */
-	bool group;  /* it is a group's, and counts in group.deleting */
+	bool group;  /* it is a group's, and it or a run that it waits for counts in group.deleting */
 	byte from;   /* the worker in whose handler the deletion was called, or NOBODY */
 	byte timer;  /* ghost: the timer that is deleted; 0 when the call has returned */
 	bool quiet   /* ghost: since the call began, that neither was pending nor ran for an instant */

@@ -82,7 +82,7 @@ inline newWait(x, me) {
 
 /* runOf finds the worker that runs slot i. */
 inline runOf(i) {
-	/* = sync_del.go: (*shard).runOf "k := slices.IndexFunc(sh.running, func(r *worker) bool { return r.i == i })" */
+	/* = sync_del.go: (*shard).runOf "for sh.running.at(k).i != i {" */
 	theRun = 0;
 	do
 	:: theRun < WORKERS && wk[theRun].slotNo != i -> theRun++
@@ -100,30 +100,48 @@ inline enlist(x, set, err) {
 		:: set >> r & 1 ->
 			leadsTo(r);
 			if
-			/* = sync_del.go: (*shard).enlist "if x.from == nil || !r.leadsTo(x.from, nil) {" */
+			/* = sync_del.go: (*shard).enlist "if x.from != nil && r.leadsTo(x.from, nil) {" "return false" */
 			:: wait[x].from != NOBODY && reach >> wait[x].from & 1 && MUTANT != circle_unchecked -> err = ErrDeadlock; isCircle(x, r)
-			:: else ->
-				/* = sync_del.go: (*shard).enlist "x.on = append(x.on, r)" "r.waits[x] = struct{}{}" */
-				wait[x].on = wait[x].on | 1 << r;
-				wk[r].waits = wk[r].waits | 1 << x;
-				wk[r].promised = true
+			/* = sync_del.go: (*shard).enlist "sh.addEdge(x, r)" */
+			:: else -> addEdge(x, r)
 			fi
 		:: else -> skip
 		fi
 	}
-	/* = sync_del.go: (*shard).enlist "if x.from != nil && len(x.on) > 0 {" "x.from.waiting = x" "return len(x.on) == len(runs)" */
+}
+
+/* addEdge adds the edge from x to the run of worker r. */
+inline addEdge(x, r) {
+	/* = sync_del.go: (*shard).addEdge "x.on = append(x.on, edge{e, e.queue(x).push(x)})" */
+	wait[x].on = wait[x].on | 1 << r;
+	wait[x].untold = wait[x].untold | 1 << r;
+	wk[r].waits = wk[r].waits | 1 << x;
+	wk[r].promised = true;
+	/* = sync_del.go: (*shard).addEdge "x.from.waiting = x" */
 	if
-	:: wait[x].from != NOBODY && wait[x].on -> isWaiting(x); wk[wait[x].from].waiting = (MUTANT == edge_added_late -> 0 : x + 1)
+	:: wait[x].from != NOBODY -> isWaiting(x); wk[wait[x].from].waiting = (MUTANT == edge_added_late -> 0 : x + 1)
+	:: else -> skip
+	fi;
+	/* = sync_del.go: (*shard).addEdge "if e.groups++; e.groups == 1 {" "x.group.deleting++" */
+	if
+	:: wait[x].group -> wk[r].groups++; group.deleting = (wk[r].groups == 1 -> group.deleting + 1 : group.deleting)
 	:: else -> skip
 	fi
 }
+
+/* What is only the order in which the waits for a run are told and reported, and what
+   finds them there. */
+/* - sync_del.go: (*ending).queue */
+/* - sync_del.go: (*queue).push */
+/* - sync_del.go: (*queue).remove */
+/* - sync_del.go: (*ending).unreported */
 
 /* leadsTo collects in reach the workers whose ends the handler of worker r waits
    for, by any chain, and itself. */
 inline leadsTo(r) {
 	/* = sync_del.go: (*worker).leadsTo "if wk == target {" */
 	reach = 1 << r;
-	/* = sync_del.go: (*worker).leadsTo "if wk.waiting == nil || seen[wk] {" "return slices.ContainsFunc(wk.waiting.on, func(r *worker) bool { return r.leadsTo(target, seen) })" */
+	/* = sync_del.go: (*worker).leadsTo "if wk.waiting == nil || seen[wk] {" "return slices.ContainsFunc(wk.waiting.on, func(e edge) bool { return !e.come && e.wk.leadsTo(target, seen) })" */
 	for (n : 1 .. (MUTANT == short_circles_only -> 1 : WORKERS)) {
 		next = reach;
 		for (k : 0 .. WORKERS - 1) {
@@ -136,21 +154,23 @@ inline leadsTo(r) {
 	}
 }
 
-/* await waits until the run that x waits for has ended, or its context ends. */
+/* await waits until the runs that x waits for have ended, or its context ends. The
+   code waits for one after the other; to be through is to have waited for all. */
 inline await(x, t, context, err) {
 	if
-	/* = sync_del.go: (*shard).await "err := await(ctx, x.over)" */
+	/* = sync_del.go: (*shard).await "for _, e := range x.on {" "x.leave(sh.w)" "return nil" */
 	/* = crew.go: await "case <-done:" */
 	:: section {
-		wait[x].over && MUTANT != waits_for_flag && MUTANT != waits_for_number ->
-		returned(x); err = ok; reached(waited)
+		!wait[x].untold && MUTANT != waits_for_flag && MUTANT != waits_for_number ->
+		leave(x); returned(x); err = ok; reached(waited)
 	}
-	:: section { MUTANT == waits_for_flag && !slot[indexOf(t)].running -> touch(t); returned(x); err = ok }
-	:: section { MUTANT == waits_for_number && !isRunning(indexOf(t)) -> returned(x); err = ok }
+	:: section { MUTANT == waits_for_flag && !slot[indexOf(t)].running -> leave(x); touch(t); returned(x); err = ok }
+	:: section { MUTANT == waits_for_number && !isRunning(indexOf(t)) -> leave(x); returned(x); err = ok }
+	/* = sync_del.go: (*shard).await "if err := await(ctx, e.over); err != nil {" */
 	/* = crew.go: await "case <-ctx.Done():" "if ready(done) {" "return ctx.Err()" */
-	:: context && !wait[x].over ->
+	:: context && wait[x].untold ->
 		section {
-			/* = sync_del.go: (*shard).await "if err != nil && !sh.abandon(x) {" */
+			/* = sync_del.go: (*shard).await "if sh.abandon(x) {" "return err" "return nil // they ended meanwhile" */
 			abandon(x, err);
 			unlock();
 			if
@@ -161,35 +181,46 @@ inline await(x, t, context, err) {
 	fi
 }
 
-/* abandon gives up a wait, unless there is nothing to wait for any more. */
-inline abandon(x, err) {
-	if
-	/* = sync_del.go: (*shard).abandon "if len(x.on) == 0 {" */
-	:: wait[x].on == 0 -> err = ok; reached(ended_before_abandon)
-	:: else ->
-		err = ErrContext;
-		reached(abandoned);
-		/* = sync_del.go: (*shard).abandon "delete(r.waits, x)" */
-		for (k : 0 .. WORKERS - 1) {
-			wk[k].waits = (MUTANT == edge_outlives_wait -> wk[k].waits : wk[k].waits & ~(1 << x))
-		}
-		/* = sync_del.go: (*shard).abandon "x.on = nil" "x.leave()" */
-		if
-		:: MUTANT == edge_outlives_wait -> stopsWaiting(wait[x].from)
-		:: else -> wait[x].on = 0; leave(x)
-		fi
-	fi
-}
-
+/* leave ends the part that a deletion has in circles. */
 inline leave(x) {
 	/* = sync_del.go: (*wait).leave "x.from.waiting = nil" */
 	if
 	:: wait[x].from != NOBODY -> wk[wait[x].from].waiting = 0; stopsWaiting(wait[x].from)
 	:: else -> skip
-	fi;
-	/* = sync_del.go: (*wait).leave "x.group.deleting--" */
+	fi
+}
+
+/* abandon gives up a wait, unless there is nothing to wait for any more. */
+inline abandon(x, err) {
+	/* = sync_del.go: (*shard).abandon "x.leave(sh.w)" */
 	if
-	:: wait[x].group -> wait[x].group = false; group.deleting--
+	:: MUTANT == edge_outlives_wait -> stopsWaiting(wait[x].from)
+	:: else -> leave(x)
+	fi;
+	/* = sync_del.go: (*shard).abandon "waited = true" */
+	err = (wait[x].on -> ErrContext : ok);
+	for (k : 0 .. WORKERS - 1) {
+		if
+		/* = sync_del.go: (*shard).abandon "if !e.come {" "sh.forget(x, e)" */
+		:: wait[x].on >> k & 1 -> forget(x, k)
+		:: else -> skip
+		fi
+	}
+	if
+	:: err == ErrContext -> reached(abandoned)
+	:: else -> reached(ended_before_abandon)
+	fi;
+	wait[x].group = false;
+	wait[x].on = (MUTANT == edge_outlives_wait -> wait[x].on : 0)
+}
+
+/* forget takes x from those that wait for the run of worker r. */
+inline forget(x, r) {
+	/* = sync_del.go: (*shard).forget "e.queue(x).remove(e.at)" */
+	wk[r].waits = (MUTANT == edge_outlives_wait -> wk[r].waits : wk[r].waits & ~(1 << x));
+	/* = sync_del.go: (*shard).forget "if e.groups--; e.groups == 0 {" "x.group.deleting--" */
+	if
+	:: wait[x].group -> wk[r].groups--; group.deleting = (wk[r].groups == 0 || MUTANT == last_to_give_up -> group.deleting - 1 : group.deleting)
 	:: else -> skip
 	fi
 }
@@ -199,31 +230,43 @@ inline endWaits(w) {
 	for (k : 0 .. WAITS - 1) {
 		if
 		:: wk[w].waits >> k & 1 ->
-			/* = sync_del.go: (*worker).endWaits "x.on = slices.DeleteFunc(x.on, func(r *worker) bool { return r == wk })" */
+			/* = sync_del.go: (*worker).endWaits "e.come = true" */
 			wait[k].on = wait[k].on & ~(1 << w);
-			/* = sync_del.go: (*worker).endWaits "if len(x.on) == 0 {" "x.leave()" "wk.ended = append(wk.ended, x)" */
-			if
-			:: wait[k].on == 0 -> leave(k); wk[w].ended = wk[w].ended | 1 << k
-			:: else -> skip
-			fi
+			hasEnded(k, w);
+			wait[k].group = wait[k].group && wait[k].on
 		:: else -> skip
 		fi
 	}
-	/* = sync_del.go: (*worker).endWaits "wk.waits = nil" */
+	/* = sync_del.go: (*worker).endWaits "if e.groups > 0 {" "e.group.deleting--" */
+	group.deleting = (wk[w].groups -> group.deleting - 1 : group.deleting);
+	wk[w].groups = 0;
+	/* = sync_del.go: (*worker).endWaits "wk.ending, wk.ended = nil, e" */
+	wk[w].ended = wk[w].ended | wk[w].waits;
 	wk[w].waits = 0
 }
 
-/* tell tells deletion x, if worker w has ended its wait, that it is over. */
+/* closeOver wakes the deletions that waited for the run of worker w. Those that only
+   have to be told remain. */
+inline closeOver(w) {
+	for (k : 0 .. WAITS - 1) {
+		if
+		:: wk[w].ended >> k & 1 && !wait[k].async ->
+			/* = worker.go: (*worker).settle "defer close(e.over)" */
+			wait[k].untold = wait[k].untold & ~(1 << w);
+			wk[w].ended = wk[w].ended & ~(1 << k)
+		:: else -> skip
+		fi
+	}
+}
+
+/* tell tells DelAsync x, if worker w has ended its wait, that it is over. */
 inline tell(w, x) {
 	section {
-		wk[w].ended >> x & 1 ->
+		wk[w].ended >> x & 1 && wait[x].async ->
 		wk[w].ended = wk[w].ended & ~(1 << x);
-		if
+		wait[x].untold = 0;
 		/* = sync_del.go: (*wait).tell "w.send(func(*worker) { x.done() })" */
-		:: wait[x].async -> send(x)
-		/* = sync_del.go: (*wait).tell "close(x.over)" */
-		:: else -> wait[x].over = true
-		fi
+		send(x)
 	}
 }
 
@@ -236,7 +279,7 @@ inline delAsync(x, t, me, err) {
 		delete(t, false);
 		if
 		:: foundRunning ->
-			/* = sync_del.go: Timer.delAsync "x := &wait{done: done, since: t.w.elapsed()}" "sh.enlist(x, sh.runOf(i))" "s.flags |= deleting" */
+			/* = sync_del.go: Timer.delAsync "x := &wait{done: done}" "sh.enlist(x, sh.runOf(i))" "s.flags |= deleting" */
 			wait[x].from = (MUTANT == async_is_edge -> me : NOBODY);
 			runOf(indexOf(t));
 			enlist(x, 1 << theRun, err);

@@ -35,7 +35,7 @@ inline begin(w, i, t) {
 	/* = worker.go: (*worker).begin "sh.unlink(i, s)" "sh.counters.fired++" */
 	unlink(i);
 	ledger--;
-	/* = worker.go: (*worker).begin "s.flags |= running" "wk.i, wk.since, wk.reported = i, max(now, s.when), false" "sh.running = append(sh.running, wk)" */
+	/* = worker.go: (*worker).begin "s.flags |= running" "sh.running.push(runningSlot{wk: wk, since: since, waiting: never, i: i})" */
 	if
 	:: MUTANT == published_late -> skip
 	:: else -> publish(w, i)
@@ -111,7 +111,7 @@ inline finish(w, i) {
 }
 
 inline clearSlot(w, i) {
-	/* = worker.go: (*worker).finish "sh.running = sh.running[:len(sh.running)-1]" "i := wk.i" "s.flags &^= running | deleting" */
+	/* = worker.go: (*worker).finish "if last := sh.running.pop(); last.wk != wk {" "i := run.i" "s.flags &^= running | deleting" */
 	i = wk[w].slotNo;
 	wk[w].slotNo = SLOTS;
 	wk[w].flight = 0;
@@ -121,7 +121,7 @@ inline clearSlot(w, i) {
 }
 
 inline endRun(w, i) {
-	/* = worker.go: (*worker).finish "if len(wk.waits) > 0 {" "wk.endWaits()" */
+	/* = worker.go: (*worker).finish "if wk.ending != nil {" "wk.endWaits()" */
 	endWaits(w);
 	/* = worker.go: (*worker).finish "case s.flags&pending == 0 || sh.closed:" "sh.release(i, s)" */
 	if
@@ -140,7 +140,9 @@ inline settle(w) {
 	:: section { wk[w].locked -> wk[w].locked = false; userLock = (MUTANT == lock_kept -> userLock : 0) }
 	:: !wk[w].locked
 	fi;
-	/* = worker.go: (*worker).settle "defer x.tell(wk.w)" */
+	section { closeOver(w) }
+	skip; /* spin wants no loop right after a section */
+	/* = worker.go: (*worker).settle "defer at.Value.(*wait).tell(wk.w)" */
 	do
 	:: tell(w, 0)
 #if WAITS > 1
@@ -202,7 +204,7 @@ drain: /* the end of one run and the beginning of the next are one critical sect
 			:: i < SLOTS && lockBound(i) && MUTANT != runs_before_lock ->
 				section { beginAcquire(w, i, t); i = 0; unlock() };
 				goto acquire
-			/* = worker.go: (*worker).drain "f, arg, t := wk.begin(sh, i, s, then)" "wk.appoint(sh, wk.since)" */
+			/* = worker.go: (*worker).drain "f, arg, t := wk.begin(sh, i, s, then)" "wk.appoint(sh, wk.slot(sh).since)" */
 			/* = worker.go: (*worker).appoint "sh.unlock()" */
 			:: else ->
 				section { begin(w, i, t); i = 0; unlock() };

@@ -62,19 +62,19 @@ var mutants = []mutant{
 `, `
 `},
 			{"worker.go", `
-	wk.place = len(sh.running)
-	sh.running = append(sh.running, wk)
+	wk.place = sh.running.n
+	sh.running.push(runningSlot{wk: wk, since: since, waiting: never, i: i})
 `, `
 `},
 			{"worker.go", `
-		wk.appoint(sh, wk.since)
+		wk.appoint(sh, wk.slot(sh).since)
 `, `
 		sh.unlock()
 		sh.lock()
 		s.flags |= running
-		wk.place = len(sh.running)
-		sh.running = append(sh.running, wk)
-		wk.appoint(sh, wk.since)
+		wk.place = sh.running.n
+		sh.running.push(runningSlot{wk: wk, since: then, waiting: never, i: i})
+		wk.appoint(sh, then)
 `}},
 		Red: explored("DelSync of a due timer"),
 	},
@@ -87,18 +87,18 @@ var mutants = []mutant{
 `, `
 `},
 			{"worker.go", `
-	wk.place = len(sh.running)
-	sh.running = append(sh.running, wk)
+	wk.place = sh.running.n
+	sh.running.push(runningSlot{wk: wk, since: since, waiting: never, i: i})
 `, `
 `},
 			{"worker.go", `
-		wk.appoint(sh, wk.since)
+		wk.appoint(sh, wk.slot(sh).since)
 `, `
-		wk.appoint(sh, wk.since)
+		wk.appoint(sh, then)
 		sh.lock()
 		s.flags |= running
-		wk.place = len(sh.running)
-		sh.running = append(sh.running, wk)
+		wk.place = sh.running.n
+		sh.running.push(runningSlot{wk: wk, since: then, waiting: never, i: i})
 		sh.unlock()
 `}},
 		Red: explored("DelSync of a due timer"),
@@ -292,10 +292,10 @@ var mutants = []mutant{
 		Name: "the refusal bit is cleared early: when the deletion gives up",
 		Rule: "sync_del 7",
 		Edits: []edit{{"sync_del.go", `
-		delete(r.waits, x)
+	e.queue(x).remove(e.at)
 `, `
-		delete(r.waits, x)
-		sh.slots.at(r.i).flags &^= deleting
+	e.queue(x).remove(e.at)
+	sh.slots.at(e.wk.slot(sh).i).flags &^= deleting
 `}},
 		Red: tests("TestDelSyncContextGivesUpWhenItsContextEnds"),
 	},
@@ -308,7 +308,7 @@ var mutants = []mutant{
 		now = locked
 		if`, `
 		sh.lock()
-		sh.slots.at(wk.i).flags &^= deleting
+		sh.slots.at(wk.slot(sh).i).flags &^= deleting
 		sh.unlock()
 		locked := wk.relock(sh, now)
 		wk.finish(sh, now)
@@ -325,12 +325,12 @@ var mutants = []mutant{
 		now = locked
 		if`, `
 		sh.lock()
-		wk.endWaits()
-		sh.unlock()
-		for _, x := range wk.ended {
-			x.tell(wk.w)
+		if wk.ending != nil {
+			wk.endWaits()
+			close(wk.ended.over)
+			wk.ended = nil
 		}
-		wk.ended = nil
+		sh.unlock()
 		locked := wk.relock(sh, now)
 		wk.finish(sh, now)
 		now = locked
@@ -346,7 +346,9 @@ var mutants = []mutant{
 		now = locked
 		if`, `
 		sh.lock()
-		wk.endWaits()
+		if wk.ending != nil {
+			wk.endWaits()
+		}
 		sh.unlock()
 		locked := wk.relock(sh, now)
 		wk.finish(sh, now)
@@ -415,14 +417,14 @@ var mutants = []mutant{
 		Name: "the first of several runs to end ends the wait for all of them",
 		Rule: "sync_del 7",
 		Edits: []edit{{"sync_del.go", `
-		if len(x.on) == 0 {
-			x.leave()
-`, `
-		for _, r := range x.on {
-			delete(r.waits, x)
+			return nil // they ended meanwhile
 		}
-		if x.on = nil; true {
-			x.leave()
+	}
+`, `
+			return nil // they ended meanwhile
+		}
+		break
+	}
 `}},
 		Red: tests("TestGroupDeletionWaitsForAllHandlers"),
 	},
@@ -432,16 +434,16 @@ var mutants = []mutant{
 		Name: "a handler waits for itself",
 		Rule: "sync_del 8",
 		Edits: []edit{{"sync_del.go",
-			`!r.leadsTo(x.from, nil)`,
-			`r == x.from || !r.leadsTo(x.from, nil)`}},
+			`r.leadsTo(x.from, nil) {`,
+			`r != x.from && r.leadsTo(x.from, nil) {`}},
 		Red: tests("TestDelSyncInItsOwnHandlerIsErrDeadlock"),
 	},
 	{
 		Name: "a circle of more than two is not seen",
 		Rule: "sync_del 8",
 		Edits: []edit{{"sync_del.go",
-			`return r.leadsTo(target, seen) })`,
-			`return r == target })`}},
+			`e.wk.leadsTo(target, seen) })`,
+			`e.wk == target })`}},
 		Red: tests("TestTheCallThatWouldCloseACircleIsErrDeadlock"),
 	},
 	{
@@ -480,21 +482,18 @@ var mutants = []mutant{
 		deadlock = circle || !sh.enlist(x, sh.runOf(i))
 `},
 			{"sync_del.go",
-				`if x.from == nil || !r.leadsTo(x.from, nil) {`,
-				`if true {`}},
+				`if x.from != nil && r.leadsTo(x.from, nil) {`,
+				`if false {`}},
 		Red: explored("mutual DelSync"),
 	},
 	{
 		Name: "a wait that was given up leaves its edge behind",
 		Rule: "sync_del 8",
 		Edits: []edit{{"sync_del.go", `
-	x.on = nil
-	x.leave()
-	return true
+	defer sh.unlock()
+	x.leave(sh.w)
 `, `
-	x.from = nil
-	x.leave()
-	return true
+	defer sh.unlock()
 `}},
 		Red: tests("TestAWaitThatIsOverIsNoLinkOfACircle"),
 	},
@@ -504,32 +503,56 @@ var mutants = []mutant{
 		Edits: []edit{{"sync_del.go", `
 	sh.lock()
 	defer sh.unlock()
-	if len(x.on) == 0 {
-		return false
-	}
-	sh.w.mu.Lock()
-	defer sh.w.mu.Unlock()
+	x.leave(sh.w)
 `, `
 	sh.w.mu.Lock()
-	defer sh.w.mu.Unlock()
 	sh.lock()
+	sh.w.mu.Unlock()
 	defer sh.unlock()
-	if len(x.on) == 0 {
-		return false
-	}
+	x.leave(sh.w)
 `}},
 		Red: explored("a deletion that gives up"),
 	},
 	{
 		Name: "who gives a wait up does not look whether it has ended meanwhile",
 		Rule: "sync_del 8",
+		Edits: []edit{{"sync_del.go",
+			`if !e.come {`,
+			`if true {`}},
+		Red: tests("TestARunThatHasEndedIsOverThoughTheContextEndsBeforeItIsTold"),
+	},
+	{
+		Name: "the end of a run does not say that it has come",
+		Rule: "sync_del 8",
 		Edits: []edit{{"sync_del.go", `
-	if len(x.on) == 0 {
-		return false
-	}
+	e.come = true
 `, `
 `}},
-		Red: tests("TestARunThatHasEndedIsOverThoughTheContextEndsBeforeItIsTold"),
+		Red: tests("TestAnEdgeGoesWithItsRun"),
+	},
+	{
+		Name: "a worker's next run has the ending of its last",
+		Rule: "sync_del 6",
+		Edits: []edit{{"sync_del.go",
+			`wk.ending, wk.ended = nil, e`,
+			`wk.ended = e`}},
+		Red: tests("TestEachRunHasAnEndingOfItsOwn"),
+	},
+	{
+		Name: "a group's deletion that gives up lets go of the refusal though another waits",
+		Rule: "sync_del 5",
+		Edits: []edit{{"sync_del.go",
+			`if e.groups--; e.groups == 0 {`,
+			`if e.groups--; true {`}},
+		Red: tests("TestAGroupDeletionThatGivesUpLeavesTheRefusalToTheOthers"),
+	},
+	{
+		Name: "the first run of a group to end ends the refusal",
+		Rule: "sync_del 5",
+		Edits: []edit{{"sync_del.go",
+			`e.group.deleting--`,
+			`e.group.deleting = 0`}},
+		Red: tests("TestGroupMembersAreRefusedWhileADeletionWaits"),
 	},
 
 	// Rule 9: a deletion never waits for what has not begun.
@@ -574,12 +597,10 @@ var mutants = []mutant{
 		Name: "a wait that is given up takes the mark away",
 		Rule: "sync_del 5",
 		Edits: []edit{{"sync_del.go", `
-		delete(r.waits, x)
-	}
+	e.queue(x).remove(e.at)
 `, `
-		delete(r.waits, x)
-		sh.slots.at(r.i).flags &^= deleting
-	}
+	e.queue(x).remove(e.at)
+	sh.slots.at(e.wk.slot(sh).i).flags &^= deleting
 `}},
 		Red: explored("a deletion that gives up"),
 	},
@@ -601,11 +622,11 @@ var mutants = []mutant{
 	}
 `}, {"group.go", `
 	sh.lock()
-	runs := g.runs()
+	deadlock := g.enlist(x)
 `, `
 	sh.lock()
 	g.deleting++
-	runs := g.runs()
+	deadlock := g.enlist(x)
 `}},
 		Red: explored("a group"),
 	},
@@ -632,8 +653,8 @@ var mutants = []mutant{
 		Name: "a chunk leaves no floor when it is given back",
 		Rule: "handle.go",
 		Edits: []edit{{"handle.go",
-			`sh.floors[chunk] = max(sh.floors[chunk], c.items[k].gen)`,
-			`_ = k`}},
+			`*floor = max(*floor, c.items[k].gen)`,
+			`_, _ = k, floor`}},
 		Red: tests("TestGenerationsDoNotRestart"),
 	},
 	{
@@ -667,7 +688,7 @@ var mutants = []mutant{
 		Name: "no successor is appointed before a handler runs",
 		Rule: "worker.go",
 		Edits: []edit{{"worker.go", `
-		wk.appoint(sh, wk.since)
+		wk.appoint(sh, wk.slot(sh).since)
 `, `
 		sh.unlock()
 `}},
@@ -857,19 +878,18 @@ var mutants = []mutant{
 		Name: "a group's deletion waits for every handler of its shard",
 		Rule: "group.go",
 		Edits: []edit{{"group.go",
-			`if g.sh.groupOf(r.i, g.sh.slots.at(r.i)) == g {`,
-			`if true {`}},
+			`case sh.groupOf(r.i, s) != g || seen[r.wk]:`,
+			`case seen[r.wk]:`}},
 		Red: tests("TestGroupDeletionWaitsForAllHandlers"),
 	},
 	{
 		Name: "a group's deletion that waits for nobody leaves its members refused",
 		Rule: "group.go",
 		Edits: []edit{{"group.go", `
-	} else {
-		g.deleting--
-	}
+	deadlock := g.enlist(x)
+	g.deleting--
 `, `
-	}
+	deadlock := g.enlist(x)
 `}},
 		Red: tests("TestGroupsOnAManualWheel"),
 	},
