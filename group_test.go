@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -157,8 +158,9 @@ func TestGroupFoundIsOredOverTheMembers(t *testing.T) {
 // Contract 8: "all handlers in flight waited for", those of members without owners too, and only
 // members'. Contract 12: "A group deletion that waits counts once in SyncWaits".
 func TestGroupDeletionWaitsForAllHandlers(t *testing.T) {
-	for _, verb := range groupWaitingVerbs {
-		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+	for k := range 2 * len(groupWaitingVerbs) {
+		verb, reverse := groupWaitingVerbs[k/2], k%2 == 1
+		delBubble(t, fmt.Sprintf("%s,reverse=%t", verb.name, reverse), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			g := w.NewGroup()
 			owned, unowned, freed, again, stranger := newDelPuppet(t), newDelPuppet(t), newDelPuppet(t), newDelPuppet(t), newDelPuppet(t)
 			delStart(t, g.Alloc(owned.handle))
@@ -179,7 +181,11 @@ func TestGroupDeletionWaitsForAllHandlers(t *testing.T) {
 				read = wrote
 				return found, err
 			})
-			for i, p := range []*delPuppet{unowned, owned, freed, again} {
+			members := []*delPuppet{owned, unowned, freed, again}
+			if reverse {
+				slices.Reverse(members)
+			}
+			for i, p := range members {
 				time.Sleep(time.Minute)
 				require.True(t, c.waits(), "%d members have returned", i)
 				p.do <- func() { wrote[i] = i + 1 }

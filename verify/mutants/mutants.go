@@ -37,7 +37,7 @@ var mutants = []mutant{
 `, `
 	x := t.w.newWait()
 	sh.lock()
-	if i := uint32(t.id) >> shardBits; sh.slots.chunks[i>>chunkBits] != nil && *sh.body(i) != nil {
+	if i := uint32(t.id) >> shardBits; sh.slots.chunks.rows[i>>chunkBits] != nil && *sh.body(i) != nil {
 		t = sh.timer(i, sh.slots.at(i))
 	}
 `}},
@@ -257,7 +257,7 @@ var mutants = []mutant{
 `, `
 	for busy := true; busy && ctx.Err() == nil; time.Sleep(time.Microsecond) {
 		sh.lock()
-		busy = sh.slots.chunks[i>>chunkBits] != nil && sh.slots.at(i).flags&running != 0
+		busy = sh.slots.chunks.rows[i>>chunkBits] != nil && sh.slots.at(i).flags&running != 0
 		sh.unlock()
 	}
 	return found, ctx.Err()
