@@ -18,7 +18,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// enders are the two calls that end a wheel. What is promised of Close is promised of a Shutdown whose context lives.
+// enders are the two calls that end a wheel. What is promised of Close is promised of a
+// Shutdown whose context lives.
 var enders = []struct {
 	name string
 	end  func(*timerwheel.Wheel) error
@@ -27,7 +28,8 @@ var enders = []struct {
 	{"Shutdown", func(w *timerwheel.Wheel) error { return w.Shutdown(context.Background()) }},
 }
 
-// Contract 9: "no Register succeeds any more (ErrClosed)". Contract 2: Refused counts "Registers refused, for whatever reason".
+// Contract 9: "no Register succeeds any more (ErrClosed)". Contract 2: Refused counts
+// "Registers refused, for whatever reason".
 func TestNoRegisterSucceedsOnAClosedWheel(t *testing.T) {
 	arms := map[string]func(timerwheel.Timer) error{
 		"Register":             func(tm timerwheel.Timer) error { return tm.Register(time.Second) },
@@ -67,7 +69,8 @@ func TestNoRegisterSucceedsOnAClosedWheel(t *testing.T) {
 	}
 }
 
-// Contract 3: "It is refused … by, in this order: ErrStale, ErrShutdown, ErrDeleting, ErrClosed": closing hides none of the others.
+// Contract 3: "It is refused … by, in this order: ErrStale, ErrShutdown, ErrDeleting,
+// ErrClosed": closing hides none of the others.
 func TestRefusalsOnAClosedWheelKeepTheirOrder(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{})
@@ -98,7 +101,8 @@ func TestRefusalsOnAClosedWheelKeepTheirOrder(t *testing.T) {
 	})
 }
 
-// Contract 9: "pending timers are dropped with the wheel's references (owners still Free theirs)". One timer for each way to be pending.
+// Contract 9: "pending timers are dropped with the wheel's references (owners still Free
+// theirs)". One timer for each way to be pending.
 func TestCloseDropsPendingTimersAndTheWheelsReferences(t *testing.T) {
 	for _, e := range enders {
 		t.Run(e.name, func(t *testing.T) {
@@ -132,7 +136,8 @@ func TestCloseDropsPendingTimersAndTheWheelsReferences(t *testing.T) {
 				require.NoError(t, unowned["freed, pending"].Register(time.Minute))
 				require.NoError(t, unowned["freed, pending"].Free())
 
-				// One worker waits for l, which stays taken for a while; another is in a handler that has armed its own timer again.
+				// One worker waits for l, which stays taken for a while; another is in a
+				// handler that has armed its own timer again.
 				release := openedAtTheEnd(t)
 				busy := w.Alloc(func(tm timerwheel.Timer) {
 					assert.NoError(t, tm.Register(0))
@@ -181,7 +186,8 @@ func TestCloseDropsPendingTimersAndTheWheelsReferences(t *testing.T) {
 	}
 }
 
-// Contract 9 with 5: "When the last reference goes, the handler function is dropped at once (what it captured is collectable)", also when Close drops it.
+// Contract 9 with 5: "When the last reference goes, the handler function is dropped at once
+// (what it captured is collectable)", also when Close drops it.
 func TestCloseLetsGoOfWhatHandlersCaptured(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{})
 	captured := func() weak.Pointer[[64]int] {
@@ -232,7 +238,8 @@ func TestCloseWaitsForEveryHandlerInFlight(t *testing.T) {
 	}
 }
 
-// Contract 9: Close waits for handlers in flight only: what is due and in line behind them is dropped, not run.
+// Contract 9: Close waits for handlers in flight only: what is due and in line behind them
+// is dropped, not run.
 func TestCloseDoesNotRunWhatIsInLine(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{MaxWorkers: 1})
@@ -254,7 +261,8 @@ func TestCloseDoesNotRunWhatIsInLine(t *testing.T) {
 	})
 }
 
-// Contract 9: "no Register succeeds any more", not even in a handler that Close waits for; and Every's next instant is dropped too.
+// Contract 9: "no Register succeeds any more", not even in a handler that Close waits for;
+// and Every's next instant is dropped too.
 func TestAHandlerInFlightCannotArmWhileCloseWaits(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{})
@@ -300,7 +308,8 @@ func TestClosingTwiceIsFine(t *testing.T) {
 	}
 }
 
-// Contract 9: each of several concurrent Closes keeps Close's promises: none returns before the handlers in flight have.
+// Contract 9: each of several concurrent Closes keeps Close's promises: none returns before
+// the handlers in flight have.
 func TestConcurrentClosesAllWait(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{})
@@ -328,7 +337,8 @@ func TestConcurrentClosesAllWait(t *testing.T) {
 	})
 }
 
-// Contract 9: "From a handler, or from any other function that the wheel calls, it marks the wheel closed, does not wait, and returns ErrDeadlock."
+// Contract 9: "From a handler, or from any other function that the wheel calls, it marks
+// the wheel closed, does not wait, and returns ErrDeadlock."
 func TestCloseFromAFunctionThatTheWheelCalls(t *testing.T) {
 	type hooks struct {
 		panicked func(timerwheel.HandlerPanic)
@@ -426,8 +436,9 @@ func TestCloseFromAFunctionThatTheWheelCalls(t *testing.T) {
 	}
 }
 
-// Contract 9: Close "from a handler … does not wait", also where others wait for that handler, handlers that are links of a chain among them: the chain ends
-// as it would have, and with it the wheel.
+// Contract 9: Close "from a handler … does not wait", also where others wait for that
+// handler, handlers that are links of a chain among them: the chain ends as it would have,
+// and with it the wheel.
 func TestCloseInAHandlerThatOthersWaitFor(t *testing.T) {
 	for _, e := range enders {
 		delBubble(t, e.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -469,7 +480,8 @@ func TestCloseInAHandlerThatOthersWaitFor(t *testing.T) {
 	}
 }
 
-// Contract 9: a Close in a handler must not wait for itself, and neither must a Close outside forget to wait because somebody else closed first.
+// Contract 9: a Close in a handler must not wait for itself, and neither must a Close
+// outside forget to wait because somebody else closed first.
 func TestCloseOutsideWaitsAlthoughAHandlerClosedFirst(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{})
@@ -494,7 +506,8 @@ func TestCloseOutsideWaitsAlthoughAHandlerClosedFirst(t *testing.T) {
 	})
 }
 
-// Contract 9 says "from a handler"; Contract 4: "a goroutine that the handler started is not the handler". So that one's Close waits.
+// Contract 9 says "from a handler"; Contract 4: "a goroutine that the handler started is
+// not the handler". So that one's Close waits.
 func TestCloseFromAGoroutineThatAHandlerStartedWaits(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{})
@@ -512,7 +525,8 @@ func TestCloseFromAGoroutineThatAHandlerStartedWaits(t *testing.T) {
 	})
 }
 
-// Contract 9 is about one wheel: for another wheel, a handler of this one is any goroutine, and its Close waits.
+// Contract 9 is about one wheel: for another wheel, a handler of this one is any goroutine,
+// and its Close waits.
 func TestCloseOfAnotherWheelInAHandlerWaits(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		w, other := openWheel(t, timerwheel.Options{}), openWheel(t, timerwheel.Options{})
@@ -573,7 +587,8 @@ func TestShutdownOfAWheelIsBoundedByItsContext(t *testing.T) {
 	})
 }
 
-// Contract 12: "Close waits for the dones of deletions that were waiting." For each kind of handler whose end calls done.
+// Contract 12: "Close waits for the dones of deletions that were waiting." For each kind of
+// handler whose end calls done.
 func TestCloseWaitsForTheDonesOfWaitingDeletions(t *testing.T) {
 	for _, e := range enders {
 		t.Run(e.name, func(t *testing.T) {
@@ -610,8 +625,9 @@ func TestCloseWaitsForTheDonesOfWaitingDeletions(t *testing.T) {
 	}
 }
 
-// Contract 9: "every goroutine of the wheel is joined": those too that call OnPanic, OnStall and the done of an idle timer (Contract 4: "done runs on a
-// goroutine of the wheel").
+// Contract 9: "every goroutine of the wheel is joined": those too that call OnPanic,
+// OnStall and the done of an idle timer (Contract 4: "done runs on a goroutine of the
+// wheel").
 func TestCloseJoinsEveryFunctionThatTheWheelCalls(t *testing.T) {
 	cases := map[string]func(t *testing.T, o *timerwheel.Options, block func()) func(*timerwheel.Wheel){
 		"OnPanic": func(_ *testing.T, o *timerwheel.Options, block func()) func(*timerwheel.Wheel) {
@@ -656,7 +672,8 @@ func TestCloseJoinsEveryFunctionThatTheWheelCalls(t *testing.T) {
 	}
 }
 
-// Contract 6 with 9: a worker that waits for a user's lock is a goroutine of the wheel, and is joined; its timer is pending, and dropped.
+// Contract 6 with 9: a worker that waits for a user's lock is a goroutine of the wheel, and
+// is joined; its timer is pending, and dropped.
 func TestCloseJoinsAWorkerThatWaitsForALock(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		w, l := openWheel(t, timerwheel.Options{}), newDurableLock()
@@ -703,8 +720,8 @@ func TestCloseJoinsHandlersThatMisbehave(t *testing.T) {
 	}
 }
 
-// Contract 9 with 4: a deletion that waits and a Close that waits for the same handler do not hinder each other, and a circle that Close would close is
-// none: "does not wait".
+// Contract 9 with 4: a deletion that waits and a Close that waits for the same handler do
+// not hinder each other, and a circle that Close would close is none: "does not wait".
 func TestDeletionsAndCloseWaitForOneHandler(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{})
@@ -735,8 +752,8 @@ func TestDeletionsAndCloseWaitForOneHandler(t *testing.T) {
 	})
 }
 
-// Contract 9: "On a closed wheel Alloc is valid and its Register says ErrClosed; AfterFunc and Every return a Timer that is not Valid." Contract 12: those
-// count in Refused.
+// Contract 9: "On a closed wheel Alloc is valid and its Register says ErrClosed; AfterFunc
+// and Every return a Timer that is not Valid." Contract 12: those count in Refused.
 func TestAClosedWheelMakesTimersThatCannotFire(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{})
@@ -774,7 +791,8 @@ func TestAClosedWheelMakesTimersThatCannotFire(t *testing.T) {
 	})
 }
 
-// Contract 9: the timers of a closed wheel can be named, asked, deleted, retained and freed: no verb panics, hangs, or finds anything.
+// Contract 9: the timers of a closed wheel can be named, asked, deleted, retained and
+// freed: no verb panics, hangs, or finds anything.
 func TestEveryVerbIsHarmlessOnAClosedWheel(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{})
@@ -851,8 +869,9 @@ func TestEveryVerbIsHarmlessOnAClosedWheel(t *testing.T) {
 	})
 }
 
-// Contract 9, on real goroutines: whatever races with Close, no handler begins after it, none is in flight, and "everything that the handler did" is seen
-// by who closed (the race detector watches hits, which nothing else guards).
+// Contract 9, on real goroutines: whatever races with Close, no handler begins after it,
+// none is in flight, and "everything that the handler did" is seen by who closed (the race
+// detector watches hits, which nothing else guards).
 func TestNothingRunsOnceCloseHasReturned(t *testing.T) {
 	for end := time.Now().Add(closeStorm()); ; {
 		closeStormRound(t)
@@ -916,13 +935,15 @@ func closeStormRound(t *testing.T) {
 	goleak.VerifyNone(t, ignored)
 }
 
-// draining is a history after which nothing of a wheel is due, running or pending. It works in real time and in a bubble.
+// draining is a history after which nothing of a wheel is due, running or pending. It works
+// in real time and in a bubble.
 type draining struct {
 	name string
 	run  func(t *testing.T, w *timerwheel.Wheel)
 }
 
-// drainings is a list of ways to get there: by firing, by each deletion, by misbehaviour, by the end.
+// drainings is a list of ways to get there: by firing, by each deletion, by misbehaviour,
+// by the end.
 var drainings = []draining{
 	{"never used", func(*testing.T, *timerwheel.Wheel) {}},
 	{"allocated, never armed, never freed", func(_ *testing.T, w *timerwheel.Wheel) { w.Alloc(func(timerwheel.Timer) {}) }},
@@ -1102,7 +1123,8 @@ var drainings = []draining{
 // drainStallAfter is short, so that the history "a stall" is quick in real time too.
 const drainStallAfter = 5 * time.Millisecond
 
-// drainingOptions are a plain wheel's, and those of one that watches everything. Two histories need OnPanic.
+// drainingOptions are a plain wheel's, and those of one that watches everything. Two
+// histories need OnPanic.
 func drainingOptions(d draining) map[string]timerwheel.Options {
 	watched := timerwheel.Options{
 		OnPanic: func(timerwheel.HandlerPanic) {}, OnStall: func(timerwheel.Stall) {}, StallAfter: drainStallAfter, Debug: true,
@@ -1113,7 +1135,8 @@ func drainingOptions(d draining) map[string]timerwheel.Options {
 	return map[string]timerwheel.Options{"plain": {}, "watched": watched}
 }
 
-// Contract 9: "A wheel with nothing due and nothing running has no goroutine, at once, without lingering; with nothing pending, no wake-up either".
+// Contract 9: "A wheel with nothing due and nothing running has no goroutine, at once,
+// without lingering; with nothing pending, no wake-up either".
 func TestADrainedWheelHasNoGoroutineAndNoWakeUp(t *testing.T) {
 	for _, d := range drainings {
 		for kind, o := range drainingOptions(d) {
@@ -1138,7 +1161,8 @@ func TestADrainedWheelHasNoGoroutineAndNoWakeUp(t *testing.T) {
 	}
 }
 
-// Contract 9: "a drained wheel that was never closed leaks nothing and is collected". In real time, with the workers seen to end there too.
+// Contract 9: "a drained wheel that was never closed leaks nothing and is collected". In
+// real time, with the workers seen to end there too.
 func TestADrainedWheelIsCollected(t *testing.T) {
 	defer crowdOfTimers()()
 	for _, d := range drainings {
@@ -1166,8 +1190,9 @@ func drainedAndForgotten(t *testing.T, d draining, o timerwheel.Options) weak.Po
 	return weak.Make(w)
 }
 
-// crowdOfTimers fills the runtime's timer heaps, and returns a function that empties them. The runtime forgets a stopped timer, with all that hangs on it,
-// only when it comes across it: soon in an idle program, late in one that has many timers of its own.
+// crowdOfTimers fills the runtime's timer heaps, and returns a function that empties them.
+// The runtime forgets a stopped timer, with all that hangs on it, only when it comes across
+// it: soon in an idle program, late in one that has many timers of its own.
 func crowdOfTimers() (disperse func()) {
 	var crowd [8][500]*time.Timer
 	var makers sync.WaitGroup
@@ -1189,7 +1214,8 @@ func crowdOfTimers() (disperse func()) {
 	}
 }
 
-// Contract 9 says "drained": a wheel that nobody holds, but in which something pends, must still fire it.
+// Contract 9 says "drained": a wheel that nobody holds, but in which something pends, must
+// still fire it.
 func TestAForgottenWheelFiresWhatPends(t *testing.T) {
 	fired := make(chan struct{})
 	func() {
@@ -1203,7 +1229,8 @@ func TestAForgottenWheelFiresWhatPends(t *testing.T) {
 	}
 }
 
-// Contract 9: no goroutine while things only pend, however many and however far; Contract 11: "one runtime timer, no ticking".
+// Contract 9: no goroutine while things only pend, however many and however far; Contract
+// 11: "one runtime timer, no ticking".
 func TestAWheelWhoseTimersOnlyPendHasNoGoroutineAndDoesNotTick(t *testing.T) {
 	for _, tick := range []time.Duration{time.Microsecond, time.Millisecond, time.Hour} {
 		t.Run(tick.String(), func(t *testing.T) {
@@ -1219,7 +1246,8 @@ func TestAWheelWhoseTimersOnlyPendHasNoGoroutineAndDoesNotTick(t *testing.T) {
 				require.Zero(t, w.Stats().Workers)
 				noMoreGoroutinesThan(t, goroutines)
 				if n, ok := wakeUps(99 * time.Hour); ok {
-					// A wake-up that only sorts timers into finer levels is no tick, but there are few levels.
+					// A wake-up that only sorts timers into finer levels is no tick, but
+					// there are few levels.
 					require.LessOrEqual(t, n, uint64(20), "wake-ups in 99 h, the first deadline being 100 h away")
 				}
 				require.Zero(t, w.Stats().Workers)
@@ -1248,7 +1276,8 @@ func collected[T any](t *testing.T, p weak.Pointer[T]) {
 	}, "something still holds it")
 }
 
-// spinUntil waits for a condition, for long, but without a timer: timers that come and go make the runtime tidy its heaps.
+// spinUntil waits for a condition, for long, but without a timer: timers that come and go
+// make the runtime tidy its heaps.
 func spinUntil(t *testing.T, condition func() bool, otherwise string) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !condition(); runtime.Gosched() {

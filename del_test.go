@@ -918,8 +918,9 @@ func TestTheCallThatWouldCloseACircleIsErrDeadlock(t *testing.T) {
 	}
 }
 
-// Contract 4, table: "by any chain of this wheel's handlers": however long, and though it leads through groups, of which the run that leads on is the last
-// of three, and through Shutdowns.
+// Contract 4, table: "by any chain of this wheel's handlers": however long, and though it
+// leads through groups, of which the run that leads on is the last of three, and through
+// Shutdowns.
 func TestACircleOfAnyLengthIsSeen(t *testing.T) {
 	for _, n := range []int{10, 100} {
 		for _, closer := range append([]delVerb{delByDead}, delWaitingVerbs...) {
@@ -968,8 +969,8 @@ func TestACircleOfAnyLengthIsSeen(t *testing.T) {
 	}
 }
 
-// Options.Debug: ErrDeadlock names the circle, in its order, from the caller on; of a long one the first 16. The circle leads through one of
-// two runs that a group waits for.
+// Options.Debug: ErrDeadlock names the circle, in its order, from the caller on; of a long
+// one the first 16. The circle leads through one of two runs that a group waits for.
 func TestErrDeadlockNamesTheCircle(t *testing.T) {
 	const here = "github.com/seed76848005/timerwheel_test."
 	for n, want := range map[int]string{
@@ -1819,8 +1820,9 @@ func TestDelAsyncDoneOnAManualWheel(t *testing.T) {
 	})
 }
 
-// Contract 4: a Register is refused "while it waits". A deletion that was told ErrDeadlock does not wait, and so leaves no refusal: neither the one in the
-// timer's own handler nor the one that would have closed a circle. And in the circle, too, the firing is removed.
+// Contract 4: a Register is refused "while it waits". A deletion that was told ErrDeadlock
+// does not wait, and so leaves no refusal: neither the one in the timer's own handler nor
+// the one that would have closed a circle. And in the circle, too, the firing is removed.
 func TestADeletionThatIsRefusedToWaitRefusesNobody(t *testing.T) {
 	for _, verb := range []delVerb{delBySync, delByContext, delByDead} {
 		delBubble(t, "its own handler/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -1852,8 +1854,9 @@ func TestADeletionThatIsRefusedToWaitRefusesNobody(t *testing.T) {
 	}
 }
 
-// Contract 1: "A waiting deletion holds no reference": at the end of the run that it waits for the timer is recycled, before the waiter gets to run. The
-// last moment of a run that is its worker's own is the Unlock of a lock-bound timer.
+// Contract 1: "A waiting deletion holds no reference": at the end of the run that it waits
+// for the timer is recycled, before the waiter gets to run. The last moment of a run that
+// is its worker's own is the Unlock of a lock-bound timer.
 func TestAWaitingDeletionHoldsNoReference(t *testing.T) {
 	for _, verb := range append([]delVerb{delByAsync}, delWaitingVerbs...) {
 		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {

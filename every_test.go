@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Contract 7: "Every fires at start + k*period": the thousandth firing has drifted no further than the first, whatever the period is in ticks.
+// Contract 7: "Every fires at start + k*period": the thousandth firing has drifted no
+// further than the first, whatever the period is in ticks.
 func TestEveryFiresAtStartPlusMultiplesOfThePeriod(t *testing.T) {
 	const tick, firings = time.Millisecond, 1000
 	for _, period := range []time.Duration{
@@ -44,7 +45,8 @@ func TestEveryFiresAtStartPlusMultiplesOfThePeriod(t *testing.T) {
 	}
 }
 
-// Contract 7: Every fires "on one timer": its handler is given the Timer that Every returned, and a long series takes no more storage than its start.
+// Contract 7: Every fires "on one timer": its handler is given the Timer that Every
+// returned, and a long series takes no more storage than its start.
 func TestEveryIsOneTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := wheelFor(t, timerwheel.Options{})
@@ -72,7 +74,8 @@ func TestEveryIsOneTimer(t *testing.T) {
 	})
 }
 
-// Contract 7: "never overlapping itself; instants missed while the handler ran are skipped, not bunched."
+// Contract 7: "never overlapping itself; instants missed while the handler ran are skipped,
+// not bunched."
 func TestEverySkipsWhatItsHandlerMissed(t *testing.T) {
 	const tick, period = time.Millisecond, 100 * time.Millisecond
 	for _, c := range []struct {
@@ -110,7 +113,8 @@ func TestEverySkipsWhatItsHandlerMissed(t *testing.T) {
 	}
 }
 
-// Contract 7: one late handler costs the series only the instants it missed; the grid stays where it was.
+// Contract 7: one late handler costs the series only the instants it missed; the grid stays
+// where it was.
 func TestEveryReturnsToItsGridAfterOneSlowRun(t *testing.T) {
 	const tick, period = time.Millisecond, 100 * time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
@@ -134,7 +138,8 @@ func TestEveryReturnsToItsGridAfterOneSlowRun(t *testing.T) {
 	})
 }
 
-// The same by force: real goroutines, a handler slower than its period, an unguarded counter for the race detector.
+// The same by force: real goroutines, a handler slower than its period, an unguarded
+// counter for the race detector.
 func TestEveryNeverOverlapsItself(t *testing.T) {
 	w := wheelFor(t, timerwheel.Options{Tick: 20 * time.Microsecond})
 	var inside, overlaps atomic.Int32
@@ -186,7 +191,8 @@ func TestEveryHasItsNextInstantPendingDuringARun(t *testing.T) {
 	})
 }
 
-// Contract 7: "Deletions end the series", whichever and wherever; having no owner, the timer is recycled.
+// Contract 7: "Deletions end the series", whichever and wherever; having no owner, the
+// timer is recycled.
 func TestDeletionEndsTheSeries(t *testing.T) {
 	const period = 100 * time.Millisecond
 	both, pending := timerwheel.Found{Pending: true, Running: true}, timerwheel.Found{Pending: true}
@@ -328,7 +334,8 @@ func TestRegisterGivesASeriesANewOrigin(t *testing.T) {
 	})
 }
 
-// Contract 7 and 12: the same in its handler; "A periodic timer moved to "now" by its own handler runs once more after it."
+// Contract 7 and 12: the same in its handler; "A periodic timer moved to "now" by its own
+// handler runs once more after it."
 func TestRegisterInItsHandlerGivesASeriesANewOrigin(t *testing.T) {
 	const tick, period = time.Millisecond, 100 * time.Millisecond
 	ms := func(n time.Duration) time.Duration { return n * time.Millisecond }
@@ -489,7 +496,8 @@ func TestEveryWithAPeriodBeyondTheClock(t *testing.T) {
 	})
 }
 
-// Contract 5: "A handle from AfterFunc or Every owns no reference": Retain gives it one, and the timer outlives its series.
+// Contract 5: "A handle from AfterFunc or Every owns no reference": Retain gives it one,
+// and the timer outlives its series.
 func TestRetainedSeriesOutlivesItsDeletion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := wheelFor(t, timerwheel.Options{})
@@ -511,7 +519,8 @@ func TestRetainedSeriesOutlivesItsDeletion(t *testing.T) {
 	})
 }
 
-// Contract 9: "On a closed wheel ... AfterFunc and Every return a Timer that is not Valid"; 12: it "counts in Refused". Close ends a series.
+// Contract 9: "On a closed wheel ... AfterFunc and Every return a Timer that is not Valid";
+// 12: it "counts in Refused". Close ends a series.
 func TestCloseEndsTheSeries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := wheelFor(t, timerwheel.Options{})
@@ -541,7 +550,8 @@ func TestCloseEndsTheSeries(t *testing.T) {
 	})
 }
 
-// Contract 7 on a Manual wheel: a step over many instants fires one and skips the others; "What is registered while it runs is left to the next Advance".
+// Contract 7 on a Manual wheel: a step over many instants fires one and skips the others;
+// "What is registered while it runs is left to the next Advance".
 func TestEveryOnAManualWheelDoesNotBunch(t *testing.T) {
 	const tick, period = time.Millisecond, 100 * time.Millisecond
 	start := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -580,7 +590,8 @@ var verbReset = struct {
 	arm  func(timerwheel.Timer, time.Duration) error
 }{"Reset", func(tm timerwheel.Timer, d time.Duration) error { tm.Reset(d); return nil }}
 
-// Contract 7: "Deletions end the series"; what Every says besides: "a Register after it, of a timer that still lives, begins a new one".
+// Contract 7: "Deletions end the series"; what Every says besides: "a Register after it, of
+// a timer that still lives, begins a new one".
 func TestASeriesBeginsAnewAfterItsDeletion(t *testing.T) {
 	const tick, period = time.Millisecond, 100 * time.Millisecond
 	for _, inHandler := range []bool{false, true} {
@@ -617,7 +628,8 @@ func TestASeriesBeginsAnewAfterItsDeletion(t *testing.T) {
 	}
 }
 
-// Contract 7: "instants missed ... are skipped, not bunched": also those that were missed because every worker was busy with others.
+// Contract 7: "instants missed ... are skipped, not bunched": also those that were missed
+// because every worker was busy with others.
 func TestEverySkipsWhatBusyWorkersMissed(t *testing.T) {
 	const tick, period = time.Millisecond, 100 * time.Millisecond
 	synctest.Test(t, func(t *testing.T) {

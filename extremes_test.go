@@ -19,8 +19,9 @@ import (
 
 // ---- Sleep ----
 
-// A wheel that slept for a year: 3*10^10 ticks. It is quick only if no tick costs anything (Contract 11: "one runtime timer, no ticking"), and each
-// timer still fires within two ticks of its deadline, also one that is armed on the morning after.
+// A wheel that slept for a year: 3*10^10 ticks. It is quick only if no tick costs anything
+// (Contract 11: "one runtime timer, no ticking"), and each timer still fires within two
+// ticks of its deadline, also one that is armed on the morning after.
 func TestWheelThatSleptForAYear(t *testing.T) {
 	const tick, day, year = time.Millisecond, 24 * time.Hour, 365 * 24 * time.Hour
 	for _, asleep := range []string{"empty", "with timers"} {
@@ -63,8 +64,9 @@ func TestWheelThatSleptForAYear(t *testing.T) {
 	}
 }
 
-// Contract 9: "A wheel with nothing due and nothing running has no goroutine, at once, without lingering". This bubble has no Close in it, and
-// could not end if a goroutine of the wheel were left, a parked one included.
+// Contract 9: "A wheel with nothing due and nothing running has no goroutine, at once,
+// without lingering". This bubble has no Close in it, and could not end if a goroutine of
+// the wheel were left, a parked one included.
 func TestUnclosedWheelHasNoGoroutine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, err := timerwheel.New(timerwheel.Options{})
@@ -83,7 +85,8 @@ func TestUnclosedWheelHasNoGoroutine(t *testing.T) {
 
 // ---- Few processors, many wheels, many hands ----
 
-// One processor, and a goroutine that never gives it up of its own accord: deletions must not spin for a worker that cannot run meanwhile.
+// One processor, and a goroutine that never gives it up of its own accord: deletions must
+// not spin for a worker that cannot run meanwhile.
 func TestOneProcessorAndASpinningGoroutine(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	var stop atomic.Bool
@@ -157,8 +160,9 @@ func TestTenThousandWheelsMadeAndClosed(t *testing.T) {
 	}
 }
 
-// Contract 2, Stop: "reports whether it removed a firing"; 4, table: "deleting twice is no error". Of a hundred that delete one timer exactly one
-// finds it pending; if it was about to fire, it fired or was removed, never both and never neither.
+// Contract 2, Stop: "reports whether it removed a firing"; 4, table: "deleting twice is no
+// error". Of a hundred that delete one timer exactly one finds it pending; if it was about
+// to fire, it fired or was removed, never both and never neither.
 func TestHundredGoroutinesDeleteOneTimer(t *testing.T) {
 	ctx := context.Background()
 	verbs := []func(tm timerwheel.Timer) (timerwheel.Found, error){
@@ -296,8 +300,8 @@ func TestDrainedWheelIsCollected(t *testing.T) {
 
 // ---- A million ----
 
-// A million timers armed and deleted, and a million closed with their wheel: no operation's cost may grow with the crowd. The bound is a minute for
-// what takes a second or two.
+// A million timers armed and deleted, and a million closed with their wheel: no operation's
+// cost may grow with the crowd. The bound is a minute for what takes a second or two.
 func TestMillionTimersArmedAndDeleted(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a million timers")

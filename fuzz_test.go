@@ -15,14 +15,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// This file drives all of the API of a Manual wheel by programs of bytes, in handlers and in all other functions that the wheel calls too, and compares
-// what it says with the model of model_test.go. After each call everything that can be asked is asked.
+// This file drives all of the API of a Manual wheel by programs of bytes, in handlers and
+// in all other functions that the wheel calls too, and compares what it says with the model
+// of model_test.go. After each call everything that can be asked is asked.
 //
 // # Programs
 //
-// A program can be read and written by hand: "4 a0 r003 v13 v71 .". The first byte makes the wheel. Then come verbs, each a letter, and their operands; any
-// other byte is some verb, too. Spaces mean nothing. When the wheel calls a function, that takes the next verbs of the program, up to a '.' (return), a
-// '!' (panic) or a '~' (Goexit), or four of them. The operands:
+// A program can be read and written by hand: "4 a0 r003 v13 v71 .". The first byte makes
+// the wheel. Then come verbs, each a letter, and their operands; any other byte is some
+// verb, too. Spaces mean nothing. When the wheel calls a function, that takes the next
+// verbs of the program, up to a '.' (return), a '!' (panic) or a '~' (Goexit), or four of
+// them. The operands:
 //
 //	wheel     tick: 0 1ms, 1 1µs, 2 7ms, 3 1h; +4: with OnPanic; +8 (8, 9, :, ;): with Debug
 //	host      0: the wheel; otherwise a group
@@ -80,7 +83,8 @@ func groupDelSyncEnded(g *timerwheel.Group) (timerwheel.Found, error) {
 	return g.DelSyncContext(ended)
 }
 
-// The whole API against an obvious model, for any program. What its corpus is about stands in the names of its files.
+// The whole API against an obvious model, for any program. What its corpus is about stands
+// in the names of its files.
 func FuzzAPI(f *testing.F) {
 	f.Fuzz(func(t *testing.T, program []byte) {
 		if len(program) > 4096 {
@@ -340,7 +344,8 @@ func (k *walk) advance(to time.Time) {
 	k.check(k.dones == 0, "%d dones are missing", k.dones)
 }
 
-// advanceToNext fires something, or makes Next later; where functions were called, they may have made it earlier.
+// advanceToNext fires something, or makes Next later; where functions were called, they may
+// have made it earlier.
 func (k *walk) advanceToNext() {
 	next, ok := k.w.Next()
 	if !ok {
@@ -382,7 +387,8 @@ func (k *walk) onPanic(p timerwheel.HandlerPanic) {
 	k.script(false)
 }
 
-// walkLock is the lock of a lock-bound timer. It lets the program work while the worker waits for it.
+// walkLock is the lock of a lock-bound timer. It lets the program work while the worker
+// waits for it.
 type walkLock struct {
 	k    *walk
 	x    *modelTimer
@@ -558,7 +564,8 @@ func (k *walk) delAsync() {
 	k.check(ran != want.Running, "done has run: %v; the timer runs: %v", ran, want.Running)
 }
 
-// delAsyncOfNone deletes the zero Timer: it has no wheel to run its done, so that has a goroutine of its own.
+// delAsyncOfNone deletes the zero Timer: it has no wheel to run its done, so that has a
+// goroutine of its own.
 func (k *walk) delAsyncOfNone() {
 	done := make(chan struct{})
 	found, err := timerwheel.Timer{}.DelAsync(func() { close(done) })

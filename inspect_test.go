@@ -32,7 +32,8 @@ func everywhere(in timerwheel.Inspection) int {
 	return n
 }
 
-// A timer stands on the level of the highest digit, to the base 64, in which its tick differs from the wheel's, in the slot of that digit.
+// A timer stands on the level of the highest digit, to the base 64, in which its tick
+// differs from the wheel's, in the slot of that digit.
 func TestInspectSeesWhereTimersStand(t *testing.T) {
 	start := time.Unix(0, 0)
 	w := openWheel(t, timerwheel.Options{Manual: true, Start: start})
@@ -97,7 +98,8 @@ func TestInspectSeesWhereTimersStand(t *testing.T) {
 	check(1<<20 + 10)
 }
 
-// Timers that are due are on no level: in line for a worker, held back by their own run or by their lock, or left to the next Advance.
+// Timers that are due are on no level: in line for a worker, held back by their own run or
+// by their lock, or left to the next Advance.
 func TestInspectSeesWhatIsOnNoLevel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{MaxWorkers: 3})
@@ -156,7 +158,8 @@ func TestInspectSeesWhatIsOnNoLevel(t *testing.T) {
 
 func inspectedHandler(end <-chan struct{}) { <-end }
 
-// One chain: a goroutine waits for a's handler, which waits for b's; and beside it a DelAsync and the deletion of a group.
+// One chain: a goroutine waits for a's handler, which waits for b's; and beside it a
+// DelAsync and the deletion of a group.
 func TestInspectSeesWhoWaitsForWhom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{Debug: true})
@@ -257,8 +260,10 @@ func TestInspectSeesTheOldestOfManyRunsAndWaits(t *testing.T) {
 	})
 }
 
-// Timers are counted where they stand, not walked: a whole look at a million takes less than 50 µs more than one at none, and so does each of its
-// critical sections. It takes a few; to walk a million timers, or the blocks that they stand in, takes longer on any machine.
+// Timers are counted where they stand, not walked: a whole look at a million takes less
+// than 50 µs more than one at none, and so does each of its critical sections. It takes a
+// few; to walk a million timers, or the blocks that they stand in, takes longer on any
+// machine.
 func TestInspectWalksNoTimers(t *testing.T) {
 	n := crowd(1_000_000)
 	fastest := func(w *timerwheel.Wheel) time.Duration {

@@ -631,8 +631,9 @@ func TestLockedDelRacesWithTheHandler(t *testing.T) {
 	require.NotZero(t, runs.Load())
 }
 
-// Contract 6: "While it waits for l the timer is pending": if the wait ends by a panic or a Goexit in the user's Lock, it stays that: it can be deleted, and
-// fires when Lock returns at last. On a Manual wheel such a panic passes through Advance as a handler's does.
+// Contract 6: "While it waits for l the timer is pending": if the wait ends by a panic or a
+// Goexit in the user's Lock, it stays that: it can be deleted, and fires when Lock returns
+// at last. On a Manual wheel such a panic passes through Advance as a handler's does.
 func TestALockThatDoesNotReturnLeavesItsTimerPending(t *testing.T) {
 	t.Run("Goexit", func(t *testing.T) {
 		guardedBubble(t, func(t *testing.T) {
@@ -751,8 +752,9 @@ func (l *lockProbe) drop() {
 
 func (l *lockProbe) taken() bool { return len(l.sem) == 1 }
 
-// Contract 10: "in order of deadline tick", and "what was due and had not begun fires at the next
-// Advance": a timer whose Lock has ended the goroutine is still before what was registered meanwhile.
+// Contract 10: "in order of deadline tick", and "what was due and had not begun fires at
+// the next Advance": a timer whose Lock has ended the goroutine is still before what was
+// registered meanwhile.
 func TestALockThatDoesNotReturnKeepsItsTimersTurn(t *testing.T) {
 	for exits := 1; exits <= 3; exits++ {
 		w, err := timerwheel.New(timerwheel.Options{Manual: true})

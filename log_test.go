@@ -15,7 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// phoneCall is what users write: its lock is held over a deletion that waits, and wanted by the handler.
+// phoneCall is what users write: its lock is held over a deletion that waits, and wanted by
+// the handler.
 type phoneCall struct {
 	mu   durableLock
 	idle timerwheel.Timer
@@ -34,7 +35,8 @@ func (s *phoneCall) close(ctx context.Context) error {
 	return err
 }
 
-// stalledCall has a phone call close itself for a minute, with what OnStall is told of either side, and where the timer was made.
+// stalledCall has a phone call close itself for a minute, with what OnStall is told of
+// either side, and where the timer was made.
 func stalledCall(t *testing.T, debug bool) (run, wait timerwheel.Stall, made string) {
 	t.Helper()
 	var log stallLog
@@ -50,8 +52,9 @@ func stalledCall(t *testing.T, debug bool) (run, wait timerwheel.Stall, made str
 	return runs[0], waits[0], made
 }
 
-// Contract 2: a Stall has "a default text form fit for a log line": one line, that names the handler, says where it and the waiter hang in the user's code,
-// and where the timer comes from.
+// Contract 2: a Stall has "a default text form fit for a log line": one line, that names
+// the handler, says where it and the waiter hang in the user's code, and where the timer
+// comes from.
 func TestAStallIsOneLineForALog(t *testing.T) {
 	const (
 		at     = `github\.com/seed76848005/timerwheel_test\.\(\*phoneCall\)\.`
@@ -67,7 +70,8 @@ func TestAStallIsOneLineForALog(t *testing.T) {
 				if debug {
 					from = `; allocated at [^/ ]+/` + made + `; registered at [^/ ]+/` + made
 				}
-				// The lock is the tests' own, and not of package sync: so the innermost call is the Lock.
+				// The lock is the tests' own, and not of package sync: so the innermost
+				// call is the Lock.
 				hangs := `github\.com/seed76848005/timerwheel_test\.durableLock\.Lock [^/ ]+/main_test\.go:\d+`
 				require.Regexp(t, `^timerwheel: the handler of `+timer+` has run for \d[\d.]*m?s: `+at+`expire `+file+`, which is at `+hangs+
 					`; deletions that wait for it: 1, at `+closes+from+`$`, run.String())
@@ -89,7 +93,8 @@ func TestAStallOfWhichLittleIsKnownIsALineToo(t *testing.T) {
 		timerwheel.HandlerPanic{Value: 7, AllocatedAt: "a.go:1", RegisteredAt: "/x/y/b/c.go:2"}.String())
 }
 
-// So has a HandlerPanic: it says where the handler panicked, and a value of several lines is quoted.
+// So has a HandlerPanic: it says where the handler panicked, and a value of several lines
+// is quoted.
 func TestAHandlerPanicIsOneLineForALog(t *testing.T) {
 	for value, text := range map[any]string{
 		"no such session": `no such session`,

@@ -18,13 +18,15 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain fails the package if any test leaves a goroutine behind. Contract 9: "every goroutine of the wheel is joined", and "a wheel with nothing due
-// and nothing running has no goroutine": so neither a closed wheel nor a forgotten one may show here.
+// TestMain fails the package if any test leaves a goroutine behind. Contract 9: "every
+// goroutine of the wheel is joined", and "a wheel with nothing due and nothing running has
+// no goroutine": so neither a closed wheel nor a forgotten one may show here.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// openWheel makes a wheel that ends with the test. In a bubble, t must be the bubble's own, so that the end is part of the bubble.
+// openWheel makes a wheel that ends with the test. In a bubble, t must be the bubble's own,
+// so that the end is part of the bubble.
 func openWheel(t *testing.T, o timerwheel.Options) *timerwheel.Wheel {
 	t.Helper()
 	w, err := timerwheel.New(o)
@@ -39,8 +41,9 @@ func openWheel(t *testing.T, o timerwheel.Options) *timerwheel.Wheel {
 	return w
 }
 
-// guardedBubble is synctest.Test with a guard in real time. A wait that is not durable (on a mutex, say) makes synctest.Wait wait for ever instead of
-// failing; the guard turns that into a crash with all stacks.
+// guardedBubble is synctest.Test with a guard in real time. A wait that is not durable (on
+// a mutex, say) makes synctest.Wait wait for ever instead of failing; the guard turns that
+// into a crash with all stacks.
 func guardedBubble(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	name := t.Name()
@@ -52,7 +55,8 @@ func guardedBubble(t *testing.T, f func(t *testing.T)) {
 	synctest.Test(t, f)
 }
 
-// durableLock is a sync.Locker whose Lock blocks durably in a bubble, which a sync.Mutex does not. Make it in the bubble.
+// durableLock is a sync.Locker whose Lock blocks durably in a bubble, which a sync.Mutex
+// does not. Make it in the bubble.
 type durableLock chan struct{}
 
 func newDurableLock() durableLock  { return make(durableLock, 1) }
@@ -67,7 +71,8 @@ func countsAddUp(t *testing.T, w *timerwheel.Wheel) {
 	require.Equal(t, s.Registered, s.Fired+s.Removed+uint64(s.Pending), "Registered == Fired + Removed + Pending: %+v", s)
 }
 
-// openedAtTheEnd makes a channel for handlers to wait on. A test that fails before it closes the channel must still be able to end.
+// openedAtTheEnd makes a channel for handlers to wait on. A test that fails before it
+// closes the channel must still be able to end.
 func openedAtTheEnd(t *testing.T) chan struct{} {
 	c := make(chan struct{})
 	t.Cleanup(func() {
@@ -88,7 +93,8 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
-// inBackground runs f on a goroutine of its own and returns a channel that is closed when f has returned.
+// inBackground runs f on a goroutine of its own and returns a channel that is closed when f
+// has returned.
 func inBackground(f func()) <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
@@ -98,8 +104,9 @@ func inBackground(f func()) <-chan struct{} {
 	return done
 }
 
-// noMoreGoroutinesThan checks that the program has at most n goroutines. In a bubble at rest no time passes in it. One that has just ended may still be
-// counted for a moment, hence the loop.
+// noMoreGoroutinesThan checks that the program has at most n goroutines. In a bubble at
+// rest no time passes in it. One that has just ended may still be counted for a moment,
+// hence the loop.
 func noMoreGoroutinesThan(t *testing.T, n int) {
 	t.Helper()
 	for range 100_000 {
@@ -111,7 +118,8 @@ func noMoreGoroutinesThan(t *testing.T, n int) {
 	t.Errorf("%d goroutines, %d expected", runtime.NumGoroutine(), n)
 }
 
-// goroutineName names the calling goroutine as the runtime does: two calls are equal if, and only if, one goroutine made both.
+// goroutineName names the calling goroutine as the runtime does: two calls are equal if,
+// and only if, one goroutine made both.
 func goroutineName() string {
 	b := make([]byte, 64)
 	name, _, _ := strings.Cut(string(b[:runtime.Stack(b, false)]), " [")
@@ -124,8 +132,10 @@ func siteHere() string {
 	return fmt.Sprintf("%s:%d", filepath.Base(file), line)
 }
 
-// goroutinesCreated counts the goroutines created since the program began. Every expiry of a runtime timer made by time.AfterFunc creates one, so in a
-// bubble at rest the count shows each wake-up. The metric is younger than the oldest Go that this module supports: ok is false there.
+// goroutinesCreated counts the goroutines created since the program began. Every expiry of
+// a runtime timer made by time.AfterFunc creates one, so in a bubble at rest the count
+// shows each wake-up. The metric is younger than the oldest Go that this module supports:
+// ok is false there.
 func goroutinesCreated() (n uint64, ok bool) {
 	s := []metrics.Sample{{Name: "/sched/goroutines-created:goroutines"}}
 	metrics.Read(s)
@@ -135,8 +145,8 @@ func goroutinesCreated() (n uint64, ok bool) {
 	return s[0].Value.Uint64(), true
 }
 
-// wakeUps counts the goroutines that appear while the calling bubble rests for d. The collector is kept still meanwhile, because its helpers are
-// goroutines too.
+// wakeUps counts the goroutines that appear while the calling bubble rests for d. The
+// collector is kept still meanwhile, because its helpers are goroutines too.
 func wakeUps(d time.Duration) (n uint64, ok bool) {
 	runtime.GC()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
@@ -146,8 +156,9 @@ func wakeUps(d time.Duration) (n uint64, ok bool) {
 	return after - before, ok
 }
 
-// timerKinds are the ways to come by a timer that is armed for d: what holds of a handler, holds of each. Only the lock-bound ones use l. AfterFunc's
-// function does not know its timer: f is given the zero one.
+// timerKinds are the ways to come by a timer that is armed for d: what holds of a handler,
+// holds of each. Only the lock-bound ones use l. AfterFunc's function does not know its
+// timer: f is given the zero one.
 var timerKinds = []struct {
 	name string
 	arm  func(w *timerwheel.Wheel, l sync.Locker, d time.Duration, f func(timerwheel.Timer)) timerwheel.Timer

@@ -66,7 +66,8 @@ func TestAManualWheelsTimeDoesNotPassByItself(t *testing.T) {
 	})
 }
 
-// Contract 10: "Advance(now) sets the wheel's time to now (earlier than Now: a no-op; the same: runs what is due)".
+// Contract 10: "Advance(now) sets the wheel's time to now (earlier than Now: a no-op; the
+// same: runs what is due)".
 func TestAdvanceSetsTheTimeAndNeverSetsItBack(t *testing.T) {
 	w := openManual(t, time.Millisecond)
 	fired := 0
@@ -85,7 +86,8 @@ func TestAdvanceSetsTheTimeAndNeverSetsItBack(t *testing.T) {
 	require.True(t, w.Now().Equal(manualStart.Add(time.Second+1)), "the wheel's time is now, not now rounded to a tick")
 }
 
-// Contract 3: "d <= 0 is due at once", and Contract 10: "the same: runs what is due", wherever in a tick the wheel's time is.
+// Contract 3: "d <= 0 is due at once", and Contract 10: "the same: runs what is due",
+// wherever in a tick the wheel's time is.
 func TestWhatIsDueAtOnceRunsInTheNextAdvanceToTheSameTime(t *testing.T) {
 	for _, off := range []time.Duration{0, 1, time.Millisecond / 2, time.Millisecond - 1, time.Millisecond} {
 		t.Run(off.String(), func(t *testing.T) {
@@ -117,7 +119,8 @@ func TestWhatIsDueAtOnceRunsInTheNextAdvanceToTheSameTime(t *testing.T) {
 	}
 }
 
-// Contract 10: "runs what is due by then, in the caller's goroutine". Contract 2: Manual is "no goroutine".
+// Contract 10: "runs what is due by then, in the caller's goroutine". Contract 2: Manual is
+// "no goroutine".
 func TestAdvanceRunsHandlersInItsCaller(t *testing.T) {
 	w := openManual(t, time.Millisecond)
 	caller, goroutines := goroutineName(), runtime.NumGoroutine()
@@ -143,14 +146,15 @@ func TestAdvanceRunsHandlersInItsCaller(t *testing.T) {
 	require.EqualValues(t, 100, w.Stats().Fired)
 }
 
-// Contract 10: "in order of deadline tick". Two deadlines a tick or more apart lie in different ticks, wherever the ticks begin; nothing is asked of the
-// order within one.
+// Contract 10: "in order of deadline tick". Two deadlines a tick or more apart lie in
+// different ticks, wherever the ticks begin; nothing is asked of the order within one.
 func TestAdvanceRunsInOrderOfDeadlineTick(t *testing.T) {
 	for _, tick := range []time.Duration{time.Microsecond, time.Millisecond, time.Minute} {
 		for seed := range uint64(4) {
 			t.Run(fmt.Sprintf("tick %v/seed %d", tick, seed), func(t *testing.T) {
 				rng := rand.New(rand.NewPCG(seed, uint64(tick)))
-				// Half of the seeds spread the timers over all distances, the others crowd them into a few hundred ticks.
+				// Half of the seeds spread the timers over all distances, the others crowd
+				// them into a few hundred ticks.
 				distance := func() time.Duration { return manualDistance(rng, 61) }
 				if seed%2 == 1 {
 					distance = func() time.Duration { return time.Duration(rng.Int64N(int64(300 * tick))) }
@@ -171,7 +175,8 @@ func TestAdvanceRunsInOrderOfDeadlineTick(t *testing.T) {
 					tm := [...]func(func(timerwheel.Timer)) timerwheel.Timer{
 						w.Alloc, g.Alloc, func(f func(timerwheel.Timer)) timerwheel.Timer { return w.AllocLocked(l, f) },
 					}[i%3](handler)
-					// Moved earlier or later once or twice: a place in the order must not be the place of an old deadline.
+					// Moved earlier or later once or twice: a place in the order must not
+					// be the place of an old deadline.
 					for range 1 + rng.IntN(3) {
 						d = distance()
 						require.NoError(t, tm.Register(d))
@@ -217,8 +222,9 @@ func TestWhatIsRegisteredDuringAnAdvanceIsLeftToTheNext(t *testing.T) {
 	nothing := func(timerwheel.Timer) {}
 	register0 := func(tm timerwheel.Timer) func() { return func() { _ = tm.Register(0) } }
 	elsewhere := func(f func()) { <-inBackground(f) }
-	// Each case is called within an Advance, by some function that the wheel calls, and arms one timer. The timer due comes due in the same Advance,
-	// after that function; far does not.
+	// Each case is called within an Advance, by some function that the wheel calls, and
+	// arms one timer. The timer due comes due in the same Advance, after that function; far
+	// does not.
 	cases := map[string]func(w *timerwheel.Wheel, own, due, far timerwheel.Timer){
 		"its own timer":              func(_ *timerwheel.Wheel, own, _, _ timerwheel.Timer) { register0(own)() },
 		"a new timer":                func(w *timerwheel.Wheel, _, _, _ timerwheel.Timer) { register0(w.Alloc(nothing))() },
@@ -274,7 +280,8 @@ func TestWhatIsRegisteredDuringAnAdvanceIsLeftToTheNext(t *testing.T) {
 				require.NoError(t, err)
 				third, err := w.Advance(now)
 				require.NoError(t, err)
-				// Three firings within a second: own, due, and the one that was armed. The one that was moved is one of them.
+				// Three firings within a second: own, due, and the one that was armed. The
+				// one that was moved is one of them.
 				moved := name == "a due timer moved" || name == "a due timer moved by Reset" || name == "a due timer, to the past" ||
 					name == "a due one, by another" || name == "deleted and armed again"
 				if moved {
@@ -289,7 +296,8 @@ func TestWhatIsRegisteredDuringAnAdvanceIsLeftToTheNext(t *testing.T) {
 	}
 }
 
-// Contract 2: Reduce moves "only if that is earlier". One that is due already is not moved by Reduce(0), so it still belongs to the running Advance.
+// Contract 2: Reduce moves "only if that is earlier". One that is due already is not moved
+// by Reduce(0), so it still belongs to the running Advance.
 func TestAReduceThatMovesNothingDoesNotPostpone(t *testing.T) {
 	w := openManual(t, time.Millisecond)
 	due := w.Alloc(func(timerwheel.Timer) {})
@@ -315,7 +323,8 @@ func TestAnAdvanceEndsAlthoughEveryHandlerArmsItselfAgain(t *testing.T) {
 	}
 }
 
-// Contract 10: "Tick-grained: never early, less than a tick late", from any place within a tick and for any distance.
+// Contract 10: "Tick-grained: never early, less than a tick late", from any place within a
+// tick and for any distance.
 func TestAManualTimerIsNeverEarlyAndLessThanATickLate(t *testing.T) {
 	for _, tick := range []time.Duration{time.Microsecond, 7 * time.Millisecond, time.Hour} {
 		offsets := []time.Duration{0, 1, tick / 3, tick - 1}
@@ -356,7 +365,8 @@ func TestAManualTimerIsNeverEarlyAndLessThanATickLate(t *testing.T) {
 	}
 }
 
-// Contract 2: Next is "not later than the next firing; ok is false when nothing pends". Contract 10: "Advance(Next()) fires something or raises Next".
+// Contract 2: Next is "not later than the next firing; ok is false when nothing pends".
+// Contract 10: "Advance(Next()) fires something or raises Next".
 func TestAdvanceToNextMakesProgress(t *testing.T) {
 	for _, tick := range []time.Duration{time.Microsecond, time.Millisecond, time.Hour} {
 		t.Run(tick.String(), func(t *testing.T) {
@@ -389,8 +399,9 @@ func TestAdvanceToNextMakesProgress(t *testing.T) {
 	}
 }
 
-// Contract 10: "A huge step costs O(timers due + levels), not O(ticks)". A hundred years have 3e15 ticks of a microsecond: whoever walks them, or even the
-// 5e13 groups of 64, does not return in this test's time.
+// Contract 10: "A huge step costs O(timers due + levels), not O(ticks)". A hundred years
+// have 3e15 ticks of a microsecond: whoever walks them, or even the 5e13 groups of 64, does
+// not return in this test's time.
 func TestAHugeStepCostsNoMoreThanItsTimers(t *testing.T) {
 	for _, step := range []time.Duration{time.Hour, manualYear, 100 * manualYear} {
 		t.Run(step.String(), func(t *testing.T) {
@@ -421,8 +432,8 @@ func TestAHugeStepCostsNoMoreThanItsTimers(t *testing.T) {
 	}
 }
 
-// Contract 3: a d "too large for the clock means never, not now". Contract 12: "With only never timers pending, Next is ok and far away, and Advance to it
-// need not fire."
+// Contract 3: a d "too large for the clock means never, not now". Contract 12: "With only
+// never timers pending, Next is ok and far away, and Advance to it need not fire."
 func TestOnlyNeverTimersPendOnAManualWheel(t *testing.T) {
 	w := openManual(t, time.Millisecond)
 	var timers []timerwheel.Timer
@@ -455,8 +466,9 @@ func TestOnlyNeverTimersPendOnAManualWheel(t *testing.T) {
 	countsAddUp(t, w)
 }
 
-// Contract 10 against a dumb model: random programs of several thousand operations, as FuzzAPI runs them, on wheels of every tick. The seed of a failure
-// is in the test's name, and the clock's own seed is printed.
+// Contract 10 against a dumb model: random programs of several thousand operations, as
+// FuzzAPI runs them, on wheels of every tick. The seed of a failure is in the test's name,
+// and the clock's own seed is printed.
 func TestAManualWheelAgainstAnObviousModel(t *testing.T) {
 	seeds := []uint64{1, 2, 3, uint64(time.Now().UnixNano())}
 	for _, seed := range seeds {
@@ -478,7 +490,8 @@ func TestAManualWheelAgainstAnObviousModel(t *testing.T) {
 	}
 }
 
-// Contract 10: "Concurrent Advances are serialised": the second waits, durably, and then sees what the first has left.
+// Contract 10: "Concurrent Advances are serialised": the second waits, durably, and then
+// sees what the first has left.
 func TestConcurrentAdvancesAreSerialised(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		w := openManual(t, time.Millisecond)
@@ -510,7 +523,8 @@ func TestConcurrentAdvancesAreSerialised(t *testing.T) {
 	})
 }
 
-// The same on real goroutines: the handlers of all Advances share a plain variable, so the race detector sees any two that overlap or are not ordered.
+// The same on real goroutines: the handlers of all Advances share a plain variable, so the
+// race detector sees any two that overlap or are not ordered.
 func TestConcurrentAdvancesNeverOverlap(t *testing.T) {
 	w := openManual(t, time.Millisecond)
 	var fired, refused int
@@ -557,7 +571,8 @@ func TestConcurrentAdvancesNeverOverlap(t *testing.T) {
 	countsAddUp(t, w)
 }
 
-// Contract 10: "Advance in a handler is ErrDeadlock". Contract 12: "Advance from any function that the wheel calls is ErrDeadlock."
+// Contract 10: "Advance in a handler is ErrDeadlock". Contract 12: "Advance from any
+// function that the wheel calls is ErrDeadlock."
 func TestAdvanceFromAFunctionThatTheWheelCallsIsErrDeadlock(t *testing.T) {
 	cases := map[string]func(t *testing.T, w *timerwheel.Wheel, panicked *func(), call func()){
 		"a handler": func(_ *testing.T, w *timerwheel.Wheel, _ *func(), call func()) { w.AfterFunc(0, call) },
@@ -611,8 +626,8 @@ func TestAdvanceFromAFunctionThatTheWheelCallsIsErrDeadlock(t *testing.T) {
 	}
 }
 
-// Contract 4 by analogy with 10: "a goroutine that the handler started is not the handler": its Advance waits for its turn. And another wheel's Advance is
-// nobody's business.
+// Contract 4 by analogy with 10: "a goroutine that the handler started is not the handler":
+// its Advance waits for its turn. And another wheel's Advance is nobody's business.
 func TestAdvanceBesideAHandler(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		w, other := openManual(t, time.Millisecond), openManual(t, time.Millisecond)
@@ -648,7 +663,8 @@ func TestAdvanceOfAWheelThatCannot(t *testing.T) {
 	require.Zero(t, fired)
 }
 
-// Contract 10: "Same promises for deletion, also from other goroutines": Contract 4's table while an Advance runs a handler.
+// Contract 10: "Same promises for deletion, also from other goroutines": Contract 4's table
+// while an Advance runs a handler.
 func TestDeletionsFromElsewhereDuringAnAdvance(t *testing.T) {
 	deletions := map[string]struct {
 		del   func(timerwheel.Timer) (timerwheel.Found, error)
@@ -698,7 +714,8 @@ func TestDeletionsFromElsewhereDuringAnAdvance(t *testing.T) {
 	}
 }
 
-// Contract 4: "DelSyncContext | ctx ends first | the firing stays removed, Running: true, ctx's error", on a manual wheel.
+// Contract 4: "DelSyncContext | ctx ends first | the firing stays removed, Running: true,
+// ctx's error", on a manual wheel.
 func TestDelSyncContextDuringAnAdvanceGivesUp(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		w := openManual(t, time.Millisecond)
@@ -719,7 +736,8 @@ func TestDelSyncContextDuringAnAdvanceGivesUp(t *testing.T) {
 	})
 }
 
-// Contract 4: "DelSync | its own handler" and "DelSync of B | A's handler, B due in line behind A", in an Advance.
+// Contract 4: "DelSync | its own handler" and "DelSync of B | A's handler, B due in line
+// behind A", in an Advance.
 func TestDeletionsByAHandlerOfTheAdvance(t *testing.T) {
 	w := openManual(t, time.Millisecond)
 	inLine := w.Alloc(func(timerwheel.Timer) { t.Error("deleted while in line, and ran") })
@@ -741,7 +759,8 @@ func TestDeletionsByAHandlerOfTheAdvance(t *testing.T) {
 	countsAddUp(t, w)
 }
 
-// Contract 4: done runs "on a Manual wheel: in the caller before DelAsync returns, or in the Advance that ran the handler".
+// Contract 4: done runs "on a Manual wheel: in the caller before DelAsync returns, or in
+// the Advance that ran the handler".
 func TestDelAsyncOnAManualWheel(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		w := openManual(t, time.Millisecond)
@@ -771,7 +790,8 @@ func TestDelAsyncOnAManualWheel(t *testing.T) {
 			require.Equal(t, record{1, goroutineName()}, r, "in the caller, before DelAsync returned")
 		}
 
-		// Of a running timer: by its own handler, and by a goroutine beside it; also of an idle one by a handler.
+		// Of a running timer: by its own handler, and by a goroutine beside it; also of an
+		// idle one by a handler.
 		release, begun := openedAtTheEnd(t), make(chan struct{})
 		var own, beside, other record
 		tm := w.Alloc(func(tm timerwheel.Timer) {
@@ -801,8 +821,9 @@ func TestDelAsyncOnAManualWheel(t *testing.T) {
 	})
 }
 
-// Contract 10: "A handler's panic without OnPanic passes through Advance and leaves the wheel usable"; Contract 11 for Goexit: "slot cleared, waiters
-// released". For each kind of timer, with waiters of each kind, and with timers due before and after.
+// Contract 10: "A handler's panic without OnPanic passes through Advance and leaves the
+// wheel usable"; Contract 11 for Goexit: "slot cleared, waiters released". For each kind of
+// timer, with waiters of each kind, and with timers due before and after.
 func TestAHandlerThatDoesNotReturnLeavesTheManualWheelUsable(t *testing.T) {
 	problem := errors.New("on purpose")
 	ends := map[string]struct {
@@ -872,7 +893,8 @@ func TestAHandlerThatDoesNotReturnLeavesTheManualWheelUsable(t *testing.T) {
 	}
 }
 
-// Contract 10 with 3: what the handler did before it panicked stands: a timer that it armed again is pending and fires again.
+// Contract 10 with 3: what the handler did before it panicked stands: a timer that it armed
+// again is pending and fires again.
 func TestATimerArmedAgainByAHandlerThatPanicsInAdvance(t *testing.T) {
 	w := openManual(t, time.Millisecond)
 	runs := 0
@@ -891,8 +913,9 @@ func TestATimerArmedAgainByAHandlerThatPanicsInAdvance(t *testing.T) {
 	require.Equal(t, 3, runs)
 }
 
-// Contract 11 in an Advance: with OnPanic "the running slot is cleared and waiters released first, then OnPanic is called" where handlers run, in the
-// Advance's caller, "which goes on".
+// Contract 11 in an Advance: with OnPanic "the running slot is cleared and waiters released
+// first, then OnPanic is called" where handlers run, in the Advance's caller, "which goes
+// on".
 func TestOnPanicIsCalledInAdvance(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		var seen []any
@@ -928,7 +951,8 @@ func TestOnPanicIsCalledInAdvance(t *testing.T) {
 	})
 }
 
-// Contract 12: "If a handler closes the wheel during Advance, Advance drops the rest and returns what it fired, nil."
+// Contract 12: "If a handler closes the wheel during Advance, Advance drops the rest and
+// returns what it fired, nil."
 func TestCloseInAHandlerEndsTheAdvance(t *testing.T) {
 	var panicked func()
 	closers := map[string]func(t *testing.T, w *timerwheel.Wheel, call func()){
@@ -994,7 +1018,8 @@ func TestCloseFromElsewhereDuringAnAdvance(t *testing.T) {
 	}
 }
 
-// Contract 3 on a manual wheel: a `when` to come is the deadline, and "a when in the past is due at once; its deadline is the time of the call".
+// Contract 3 on a manual wheel: a `when` to come is the deadline, and "a when in the past
+// is due at once; its deadline is the time of the call".
 func TestRegisterAtOnAManualWheel(t *testing.T) {
 	w := openManual(t, time.Millisecond)
 	advanceTo(t, w, manualStart.Add(time.Hour), 0)
@@ -1014,7 +1039,8 @@ func TestRegisterAtOnAManualWheel(t *testing.T) {
 	advanceTo(t, w, manualStart.Add(2*time.Hour), 1)
 }
 
-// Contract 7 in an Advance: fires at start + k*period, "instants missed … are skipped, not bunched".
+// Contract 7 in an Advance: fires at start + k*period, "instants missed … are skipped, not
+// bunched".
 func TestEveryOnAManualWheel(t *testing.T) {
 	w := openManual(t, time.Millisecond)
 	const period = 10 * time.Millisecond
@@ -1057,7 +1083,8 @@ func TestEveryOnAManualWheel(t *testing.T) {
 	countsAddUp(t, w)
 }
 
-// Contract 7: "A period below the tick fires once a tick", and an Advance over a hundred years of them fires one.
+// Contract 7: "A period below the tick fires once a tick", and an Advance over a hundred
+// years of them fires one.
 func TestEveryBelowTheTickOnAManualWheel(t *testing.T) {
 	w := openManual(t, time.Millisecond)
 	series := w.Every(time.Nanosecond, func(timerwheel.Timer) {})
@@ -1069,7 +1096,8 @@ func TestEveryBelowTheTickOnAManualWheel(t *testing.T) {
 	require.True(t, series.Stop())
 }
 
-// Contract 12: "A periodic timer moved to now by its own handler runs once more after it": on a manual wheel, in the next Advance.
+// Contract 12: "A periodic timer moved to now by its own handler runs once more after it":
+// on a manual wheel, in the next Advance.
 func TestAManualSeriesMovedToNowByItsHandler(t *testing.T) {
 	w := openManual(t, time.Millisecond)
 	runs := 0
@@ -1087,7 +1115,8 @@ func TestAManualSeriesMovedToNowByItsHandler(t *testing.T) {
 	require.True(t, when.Equal(now.Add(time.Second)), "the move is the new origin: %v", when)
 }
 
-// Contract 8 in an Advance: "In a member's own handler: all firings removed, … ErrDeadlock"; from elsewhere it waits.
+// Contract 8 in an Advance: "In a member's own handler: all firings removed, …
+// ErrDeadlock"; from elsewhere it waits.
 func TestGroupsOnAManualWheel(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		w := openManual(t, time.Millisecond)
@@ -1128,7 +1157,8 @@ func TestGroupsOnAManualWheel(t *testing.T) {
 	})
 }
 
-// Contract 6 in an Advance: it takes the lock, waits for it, and looks again whether the timer is still meant.
+// Contract 6 in an Advance: it takes the lock, waits for it, and looks again whether the
+// timer is still meant.
 func TestLockBoundTimersOnAManualWheel(t *testing.T) {
 	for _, c := range []struct {
 		name  string

@@ -36,14 +36,16 @@ type crashingLock struct{}
 func (crashingLock) Lock()   { panic("crash on purpose") }
 func (crashingLock) Unlock() {}
 
-// crashes are the ways to crash a program that uses a wheel. The trace must show the function that panicked.
+// crashes are the ways to crash a program that uses a wheel. The trace must show the
+// function that panicked.
 var crashes = map[string]struct {
 	o        timerwheel.Options
 	arrange  func(w *timerwheel.Wheel)
 	says     string // a regular expression
 	function string
 }{
-	// The standard: whatever is asked of the wheel's crashes below must hold of this one, which has no wheel in it.
+	// The standard: whatever is asked of the wheel's crashes below must hold of this one,
+	// which has no wheel in it.
 	"time.AfterFunc": {arrange: func(*timerwheel.Wheel) { time.AfterFunc(0, crashingFunction) }, says: "crash on purpose", function: "crashingFunction"},
 
 	"Alloc":       {arrange: func(w *timerwheel.Wheel) { armed(w.Alloc(crashingHandler), 0) }, says: "crash on purpose", function: "crashingHandler"},
@@ -73,7 +75,8 @@ var crashes = map[string]struct {
 		}, says: "crash on purpose", function: "crashingFunction",
 	},
 
-	// OnPanic is told of handlers. What else the user gives the wheel to call is no handler, and its panic is nobody's to swallow.
+	// OnPanic is told of handlers. What else the user gives the wheel to call is no
+	// handler, and its panic is nobody's to swallow.
 	"done, in spite of OnPanic": {
 		o:       timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}},
 		arrange: func(w *timerwheel.Wheel) { _, _ = w.Alloc(func(timerwheel.Timer) {}).DelAsync(crashingFunction) },
@@ -86,7 +89,8 @@ var crashes = map[string]struct {
 	},
 }
 
-// Contract 11: "Panic: without OnPanic the program crashes as with time.AfterFunc, the trace showing the handler." Each way to crash is tried in a child.
+// Contract 11: "Panic: without OnPanic the program crashes as with time.AfterFunc, the
+// trace showing the handler." Each way to crash is tried in a child.
 func TestAPanicWithoutOnPanicCrashesTheProgram(t *testing.T) {
 	if name := os.Getenv(crashVariable); name != "" {
 		c := crashes[name]
@@ -121,7 +125,8 @@ func TestAPanicWithoutOnPanicCrashesTheProgram(t *testing.T) {
 	}
 }
 
-// Contract 11: "With it: the running slot is cleared and waiters released first, then OnPanic is called on the worker, which goes on."
+// Contract 11: "With it: the running slot is cleared and waiters released first, then
+// OnPanic is called on the worker, which goes on."
 func TestWaitersAreReleasedBeforeOnPanicIsCalled(t *testing.T) {
 	for _, kind := range timerKinds {
 		t.Run(kind.name, func(t *testing.T) {
@@ -186,7 +191,8 @@ func TestWaitersAreReleasedBeforeOnPanicIsCalled(t *testing.T) {
 	}
 }
 
-// Contract 11: OnPanic is called "on the worker, which goes on": with one worker, many panics at one instant, and something behind them.
+// Contract 11: OnPanic is called "on the worker, which goes on": with one worker, many
+// panics at one instant, and something behind them.
 func TestTheWorkerGoesOnAfterOnPanic(t *testing.T) {
 	for _, workers := range []int{1, 4} {
 		t.Run(fmt.Sprint(workers), func(t *testing.T) {
@@ -226,7 +232,8 @@ func TestTheWorkerGoesOnAfterOnPanic(t *testing.T) {
 	}
 }
 
-// Contract 2: HandlerPanic names the timer and carries the value and the stack of the handler; "the last two with Debug: file:line".
+// Contract 2: HandlerPanic names the timer and carries the value and the stack of the
+// handler; "the last two with Debug: file:line".
 func TestHandlerPanicSaysWhatHappenedAndWhere(t *testing.T) {
 	type site = string
 	f := panickingHandler
@@ -386,7 +393,8 @@ func TestAPanicThatTheHandlerRecoversIsItsOwn(t *testing.T) {
 	})
 }
 
-// Contract 11 with 3 and 7: what a handler armed before it misbehaved stays armed, and a series survives both a panic and a Goexit.
+// Contract 11 with 3 and 7: what a handler armed before it misbehaved stays armed, and a
+// series survives both a panic and a Goexit.
 func TestWhatIsArmedSurvivesAHandlerThatMisbehaves(t *testing.T) {
 	for how, misbehave := range misbehaviours {
 		t.Run(how, func(t *testing.T) {
@@ -422,8 +430,8 @@ func TestWhatIsArmedSurvivesAHandlerThatMisbehaves(t *testing.T) {
 	}
 }
 
-// misbehaviours are the ways not to return. The last two are both at once: whichever of the two the wheel takes them for, it must not be misled about which
-// goroutines it has.
+// misbehaviours are the ways not to return. The last two are both at once: whichever of the
+// two the wheel takes them for, it must not be misled about which goroutines it has.
 var misbehaviours = map[string]func(){
 	"panic":  func() { panic("on purpose") },
 	"Goexit": runtime.Goexit,
@@ -437,8 +445,9 @@ var misbehaviours = map[string]func(){
 	},
 }
 
-// Contract 11: "runtime.Goexit (t.FailNow in a handler): slot cleared, waiters released, worker replaced." With OnPanic and without: a wheel that recovers
-// panics and one that does not come by different ways to the end of such a run.
+// Contract 11: "runtime.Goexit (t.FailNow in a handler): slot cleared, waiters released,
+// worker replaced." With OnPanic and without: a wheel that recovers panics and one that
+// does not come by different ways to the end of such a run.
 func TestGoexitClearsTheSlotReleasesTheWaitersAndReplacesTheWorker(t *testing.T) {
 	for _, kind := range timerKinds {
 		for _, workers := range []int{1, 4} {
@@ -495,7 +504,8 @@ func TestGoexitClearsTheSlotReleasesTheWaitersAndReplacesTheWorker(t *testing.T)
 	}
 }
 
-// Contract 11: "worker replaced", as often as it takes, at one instant, with one worker; and what stands behind runs in time.
+// Contract 11: "worker replaced", as often as it takes, at one instant, with one worker;
+// and what stands behind runs in time.
 func TestManyHandlersThatMisbehaveAtOnce(t *testing.T) {
 	for how, misbehave := range misbehaviours {
 		for _, workers := range []int{1, 2} {
@@ -531,7 +541,8 @@ func TestManyHandlersThatMisbehaveAtOnce(t *testing.T) {
 	}
 }
 
-// Contract 11: when a handler that held the only worker ends by Goexit, or by a panic, what waited for the worker runs.
+// Contract 11: when a handler that held the only worker ends by Goexit, or by a panic, what
+// waited for the worker runs.
 func TestTheLastWorkerIsReplaced(t *testing.T) {
 	for how, misbehave := range misbehaviours {
 		t.Run(how, func(t *testing.T) {
@@ -557,11 +568,14 @@ func TestTheLastWorkerIsReplaced(t *testing.T) {
 	}
 }
 
-// blocker is a timer of a test about blocking: its handler begins after its delay and lasts for a while.
+// blocker is a timer of a test about blocking: its handler begins after its delay and lasts
+// for a while.
 type blocker struct{ delay, lasts time.Duration }
 
-// Contract 11: "a handler that blocks delays no other timer by more than a tick, as long as fewer than MaxWorkers handlers block"; Contract 3: "never before
-// d has passed", and "while a worker is free, at most two ticks … after it". In a bubble the scheduler's delay is nothing.
+// Contract 11: "a handler that blocks delays no other timer by more than a tick, as long as
+// fewer than MaxWorkers handlers block"; Contract 3: "never before d has passed", and
+// "while a worker is free, at most two ticks … after it". In a bubble the scheduler's delay
+// is nothing.
 func TestHandlersThatBlockDelayNoOtherTimer(t *testing.T) {
 	const tick, long = time.Millisecond, time.Hour
 	quick := func(n int, delay time.Duration) []blocker { return repeat(n, blocker{delay, 0}) }
@@ -620,7 +634,8 @@ func TestHandlersThatBlockDelayNoOtherTimer(t *testing.T) {
 	}
 }
 
-// Contract 11, the same where the blocked handlers wait for what other timers do: a chain of timers, each armed and awaited by the one before.
+// Contract 11, the same where the blocked handlers wait for what other timers do: a chain
+// of timers, each armed and awaited by the one before.
 func TestAHandlerMayWaitForAnotherTimer(t *testing.T) {
 	for _, d := range []time.Duration{0, time.Millisecond, time.Minute} {
 		t.Run(d.String(), func(t *testing.T) {
@@ -648,8 +663,9 @@ func TestAHandlerMayWaitForAnotherTimer(t *testing.T) {
 	}
 }
 
-// Contract 3: "while a worker is free, at most two ticks plus the scheduler's delay" late. A worker is not free, but others are, while it waits for a user's
-// lock, and while it is in an OnPanic that blocks.
+// Contract 3: "while a worker is free, at most two ticks plus the scheduler's delay" late.
+// A worker is not free, but others are, while it waits for a user's lock, and while it is
+// in an OnPanic that blocks.
 func TestWorkersBlockedOutsideHandlersDelayNoOtherTimer(t *testing.T) {
 	ways := map[string]func(t *testing.T, w *timerwheel.Wheel, l durableLock){
 		"in a user's Lock": func(t *testing.T, w *timerwheel.Wheel, l durableLock) {
@@ -695,7 +711,8 @@ func TestWorkersBlockedOutsideHandlersDelayNoOtherTimer(t *testing.T) {
 	}
 }
 
-// Contract 11: "When all are blocked, due timers wait, still deletable, and Stats … say so." Contract 1: "Due but not begun is still pending."
+// Contract 11: "When all are blocked, due timers wait, still deletable, and Stats … say
+// so." Contract 1: "Due but not begun is still pending."
 func TestWhenAllWorkersAreBlockedDueTimersWait(t *testing.T) {
 	for _, workers := range []int{1, 3} {
 		t.Run(fmt.Sprint(workers), func(t *testing.T) {
@@ -774,8 +791,9 @@ func TestWhenAllWorkersAreBlockedDueTimersWait(t *testing.T) {
 	}
 }
 
-// Contract 2: Next is "not later than the next firing; ok is false when nothing pends". A timer that is due and cannot begin yet is in no slot of the wheel,
-// but it pends, and may fire at any moment.
+// Contract 2: Next is "not later than the next firing; ok is false when nothing pends". A
+// timer that is due and cannot begin yet is in no slot of the wheel, but it pends, and may
+// fire at any moment.
 func TestNextKnowsOfTimersThatAreDueAndCannotBegin(t *testing.T) {
 	cases := map[string]func(w *timerwheel.Wheel, l durableLock, release chan struct{}){
 		"due again while it runs": func(w *timerwheel.Wheel, _ durableLock, release chan struct{}) {
@@ -819,7 +837,8 @@ func TestNextKnowsOfTimersThatAreDueAndCannotBegin(t *testing.T) {
 	}
 }
 
-// Contract 2: "MaxWorkers: most handlers running at once; 0 means a documented default", 256: and, while there is need, that many do run.
+// Contract 2: "MaxWorkers: most handlers running at once; 0 means a documented default",
+// 256: and, while there is need, that many do run.
 func TestAsManyHandlersRunAsThereAreWorkers(t *testing.T) {
 	for workers, want := range map[int]int{0: 256, 1: 1, 2: 2, 17: 17, 1000: 1000} {
 		t.Run(fmt.Sprint(workers), func(t *testing.T) {
@@ -843,7 +862,8 @@ func TestAsManyHandlersRunAsThereAreWorkers(t *testing.T) {
 	}
 }
 
-// Contract 2 on real goroutines: MaxWorkers is never exceeded, whatever way the handlers end, whatever races with them.
+// Contract 2 on real goroutines: MaxWorkers is never exceeded, whatever way the handlers
+// end, whatever races with them.
 func TestMaxWorkersIsNeverExceeded(t *testing.T) {
 	for _, workers := range []int{1, 2, 3} {
 		t.Run(fmt.Sprint(workers), func(t *testing.T) {
@@ -894,7 +914,8 @@ func TestMaxWorkersIsNeverExceeded(t *testing.T) {
 	}
 }
 
-// Contract 11: "Works inside a testing/synctest bubble with the fake clock": timers of all distances are exact to two ticks there.
+// Contract 11: "Works inside a testing/synctest bubble with the fake clock": timers of all
+// distances are exact to two ticks there.
 func TestTimersAreOnTimeInABubble(t *testing.T) {
 	for _, tick := range []time.Duration{time.Microsecond, time.Millisecond, time.Second} {
 		t.Run(tick.String(), func(t *testing.T) {
@@ -916,7 +937,8 @@ func TestTimersAreOnTimeInABubble(t *testing.T) {
 	}
 }
 
-// Contract 11: "waits durably blocking": in a bubble, whoever waits for a handler lets the clock run that the handler waits for.
+// Contract 11: "waits durably blocking": in a bubble, whoever waits for a handler lets the
+// clock run that the handler waits for.
 func TestEveryWaitIsDurablyBlocking(t *testing.T) {
 	waits := map[string]func(w *timerwheel.Wheel, g *timerwheel.Group, tm timerwheel.Timer) error{
 		"DelSync": func(_ *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) error {
@@ -965,14 +987,16 @@ func TestEveryWaitIsDurablyBlocking(t *testing.T) {
 	}
 }
 
-// Contract 11: "nothing global": what one bubble's wheel leaves behind must not reach another's, nor that of a wheel outside, at work all the while.
+// Contract 11: "nothing global": what one bubble's wheel leaves behind must not reach
+// another's, nor that of a wheel outside, at work all the while.
 func TestWheelsInAndOutOfBubblesShareNothing(t *testing.T) {
 	outside := openWheel(t, timerwheel.Options{})
 	var runs atomic.Int32
 	series := outside.Every(time.Millisecond, func(timerwheel.Timer) { runs.Add(1) })
 	for range 3 {
 		guardedBubble(t, func(t *testing.T) {
-			// Not closed: Contract 9 leaves no goroutine in the bubble for it, and what pends dies with the bubble.
+			// Not closed: Contract 9 leaves no goroutine in the bubble for it, and what
+			// pends dies with the bubble.
 			w, err := timerwheel.New(timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}, OnStall: func(timerwheel.Stall) {}})
 			require.NoError(t, err)
 			var ran sync.WaitGroup

@@ -42,8 +42,9 @@ func (l *misuseLog) take() (seen []error) {
 	return seen
 }
 
-// A misuse misuses a timer of w once. It returns the timer, the lines of its Alloc, Register and end, and of the use after that, and what this has returned, if
-// that was an error. Nobody else may use w's time.
+// A misuse misuses a timer of w once. It returns the timer, the lines of its Alloc,
+// Register and end, and of the use after that, and what this has returned, if that was an
+// error. Nobody else may use w's time.
 type misuse func(t *testing.T, w *timerwheel.Wheel) (tm timerwheel.Timer, allocated, registered, ended, used string, err error)
 
 func ignoreTimer(timerwheel.Timer) {}
@@ -213,9 +214,11 @@ func siteAfter() string {
 	return fmt.Sprintf("%s:%d", filepath.Base(file), line+1)
 }
 
-// Contract 2 and 5: with Debug a misuse, a Free too many or a use after the timer's end, is an error that wraps its sentinel and says where the timer was
-// allocated, where it was freed, or how else it ended, and where it was used; OnMisuse gets it; Stats counts it. By then the slot has a new tenant, which it
-// says nothing of. Without Debug the call returns the sentinel.
+// Contract 2 and 5: with Debug a misuse, a Free too many or a use after the timer's end, is
+// an error that wraps its sentinel and says where the timer was allocated, where it was
+// freed, or how else it ended, and where it was used; OnMisuse gets it; Stats counts it. By
+// then the slot has a new tenant, which it says nothing of. Without Debug the call returns
+// the sentinel.
 func TestAMisuseIsReportedWithAllItsPlaces(t *testing.T) {
 	for _, c := range misuses {
 		for _, o := range []timerwheel.Options{{Debug: true}, {Debug: true, Manual: true}, {}, {Manual: true}} {
@@ -254,8 +257,8 @@ func TestAMisuseIsReportedWithAllItsPlaces(t *testing.T) {
 	}
 }
 
-// Contract 4 and 5: what is gone is gone: to delete it, or to ask for it, is no misuse; nor is the use of the zero Timer, which is no wheel's; nor a refusal
-// of a timer that lives.
+// Contract 4 and 5: what is gone is gone: to delete it, or to ask for it, is no misuse; nor
+// is the use of the zero Timer, which is no wheel's; nor a refusal of a timer that lives.
 func TestWhatIsNoMisuse(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		var log misuseLog
@@ -286,8 +289,10 @@ func TestWhatIsNoMisuse(t *testing.T) {
 	})
 }
 
-// Contract 2: "an Alloc never freed when the wheel closes": OnMisuse has heard of it when Close returns, in the goroutine of that, once for each place, the
-// worst first. Those without owners, and those that were freed, are none, though their handler frees them while Close waits.
+// Contract 2: "an Alloc never freed when the wheel closes": OnMisuse has heard of it when
+// Close returns, in the goroutine of that, once for each place, the worst first. Those
+// without owners, and those that were freed, are none, though their handler frees them
+// while Close waits.
 func TestTimersThatWereNeverFreedAreReportedByClose(t *testing.T) {
 	for _, manual := range []bool{false, true} {
 		for _, e := range enders {
@@ -342,7 +347,8 @@ func TestTimersThatWereNeverFreedAreReportedByClose(t *testing.T) {
 	}
 }
 
-// Contract 9: a Close that does not wait, or that gives up, is not the end: handlers may still free what they own.
+// Contract 9: a Close that does not wait, or that gives up, is not the end: handlers may
+// still free what they own.
 func TestOnlyTheEndOfAWheelShowsWhatWasNeverFreed(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		var log misuseLog
@@ -376,8 +382,9 @@ func TestLeaksAreLookedForWithDebugOnly(t *testing.T) {
 	require.Zero(t, w.Stats().Misuses)
 }
 
-// OnMisuse is called "on a goroutine of its own", which is one of the wheel's, for one error after the other. It may block, and while it does calls go on; 64
-// errors wait for it, the rest is counted only.
+// OnMisuse is called "on a goroutine of its own", which is one of the wheel's, for one
+// error after the other. It may block, and while it does calls go on; 64 errors wait for
+// it, the rest is counted only.
 func TestOnMisuseMayBlock(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		release := openedAtTheEnd(t)
@@ -411,7 +418,8 @@ func TestOnMisuseMayBlock(t *testing.T) {
 	})
 }
 
-// OnMisuse "may call anything": Close, for which it is one of the functions that the wheel calls, the misused timer, new ones; and it may end its goroutine.
+// OnMisuse "may call anything": Close, for which it is one of the functions that the wheel
+// calls, the misused timer, new ones; and it may end its goroutine.
 func TestOnMisuseMayCallAnything(t *testing.T) {
 	for name, call := range map[string]func(t *testing.T, w *timerwheel.Wheel, tm timerwheel.Timer){
 		"Close": func(t *testing.T, w *timerwheel.Wheel, _ timerwheel.Timer) {
@@ -461,8 +469,9 @@ func TestOnMisuseMayCallAnything(t *testing.T) {
 	}
 }
 
-// On a Manual wheel, which has no goroutine, OnMisuse is called in the caller's, before the call returns; in a handler as well. A closed wheel of the other kind
-// has none any more; there it is called nevertheless.
+// On a Manual wheel, which has no goroutine, OnMisuse is called in the caller's, before the
+// call returns; in a handler as well. A closed wheel of the other kind has none any more;
+// there it is called nevertheless.
 func TestOnMisuseIsCalledInTheCallerOnAManualWheel(t *testing.T) {
 	var on []string
 	w := openWheel(t, timerwheel.Options{Debug: true, Manual: true, OnMisuse: func(error) { on = append(on, goroutineName()) }})
@@ -492,7 +501,8 @@ func TestOnMisuseAfterClose(t *testing.T) {
 	})
 }
 
-// What is remembered of timers that are gone is bounded: of the last 4096, however many there were, and of older ones the error says so.
+// What is remembered of timers that are gone is bounded: of the last 4096, however many
+// there were, and of older ones the error says so.
 func TestTheMemoryOfTimersThatAreGoneIsBounded(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{Debug: true, Manual: true})
 	const n, kept = 50_000, 4096
@@ -519,8 +529,9 @@ func TestTheMemoryOfTimersThatAreGoneIsBounded(t *testing.T) {
 	}
 }
 
-// Under races a report is right, and never of the next tenant: two kinds of timers go through the same slots, with each goroutine using what the others have
-// freed. A report says where a timer of that kind is allocated and freed, or nothing.
+// Under races a report is right, and never of the next tenant: two kinds of timers go
+// through the same slots, with each goroutine using what the others have freed. A report
+// says where a timer of that kind is allocated and freed, or nothing.
 func TestReportsOfMisuseAreRightUnderRaces(t *testing.T) {
 	var kinds sync.Map // Timer: which kind it is
 	var told, forgotten atomic.Uint64

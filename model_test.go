@@ -9,8 +9,9 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// This file is a Manual wheel as the contract describes it, for one goroutine: a slice of timers with exact deadlines, and what each call says. It is
-// obviously right, and slow. It knows nothing of the wheel; fuzz_test.go makes both do the same, and compares.
+// This file is a Manual wheel as the contract describes it, for one goroutine: a slice of
+// timers with exact deadlines, and what each call says. It is obviously right, and slow. It
+// knows nothing of the wheel; fuzz_test.go makes both do the same, and compares.
 
 type model struct {
 	tick    time.Duration
@@ -255,7 +256,8 @@ func (m *model) endAdvance(returned bool) (missed *modelTimer) {
 
 // ---- Deleting ----
 
-// delete is any deletion of one timer. With one goroutine, who finds a timer running is in its handler.
+// delete is any deletion of one timer. With one goroutine, who finds a timer running is in
+// its handler.
 func (m *model) delete(x *modelTimer) timerwheel.Found {
 	found := timerwheel.Found{Pending: x.pending, Running: x.running}
 	m.drop(x)

@@ -88,7 +88,8 @@ func TestGoodOptionsMakeAWheelThatFires(t *testing.T) {
 	}
 }
 
-// Contract 2, Options: "Tick: granularity". With the default, what is due within one millisecond is not spread over many.
+// Contract 2, Options: "Tick: granularity". With the default, what is due within one
+// millisecond is not spread over many.
 func TestTickIsTheGranularity(t *testing.T) {
 	for _, o := range []timerwheel.Options{{}, {Tick: 50 * time.Millisecond}} {
 		synctest.Test(t, func(t *testing.T) {
@@ -134,7 +135,8 @@ func TestStartIsAManualWheelsFirstNow(t *testing.T) {
 	})
 }
 
-// Contract 2, Options: "MaxWorkers: most handlers running at once; 0 means a documented default", which is 256.
+// Contract 2, Options: "MaxWorkers: most handlers running at once; 0 means a documented
+// default", which is 256.
 func TestMaxWorkersIsTheMostHandlersRunningAtOnce(t *testing.T) {
 	for _, c := range []struct{ option, most int }{{1, 1}, {2, 2}, {7, 7}, {300, 300}, {0, 256}} {
 		t.Run(fmt.Sprint(c.option), func(t *testing.T) {
@@ -159,7 +161,8 @@ func TestMaxWorkersIsTheMostHandlersRunningAtOnce(t *testing.T) {
 	}
 }
 
-// Contract 2: "A nil f panics here"; "A nil l panics here"; 7: "period <= 0 panics, as time.NewTicker does". A panic leaves nothing behind.
+// Contract 2: "A nil f panics here"; "A nil l panics here"; 7: "period <= 0 panics, as
+// time.NewTicker does". A panic leaves nothing behind.
 func TestNilAndNonsenseArgumentsPanicAtTheCall(t *testing.T) {
 	f := func(timerwheel.Timer) {}
 	w := wheelFor(t, timerwheel.Options{})

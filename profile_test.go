@@ -17,7 +17,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// labelsOf returns the labels of the goroutines in which a function is, as a goroutine profile shows them: one text for each kind of goroutine.
+// labelsOf returns the labels of the goroutines in which a function is, as a goroutine
+// profile shows them: one text for each kind of goroutine.
 func labelsOf(function string) (labels []string) {
 	var profile bytes.Buffer
 	_ = pprof.Lookup("goroutine").WriteTo(&profile, 1)
@@ -52,8 +53,9 @@ type labelled struct {
 	end    func()
 }
 
-// Options.Debug: a goroutine that runs a handler has the label "timer", with the name of its function, and not any more when the handler has ended, however
-// that ends. Without Debug it keeps its own, and on a Manual wheel the host's.
+// Options.Debug: a goroutine that runs a handler has the label "timer", with the name of
+// its function, and not any more when the handler has ended, however that ends. Without
+// Debug it keeps its own, and on a Manual wheel the host's.
 func TestProfilesShowWhichTimerAGoroutineServes(t *testing.T) {
 	for name, end := range map[string]func(){"returns": func() {}, "panics": func() { panic("on purpose") }, "exits": runtime.Goexit} {
 		for _, debug := range []bool{false, true} {
@@ -103,7 +105,8 @@ func TestProfilesShowWhichTimerAGoroutineServes(t *testing.T) {
 	}
 }
 
-// One after the other: each handler has its own label, whatever the wheel calls in one goroutine; goroutines that it starts inherit it.
+// One after the other: each handler has its own label, whatever the wheel calls in one
+// goroutine; goroutines that it starts inherit it.
 func TestEachHandlerHasItsOwnLabel(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{Debug: true, MaxWorkers: 1})
 	labels := make(chan string, 4)
@@ -118,7 +121,8 @@ func TestEachHandlerHasItsOwnLabel(t *testing.T) {
 	}
 }
 
-// Without Debug that is free: no handler is labelled, and none allocates for it, while a trace is taken or not.
+// Without Debug that is free: no handler is labelled, and none allocates for it, while a
+// trace is taken or not.
 func TestLabelsAndRegionsCostNothingWithoutDebug(t *testing.T) {
 	for _, tracing := range []bool{false, true} {
 		if tracing {

@@ -15,7 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The page of promises and the tests stay together: each test that the page names exists, each of its clauses names one, and each test stands on the page.
+// The page of promises and the tests stay together: each test that the page names exists,
+// each of its clauses names one, and each test stands on the page.
 func TestPromisesNameTheirTests(t *testing.T) {
 	page, err := os.ReadFile("docs/promises.md")
 	require.NoError(t, err)
@@ -55,8 +56,9 @@ var (
 	promiseTests    = regexp.MustCompile("`((?:Test|Fuzz)[A-Z]\\w*)`")
 )
 
-// clausesOf reads the page. A clause reaches to the next line that is empty or begins another. Numbers must follow each other, and what looks like a
-// clause, or like a test, must be one: what cannot be read would not be missed.
+// clausesOf reads the page. A clause reaches to the next line that is empty or begins
+// another. Numbers must follow each other, and what looks like a clause, or like a test,
+// must be one: what cannot be read would not be missed.
 func clausesOf(t *testing.T, page string) (clauses []promise) {
 	section, clause, within := 0, 0, false
 	for n, line := range strings.Split(page, "\n") {

@@ -18,7 +18,8 @@ import (
 
 // ---- Owners ----
 
-// Contract 1: "a timer lives while somebody holds it: an owner (Alloc gives one reference, Retain adds one, Free drops one)"; "Then its storage is recycled."
+// Contract 1: "a timer lives while somebody holds it: an owner (Alloc gives one reference,
+// Retain adds one, Free drops one)"; "Then its storage is recycled."
 func TestTimerLivesUntilItsLastOwnerFrees(t *testing.T) {
 	w := wheelFor(t, timerwheel.Options{})
 	for owners := range 5 {
@@ -49,7 +50,8 @@ func TestCopyOfAHandleIsNoReference(t *testing.T) {
 	require.ErrorIs(t, tm.Free(), timerwheel.ErrStale)
 }
 
-// Contract 5: "Free ... neither stops nor waits: a pending timer still fires, and is recycled after its handler."
+// Contract 5: "Free ... neither stops nor waits: a pending timer still fires, and is
+// recycled after its handler."
 func TestFreeNeitherStopsNorWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := wheelFor(t, timerwheel.Options{})
@@ -78,7 +80,8 @@ func TestFreeNeitherStopsNorWaits(t *testing.T) {
 	})
 }
 
-// Contract 5: Free does not wait, while the handler runs, either. (In a bubble a wait for the parked handler would be fatal.)
+// Contract 5: Free does not wait, while the handler runs, either. (In a bubble a wait for
+// the parked handler would be fatal.)
 func TestFreeOfARunningTimerReturnsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := wheelFor(t, timerwheel.Options{})
@@ -97,8 +100,8 @@ func TestFreeOfARunningTimerReturnsAtOnce(t *testing.T) {
 	})
 }
 
-// Contract 5: "A Free too many is ErrStale, or ErrFreed while the wheel or a worker still holds the timer, and harms nobody. A handle from AfterFunc or
-// Every owns no reference."
+// Contract 5: "A Free too many is ErrStale, or ErrFreed while the wheel or a worker still
+// holds the timer, and harms nobody. A handle from AfterFunc or Every owns no reference."
 func TestFreeTooManyHarmsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := wheelFor(t, timerwheel.Options{})
@@ -263,7 +266,8 @@ func TestRetainRacesWithTheLastFree(t *testing.T) {
 	require.Zero(t, w.Stats().Live)
 }
 
-// Contract 9: at Close "pending timers are dropped with the wheel's references (owners still Free theirs)".
+// Contract 9: at Close "pending timers are dropped with the wheel's references (owners
+// still Free theirs)".
 func TestCloseDropsTheWheelsReferencesOnly(t *testing.T) {
 	w := wheelFor(t, timerwheel.Options{})
 	owned, idle := w.Alloc(func(timerwheel.Timer) {}), w.Alloc(func(timerwheel.Timer) {})
@@ -344,8 +348,9 @@ func TestOwnHandleIsValidInTheHandlerWhoeverFreedIt(t *testing.T) {
 
 // ---- Generations ----
 
-// Contract 1: "A stale handle never reaches the slot's next tenant". Slot after slot is reused (the storage that is held says so); no handle is
-// ever given out twice, and no verb on the old ones does anything to the tenants.
+// Contract 1: "A stale handle never reaches the slot's next tenant". Slot after slot is
+// reused (the storage that is held says so); no handle is ever given out twice, and no verb
+// on the old ones does anything to the tenants.
 func TestStaleHandleNeverReachesTheNextTenant(t *testing.T) {
 	cycles := crowd(200_000)
 	w := wheelFor(t, timerwheel.Options{})
@@ -387,8 +392,8 @@ func TestStaleHandleNeverReachesTheNextTenant(t *testing.T) {
 	require.Equal(t, 1, w.Stats().Live)
 }
 
-// The same under fire: strangers with stale handles try everything while the tenants come and go. Each tenant is an hour away, so nothing but its
-// own Stop could have removed it.
+// The same under fire: strangers with stale handles try everything while the tenants come
+// and go. Each tenant is an hour away, so nothing but its own Stop could have removed it.
 func TestStaleHandlesHarmNoTenantUnderRaces(t *testing.T) {
 	w := wheelFor(t, timerwheel.Options{})
 	var stale [8]atomic.Value
@@ -459,14 +464,16 @@ func TestHandleOfAnotherWheelIsAnotherTimer(t *testing.T) {
 
 // ---- What a timer held ----
 
-// A captive is what a handler captures: its own allocation, and the lock of a lock-bound timer too, as in a connection that guards itself.
+// A captive is what a handler captures: its own allocation, and the lock of a lock-bound
+// timer too, as in a connection that guards itself.
 type captive struct {
 	sync.Mutex
 	_ [256]byte
 }
 
-// Contract 5: "When the last reference goes, the handler function is dropped at once (what it captured is collectable)". The neighbours keep the
-// storage around the timer alive, and its handle is kept too: neither holds the closure.
+// Contract 5: "When the last reference goes, the handler function is dropped at once (what
+// it captured is collectable)". The neighbours keep the storage around the timer alive, and
+// its handle is kept too: neither holds the closure.
 func TestClosureIsCollectableWhenTheLastReferenceGoes(t *testing.T) {
 	uses := func(c *captive) func(timerwheel.Timer) {
 		return func(timerwheel.Timer) { runtime.KeepAlive(c) }
@@ -593,8 +600,9 @@ func TestClosureIsCollectableWhenTheLastReferenceGoes(t *testing.T) {
 	}
 }
 
-// Contract 5: "Storage that a peak needed goes back to the runtime: a chunk in which no timer lives is given back." And what comes back from the
-// runtime afterwards knows its past: the handles of the peak stay stale among the timers of the next one.
+// Contract 5: "Storage that a peak needed goes back to the runtime: a chunk in which no
+// timer lives is given back." And what comes back from the runtime afterwards knows its
+// past: the handles of the peak stay stale among the timers of the next one.
 func TestStorageOfAPeakGoesBack(t *testing.T) {
 	peak := crowd(200_000)
 	idle := func(timerwheel.Timer) {}
@@ -695,7 +703,8 @@ func TestStorageOfAPeakGoesBack(t *testing.T) {
 
 // ---- All of it at once ----
 
-// References under races: owners, firings, deletions and recycling on the same timers. Nothing is lost and nothing is left.
+// References under races: owners, firings, deletions and recycling on the same timers.
+// Nothing is lost and nothing is left.
 func TestReferencesUnderRaces(t *testing.T) {
 	w := wheelFor(t, timerwheel.Options{Tick: 50 * time.Microsecond})
 	until := time.Now().Add(raceTime())
@@ -742,7 +751,8 @@ func TestReferencesUnderRaces(t *testing.T) {
 
 // ---- Helpers ----
 
-// requireStale tries every verb on a stale handle and returns how many of them were refused Registers.
+// requireStale tries every verb on a stale handle and returns how many of them were refused
+// Registers.
 func requireStale(t *testing.T, stale timerwheel.Timer) (refused uint64) {
 	t.Helper()
 	require.False(t, stale.Valid() || stale.Pending() || stale.Running())
@@ -771,8 +781,8 @@ func heapInUse() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// Contract 2: "Debug: remember where each timer was allocated and registered, for ... misuse errors", and the errors "match with errors.Is", however
-// much they say.
+// Contract 2: "Debug: remember where each timer was allocated and registered, for ...
+// misuse errors", and the errors "match with errors.Is", however much they say.
 func TestMisuseErrorsSayWhereTheTimerCameFrom(t *testing.T) {
 	for name, c := range map[string]struct {
 		misuse func(t *testing.T, w *timerwheel.Wheel, tm timerwheel.Timer) error
@@ -822,8 +832,10 @@ func TestMisuseErrorsSayWhereTheTimerCameFrom(t *testing.T) {
 	}
 }
 
-// Contract 1: "A stale handle never reaches the slot's next tenant, for ever": not only the last few, which differ from the tenant's in their last digits
-// anyhow, but those of any age. A Manual wheel has one store, and gives out first what came back last: all live in one slot, one after the other.
+// Contract 1: "A stale handle never reaches the slot's next tenant, for ever": not only the
+// last few, which differ from the tenant's in their last digits anyhow, but those of any
+// age. A Manual wheel has one store, and gives out first what came back last: all live in
+// one slot, one after the other.
 func TestHandlesOfAnyAgeAreStale(t *testing.T) {
 	const tenants = 1<<16 + 100
 	w := openManual(t, time.Millisecond)
@@ -844,7 +856,8 @@ func TestHandlesOfAnyAgeAreStale(t *testing.T) {
 	require.Equal(t, 1, w.Stats().Live)
 }
 
-// Contract 1 and 5: storage that was given back and comes again goes on above every generation that it had, however unevenly its slots had been used.
+// Contract 1 and 5: storage that was given back and comes again goes on above every
+// generation that it had, however unevenly its slots had been used.
 func TestNoHandleComesTwice(t *testing.T) {
 	w := openManual(t, time.Millisecond)
 	rng := rand.New(rand.NewPCG(3, 5))

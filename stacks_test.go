@@ -7,7 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Where a goroutine is, to its reader: the innermost call in code that is not the library's nor Go's, whether the program tells where its files were or not.
+// Where a goroutine is, to its reader: the innermost call in code that is not the library's
+// nor Go's, whether the program tells where its files were or not.
 func TestInnermostCallOfAStack(t *testing.T) {
 	defer func(tree string) { goTree = tree }(goTree)
 	for _, trimmed := range []bool{false, true} {

@@ -43,7 +43,8 @@ func (l *stallLog) take() (runs, waits []timerwheel.Stall) {
 	return runs, waits
 }
 
-// Contract 2: OnStall is told of "a handler … that has lasted longer than StallAfter", with what a Stall says of it; "0 means a documented default", 1 s.
+// Contract 2: OnStall is told of "a handler … that has lasted longer than StallAfter", with
+// what a Stall says of it; "0 means a documented default", 1 s.
 func TestOnStallReportsAHandler(t *testing.T) {
 	for _, c := range []struct{ after, limit time.Duration }{
 		{0, time.Second}, {time.Second, time.Second}, {50 * time.Millisecond, 50 * time.Millisecond}, {time.Hour, time.Hour},
@@ -93,7 +94,8 @@ func TestOnStallReportsAHandler(t *testing.T) {
 	}
 }
 
-// Contract 11: "OnStall is called once a run": once for each, that is, of the runs that are long enough.
+// Contract 11: "OnStall is called once a run": once for each, that is, of the runs that are
+// long enough.
 func TestOnStallIsCalledOnceForEveryLongRun(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		var log stallLog
@@ -128,7 +130,8 @@ func TestOnStallIsCalledOnceForEveryLongRun(t *testing.T) {
 	})
 }
 
-// Contract 11: a wheel whose handlers are short has nothing to report, however many they are and however long it goes on.
+// Contract 11: a wheel whose handlers are short has nothing to report, however many they
+// are and however long it goes on.
 func TestShortHandlersAreNotReported(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{OnStall: func(s timerwheel.Stall) { t.Errorf("reported: %+v", s) }})
@@ -143,7 +146,8 @@ func TestShortHandlersAreNotReported(t *testing.T) {
 	})
 }
 
-// stallingWaits are the deletions that wait, each called under a name that can be looked for in WaiterStack. DelAsync has no goroutine that waits.
+// stallingWaits are the deletions that wait, each called under a name that can be looked
+// for in WaiterStack. DelAsync has no goroutine that waits.
 var stallingWaits = map[string]struct {
 	wait    func(g *timerwheel.Group, tm timerwheel.Timer) error
 	noStack bool
@@ -173,13 +177,15 @@ var stallingWaits = map[string]struct {
 //go:noinline
 func stallingWaiter(f func() error) error { return f() }
 
-// stallingHandler is the innermost function of a handler that stalls. Its name is looked for in stacks.
+// stallingHandler is the innermost function of a handler that stalls. Its name is looked
+// for in stacks.
 //
 //go:noinline
 func stallingHandler(release <-chan struct{}) { <-release }
 
-// Contract 2: OnStall is told of "a waiting deletion, that has lasted longer than StallAfter"; Contract 11: "once a wait"; Contract 12: "A DelAsync that waits
-// counts … in Waiters, and OnStall reports it as a wait."
+// Contract 2: OnStall is told of "a waiting deletion, that has lasted longer than
+// StallAfter"; Contract 11: "once a wait"; Contract 12: "A DelAsync that waits counts … in
+// Waiters, and OnStall reports it as a wait."
 func TestOnStallReportsAWaitingDeletion(t *testing.T) {
 	for name, c := range stallingWaits {
 		t.Run(name, func(t *testing.T) {
@@ -231,7 +237,8 @@ func TestOnStallReportsAWaitingDeletion(t *testing.T) {
 	}
 }
 
-// Contract 11: "once a wait": each of several waits for one run, and a wait for the next run again, that begins later.
+// Contract 11: "once a wait": each of several waits for one run, and a wait for the next
+// run again, that begins later.
 func TestOnStallReportsEveryWaitOnce(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		var log stallLog
@@ -283,8 +290,9 @@ func TestOnStallCountsTheWaitersOfARun(t *testing.T) {
 	})
 }
 
-// Contract 2: a Stall has "the waiting goroutines' stacks": of each that waits, the oldest wait first, up to 32; a DelAsync has none. WaiterStack is that of the
-// wait that is reported, or of the oldest.
+// Contract 2: a Stall has "the waiting goroutines' stacks": of each that waits, the oldest
+// wait first, up to 32; a DelAsync has none. WaiterStack is that of the wait that is
+// reported, or of the oldest.
 func TestAStallHasTheStacksOfAllWhoWait(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		var log stallLog
@@ -333,7 +341,8 @@ func TestAStallHasTheStacksOfAllWhoWait(t *testing.T) {
 	})
 }
 
-// Contract 2: a wait that was given up in time is none that has lasted; one that lasted longer and then gave up is.
+// Contract 2: a wait that was given up in time is none that has lasted; one that lasted
+// longer and then gave up is.
 func TestOnStallAndAWaitThatIsGivenUp(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		var log stallLog
@@ -359,7 +368,8 @@ func TestOnStallAndAWaitThatIsGivenUp(t *testing.T) {
 	})
 }
 
-// Contract 2: with Debug a Stall says where the timer was allocated and registered, as file:line, of a run and of a wait.
+// Contract 2: with Debug a Stall says where the timer was allocated and registered, as
+// file:line, of a run and of a wait.
 func TestAStallSaysWhereTheTimerCameFrom(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		var log stallLog
@@ -438,7 +448,8 @@ func namedHandler(tm timerwheel.Timer) {
 	time.Sleep(3 * time.Second)
 }
 
-// Contract 11: "When all are blocked, due timers wait … and OnStall say[s] so": no worker is needed to report.
+// Contract 11: "When all are blocked, due timers wait … and OnStall say[s] so": no worker
+// is needed to report.
 func TestOnStallReportsWhenAllWorkersAreBlocked(t *testing.T) {
 	for _, workers := range []int{1, 2, 7} {
 		t.Run(fmt.Sprint(workers), func(t *testing.T) {
@@ -472,7 +483,8 @@ func TestOnStallReportsWhenAllWorkersAreBlocked(t *testing.T) {
 	}
 }
 
-// Contract 4: what cannot be seen as a circle, "OnStall reports": the deleter holds the mutex that the handler wants.
+// Contract 4: what cannot be seen as a circle, "OnStall reports": the deleter holds the
+// mutex that the handler wants.
 func TestOnStallReportsADeadlockThroughTheUsersLock(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		var log stallLog
@@ -496,7 +508,8 @@ func TestOnStallReportsADeadlockThroughTheUsersLock(t *testing.T) {
 	})
 }
 
-// Contract 11: OnStall is called "on a goroutine of its own, and may block": one that never returns hinders neither the timers nor the next report.
+// Contract 11: OnStall is called "on a goroutine of its own, and may block": one that never
+// returns hinders neither the timers nor the next report.
 func TestOnStallMayBlock(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		resume := openedAtTheEnd(t)
@@ -619,7 +632,8 @@ func TestOnStallMayCallAnything(t *testing.T) {
 	}
 }
 
-// Contract 2 says "a handler", and makes no exception of a closed wheel: the handler that keeps a Close waiting is just the one to hear of.
+// Contract 2 says "a handler", and makes no exception of a closed wheel: the handler that
+// keeps a Close waiting is just the one to hear of.
 func TestOnStallNamesTheHandlerThatKeepsCloseWaiting(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {
 		var log stallLog
@@ -634,7 +648,8 @@ func TestOnStallNamesTheHandlerThatKeepsCloseWaiting(t *testing.T) {
 	})
 }
 
-// Contract 9 and 11: to watch costs nothing while there is nothing to watch: "no ticking", and "with nothing pending, no wake-up".
+// Contract 9 and 11: to watch costs nothing while there is nothing to watch: "no ticking",
+// and "with nothing pending, no wake-up".
 func TestWatchingForStallsWakesNoIdleWheel(t *testing.T) {
 	histories := map[string]func(w *timerwheel.Wheel){
 		"new":                          func(*timerwheel.Wheel) {},
@@ -671,7 +686,8 @@ func TestWatchingForStallsWakesNoIdleWheel(t *testing.T) {
 	}
 }
 
-// Contract 11: nor does it cost a wake-up where handlers are quick: the alarm rings for what is due, and not once more for what might have stalled.
+// Contract 11: nor does it cost a wake-up where handlers are quick: the alarm rings for
+// what is due, and not once more for what might have stalled.
 func TestWatchingForStallsWakesNoWheelWhoseHandlersAreQuick(t *testing.T) {
 	ringing := func(t *testing.T, o timerwheel.Options) (n uint64) {
 		guardedBubble(t, func(t *testing.T) {
@@ -699,7 +715,8 @@ func runningForAWhile(w *timerwheel.Wheel) timerwheel.Timer {
 	return tm
 }
 
-// Contract 11 on real goroutines, for the race detector: reports, which read other goroutines' runs and waits, while runs and waits end.
+// Contract 11 on real goroutines, for the race detector: reports, which read other
+// goroutines' runs and waits, while runs and waits end.
 func TestOnStallAmongRealGoroutines(t *testing.T) {
 	var runs, waits atomic.Int32
 	w := openWheel(t, timerwheel.Options{MaxWorkers: 4, Debug: true, StallAfter: time.Millisecond, OnStall: func(s timerwheel.Stall) {
@@ -745,8 +762,9 @@ func TestOnStallAmongRealGoroutines(t *testing.T) {
 	countsAddUp(t, w)
 }
 
-// Contract 4: circles "through two wheels, through a goroutine that the handler started, or through the user's own lock cannot be seen from here": "OnStall
-// reports them", with both sides of the wait. The third has a test beside the others of OnStall.
+// Contract 4: circles "through two wheels, through a goroutine that the handler started, or
+// through the user's own lock cannot be seen from here": "OnStall reports them", with both
+// sides of the wait. The third has a test beside the others of OnStall.
 func TestOnStallReportsCirclesThatCannotBeSeen(t *testing.T) {
 	for _, far := range []bool{true, false} {
 		name := map[bool]string{true: "two wheels", false: "a goroutine that the handler started"}[far]

@@ -19,7 +19,8 @@ import (
 
 // ---- One field after the other ----
 
-// Contract 2, Stats: "Live, Pending, Running": what each event in the life of a timer does to them, and to "Registered, Fired, Removed".
+// Contract 2, Stats: "Live, Pending, Running": what each event in the life of a timer does
+// to them, and to "Registered, Fired, Removed".
 func TestStatsFollowTheLifeOfATimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := wheelFor(t, timerwheel.Options{})
@@ -80,7 +81,8 @@ func TestStatsFollowTheLifeOfATimer(t *testing.T) {
 	})
 }
 
-// Contract 2, Stats: "Workers: goroutines of the wheel"; 9: "A wheel with nothing due and nothing running has no goroutine, at once, without lingering".
+// Contract 2, Stats: "Workers: goroutines of the wheel"; 9: "A wheel with nothing due and
+// nothing running has no goroutine, at once, without lingering".
 func TestStatsWorkersAreThereOnlyForWhatIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := wheelFor(t, timerwheel.Options{MaxWorkers: 8})
@@ -121,7 +123,8 @@ func TestStatsWorkersAreThereOnlyForWhatIsDue(t *testing.T) {
 	})
 }
 
-// Contract 2, Stats: "Refused: Registers refused, for whatever reason"; 12: "An AfterFunc or Every that returns an invalid Timer counts in Refused."
+// Contract 2, Stats: "Refused: Registers refused, for whatever reason"; 12: "An AfterFunc
+// or Every that returns an invalid Timer counts in Refused."
 func TestStatsRefusedCountsEveryReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := wheelFor(t, timerwheel.Options{})
@@ -176,8 +179,9 @@ func TestStatsRefusedCountsEveryReason(t *testing.T) {
 	})
 }
 
-// Contract 2, Stats: "SyncWaits: deletions that had to wait, counted when the wait begins"; 12: "A group deletion that waits counts once"; "A DelAsync
-// that waits counts in SyncWaits and in Waiters".
+// Contract 2, Stats: "SyncWaits: deletions that had to wait, counted when the wait begins";
+// 12: "A group deletion that waits counts once"; "A DelAsync that waits counts in SyncWaits
+// and in Waiters".
 func TestStatsSyncWaitsCountsWaitsThatBegan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := wheelFor(t, timerwheel.Options{})
@@ -395,7 +399,8 @@ func TestStatsRunTimeCountsEveryRunThatHasEnded(t *testing.T) {
 	})
 }
 
-// Contract 3: "due again while running" is due then: what its own run delays is late like any other.
+// Contract 3: "due again while running" is due then: what its own run delays is late like
+// any other.
 func TestStatsMaxLateCountsATimerThatWaitedForItself(t *testing.T) {
 	const tick = time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
@@ -435,8 +440,9 @@ func TestStatsBytesFollowTheTimers(t *testing.T) {
 
 // ---- The law ----
 
-// Contract 2, Stats: "always, under any races: Registered == Fired + Removed + Pending", and "one consistent snapshot". Everything that changes the
-// counters goes on at once, a Close in the middle of it included, while others take snapshots.
+// Contract 2, Stats: "always, under any races: Registered == Fired + Removed + Pending",
+// and "one consistent snapshot". Everything that changes the counters goes on at once, a
+// Close in the middle of it included, while others take snapshots.
 func TestStatsLawHoldsUnderRaces(t *testing.T) {
 	for name, closeEarly := range map[string]bool{"open": false, "closing": true} {
 		t.Run(name, func(t *testing.T) {
@@ -604,7 +610,8 @@ func TestRunningListsTheHandlersInFlight(t *testing.T) {
 	})
 }
 
-// Contract 2: "Next: not later than the next firing; ok is false when nothing pends". It is asked at random moments of a random life.
+// Contract 2: "Next: not later than the next firing; ok is false when nothing pends". It is
+// asked at random moments of a random life.
 func TestNextIsNotLaterThanTheNextFiring(t *testing.T) {
 	const tick = time.Millisecond
 	for seed := range uint64(3) {
@@ -663,7 +670,8 @@ func TestNextIsNotLaterThanTheNextFiring(t *testing.T) {
 	}
 }
 
-// Contract 2: Next's "ok is false when nothing pends", and true for whatever pends, wherever the wheel keeps it.
+// Contract 2: Next's "ok is false when nothing pends", and true for whatever pends,
+// wherever the wheel keeps it.
 func TestNextKnowsEveryPendingTimer(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -732,7 +740,8 @@ func TestNextKnowsEveryPendingTimer(t *testing.T) {
 	}
 }
 
-// Contract 2: "Now: the wheel's time": real time for a wheel that is not Manual, whatever it sleeps over.
+// Contract 2: "Now: the wheel's time": real time for a wheel that is not Manual, whatever
+// it sleeps over.
 func TestNowIsRealTime(t *testing.T) {
 	const tick = 10 * time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
@@ -800,14 +809,16 @@ func refuseAll(t *testing.T, tm timerwheel.Timer, want error) {
 	require.False(t, tm.Reset(time.Hour))
 }
 
-// A bubbleLock is a lock whose waiters a bubble sees as durably blocked, which those of a sync.Mutex are not.
+// A bubbleLock is a lock whose waiters a bubble sees as durably blocked, which those of a
+// sync.Mutex are not.
 type bubbleLock struct{ held chan struct{} }
 
 func (l *bubbleLock) Lock()   { l.held <- struct{}{} }
 func (l *bubbleLock) Unlock() { <-l.held }
 
-// Contract 2: Stats is "one consistent snapshot", of all the storage that the wheel has, not one for each part of it. Two timers take turns, the next one
-// made before the last is freed, each in a part of its own, far from the other's: so at all times one or two live.
+// Contract 2: Stats is "one consistent snapshot", of all the storage that the wheel has,
+// not one for each part of it. Two timers take turns, the next one made before the last is
+// freed, each in a part of its own, far from the other's: so at all times one or two live.
 func TestStatsIsOneSnapshot(t *testing.T) {
 	const parts = 16 // as many as processors
 	procs := runtime.GOMAXPROCS(parts)
@@ -846,8 +857,9 @@ func TestStatsIsOneSnapshot(t *testing.T) {
 	require.NoError(t, last.Free())
 }
 
-// Contract 2: Next is "not later than the next firing", also for what an Advance has left to the next one, which may be due at once (Contract 10): asked
-// while that Advance runs, by a handler and by somebody else.
+// Contract 2: Next is "not later than the next firing", also for what an Advance has left
+// to the next one, which may be due at once (Contract 10): asked while that Advance runs,
+// by a handler and by somebody else.
 func TestNextKnowsWhatAnAdvanceLeavesToTheNext(t *testing.T) {
 	w := openManual(t, time.Millisecond)
 	now := manualStart.Add(time.Minute)
@@ -875,7 +887,8 @@ func TestNextKnowsWhatAnAdvanceLeavesToTheNext(t *testing.T) {
 	}
 }
 
-// Contract 11: "one runtime timer": what is due at one instant costs one wake-up, however many timers that is, not one each.
+// Contract 11: "one runtime timer": what is due at one instant costs one wake-up, however
+// many timers that is, not one each.
 func TestOneWakeUpServesAllThatIsDue(t *testing.T) {
 	for _, tick := range []time.Duration{time.Millisecond, time.Second} {
 		t.Run(tick.String(), func(t *testing.T) {

@@ -22,7 +22,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Contract 2: "A Timer from Alloc stands where code wants interface{ Stop() bool; Reset(time.Duration) bool }".
+// Contract 2: "A Timer from Alloc stands where code wants interface{ Stop() bool;
+// Reset(time.Duration) bool }".
 var _ interface {
 	Stop() bool
 	Reset(time.Duration) bool
@@ -51,8 +52,8 @@ func TestTimerIsASmallComparableMapKey(t *testing.T) {
 	require.NotContains(t, names, w.Alloc(func(timerwheel.Timer) {}), "a new tenant of the slot has a new handle")
 }
 
-// Contract 1: "The zero Timer names no timer"; 3: "ErrStale (recycled, or the zero Timer)"; 4, table: "any deletion | idle or
-// stale timer, zero Timer | Found{}, nil".
+// Contract 1: "The zero Timer names no timer"; 3: "ErrStale (recycled, or the zero Timer)";
+// 4, table: "any deletion | idle or stale timer, zero Timer | Found{}, nil".
 func TestZeroTimerNamesNoTimer(t *testing.T) {
 	var zero timerwheel.Timer
 	dead, cancel := context.WithCancel(t.Context())
@@ -197,7 +198,8 @@ func TestTimerCanBePendingAndRunning(t *testing.T) {
 
 // ---- Registering: where, when ----
 
-// Contract 3: "The handler starts on a worker, never inside the caller". A handler inside the caller could never hand over its token.
+// Contract 3: "The handler starts on a worker, never inside the caller". A handler inside
+// the caller could never hand over its token.
 func TestHandlerNeverStartsInsideTheCaller(t *testing.T) {
 	for _, verb := range armVerbs {
 		t.Run(verb.name, func(t *testing.T) {
@@ -222,9 +224,11 @@ func TestHandlerNeverStartsInsideTheCaller(t *testing.T) {
 	})
 }
 
-// Contract 3: "never before d has passed since the call began ... and, while a worker is free, at most two ticks plus the scheduler's
-// delay after it". In a bubble the scheduler's delay is nothing, so the bounds are exact. The spans stand on, before and after each power of 64
-// ticks, and the wheel's age when they are armed goes over such edges too: that is where a hierarchical wheel goes wrong.
+// Contract 3: "never before d has passed since the call began ... and, while a worker is
+// free, at most two ticks plus the scheduler's delay after it". In a bubble the scheduler's
+// delay is nothing, so the bounds are exact. The spans stand on, before and after each
+// power of 64 ticks, and the wheel's age when they are armed goes over such edges too: that
+// is where a hierarchical wheel goes wrong.
 func TestFiresNeverEarlyAndAtMostTwoTicksLate(t *testing.T) {
 	for _, tick := range []time.Duration{
 		time.Microsecond, 100 * time.Microsecond, time.Millisecond, 7 * time.Millisecond, time.Second, time.Hour,
@@ -270,7 +274,8 @@ func TestFiresNeverEarlyAndAtMostTwoTicksLate(t *testing.T) {
 	}
 }
 
-// Contract 3: "never before d has passed since the call began (monotonic clock)": the strict half of the promise, with the real clock, in a crowd.
+// Contract 3: "never before d has passed since the call began (monotonic clock)": the
+// strict half of the promise, with the real clock, in a crowd.
 func TestNeverEarlyByTheRealClock(t *testing.T) {
 	timers, span := 12_000, 200*time.Millisecond
 	if testing.Short() {
@@ -393,7 +398,8 @@ func TestPastIsDueAtOnce(t *testing.T) {
 	})
 }
 
-// Contract 3: "d <= 0 is due at once"; 10: "Register counts d from Now", and an Advance to the same time "runs what is due": without a tick's delay.
+// Contract 3: "d <= 0 is due at once"; 10: "Register counts d from Now", and an Advance to
+// the same time "runs what is due": without a tick's delay.
 func TestPastIsDueInTheAdvanceToTheSameTime(t *testing.T) {
 	start := time.Date(2025, 3, 4, 5, 6, 7, 8, time.UTC)
 	w := wheelFor(t, timerwheel.Options{Manual: true, Start: start, Tick: time.Hour})
@@ -421,8 +427,9 @@ func TestPastIsDueInTheAdvanceToTheSameTime(t *testing.T) {
 	require.Equal(t, 4*len(arms), runs)
 }
 
-// Contract 3: "A when in the past is due at once; its deadline is the time of the call." Late work is not made later by a caller's old clock, and
-// nobody gets in line before those that really waited since 1970.
+// Contract 3: "A when in the past is due at once; its deadline is the time of the call."
+// Late work is not made later by a caller's old clock, and nobody gets in line before those
+// that really waited since 1970.
 func TestDeadlineOfThePastIsTheTimeOfTheCall(t *testing.T) {
 	const tick = time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
@@ -563,8 +570,9 @@ func TestOldDeadlineNeverFires(t *testing.T) {
 	}
 }
 
-// Contract 3: the same for timers that are due and in line to run: "the old deadline never fires", though it has come. Contract 4: Del "works on a
-// timer that is due and in line to run".
+// Contract 3: the same for timers that are due and in line to run: "the old deadline never
+// fires", though it has come. Contract 4: Del "works on a timer that is due and in line to
+// run".
 func TestTimerInLineToRunCanBeMoved(t *testing.T) {
 	const tick = time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
@@ -632,7 +640,8 @@ func TestTimerInLineToRunCanBeMoved(t *testing.T) {
 	})
 }
 
-// Contract 3, all of "when", against a model: a random walk of arming, moving, reducing and deleting.
+// Contract 3, all of "when", against a model: a random walk of arming, moving, reducing and
+// deleting.
 func TestRandomMovesFireOnlyTheLastDeadline(t *testing.T) {
 	const tick = time.Millisecond
 	type model struct {
@@ -704,7 +713,8 @@ func TestRandomMovesFireOnlyTheLastDeadline(t *testing.T) {
 	}
 }
 
-// Contract 3: "The last of several concurrent Registers wins." Of each goroutine the last call is good, so the last of all is.
+// Contract 3: "The last of several concurrent Registers wins." Of each goroutine the last
+// call is good, so the last of all is.
 func TestLastOfConcurrentRegistersWins(t *testing.T) {
 	const tick, armers = time.Millisecond, 8
 	synctest.Test(t, func(t *testing.T) {
@@ -750,7 +760,8 @@ func TestReduceArmsOrMovesOnlyEarlier(t *testing.T) {
 		{"equal", []time.Duration{50 * time.Millisecond}, 50 * time.Millisecond, 50 * time.Millisecond},
 		{"never", []time.Duration{50 * time.Millisecond}, math.MaxInt64, 50 * time.Millisecond},
 		{"from never", []time.Duration{math.MaxInt64}, time.Hour, time.Hour},
-		// A timer that was moved later may lie in its old place for a while: what counts is its deadline.
+		// A timer that was moved later may lie in its old place for a while: what counts is
+		// its deadline.
 		{"moved later, between", []time.Duration{10 * time.Millisecond, time.Second}, 500 * time.Millisecond, 500 * time.Millisecond},
 		{"moved later, before both", []time.Duration{10 * time.Millisecond, time.Second}, 5 * time.Millisecond, 5 * time.Millisecond},
 		{"moved later, after both", []time.Duration{10 * time.Millisecond, time.Second}, time.Minute, time.Second},
@@ -802,7 +813,8 @@ func TestConcurrentReducesLeaveTheEarliest(t *testing.T) {
 	})
 }
 
-// Contract 2: "RegisterAt: the same for a caller that knows the time". Not the caller's clock reading, zone or monotonic reading matters, but the instant.
+// Contract 2: "RegisterAt: the same for a caller that knows the time". Not the caller's
+// clock reading, zone or monotonic reading matters, but the instant.
 func TestRegisterAtFiresAtTheInstant(t *testing.T) {
 	const tick = time.Millisecond
 	for name, shape := range map[string]func(time.Time) time.Time{
@@ -829,7 +841,8 @@ func TestRegisterAtFiresAtTheInstant(t *testing.T) {
 	}
 }
 
-// Contract 2, RegisterAt: "reads no clock, unless the wheel must be woken earlier": a sleeping wheel is woken for what is earlier than all it has.
+// Contract 2, RegisterAt: "reads no clock, unless the wheel must be woken earlier": a
+// sleeping wheel is woken for what is earlier than all it has.
 func TestRegisterAtWakesASleepingWheel(t *testing.T) {
 	const tick = time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
@@ -886,7 +899,8 @@ func TestWhenIsTheDeadlineOfAPendingTimer(t *testing.T) {
 
 // ---- Registering: runs of one timer ----
 
-// Contract 3: "A timer's handler never runs twice at once: due again while running, it runs once more after it returns."
+// Contract 3: "A timer's handler never runs twice at once: due again while running, it runs
+// once more after it returns."
 func TestDueAgainWhileRunningRunsOnceMoreAfterIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := wheelFor(t, timerwheel.Options{})
@@ -922,7 +936,8 @@ func TestDueAgainWhileRunningRunsOnceMoreAfterIt(t *testing.T) {
 	})
 }
 
-// The same with goroutines that arm without end. The unguarded counter is for the race detector: "each run of a timer before its next".
+// The same with goroutines that arm without end. The unguarded counter is for the race
+// detector: "each run of a timer before its next".
 func TestHandlerNeverOverlapsItself(t *testing.T) {
 	w := wheelFor(t, timerwheel.Options{Tick: 20 * time.Microsecond})
 	var inside, overlaps atomic.Int32
@@ -962,8 +977,9 @@ func TestHandlerNeverOverlapsItself(t *testing.T) {
 	require.Equal(t, w.Stats().Fired, runs)
 }
 
-// Contract 3: "Everything before Register happens before the handler's start, and each run of a timer before its next." Nothing here is
-// guarded: what is not so ordered is a report of the race detector.
+// Contract 3: "Everything before Register happens before the handler's start, and each run
+// of a timer before its next." Nothing here is guarded: what is not so ordered is a report
+// of the race detector.
 func TestRegisterHappensBeforeTheHandler(t *testing.T) {
 	w := wheelFor(t, timerwheel.Options{Tick: 10 * time.Microsecond})
 	for _, verb := range armVerbs {
@@ -985,8 +1001,9 @@ func TestRegisterHappensBeforeTheHandler(t *testing.T) {
 
 // ---- Registering: refusals ----
 
-// Contract 3: "It is refused, with nothing changed but the count, by, in this order: ErrStale (recycled, or the zero Timer), ErrShutdown,
-// ErrDeleting (a deletion of this timer waits), ErrClosed."
+// Contract 3: "It is refused, with nothing changed but the count, by, in this order:
+// ErrStale (recycled, or the zero Timer), ErrShutdown, ErrDeleting (a deletion of this
+// timer waits), ErrClosed."
 func TestRegisterIsRefusedInThisOrder(t *testing.T) {
 	idle := func(w *timerwheel.Wheel) timerwheel.Timer { return w.Alloc(func(timerwheel.Timer) {}) }
 	running := func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
@@ -1223,8 +1240,8 @@ func TestHandlerMayDoAnythingToAnyTimer(t *testing.T) {
 
 // ---- time.Timer's shape ----
 
-// Contract 2: "Stop: Del in time.Timer's shape: reports whether it removed a firing"; "Reset: Register in time.Timer's shape: reports whether
-// it had been pending".
+// Contract 2: "Stop: Del in time.Timer's shape: reports whether it removed a firing";
+// "Reset: Register in time.Timer's shape: reports whether it had been pending".
 func TestStopAndResetReportWhatWasPending(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := wheelFor(t, timerwheel.Options{})
@@ -1260,7 +1277,8 @@ func TestStopAndResetReportWhatWasPending(t *testing.T) {
 	})
 }
 
-// Contract 2: "AfterFunc = Alloc + Register + Free: recycles itself after its firing or its deletion".
+// Contract 2: "AfterFunc = Alloc + Register + Free: recycles itself after its firing or its
+// deletion".
 func TestAfterFuncRecyclesItself(t *testing.T) {
 	for name, end := range map[string]func(t *testing.T, tm timerwheel.Timer){
 		"firing": func(*testing.T, timerwheel.Timer) { elapse(time.Hour) },
@@ -1308,7 +1326,8 @@ func TestAfterFuncRecyclesItself(t *testing.T) {
 	}
 }
 
-// Contract 2: "One from AfterFunc does not: it is recycled when it fires or is stopped, and Reset then arms nothing".
+// Contract 2: "One from AfterFunc does not: it is recycled when it fires or is stopped, and
+// Reset then arms nothing".
 func TestResetOfASpentAfterFuncArmsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := wheelFor(t, timerwheel.Options{})
@@ -1330,7 +1349,8 @@ func TestResetOfASpentAfterFuncArmsNothing(t *testing.T) {
 	})
 }
 
-// Contract 2, AfterFunc: while it runs it has not been recycled, so its handler, which knows it by the caller's word only, may arm it again.
+// Contract 2, AfterFunc: while it runs it has not been recycled, so its handler, which
+// knows it by the caller's word only, may arm it again.
 func TestAfterFuncMayBeRegisteredWhileItRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := wheelFor(t, timerwheel.Options{})
@@ -1354,7 +1374,8 @@ func TestAfterFuncMayBeRegisteredWhileItRuns(t *testing.T) {
 
 // ---- Helpers ----
 
-// armVerbs are the three ways to arm a timer that report a refusal. On an idle timer they do the same.
+// armVerbs are the three ways to arm a timer that report a refusal. On an idle timer they
+// do the same.
 var armVerbs = []struct {
 	name string
 	arm  func(timerwheel.Timer, time.Duration) error
@@ -1397,8 +1418,9 @@ func raceTime() time.Duration {
 	return 700 * time.Millisecond
 }
 
-// crowd scales a large number of timers down to what a build can bear: under the race detector, and with the library's own checks (tag
-// invariants), each operation costs ten times as much or more.
+// crowd scales a large number of timers down to what a build can bear: under the race
+// detector, and with the library's own checks (tag invariants), each operation costs ten
+// times as much or more.
 func crowd(n int) int {
 	if testing.Short() || dearBuild() {
 		return n / 10
@@ -1433,8 +1455,9 @@ func (l *firingLog) times() []time.Time {
 
 func (l *firingLog) len() int { return len(l.times()) }
 
-// A parkedHandler is a handler that is in flight until it is released, at the latest when the test ends (before the wheel is closed, if the wheel
-// was made first: a failed test must not hang in Close).
+// A parkedHandler is a handler that is in flight until it is released, at the latest when
+// the test ends (before the wheel is closed, if the wheel was made first: a failed test
+// must not hang in Close).
 type parkedHandler struct {
 	started atomic.Int32
 	gate    chan struct{}
@@ -1453,7 +1476,8 @@ func (h *parkedHandler) run() {
 	<-h.gate
 }
 
-// edgeSpans are durations on both sides of each power of 64 ticks (up to 30 years), and what lies around zero and one tick.
+// edgeSpans are durations on both sides of each power of 64 ticks (up to 30 years), and
+// what lies around zero and one tick.
 func edgeSpans(tick time.Duration) []time.Duration {
 	const most = 30 * 365 * 24 * time.Hour
 	spans := []time.Duration{-tick, 0, 1, tick / 2}
@@ -1465,7 +1489,8 @@ func edgeSpans(tick time.Duration) []time.Duration {
 	return spans
 }
 
-// requireFiring says that a firing at got was right for a deadline of due: never early, at most two ticks late.
+// requireFiring says that a firing at got was right for a deadline of due: never early, at
+// most two ticks late.
 func requireFiring(t testing.TB, due, got time.Time, tick time.Duration) {
 	t.Helper()
 	late := got.Sub(due)

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// A Wheel owns timers: their storage, their time, and the goroutines that run
-// their handlers. Make one with [New]; the zero Wheel is of no use. All its methods may be called by several
-// goroutines at once, and by handlers.
+// A Wheel owns timers: their storage, their time, and the goroutines that run their
+// handlers. Make one with [New]; the zero Wheel is of no use. All its methods may be called
+// by several goroutines at once, and by handlers.
 //
 // While nothing is to be done a wheel has no goroutine, and while nothing pends
 // no wake-up: a wheel that is not needed any more can be forgotten. [Wheel.Close]

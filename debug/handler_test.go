@@ -23,8 +23,10 @@ import (
 
 // ---- The JSON ----
 
-// aBadDay is a wheel on which one handler is stuck, and another waits for it; times are exact. The answer is what testdata/report.json says, but for what
-// the machine and the program make of it: numbers of goroutines, shards and slots, places in files, and storage.
+// aBadDay is a wheel on which one handler is stuck, and another waits for it; times are
+// exact. The answer is what testdata/report.json says, but for what the machine and the
+// program make of it: numbers of goroutines, shards and slots, places in files, and
+// storage.
 func aBadDay(t *testing.T) (text string) {
 	synctest.Test(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{Debug: true, OnPanic: func(timerwheel.HandlerPanic) {}, OnMisuse: func(error) {}, MaxWorkers: 3})
@@ -184,8 +186,8 @@ func TestSamplesAreTakenWhenSomebodyAsks(t *testing.T) {
 	})
 }
 
-// A wheel that nobody looks at has no goroutine and no wake-up because of its handler: in a bubble with nothing else to do, an hour passes at once, and
-// nothing has been sampled.
+// A wheel that nobody looks at has no goroutine and no wake-up because of its handler: in a
+// bubble with nothing else to do, an hour passes at once, and nothing has been sampled.
 func TestNothingHappensWhileNobodyLooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before := runtime.NumGoroutine()

@@ -51,7 +51,8 @@ func reportOf(t *testing.T, h http.Handler, query string) (r debug.Report) {
 	return r
 }
 
-// openedAtTheEnd makes a channel for handlers to wait on. A test that fails before it closes the channel must still be able to end.
+// openedAtTheEnd makes a channel for handlers to wait on. A test that fails before it
+// closes the channel must still be able to end.
 func openedAtTheEnd(t *testing.T) (end chan struct{}) {
 	end = make(chan struct{})
 	t.Cleanup(func() {

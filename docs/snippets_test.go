@@ -92,7 +92,8 @@ type block struct {
 
 var quotation = regexp.MustCompile(`^<!-- from (\S+) -->$`)
 
-// blocksOf reads the blocks of a page. One that it could not read would not be missed, so it is strict.
+// blocksOf reads the blocks of a page. One that it could not read would not be missed, so
+// it is strict.
 func blocksOf(t *testing.T, page string) (blocks []block) {
 	text, err := os.ReadFile(page)
 	require.NoError(t, err)
@@ -169,7 +170,8 @@ func newChecker(t *testing.T) func(block) error {
 	}
 }
 
-// compiled has the imports compiled, and all that they import, and returns where what they export is to be found.
+// compiled has the imports compiled, and all that they import, and returns where what they
+// export is to be found.
 func compiled(t *testing.T) map[string]string {
 	cmd := exec.Command("go", append([]string{"list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}"}, imports...)...)
 	var stderr bytes.Buffer

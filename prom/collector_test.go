@@ -21,8 +21,9 @@ import (
 
 // ---- What each metric says ----
 
-// scrapeABadDay returns what Prometheus gets of a wheel with one worker: of two handlers the first kept the second waiting for 29 s, and a deletion waits
-// for the second. It happens in a bubble, so all times are exact.
+// scrapeABadDay returns what Prometheus gets of a wheel with one worker: of two handlers
+// the first kept the second waiting for 29 s, and a deletion waits for the second. It
+// happens in a bubble, so all times are exact.
 func scrapeABadDay(t *testing.T) (text string) {
 	synctest.Test(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{MaxWorkers: 1})
@@ -69,7 +70,8 @@ func TestEachMetricSaysWhatItsNameSays(t *testing.T) {
 	require.Equal(t, lines(string(want)), lines(got))
 }
 
-// A bucket counts exactly the handlers that began at most so many seconds late as its bound says, also where that is a nanosecond from the next bucket.
+// A bucket counts exactly the handlers that began at most so many seconds late as its bound
+// says, also where that is a nanosecond from the next bucket.
 func TestTheBucketsAreExactAtTheirEdges(t *testing.T) {
 	start := time.Unix(0, 0)
 	w := openWheel(t, timerwheel.Options{Manual: true, Start: start, Tick: time.Microsecond})
@@ -224,7 +226,8 @@ func TestAHandlerMayCollect(t *testing.T) {
 
 // ---- The README ----
 
-// What the README shows of a scrape is of scrapeABadDay's, and every metric that it speaks of is there.
+// What the README shows of a scrape is of scrapeABadDay's, and every metric that it speaks
+// of is there.
 func TestTheREADMEIsRight(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)

@@ -33,7 +33,8 @@ func openWheel(t *testing.T, o timerwheel.Options) *timerwheel.Wheel {
 	return w
 }
 
-// register makes a registry for one wheel. It is a pedantic one: a Gather fails if what is collected is not what was described.
+// register makes a registry for one wheel. It is a pedantic one: a Gather fails if what is
+// collected is not what was described.
 func register(t *testing.T, w *timerwheel.Wheel, name string) *prometheus.Registry {
 	t.Helper()
 	reg := prometheus.NewPedanticRegistry()

@@ -101,7 +101,8 @@ func readText(body []byte) (*scrape, error) {
 // counters finds the counters of an OpenMetrics text.
 var counters = regexp.MustCompile(`(?m)^# TYPE (\w+) counter$`)
 
-// readOpenMetrics reads what differs from text in this: it ends with a mark, and the family of a counter is called without the _total of its sample.
+// readOpenMetrics reads what differs from text in this: it ends with a mark, and the family
+// of a counter is called without the _total of its sample.
 func readOpenMetrics(body []byte) (*scrape, error) {
 	text, ended := strings.CutSuffix(string(body), "# EOF\n")
 	if !ended {
@@ -263,7 +264,8 @@ func TestAScrapeIsWhatStatsSays(t *testing.T) {
 	}
 }
 
-// Each scrape is one snapshot, whatever the wheel does meanwhile: nothing is counted twice or not at all, and no scrape is of another time than its own.
+// Each scrape is one snapshot, whatever the wheel does meanwhile: nothing is counted twice
+// or not at all, and no scrape is of another time than its own.
 func TestEveryScrapeUnderLoadAddsUp(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{})
 	server := serve(t, register(t, w, "w"))
@@ -306,7 +308,8 @@ func TestEveryScrapeUnderLoadAddsUp(t *testing.T) {
 	scrapers.Wait()
 }
 
-// churn is a little of all that timers do, with no pause in it: two readings of one scrape that are not of the same instant shall differ.
+// churn is a little of all that timers do, with no pause in it: two readings of one scrape
+// that are not of the same instant shall differ.
 func churn(w *timerwheel.Wheel) {
 	t := w.Alloc(func(t timerwheel.Timer) { _ = t.Register(rand.N(time.Millisecond)) })
 	_ = t.Register(0)

@@ -12,8 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// collected runs the collector until ok holds, which may take a few rounds: first what is unreachable, then its cleanups, which are called some time
-// later. It waits for no time to pass, so it can be used in a bubble.
+// collected runs the collector until ok holds, which may take a few rounds: first what is
+// unreachable, then its cleanups, which are called some time later. It waits for no time to
+// pass, so it can be used in a bubble.
 func collected(ok func() bool) bool {
 	for range 1000 {
 		if ok() {
@@ -52,7 +53,8 @@ func TestWhatNobodyKnowsIsCollected(t *testing.T) {
 	}
 }
 
-// What a program still knows works, whatever part of it it knows: the Timer, or only the channel, or, of an AfterFunc, nothing.
+// What a program still knows works, whatever part of it it knows: the Timer, or only the
+// channel, or, of an AfterFunc, nothing.
 func TestWhatSomebodyKnowsIsNotCollected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := openClock(t, timerwheel.Options{})
@@ -100,7 +102,8 @@ func TestWhatSomebodyKnowsIsNotCollected(t *testing.T) {
 	})
 }
 
-// What a program does to the field C is its own affair: the Timer or Ticker goes on with its channel, which the program may have kept.
+// What a program does to the field C is its own affair: the Timer or Ticker goes on with
+// its channel, which the program may have kept.
 func TestTheFieldIsNotTheChannel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := openClock(t, timerwheel.Options{})
@@ -136,7 +139,8 @@ func TestATimerKeepsItsChannel(t *testing.T) {
 	require.Zero(t, w.Stats().Pending)
 }
 
-// In a bubble, too, what nobody knows is collected, at its deadline at the latest; and the collector, which runs outside of it, does no harm there.
+// In a bubble, too, what nobody knows is collected, at its deadline at the latest; and the
+// collector, which runs outside of it, does no harm there.
 func TestCollectionInABubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, w := openClock(t, timerwheel.Options{})
@@ -154,7 +158,8 @@ func TestCollectionInABubble(t *testing.T) {
 	})
 }
 
-// Collecting leaves a wheel at rest: no goroutine, no wake-up, and nothing that keeps the wheel itself.
+// Collecting leaves a wheel at rest: no goroutine, no wake-up, and nothing that keeps the
+// wheel itself.
 func TestAForgottenClockIsCollected(t *testing.T) {
 	gone := make(chan struct{})
 	func() {

@@ -10,12 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What this package costs beside package time and beside the wheel's Alloc. Compare only within one run; the commands are in the package's
-// documentation.
+// What this package costs beside package time and beside the wheel's Alloc. Compare only
+// within one run; the commands are in the package's documentation.
 
 func nothing() {}
 
-// benchClock makes a wheel on which something pends, as on any that is in use: the first timer and the last cost an alarm.
+// benchClock makes a wheel on which something pends, as on any that is in use: the first
+// timer and the last cost an alarm.
 func benchClock(b *testing.B) (stdtime.Clock, *timerwheel.Wheel) {
 	w, err := timerwheel.New(timerwheel.Options{})
 	require.NoError(b, err)
@@ -78,8 +79,8 @@ func BenchmarkReset(b *testing.B) {
 	}
 }
 
-// Bytes and objects that a pending timer holds, all told: the program's and the wheel's, but not what the runtime keeps elsewhere for package time's,
-// nor for the cleanups.
+// Bytes and objects that a pending timer holds, all told: the program's and the wheel's,
+// but not what the runtime keeps elsewhere for package time's, nor for the cleanups.
 func BenchmarkMemory(b *testing.B) {
 	const n = 100_000
 	for _, x := range []struct {

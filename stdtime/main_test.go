@@ -14,7 +14,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// openClock makes a wheel that ends with the test, and its Clock. In a bubble, t must be the bubble's own.
+// openClock makes a wheel that ends with the test, and its Clock. In a bubble, t must be
+// the bubble's own.
 func openClock(t *testing.T, o timerwheel.Options) (stdtime.Clock, *timerwheel.Wheel) {
 	t.Helper()
 	w, err := timerwheel.New(o)
@@ -44,7 +45,8 @@ type ticker interface {
 	Reset(time.Duration)
 }
 
-// A face is package time, or what stands for it. A test that is run against both sees where they differ.
+// A face is package time, or what stands for it. A test that is run against both sees where
+// they differ.
 type face struct {
 	AfterFunc func(time.Duration, func()) timer
 	NewTimer  func(time.Duration) (timer, <-chan time.Time)
@@ -100,8 +102,9 @@ func inBubbles(t *testing.T, f func(t *testing.T, c face)) {
 	})
 }
 
-// maker makes a timer that fires after d, and the channel that shows it: one made by NewTimer, or one made by AfterFunc that sends on a channel itself,
-// as programs did before NewTimer's Stop took back what it had sent.
+// maker makes a timer that fires after d, and the channel that shows it: one made by
+// NewTimer, or one made by AfterFunc that sends on a channel itself, as programs did before
+// NewTimer's Stop took back what it had sent.
 type maker func(c face, d time.Duration) (timer, <-chan time.Time)
 
 var makers = map[string]maker{

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// These tests use real time and real goroutines, for the race detector and for races that a bubble does not bring about. They claim nothing about how
-// late anything is.
+// These tests use real time and real goroutines, for the race detector and for races that a
+// bubble does not bring about. They claim nothing about how late anything is.
 
 func rounds(n int) int {
 	if testing.Short() {
@@ -22,7 +22,8 @@ func rounds(n int) int {
 	return n
 }
 
-// Stop and Reset against the firing: if they report false, the value is there to be received; if true, it never comes.
+// Stop and Reset against the firing: if they report false, the value is there to be
+// received; if true, it never comes.
 func TestTheResultSaysWhetherThereIsAValue(t *testing.T) {
 	for name, disarm := range map[string]func(timer) bool{
 		"Stop":  timer.Stop,
@@ -63,7 +64,8 @@ func TestTheResultSaysWhetherThereIsAValue(t *testing.T) {
 	}
 }
 
-// As long as nobody receives, a Stop or Reset has the firing, be it to come, in progress or done: it reports true, and nothing is there to be received.
+// As long as nobody receives, a Stop or Reset has the firing, be it to come, in progress or
+// done: it reports true, and nothing is there to be received.
 func TestAFiringThatNobodyReceivesIsNeverLost(t *testing.T) {
 	onBoth(t, func(t *testing.T, c face) {
 		var all sync.WaitGroup
@@ -95,8 +97,9 @@ func TestAFiringThatNobodyReceivesIsNeverLost(t *testing.T) {
 	})
 }
 
-// The same with a Manual wheel, whose Advance can be begun at the same moment as the Stop: so they meet in every step of the firing. It is a matter of
-// luck, hence of time, how often they do.
+// The same with a Manual wheel, whose Advance can be begun at the same moment as the Stop:
+// so they meet in every step of the firing. It is a matter of luck, hence of time, how
+// often they do.
 func TestAStopMeetsAFiring(t *testing.T) {
 	c, w := openClock(t, timerwheel.Options{Manual: true})
 	tm, tk := c.NewTimer(0), c.NewTicker(time.Second)
@@ -160,7 +163,8 @@ func spin(turns int) {
 
 var spun atomic.Int64
 
-// The law, for one who arms and another who receives: each arming ends in exactly one way, received, or reported as still to come by a Stop or Reset.
+// The law, for one who arms and another who receives: each arming ends in exactly one way,
+// received, or reported as still to come by a Stop or Reset.
 func TestEachArmingEndsOnce(t *testing.T) {
 	onBoth(t, func(t *testing.T, c face) {
 		var all sync.WaitGroup

@@ -39,7 +39,8 @@ func TestTicksKeepTheirGrid(t *testing.T) {
 	})
 }
 
-// A slow receiver gets the first tick that it missed, with its time, not the last; then the next on the grid.
+// A slow receiver gets the first tick that it missed, with its time, not the last; then the
+// next on the grid.
 func TestASlowReceiverDropsTicks(t *testing.T) {
 	inBubbles(t, func(t *testing.T, c face) {
 		for _, ticks := range []func(time.Duration) <-chan time.Time{
@@ -129,7 +130,8 @@ func TestTickersThatNobodyMade(t *testing.T) {
 	require.NotPanics(t, (&stdtime.Ticker{C: ch}).Stop)
 }
 
-// Periods that no tick can keep are served once a tick, and periods without end never; neither stops anything else.
+// Periods that no tick can keep are served once a tick, and periods without end never;
+// neither stops anything else.
 func TestExtremePeriods(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, w := openClock(t, timerwheel.Options{Tick: tick})

@@ -66,7 +66,8 @@ func TestOneOfSeveralReceiversIsWoken(t *testing.T) {
 	})
 }
 
-// The whole table of Stop and Reset: what they report, and what comes of it, in each state of the timer.
+// The whole table of Stop and Reset: what they report, and what comes of it, in each state
+// of the timer.
 func TestStopAndReset(t *testing.T) {
 	const d = time.Second
 	states := []struct {

@@ -12,9 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// One random walk over all that can be done to a timer, a function's timer and a ticker is taken with package time and with a wheel, and written down:
-// the two accounts are equal. Deadlines lie on multiples of grid, ticks a quarter off, and the walk looks halfway between, so that a wheel's two ticks do
-// not show.
+// One random walk over all that can be done to a timer, a function's timer and a ticker is
+// taken with package time and with a wheel, and written down: the two accounts are equal.
+// Deadlines lie on multiples of grid, ticks a quarter off, and the walk looks halfway
+// between, so that a wheel's two ticks do not show.
 func TestTheSameWalkOnBoth(t *testing.T) {
 	for seed := range uint64(200) {
 		var accounts [2]string

@@ -127,7 +127,8 @@ func TestOnAClosedWheel(t *testing.T) {
 	})
 }
 
-// A function runs on a worker of the wheel: Close waits for it, OnPanic gets its panic, and MaxWorkers bounds how many run.
+// A function runs on a worker of the wheel: Close waits for it, OnPanic gets its panic, and
+// MaxWorkers bounds how many run.
 func TestAFunctionRunsOnAWorker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		panics := make(chan any, 1)

@@ -55,8 +55,8 @@ func (d *deadlocked) end(t *testing.T) (printed string) {
 	return printed
 }
 
-// A program of its own that deadlocks: its page shows both who holds the lock and who wants it, and two of three that wait in a circle. That is what the
-// README says that it shows.
+// A program of its own that deadlocks: its page shows both who holds the lock and who wants
+// it, and two of three that wait in a circle. That is what the README says that it shows.
 func TestThePageOfAProgramThatDeadlocks(t *testing.T) {
 	tab := newTab(t)
 	d := startDeadlocks(t)

@@ -65,7 +65,8 @@ func start() (stop func()) {
 	}
 }
 
-// newTab opens a tab that ends with the test, and fails the test if the page in it complains of anything: an exception, or what its policy forbids.
+// newTab opens a tab that ends with the test, and fails the test if the page in it
+// complains of anything: an exception, or what its policy forbids.
 func newTab(t *testing.T) context.Context {
 	t.Helper()
 	if chromium == nil {

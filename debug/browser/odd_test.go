@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What the page is told is text, whatever it looks like: here the file of the handler is named like an element, as generated code may name it.
+// What the page is told is text, whatever it looks like: here the file of the handler is
+// named like an element, as generated code may name it.
 func TestWhatThePageIsToldIsText(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{Debug: true})
 	_, tab := open(t, w)

@@ -46,7 +46,8 @@ func serve(t *testing.T, w *timerwheel.Wheel) *server {
 	return s
 }
 
-// eventually waits until an expression of JavaScript is true in the page as it is: nobody reloads it.
+// eventually waits until an expression of JavaScript is true in the page as it is: nobody
+// reloads it.
 func eventually(t *testing.T, tab context.Context, expression string) {
 	t.Helper()
 	err := chromedp.Do(tab, chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(time.Minute)))
@@ -63,7 +64,8 @@ func eval[T any](t *testing.T, tab context.Context, expression string) T {
 	return result
 }
 
-// open shows a wheel's page, and waits until it is alive. The page may complain of nothing, and get nothing from elsewhere.
+// open shows a wheel's page, and waits until it is alive. The page may complain of nothing,
+// and get nothing from elsewhere.
 func open(t *testing.T, w *timerwheel.Wheel) (*server, context.Context) {
 	t.Helper()
 	s, tab := serve(t, w), newTab(t)
@@ -82,8 +84,9 @@ func waitForTheSession(mu *sync.Mutex) {
 	defer mu.Unlock()
 }
 
-// The deadlock that nobody but the user can see, on the page: a handler wants a lock, whose owner waits for the handler. It comes, and goes when the lock
-// is released; all of it in one page that is never reloaded.
+// The deadlock that nobody but the user can see, on the page: a handler wants a lock, whose
+// owner waits for the handler. It comes, and goes when the lock is released; all of it in
+// one page that is never reloaded.
 func TestABlockedHandlerAndItsWaiterAppearAndGo(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{Debug: true, StallAfter: 100 * time.Millisecond})
 	_, tab := open(t, w)
@@ -122,7 +125,8 @@ func TestABlockedHandlerAndItsWaiterAppearAndGo(t *testing.T) {
 	eventually(t, tab, `!document.getElementById("no-runs").hidden && !document.getElementById("no-waits").hidden`)
 }
 
-// Handlers that wait for each other stand in a row, in the order in which they wait, and of many that wait there is one node.
+// Handlers that wait for each other stand in a row, in the order in which they wait, and of
+// many that wait there is one node.
 func TestAChainIsDrawnInItsOrder(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{})
 	_, tab := open(t, w)
@@ -179,7 +183,8 @@ func TestTheMisuseCounter(t *testing.T) {
 	}
 }
 
-// The picture of a million timers: each slot says what is in it, and the dark ones are the full ones.
+// The picture of a million timers: each slot says what is in it, and the dark ones are the
+// full ones.
 func TestThePictureOfAMillionTimers(t *testing.T) {
 	const n = 1_000_000
 	w := openWheel(t, timerwheel.Options{})
@@ -263,7 +268,8 @@ func TestThePageSaysWhenNobodyAnswers(t *testing.T) {
 	eventually(t, tab, `document.body.className === "live"`)
 }
 
-// No layout jumps: what comes and goes on the page moves nothing else. And on a phone it is no wider than that.
+// No layout jumps: what comes and goes on the page moves nothing else. And on a phone it is
+// no wider than that.
 func TestNothingMovesOnThePage(t *testing.T) {
 	for name, width := range map[string]int64{"desk": 1400, "phone": 360} {
 		t.Run(name, func(t *testing.T) {

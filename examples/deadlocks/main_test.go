@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What the README shows is what the program prints, but for times, handles, the order of the lines, and which stage of the pipeline it is that would close the circle.
+// What the README shows is what the program prints, but for times, handles, the order of
+// the lines, and which stage of the pipeline it is that would close the circle.
 func TestTheREADMEShowsWhatTheProgramPrints(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)

@@ -1,4 +1,5 @@
-// Eventloop drives a Manual wheel from a single goroutine that waits for input and time alike: go run ./examples/eventloop
+// Eventloop drives a Manual wheel from a single goroutine that waits for input and time
+// alike: go run ./examples/eventloop
 //
 // A Manual wheel has no goroutine and no clock. The loop asks it when to wake
 // up (Next), sleeps until then or until there is input, and tells it what time

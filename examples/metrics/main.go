@@ -1,4 +1,5 @@
-// Metrics shows a wheel's Stats to the outside, by expvar, and logs what goes wrong in it, by slog: go run ./examples/metrics
+// Metrics shows a wheel's Stats to the outside, by expvar, and logs what goes wrong in it,
+// by slog: go run ./examples/metrics
 //
 // Nothing but the standard library is needed. (For Prometheus there is the
 // module prom.) The program serves /debug/vars on loopback and scrapes itself

@@ -1,4 +1,5 @@
-// Reliableudp sends messages over a lossy UDP link and retransmits until they are acknowledged: go run ./examples/reliableudp
+// Reliableudp sends messages over a lossy UDP link and retransmits until they are
+// acknowledged: go run ./examples/reliableudp
 //
 // Each message in flight has a timer, and the timer's handler is the only one
 // that transmits it: at once, then again after 5 ms, 10 ms, 20 ms and so on,

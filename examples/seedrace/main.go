@@ -1,4 +1,5 @@
-// Seedrace runs a driver's tear-down race over time and over timerwheel, side by side: go run ./examples/seedrace
+// Seedrace runs a driver's tear-down race over time and over timerwheel, side by side: go
+// run ./examples/seedrace
 //
 // In May 2000 a kernel developer described what goes wrong when a driver
 // deletes its timer and frees the memory that the handler works with:

@@ -1,4 +1,5 @@
-// Ttlcache is a generic cache whose entries expire, built on lock-bound timers: go run ./examples/ttlcache
+// Ttlcache is a generic cache whose entries expire, built on lock-bound timers: go run
+// ./examples/ttlcache
 //
 // The cache is in cache.go. This file exercises it: several goroutines set,
 // get, touch and delete keys with short lives. Each has keys of its own, so it

@@ -9,8 +9,9 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip"
 )
 
-// BenchmarkClock compares what netstack does with its clock, on netstack's own and on the wheel, from as many goroutines as there are processors,
-// beside 10000 other timers. go test -run '^$' -bench Clock -benchtime 0.2s .
+// BenchmarkClock compares what netstack does with its clock, on netstack's own and on the
+// wheel, from as many goroutines as there are processors, beside 10000 other timers. go
+// test -run '^$' -bench Clock -benchtime 0.2s .
 func BenchmarkClock(b *testing.B) {
 	for _, op := range []struct {
 		name string

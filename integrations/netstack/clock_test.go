@@ -17,16 +17,19 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/faketime"
 )
 
-// A world is a clock and a way to let its time pass. All worlds are in bubbles, so nothing in this table depends on the machine.
+// A world is a clock and a way to let its time pass. All worlds are in bubbles, so nothing
+// in this table depends on the machine.
 type world struct {
 	tcpip.Clock
 	pass func(d time.Duration) // lets d pass; when it returns, what was due by then has been done
 }
 
-// late is by how much a timer of the wheel may be late. The table looks at exact times before a deadline, and this much after it.
+// late is by how much a timer of the wheel may be late. The table looks at exact times
+// before a deadline, and this much after it.
 const late = 2 * time.Millisecond
 
-// worlds are the clocks that must be the same to a network stack: netstack's own two, and ours on the two kinds of wheel.
+// worlds are the clocks that must be the same to a network stack: netstack's own two, and
+// ours on the two kinds of wheel.
 var worlds = []struct {
 	name string
 	make func(t *testing.T) world
@@ -53,7 +56,8 @@ func rest(d time.Duration) {
 	synctest.Wait()
 }
 
-// TestClockSemantics asks of every clock what the documentation of tcpip.Clock and tcpip.Timer says, and what netstack relies on beyond that.
+// TestClockSemantics asks of every clock what the documentation of tcpip.Clock and
+// tcpip.Timer says, and what netstack relies on beyond that.
 func TestClockSemantics(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -246,8 +250,8 @@ func TestClockSemantics(t *testing.T) {
 	}
 }
 
-// TestFunctionOverlapsItself: a function that blocks does not keep its timer, Reset meanwhile, from calling it again. Only clocks that have goroutines
-// can do so.
+// TestFunctionOverlapsItself: a function that blocks does not keep its timer, Reset
+// meanwhile, from calling it again. Only clocks that have goroutines can do so.
 func TestFunctionOverlapsItself(t *testing.T) {
 	for _, wd := range worlds[:2] {
 		t.Run(wd.name, func(t *testing.T) {
@@ -270,7 +274,8 @@ func TestFunctionOverlapsItself(t *testing.T) {
 	}
 }
 
-// TestClosedWheel: a stack that outlives its wheel has timers that do nothing, and it does not crash.
+// TestClosedWheel: a stack that outlives its wheel has timers that do nothing, and it does
+// not crash.
 func TestClosedWheel(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{Manual: true})
 	clock := netstack.NewClock(w)
@@ -295,8 +300,9 @@ func TestClocksShareAWheel(t *testing.T) {
 	assert.Equal(t, time.Date(2000, 5, 21, 1, 0, 0, 0, time.UTC), second.Now())
 }
 
-// TestStopAgainstReset: goroutines and the timers' own functions Stop and Reset the same few timers. Whatever the order, each Reset is one arming, and
-// each arming ends in one call of the function or is removed, and nothing is left.
+// TestStopAgainstReset: goroutines and the timers' own functions Stop and Reset the same
+// few timers. Whatever the order, each Reset is one arming, and each arming ends in one
+// call of the function or is removed, and nothing is left.
 func TestStopAgainstReset(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{Tick: 50 * time.Microsecond})
 	clock := netstack.NewClock(w)

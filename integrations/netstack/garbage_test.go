@@ -13,7 +13,8 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 )
 
-// An endpoint is one end of the ring endpoint, timer, function, endpoint, in which everything in a network stack is.
+// An endpoint is one end of the ring endpoint, timer, function, endpoint, in which
+// everything in a network stack is.
 type endpoint struct {
 	timer tcpip.Timer
 	fired int
@@ -26,8 +27,9 @@ func newEndpoint(c tcpip.Clock, d time.Duration) *endpoint {
 	return e
 }
 
-// TestRingIsGarbage: an endpoint that everybody forgets is collected as soon as its timer does not pend, however that came about, while the wheel
-// and the clock live on. Until then it is kept, because its function must be called.
+// TestRingIsGarbage: an endpoint that everybody forgets is collected as soon as its timer
+// does not pend, however that came about, while the wheel and the clock live on. Until then
+// it is kept, because its function must be called.
 func TestRingIsGarbage(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -80,8 +82,9 @@ func TestPendingRingIsKept(t *testing.T) {
 	runtime.KeepAlive(w)
 }
 
-// TestWhatDestroyLeaves: a stack whose filter tables were ever changed has a timer that reaps old connections once in a while, and Destroy does not
-// stop it. So it stays on the wheel, and keeps the tables alive, until the wheel is closed.
+// TestWhatDestroyLeaves: a stack whose filter tables were ever changed has a timer that
+// reaps old connections once in a while, and Destroy does not stop it. So it stays on the
+// wheel, and keeps the tables alive, until the wheel is closed.
 func TestWhatDestroyLeaves(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{Manual: true})
 	s := stack.New(stack.Options{Clock: netstack.NewClock(w)})

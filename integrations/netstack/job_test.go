@@ -12,14 +12,16 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip"
 )
 
-// A job is work under a lock that can be scheduled, and cancelled by who holds the lock: what tcpip.Job is.
+// A job is work under a lock that can be scheduled, and cancelled by who holds the lock:
+// what tcpip.Job is.
 type job interface {
 	Schedule(d time.Duration)
 	Cancel()
 }
 
-// A lockedJob is a tcpip.Job made of a lock-bound timer. There is no flag in it that says whether it has been cancelled, and no instance to keep the
-// flags of one scheduling and the next apart.
+// A lockedJob is a tcpip.Job made of a lock-bound timer. There is no flag in it that says
+// whether it has been cancelled, and no instance to keep the flags of one scheduling and
+// the next apart.
 type lockedJob struct{ timer timerwheel.Timer }
 
 func newLockedJob(w *timerwheel.Wheel, l sync.Locker, f func()) lockedJob {
@@ -29,8 +31,9 @@ func newLockedJob(w *timerwheel.Wheel, l sync.Locker, f func()) lockedJob {
 func (j lockedJob) Schedule(d time.Duration) { _ = j.timer.Register(d) }
 func (j lockedJob) Cancel()                  { _, _ = j.timer.Del() }
 
-// TestJob is the case that tcpip.Job's instances are there for: a job that expires, and is cancelled and scheduled anew, several times, while somebody
-// holds the lock that it wants. Of the four it does its work once, as it was cancelled three times.
+// TestJob is the case that tcpip.Job's instances are there for: a job that expires, and is
+// cancelled and scheduled anew, several times, while somebody holds the lock that it wants.
+// Of the four it does its work once, as it was cancelled three times.
 func TestJob(t *testing.T) {
 	for _, c := range []struct {
 		name    string

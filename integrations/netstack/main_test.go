@@ -11,8 +11,9 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain fails the package if any test leaves a goroutine behind. Nothing is ignored: netstack's goroutines, the processors of TCP, end with
-// Stack.Destroy, and a wheel has none when nothing is due.
+// TestMain fails the package if any test leaves a goroutine behind. Nothing is ignored:
+// netstack's goroutines, the processors of TCP, end with Stack.Destroy, and a wheel has
+// none when nothing is due.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
@@ -32,7 +33,8 @@ func openWheel(t testing.TB, o timerwheel.Options) *timerwheel.Wheel {
 	return w
 }
 
-// advance drives a Manual wheel to a time, firing by firing, so that each handler sees the time at which it is due.
+// advance drives a Manual wheel to a time, firing by firing, so that each handler sees the
+// time at which it is due.
 func advance(t testing.TB, w *timerwheel.Wheel, to time.Time) {
 	t.Helper()
 	for {

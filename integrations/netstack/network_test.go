@@ -60,7 +60,8 @@ func (n *network) destroy() {
 	}
 }
 
-// retryWithin bounds the time between retransmissions, so that bad luck does not make a test in real time take minutes.
+// retryWithin bounds the time between retransmissions, so that bad luck does not make a
+// test in real time take minutes.
 func (n *network) retryWithin(t *testing.T, d time.Duration) {
 	limit := tcpip.TCPMaxRTOOption(d)
 	require.Nil(t, n.client.SetTransportProtocolOption(tcp.ProtocolNumber, &limit))
@@ -74,7 +75,8 @@ func (n *network) report(t *testing.T) {
 		n.cable.lost[1].Load(), c.SegmentsSent.Value(), c.Retransmits.Value(), c.FastRetransmit.Value(), c.Timeouts.Value())
 }
 
-// newHost makes a stack with one Ethernet card, and addresses that end in no. Because of the Ethernet, it has to find its neighbours out.
+// newHost makes a stack with one Ethernet card, and addresses that end in no. Because of
+// the Ethernet, it has to find its neighbours out.
 func newHost(t testing.TB, clock tcpip.Clock, no byte) (*stack.Stack, *channel.Endpoint) {
 	t.Helper()
 	s := stack.New(stack.Options{
@@ -114,10 +116,13 @@ func (v ipVersion) service() tcpip.FullAddress {
 	return tcpip.FullAddress{NIC: nic, Addr: v.addr(2), Port: port}
 }
 
-// A cable carries frames, in order, and decides about each by a seed and its number: the n-th frame of a direction always has the same fate.
+// A cable carries frames, in order, and decides about each by a seed and its number: the
+// n-th frame of a direction always has the same fate.
 //
-// What is last must come through. Netstack's TCP, on its own clock as on ours, can forget the timer of the last segment of a connection: a
-// retransmission timeout sets the count of what is outstanding to 0, and when the probe for loss at the tail finds it so, it leaves no timer behind.
+// What is last must come through. Netstack's TCP, on its own clock as on ours, can forget
+// the timer of the last segment of a connection: a retransmission timeout sets the count of
+// what is outstanding to 0, and when the probe for loss at the tail finds it so, it leaves
+// no timer behind.
 type cable struct {
 	seed  uint64
 	loss  float64                             // the share of frames that are lost

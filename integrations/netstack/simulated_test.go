@@ -14,10 +14,11 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 )
 
-// The tests in this file let minutes and hours of TCP's timers pass in milliseconds, and their times are exact, whatever the machine does.
+// The tests in this file let minutes and hours of TCP's timers pass in milliseconds, and
+// their times are exact, whatever the machine does.
 
-// TestSimulatedRetransmission: a peer that has gone is given up after a quarter of an hour, with retransmissions twice as far apart each time, up to
-// two minutes.
+// TestSimulatedRetransmission: a peer that has gone is given up after a quarter of an hour,
+// with retransmissions twice as far apart each time, up to two minutes.
 func TestSimulatedRetransmission(t *testing.T) {
 	for _, v := range versions {
 		t.Run(v.name, func(t *testing.T) {
@@ -59,7 +60,8 @@ func TestSimulatedRetransmission(t *testing.T) {
 	}
 }
 
-// TestSimulatedKeepalive: a peer that has gone is missed after two hours of silence, and given up after nine probes, 75 seconds apart.
+// TestSimulatedKeepalive: a peer that has gone is missed after two hours of silence, and
+// given up after nine probes, 75 seconds apart.
 func TestSimulatedKeepalive(t *testing.T) {
 	for _, v := range versions {
 		t.Run(v.name, func(t *testing.T) {
@@ -90,7 +92,8 @@ func TestSimulatedKeepalive(t *testing.T) {
 	}
 }
 
-// TestSimulatedTimeWait: who closes first holds the connection for a minute after its peer has closed, and to the millisecond no longer.
+// TestSimulatedTimeWait: who closes first holds the connection for a minute after its peer
+// has closed, and to the millisecond no longer.
 func TestSimulatedTimeWait(t *testing.T) {
 	for _, v := range versions {
 		t.Run(v.name, func(t *testing.T) {
@@ -126,7 +129,8 @@ func TestSimulatedFinWait2(t *testing.T) {
 	}
 }
 
-// TestSimulatedTransfer sends data over a slow cable that loses a frame in 20 at first. What takes minutes there is done here at the speed of the machine.
+// TestSimulatedTransfer sends data over a slow cable that loses a frame in 20 at first.
+// What takes minutes there is done here at the speed of the machine.
 func TestSimulatedTransfer(t *testing.T) {
 	const size = 512 << 10
 	for _, v := range versions {
@@ -156,7 +160,8 @@ func TestSimulatedTransfer(t *testing.T) {
 	}
 }
 
-// assertGaps compares times between frames. Each is rounded up to the wheel's tick, and may begin within one.
+// assertGaps compares times between frames. Each is rounded up to the wheel's tick, and may
+// begin within one.
 func assertGaps(t *testing.T, want, got []time.Duration) {
 	t.Helper()
 	if assert.Len(t, got, len(want), "%v", got) {

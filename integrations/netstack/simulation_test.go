@@ -20,9 +20,10 @@ import (
 
 // This file lets two real stacks run in simulated time, on a Manual wheel.
 //
-// A bubble of testing/synctest would be no help. TCP's processors wait in gVisor's pkg/sleep, which parks a goroutine in its own way, and a bubble
-// does not take that for a durable wait: its time would stand still. So the simulation finds out itself when nothing can happen any more before a
-// timer fires.
+// A bubble of testing/synctest would be no help. TCP's processors wait in gVisor's
+// pkg/sleep, which parks a goroutine in its own way, and a bubble does not take that for a
+// durable wait: its time would stand still. So the simulation finds out itself when nothing
+// can happen any more before a timer fires.
 
 // A simulation is a network whose time stands still while anything happens in it.
 type simulation struct {
@@ -91,8 +92,9 @@ func (s *simulation) do(f func()) {
 	s.until(done)
 }
 
-// settle returns when every other goroutine waits for something that only the wheel can bring. The stacks of all goroutines are taken while the
-// world is stopped, so if none of them runs then, none will.
+// settle returns when every other goroutine waits for something that only the wheel can
+// bring. The stacks of all goroutines are taken while the world is stopped, so if none of
+// them runs then, none will.
 func (s *simulation) settle() {
 	for buf := make([]byte, 1<<18); ; runtime.Gosched() {
 		n := runtime.Stack(buf, true)
@@ -157,8 +159,9 @@ func (s *socket) connect(t *testing.T, v ipVersion) {
 
 func (s *socket) state() tcp.EndpointState { return tcp.EndpointState(s.ep.State()) }
 
-// latency makes a cable deliver each frame after d, by the wheel's time. Timers that are due in the same tick have no order, so they do not carry
-// the frames: each delivers the one that is next.
+// latency makes a cable deliver each frame after d, by the wheel's time. Timers that are
+// due in the same tick have no order, so they do not carry the frames: each delivers the
+// one that is next.
 func latency(w *timerwheel.Wheel, d time.Duration) func(direction int, deliver func()) {
 	var queues [2]chan func()
 	for i := range queues {
@@ -170,7 +173,8 @@ func latency(w *timerwheel.Wheel, d time.Duration) func(direction int, deliver f
 	}
 }
 
-// knowEachOther enters the neighbours for good, so that a cut cable is noticed by TCP, not by the discovery of neighbours.
+// knowEachOther enters the neighbours for good, so that a cut cable is noticed by TCP, not
+// by the discovery of neighbours.
 func (s *simulation) knowEachOther(v ipVersion) {
 	require.Nil(s.t, s.client.AddStaticNeighbor(nic, v.number, v.addr(2), card(2)))
 	require.Nil(s.t, s.server.AddStaticNeighbor(nic, v.number, v.addr(1), card(1)))

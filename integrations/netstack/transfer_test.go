@@ -20,8 +20,10 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 )
 
-// TestTransfer sends some megabytes over a cable that loses a frame in 25 until near the end, in real time, with every timer of both stacks on one wheel. In between the
-// cable is cut until a retransmission timer has fired, so that it is not left to luck whether one does.
+// TestTransfer sends some megabytes over a cable that loses a frame in 25 until near the
+// end, in real time, with every timer of both stacks on one wheel. In between the cable is
+// cut until a retransmission timer has fired, so that it is not left to luck whether one
+// does.
 func TestTransfer(t *testing.T) {
 	for _, v := range versions {
 		t.Run(v.name, func(t *testing.T) {

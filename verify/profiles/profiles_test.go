@@ -59,7 +59,8 @@ func drive(t *testing.T, w *timerwheel.Wheel, manual bool, done func() bool) {
 	}
 }
 
-// runHandlers runs each handler a few times, and returns the timers, by the names of their handlers.
+// runHandlers runs each handler a few times, and returns the timers, by the names of their
+// handlers.
 func runHandlers(t *testing.T, o timerwheel.Options, times uint64) map[string]string {
 	o.OnPanic = func(timerwheel.HandlerPanic) {}
 	w, err := timerwheel.New(o)
@@ -89,7 +90,8 @@ type region struct {
 	ended     bool
 }
 
-// regions reads those of a trace that are of our handlers. They must be properly nested, which here means one at a time on each goroutine.
+// regions reads those of a trace that are of our handlers. They must be properly nested,
+// which here means one at a time on each goroutine.
 func regions(t *testing.T, r io.Reader) (all []*region) {
 	reader, err := trace.NewReader(r)
 	require.NoError(t, err)
@@ -118,8 +120,9 @@ func regions(t *testing.T, r io.Reader) (all []*region) {
 	}
 }
 
-// With Debug, an execution trace has a region for each run of a handler, on the goroutine that it runs on, named by its function, with the timer logged in it; and the
-// region ends with the run, also if that panics or exits. Without, there is none.
+// With Debug, an execution trace has a region for each run of a handler, on the goroutine
+// that it runs on, named by its function, with the timer logged in it; and the region ends
+// with the run, also if that panics or exits. Without, there is none.
 func TestATraceHasARegionForEachRun(t *testing.T) {
 	const times = 3
 	for _, debug := range []bool{true, false} {
@@ -152,8 +155,9 @@ func TestATraceHasARegionForEachRun(t *testing.T) {
 	}
 }
 
-// With Debug, the samples of a CPU profile that were taken in a handler carry the label "timer" with the handler's name: what go tool pprof -tags and -tagfocus go
-// by. Nobody else's do; and none without Debug, or on a Manual wheel.
+// With Debug, the samples of a CPU profile that were taken in a handler carry the label
+// "timer" with the handler's name: what go tool pprof -tags and -tagfocus go by. Nobody
+// else's do; and none without Debug, or on a Manual wheel.
 func TestACPUProfileShowsWhichTimerSpentTheTime(t *testing.T) {
 	for _, debug := range []bool{true, false} {
 		for _, manual := range []bool{false, true} {
