@@ -78,6 +78,7 @@ func (sh *shard) reports(now int64, dump func() map[uint64]string) (reports []fu
 	sh.lock()
 	defer sh.unlock()
 	latest := now - int64(sh.w.stallAfter) // what has begun by then
+	seen := 0
 	for k := range sh.running.n {
 		r := sh.running.at(uint32(k))
 		if (r.reported || r.since > latest) && r.waiting > latest {
@@ -88,23 +89,25 @@ func (sh *shard) reports(now int64, dump func() map[uint64]string) (reports []fu
 			r.reported = true
 			reports = append(reports, sh.report(r, nil, waiters, now, dump))
 		}
-		for r.waiting <= latest && len(reports) < glance {
-			x := r.wk.ending.report()
+		for seen++; r.waiting <= latest && seen < glance; seen++ {
+			x := r.wk.ending.next()
 			r.waiting = r.wk.ending.unreported()
-			reports = append(reports, sh.report(r, x, waiters, now, dump))
+			if !x.reported { // for another run of its group
+				x.reported = true
+				reports = append(reports, sh.report(r, x, waiters, now, dump))
+			}
 		}
-		if len(reports) >= glance {
+		if seen >= glance {
 			return reports, true
 		}
 	}
 	return reports, false
 }
 
-// report returns the deletion that is the next to be reported, and which counts as
-// reported then.
-func (e *ending) report() *wait {
+// next takes the deletion that is the next to be reported.
+func (e *ending) next() *wait {
 	q := &e.syncs
-	if s, a := e.syncs.unreported, e.asyncs.unreported; s == nil || a != nil && a.Value.(*wait).since < s.Value.(*wait).since {
+	if e.asyncs.unreported != nil && e.asyncs.unreported.Value.(*wait).since == e.unreported() {
 		q = &e.asyncs
 	}
 	x := q.unreported.Value.(*wait)

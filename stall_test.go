@@ -272,6 +272,31 @@ func TestOnStallReportsEveryWaitOnce(t *testing.T) {
 	})
 }
 
+// Contract 11: "once a wait", though it is for several runs, and they stall one after the
+// other.
+func TestOnStallReportsAWaitForSeveralRunsOnce(t *testing.T) {
+	guardedBubble(t, func(t *testing.T) {
+		var log stallLog
+		w := openWheel(t, timerwheel.Options{OnStall: log.onStall})
+		g := w.NewGroup()
+		for k := range 3 {
+			g.AfterFunc(time.Duration(k)*300*time.Millisecond, func() { time.Sleep(10 * time.Second) })
+		}
+		time.Sleep(700 * time.Millisecond)
+		for range 2 {
+			go func() { _, _ = g.DelSync() }()
+			time.Sleep(100 * time.Millisecond)
+		}
+		time.Sleep(8 * time.Second)
+		runs, waits := log.take()
+		require.Len(t, runs, 3)
+		require.Len(t, waits, 2)
+		for _, s := range append(runs, waits...) {
+			require.Equal(t, time.Second, s.For)
+		}
+	})
+}
+
 // Contract 2: Waiters in the report of a run: how many deletions wait for it by then.
 func TestOnStallCountsTheWaitersOfARun(t *testing.T) {
 	guardedBubble(t, func(t *testing.T) {

@@ -98,6 +98,8 @@ type wait struct {
 	circle *circle // with Debug, one that it must not close
 	goid   uint64  // the goroutine that waits
 	since  int64   // since when, ns since the wheel's base
+
+	reported bool // as stalled; the shard's lock guards it
 }
 
 // An edge is one deletion's wait for one run.
@@ -122,7 +124,7 @@ type ending struct {
 // A queue is deletions that wait for one run, in their order.
 type queue struct {
 	list.List
-	unreported *list.Element // the first that has not been reported as stalled; those after it have not been either
+	unreported *list.Element // the first that has not been reported as stalled; nor have those after it, on account of this run
 }
 
 // delete removes the firing of a timer, in the caller's critical section, and
