@@ -156,23 +156,27 @@ func (sh *shard) newTimer(f, arg any) (i uint32, s *slot) {
 // furnish prepares a new chunk: the bodies beside it, and generations above
 // the floor that its predecessor left, if it had one.
 func (sh *shard) furnish(chunk uint32, bodies *[1 << chunkBits]any) {
-	if int(chunk) == sh.bodies.n {
+	if int(chunk) == len(sh.bodies.rows) {
 		sh.bodies.push(bodies)
 		sh.args.push(nil)
 		sh.floors.push(firstGen)
-		return
+	} else {
+		sh.bodies.set(chunk, bodies)
+		items := &sh.slots.chunks.rows[chunk].items
+		for i := range items {
+			items[i].gen = sh.floors.rows[chunk]
+		}
 	}
-	*sh.bodies.at(chunk) = bodies
-	items, floor := &sh.slots.chunks.rows[chunk].items, *sh.floors.at(chunk)
-	for i := range items {
-		items[i].gen = floor
-	}
+	used := sh.slots.rows()
+	sh.bodies.fuller(used)
+	sh.args.fuller(used)
+	sh.floors.fuller(used)
 }
 
 // body returns the place of a timer's body. It asks for the same reason as
 // slab.at does.
 func (sh *shard) body(i uint32) *any {
-	bodies := *sh.bodies.at(i >> chunkBits)
+	bodies := sh.bodies.rows[i>>chunkBits]
 	if bodies == nil {
 		panic("timerwheel: a timer in no chunk")
 	}
@@ -181,12 +185,12 @@ func (sh *shard) body(i uint32) *any {
 
 // argOf returns the place of the argument of a timer's function.
 func (sh *shard) argOf(i uint32) *any {
-	chunk := sh.args.at(i >> chunkBits)
-	if *chunk == nil {
-		*chunk = new([1 << chunkBits]any)
+	chunk := i >> chunkBits
+	if sh.args.rows[chunk] == nil {
+		sh.args.set(chunk, new([1 << chunkBits]any))
 		sh.argChunks++
 	}
-	return &(*chunk)[i&(1<<chunkBits-1)]
+	return &sh.args.rows[chunk][i%(1<<chunkBits)]
 }
 
 // bodyOf returns a timer's *body; nil if it has no need of one.
@@ -239,16 +243,21 @@ func (sh *shard) recycle(i uint32, s *slot) {
 // A chunk that has a retired slot is not replaced by another.
 func (sh *shard) giveBack(i uint32) {
 	chunk := i >> chunkBits
-	c, floor := sh.slots.chunks.rows[chunk], sh.floors.at(chunk)
+	c, floor := sh.slots.chunks.rows[chunk], sh.floors.rows[chunk]
 	for k := range c.items {
-		*floor = max(*floor, c.items[k].gen)
+		floor = max(floor, c.items[k].gen)
 	}
+	sh.floors.set(chunk, floor)
 	sh.slots.drop(i, c.lost == 0)
-	*sh.bodies.at(chunk) = nil
-	if args := sh.args.at(chunk); *args != nil {
-		*args = nil
+	sh.bodies.set(chunk, nil)
+	if sh.args.rows[chunk] != nil {
+		sh.args.set(chunk, nil)
 		sh.argChunks--
 	}
+	used := sh.slots.rows()
+	sh.bodies.emptier(used)
+	sh.args.emptier(used)
+	sh.floors.emptier(used)
 }
 
 // room reports whether the shard can hold one more timer.

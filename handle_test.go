@@ -190,7 +190,7 @@ func TestTheBodiesOfAChunkAreGivenBackWithIt(t *testing.T) {
 		require.NoError(t, tm.Free())
 	}
 	for n, chunk := range sh.slots.chunks.rows {
-		require.Equal(t, chunk == nil, *sh.bodies.at(uint32(n)) == nil, "chunk %d", n)
+		require.Equal(t, chunk == nil, sh.bodies.rows[n] == nil, "chunk %d", n)
 	}
 }
 

@@ -65,11 +65,15 @@ func (p *pages[T]) bytes() int64 {
 	return int64(rows)*int64(unsafe.Sizeof(v)) + int64(cap(p.dir))*int64(unsafe.Sizeof(p.dir))
 }
 
-// A table is a slice that is never copied at once: when three quarters of it are
-// full a successor twice as long is made, and with each row that is added a few are
-// copied to it, so that it has all of them when it is needed. A row is found as in
-// any slice; pages cost a load more, which in the cheapest calls is a twentieth of
-// the time (BenchmarkRearmLater, wheel-at).
+// A table is a slice that is never copied at once: when seven eighths of its rows are used
+// a successor is made, longer by a quarter, and with each further one that comes into use
+// a few are copied to it, so that it has all of them when it is needed. A row is found as
+// in any slice; pages cost a load more, which in the cheapest calls is a twentieth of the
+// time (BenchmarkRearmLater, wheel-at), and small objects that hold on to spans of the
+// heap when a peak is over.
+//
+// Rows are unused again when their owner says so. They are used again before there are
+// new ones.
 type table[T any] struct {
 	rows []T
 	next []T // of the successor, the rows that it has; nil: there is none yet
@@ -85,7 +89,7 @@ func (t *table[T]) set(k uint32, v T) {
 
 // push adds a row.
 func (t *table[T]) push(v T) {
-	const first, step = 16, 5 // step - 1 rows for each that the last quarter gets, and that row
+	const first = 16
 	switch {
 	case t.rows == nil:
 		t.rows = make([]T, 0, first)
@@ -93,14 +97,27 @@ func (t *table[T]) push(v T) {
 		t.rows, t.next = t.next, nil
 	}
 	t.rows = append(t.rows, v)
-	if 4*len(t.rows) <= 3*cap(t.rows) {
+}
+
+// fuller must be called whenever a row has come into use; used is how many are.
+func (t *table[T]) fuller(used int) {
+	if 8*used <= 7*cap(t.rows) {
 		return
 	}
 	if t.next == nil {
-		t.next = make([]T, 0, 2*cap(t.rows))
+		t.next = make([]T, 0, cap(t.rows)+cap(t.rows)/4)
 	}
+	const step = 9 // with 8 for each of the last eighth all are copied when that is full; one more as eighths are rounded
 	have := len(t.next)
 	t.next = append(t.next, t.rows[have:min(have+step, len(t.rows))]...)
+}
+
+// emptier must be called whenever a row is used no more: when a peak is over, it needs no
+// successor.
+func (t *table[T]) emptier(used int) {
+	if 4*used < 3*cap(t.rows) {
+		t.next = nil
+	}
 }
 
 // bytes returns the storage that the table takes.

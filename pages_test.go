@@ -60,29 +60,42 @@ func TestPagesDoNotMove(t *testing.T) {
 	require.Less(t, p.bytes(), int64(4*pageLen*8), "a peak is over")
 }
 
-// A table is a slice; but none of its pushes copies more than a few rows, and what is
-// set is not lost when the successor takes over.
+// A table is a slice; but nothing that is done to it copies more than a few rows, and what
+// is set is not lost when the successor takes over. The successor goes when a peak is
+// over, and comes back in time.
 func TestTableIsNeverCopiedAtOnce(t *testing.T) {
 	var table table[int]
-	var want []int
-	for k := range 10_000 {
+	var want, holes []int
+	use := func(v int) {
 		rows, copied := cap(table.rows), len(table.next)
-		table.push(k)
-		want = append(want, k)
-		if rows == cap(table.rows) {
-			require.LessOrEqual(t, len(table.next)-copied, 5, "rows copied by one push")
-		} else if rows > 0 {
+		if last := len(holes) - 1; last >= 0 {
+			table.set(uint32(holes[last]), v)
+			want[holes[last]] = v
+			holes = holes[:last]
+		} else {
+			table.push(v)
+			want = append(want, v)
+		}
+		if rows != cap(table.rows) && rows > 0 {
 			require.Equal(t, rows, copied, "the successor has all rows")
+			copied = 0
 		}
-		for range 3 {
-			at := rand.N(len(want))
-			want[at] = rand.Int()
-			table.set(uint32(at), want[at])
-		}
-		if k%97 == 0 || k < 100 {
-			require.True(t, slices.Equal(want, table.rows))
-		}
+		table.fuller(len(want) - len(holes))
+		require.LessOrEqual(t, len(table.next)-copied, 9, "rows copied by one call")
 	}
-	require.True(t, slices.Equal(want, table.rows))
+	for _, peak := range []int{13, 16, 17, 100, 1000, 1023, 1024, 1025, 10_000, 12_280, 12_300, 16_384, 20_000} {
+		for len(want)-len(holes) < peak {
+			use(rand.Int())
+		}
+		require.True(t, slices.Equal(want, table.rows))
+		for _, k := range rand.Perm(len(want))[:rand.N(len(want))] {
+			table.set(uint32(k), 0)
+			want[k] = 0
+			holes = append(holes, k)
+			table.emptier(len(want) - len(holes))
+		}
+		require.True(t, table.next == nil || 4*(len(want)-len(holes)) >= 3*cap(table.rows), "a peak is over")
+		require.True(t, slices.Equal(want, table.rows))
+	}
 	require.Positive(t, table.bytes())
 }

@@ -131,8 +131,12 @@ func (s *slab[T, A]) drop(i uint32, reuse bool) {
 	s.held--
 	if reuse {
 		s.holes = append(s.holes, n)
+		s.chunks.emptier(s.rows())
 	}
 }
+
+// rows returns the rows of the table that are no holes.
+func (s *slab[T, A]) rows() int { return len(s.chunks.rows) - len(s.holes) }
 
 // close takes c out of the list of chunks with a free place.
 func (s *slab[T, A]) close(c *chunk[T, A]) {
@@ -164,6 +168,7 @@ func (s *slab[T, A]) grow(c *chunk[T, A]) (n uint32) {
 		n = uint32(len(s.chunks.rows))
 		s.chunks.push(c)
 	}
+	s.chunks.fuller(s.rows())
 	s.open = append(s.open, n)
 	s.free += len(c.items)
 	s.held++

@@ -818,6 +818,25 @@ type slowUnlock chan struct{}
 func (l slowUnlock) Lock()   {}
 func (l slowUnlock) Unlock() { <-l }
 
+// Contract 11: a group's deletion lets go of the lock between the runs that it finds. If
+// those so far have ended then, and the alarm has been stopped, the next one sets it again:
+// else nobody would look when the deletion has stalled.
+func TestEachEdgeOfAWaitIsWatched(t *testing.T) {
+	w := newTestWheel(t, Options{OnStall: func(Stall) {}})
+	sh, x := w.shards[0], new(wait)
+	for range 3 {
+		w.mu.Lock()
+		w.clearAlarm()
+		w.mu.Unlock()
+		wk := &worker{w: w}
+		run(sh, wk)
+		sh.running.at(uint32(wk.place)).reported = true
+		require.True(t, sh.enlist(x, wk))
+		require.LessOrEqual(t, w.alarm.at.Load(), x.since+int64(w.stallAfter))
+	}
+	sh.running = pages[runningSlot]{}
+}
+
 // A critical section takes as long for ten thousand waits as for one: the end of the
 // run that they wait for, and each section in which they are reported as stalled.
 func TestNoCriticalSectionLooksAtAllWaits(t *testing.T) {

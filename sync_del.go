@@ -223,8 +223,8 @@ func (sh *shard) enlist(x *wait, r *worker) bool {
 	w.mu.Unlock()
 	if first {
 		sh.counters.syncWaits++
-		w.watch(x.since)
 	}
+	w.watch(x.since) // each time: since the last one a group's deletion may have let go of the lock
 	return true
 }
 

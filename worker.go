@@ -408,7 +408,7 @@ func (wk *worker) begin(sh *shard, i uint32, s *slot, now int64) (f, arg any, t 
 func (wk *worker) slot(sh *shard) *runningSlot { return sh.running.at(uint32(wk.place)) }
 
 // glance is how many runs and waits one critical section looks at.
-const glance = 32
+const glance = 16
 
 // glance looks at some of the shard's runs, from the kth downwards, and returns where
 // to go on; look says how much it has looked at. When a run ends, the last one takes

@@ -653,7 +653,7 @@ var mutants = []mutant{
 		Name: "a chunk leaves no floor when it is given back",
 		Rule: "handle.go",
 		Edits: []edit{{"handle.go",
-			`*floor = max(*floor, c.items[k].gen)`,
+			`floor = max(floor, c.items[k].gen)`,
 			`_, _ = k, floor`}},
 		Red: tests("TestGenerationsDoNotRestart"),
 	},
