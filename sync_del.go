@@ -79,9 +79,11 @@ import (
 //
 // Each of these critical sections does the same work whether one deletion waits for a
 // run or ten thousand, and whether one run is in flight or ten thousand, but that
-// runOf reads that many running slots in a row. What has to do something for each of
-// many (a group's deletion, abandon, reportStalls, Running) lets go of the locks
-// after a few of them. leadsTo alone follows a chain of waits to its end.
+// runOf, and who looks for handlers that have stalled or block, read that many running
+// slots in a row. What has to do something for each of many (a group's deletion,
+// abandon, reportStalls, Running) lets go of the locks after a few of them. leadsTo and
+// circleTo alone follow chains of waits to their ends, and Inspect the runs that one
+// group's deletion waits for.
 //
 // # What a deletion cannot see
 //
@@ -91,7 +93,7 @@ import (
 
 // A wait is a deletion that waits for runs to end.
 type wait struct {
-	on     []edge  // the runs, those that have ended included; both locks are held to write it, one to read it
+	on     []edge  // the runs, those that have ended included; both locks are held to write it, one to read it, but by the goroutine that waits, which alone writes it
 	done   func()  // of a DelAsync
 	group  *Group  // of a group's deletion
 	from   *worker // the worker in whose handler the deletion was called, if it was
@@ -110,7 +112,8 @@ type edge struct {
 
 // An ending is the end of a run, as those see it that wait for it. The first of them
 // makes it. They share it, so that a run ends in the same time whether one waits for
-// it or ten thousand. The shard's lock guards it.
+// it or ten thousand. wk and over never change; the shard's lock guards the rest until
+// the run has ended, and from then on the worker has it to itself (settle).
 type ending struct {
 	wk     *worker       // whose run it is
 	over   chan struct{} // closed after the run has ended
@@ -204,7 +207,7 @@ func (sh *shard) runOf(i uint32) *worker {
 }
 
 // enlist makes x wait for a run, unless that waits for x in turn: it reports whether
-// it does not. Holds the shard's lock.
+// x waits now. Holds the shard's lock.
 func (sh *shard) enlist(x *wait, r *worker) bool {
 	w := sh.w
 	first := len(x.on) == 0

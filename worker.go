@@ -183,8 +183,8 @@ func (w *Wheel) blocked(now int64) bool {
 }
 
 // crowded reports whether enough workers are getting on with this shard's
-// timers without the one that asks. Their runs are the youngest, so it need not look
-// at all of them.
+// timers without the one that asks. Their runs are mostly among the last that have
+// begun, so it does not look at all of them.
 func (sh *shard) crowded(now int64) bool {
 	procs := runtime.GOMAXPROCS(0)
 	quick := 0
@@ -381,7 +381,7 @@ func (wk *worker) begin(sh *shard, i uint32, s *slot, now int64) (f, arg any, t 
 	s.flags |= running
 	sh.counters.fired++
 
-	// now was read before the lock was taken: a timer that was due when it was
+	// now may have been read before the lock was taken: a timer that was due when it was
 	// registered may be younger.
 	since := max(now, s.when)
 	sh.counters.late(since - s.when)
@@ -407,7 +407,7 @@ func (wk *worker) begin(sh *shard, i uint32, s *slot, now int64) (f, arg any, t 
 // slot returns the running slot, which must be in use.
 func (wk *worker) slot(sh *shard) *runningSlot { return sh.running.at(uint32(wk.place)) }
 
-// glance is how many runs and waits one critical section looks at.
+// glance is for how many runs and waits, roughly, one critical section does something.
 const glance = 16
 
 // glance looks at some of the shard's runs, from the kth downwards, and returns where

@@ -17,7 +17,7 @@ type Target struct {
 	Plus  float64
 
 	// Unmet is how many times what it allows a target that is not met takes, at
-	// worst, as far as is known; 0 for one that is met. It does not make it pass: it
+	// worst, as far as is known; 0 for one that is met, or missed by little. It does not make it pass: it
 	// is from where a check sees that a figure has become worse.
 	Unmet float64
 }
