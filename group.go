@@ -188,10 +188,8 @@ func (g *Group) admit(i uint32, b *body) {
 
 // dismiss ends the membership of a timer that is recycled.
 func (g *Group) dismiss(b *body) {
-	last := g.members.pop()
-	if b.member == g.members.n {
-		return
-	}
+	last := *g.members.at(uint32(g.members.n - 1))
 	*g.members.at(uint32(b.member)) = last
 	(*g.sh.body(last)).(*body).member = b.member
+	g.members.pop()
 }

@@ -121,16 +121,51 @@ func (sh *shard) stock() bool {
 	if sh.slots.free > 0 {
 		return true
 	}
+	rows := sh.slots.chunks.longer(sh.slots.rows() + 1)
 	sh.unlock()
-	c, bodies := newChunk[slot, [1 << chunkBits]slot](), new([1 << chunkBits]any)
-	for k := range c.items {
-		c.items[k].gen, bodies[k] = firstGen, nil
-	}
+	p := newStockpile(rows)
 	sh.lock()
 	if sh.slots.free == 0 && sh.room() {
-		sh.furnish(sh.slots.grow(c), bodies)
+		sh.take(p)
 	}
 	return sh.slots.free > 0
+}
+
+// A stockpile is storage for more timers: a chunk, the bodies beside it, and, if the
+// shard's tables are soon full, their successors.
+type stockpile struct {
+	chunk  *chunk[slot, [1 << chunkBits]slot]
+	bodies *[1 << chunkBits]any
+
+	chunkRows         []*chunk[slot, [1 << chunkBits]slot]
+	bodyRows, argRows []*[1 << chunkBits]any
+	floorRows         []uint32
+}
+
+// newStockpile makes a chunk that was never used, and touches all of it, and tables
+// with so many rows.
+func newStockpile(rows int) stockpile {
+	p := stockpile{
+		chunk:     newChunk[slot, [1 << chunkBits]slot](),
+		bodies:    new([1 << chunkBits]any),
+		chunkRows: make([]*chunk[slot, [1 << chunkBits]slot], rows),
+		bodyRows:  make([]*[1 << chunkBits]any, rows),
+		argRows:   make([]*[1 << chunkBits]any, rows),
+		floorRows: make([]uint32, rows),
+	}
+	for k := range p.chunk.items {
+		p.chunk.items[k].gen, p.bodies[k] = firstGen, nil
+	}
+	return p
+}
+
+// take makes a stockpile the shard's.
+func (sh *shard) take(p stockpile) {
+	sh.slots.chunks.succeed(p.chunkRows)
+	sh.bodies.succeed(p.bodyRows)
+	sh.args.succeed(p.argRows)
+	sh.floors.succeed(p.floorRows)
+	sh.furnish(sh.slots.grow(p.chunk), p.bodies)
 }
 
 // newTimer takes a free slot, which there must be: see lockFor. Its one reference

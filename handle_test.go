@@ -152,7 +152,7 @@ func TestMemberListShrinks(t *testing.T) {
 	_, err := g.DelSync()
 	require.NoError(t, err)
 	require.Zero(t, g.Len())
-	require.LessOrEqual(t, g.members.bytes(), int64(2048))
+	require.LessOrEqual(t, g.members.bytes(), int64(1024))
 }
 
 // Contract 1 and 5: a chunk that has a retired slot is given back while other

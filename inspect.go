@@ -50,7 +50,7 @@ type Run struct {
 	Handler      string   // the handler's function, file:line; of a method bound to its receiver the name alone
 	AllocatedAt  string   // of the timer, file:line, with Options.Debug
 	RegisteredAt string   // likewise, of the last Register
-	Waits        []Wait   // deletions that wait for its end, the oldest first: at most 16 of the Waiters, any of them if there are more
+	Waits        []Wait   // deletions that wait for its end, the oldest first: at most 16 of the Waiters; of more, DelAsyncs are left out first
 	Waiting      *Wait    // the deletion that waits in this handler, if one does
 	WaitsFor     []uint64 // the goroutines of the handlers that this deletion waits for: at most 16
 }
@@ -221,8 +221,8 @@ func (sh *shard) see(r *runningSlot, s *sighting) (waits int) {
 	slot := sh.slots.at(r.i)
 	s.timer, s.since, s.goid = sh.timer(r.i, slot), r.since, r.wk.goid
 	s.f, s.from = *sh.body(r.i), sh.origin(r.i, slot)
+	s.waiters = r.wk.ending.waiters()
 	if e := r.wk.ending; e != nil {
-		s.waiters = e.waiters()
 		waits = e.syncs.first(s.waits[:])
 		waits += e.asyncs.first(s.waits[waits:])
 	}

@@ -11,8 +11,9 @@ import "unsafe"
 // Pages are a list that is never copied: what is added lies in pages of its own, and
 // only the list of these, which is short, grows as a slice does.
 type pages[T any] struct {
-	dir [][]T // full, but for the last one, and an empty one behind that
-	n   int
+	dir  [][]T
+	n    int // rows that are used
+	room int // rows that there are
 }
 
 const (
@@ -22,47 +23,50 @@ const (
 
 func (p *pages[T]) at(k uint32) *T { return &p.dir[k>>pageBits][k%pageLen] }
 
-// push adds v at the end. The first page grows as a slice does, as many lists are
-// short.
+// push adds v at the end.
 func (p *pages[T]) push(v T) {
-	k := p.n >> pageBits
-	if k == len(p.dir) {
-		var page []T
-		if k > 0 {
-			page = make([]T, 0, pageLen)
-		}
-		p.dir = append(p.dir, page)
+	if p.n == p.room {
+		p.extend()
 	}
-	p.dir[k] = append(p.dir[k], v)
+	*p.at(uint32(p.n)) = v
 	p.n++
 }
 
-// pop takes the last one away. It keeps one empty page, for who comes next.
-func (p *pages[T]) pop() (v T) {
-	p.n--
-	k := p.n >> pageBits
-	page, last := p.dir[k], p.n%pageLen
-	v, page[last] = page[last], v
-	p.dir[k] = page[:last]
-	if spare := k + 2; spare < len(p.dir) {
-		p.dir[spare] = nil
-		p.dir = p.dir[:spare]
-		if c := cap(p.dir); c > pageLen/2 && spare < c/4 { // a peak is over
-			p.dir = append(make([][]T, 0, c/2), p.dir...)
-		}
+// extend makes room. The first page grows as a slice does, as many lists are short.
+func (p *pages[T]) extend() {
+	switch {
+	case p.room == 0:
+		p.dir, p.room = [][]T{make([]T, 1)}, 1
+	case p.room < pageLen:
+		p.dir[0] = append(p.dir[0], make([]T, p.room)...)
+		p.room *= 2
+	default:
+		p.dir = append(p.dir, make([]T, pageLen))
+		p.room += pageLen
 	}
-	return v
 }
 
-// bytes returns the storage that the pages take. Of all but the first two that is
-// known without a look.
-func (p *pages[T]) bytes() int64 {
-	var v T
-	rows := max(0, len(p.dir)-2) * pageLen
-	for _, page := range p.dir[:min(2, len(p.dir))] {
-		rows += cap(page)
+// pop takes the last one away.
+func (p *pages[T]) pop() {
+	p.n--
+	var none T
+	*p.at(uint32(p.n)) = none
+	if p.n%pageLen == 0 {
+		p.trim()
 	}
-	return int64(rows)*int64(unsafe.Sizeof(v)) + int64(cap(p.dir))*int64(unsafe.Sizeof(p.dir))
+}
+
+// trim lets go of empty pages, but for one, for who comes next.
+func (p *pages[T]) trim() {
+	keep := p.n>>pageBits + 1
+	if keep >= len(p.dir) {
+		return
+	}
+	clear(p.dir[keep:])
+	p.dir, p.room = p.dir[:keep], keep<<pageBits
+	if c := cap(p.dir); c > 8 && keep < c/4 { // a peak is over
+		p.dir = append(make([][]T, 0, c/2), p.dir...)
+	}
 }
 
 // A table is a slice that is never copied at once: when seven eighths of its rows are used
@@ -99,15 +103,31 @@ func (t *table[T]) push(v T) {
 	t.rows = append(t.rows, v)
 }
 
+// longer returns how long the successor is to be that must be there when so many rows
+// are used; 0: it need not be, or is.
+func (t *table[T]) longer(used int) int {
+	if t.next != nil || 8*used <= 7*cap(t.rows) {
+		return 0
+	}
+	return cap(t.rows) + cap(t.rows)/4
+}
+
+// succeed gives the table a successor that was made while nobody waited for it.
+func (t *table[T]) succeed(next []T) {
+	if t.next == nil && cap(next) > cap(t.rows) {
+		t.next = next[:0]
+	}
+}
+
 // fuller must be called whenever a row has come into use; used is how many are.
 func (t *table[T]) fuller(used int) {
 	if 8*used <= 7*cap(t.rows) {
 		return
 	}
-	if t.next == nil {
-		t.next = make([]T, 0, cap(t.rows)+cap(t.rows)/4)
+	if rows := t.longer(used); rows > 0 {
+		t.next = make([]T, 0, rows)
 	}
-	const step = 9 // with 8 for each of the last eighth all are copied when that is full; one more as eighths are rounded
+	const step = 8 // for each of the last eighth: when that is full all are copied
 	have := len(t.next)
 	t.next = append(t.next, t.rows[have:min(have+step, len(t.rows))]...)
 }

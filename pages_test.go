@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 )
@@ -24,17 +25,22 @@ func TestPagesAreAList(t *testing.T) {
 		}
 		for rest := rand.N(2 * pageLen); len(want) > rest; {
 			last := len(want) - 1
-			require.Same(t, want[last], p.pop())
+			require.Same(t, want[last], *p.at(uint32(last)))
+			p.pop()
 			want = want[:last]
 		}
 		require.Equal(t, len(want), p.n)
-		for _, page := range p.dir {
-			for _, v := range page[len(page):cap(page)] {
-				require.Nil(t, v)
-			}
+		for k := p.n; k < p.room; k++ {
+			require.Nil(t, *p.at(uint32(k)))
 		}
 		require.LessOrEqual(t, len(p.dir), len(want)/pageLen+2, "empty pages")
 	}
+}
+
+// bytes returns the storage that the pages take.
+func (p *pages[T]) bytes() int64 {
+	var v T
+	return int64(p.room)*int64(unsafe.Sizeof(v)) + int64(cap(p.dir))*int64(unsafe.Sizeof(p.dir))
 }
 
 // To push to pages and to pop from them never moves what they hold.
@@ -60,6 +66,20 @@ func TestPagesDoNotMove(t *testing.T) {
 	require.Less(t, p.bytes(), int64(4*pageLen*8), "a peak is over")
 }
 
+// What comes and goes where a page begins makes no page anew each time.
+func TestPagesKeepOneForTheNext(t *testing.T) {
+	var p pages[int]
+	for range 3 * pageLen {
+		p.push(0)
+	}
+	require.Zero(t, testing.AllocsPerRun(100, func() {
+		p.push(0)
+		p.pop()
+		p.pop()
+		p.push(0)
+	}))
+}
+
 // A table is a slice; but nothing that is done to it copies more than a few rows, and what
 // is set is not lost when the successor takes over. The successor goes when a peak is
 // over, and comes back in time.
@@ -67,7 +87,7 @@ func TestTableIsNeverCopiedAtOnce(t *testing.T) {
 	var table table[int]
 	var want, holes []int
 	use := func(v int) {
-		rows, copied := cap(table.rows), len(table.next)
+		rows, next, copied := cap(table.rows), table.next, len(table.next)
 		if last := len(holes) - 1; last >= 0 {
 			table.set(uint32(holes[last]), v)
 			want[holes[last]] = v
@@ -78,10 +98,18 @@ func TestTableIsNeverCopiedAtOnce(t *testing.T) {
 		}
 		if rows != cap(table.rows) && rows > 0 {
 			require.Equal(t, rows, copied, "the successor has all rows")
+			require.Same(t, &next[0], &table.rows[0], "it is long enough")
 			copied = 0
 		}
+		if rand.N(2) == 0 { // who makes a successor in time, and who does not
+			table.succeed(make([]int, table.longer(len(want)-len(holes))))
+		}
+		table.succeed(make([]int, cap(table.rows))) // too short
+		if table.next != nil {
+			table.succeed(make([]int, 2*cap(table.rows))) // too late
+		}
 		table.fuller(len(want) - len(holes))
-		require.LessOrEqual(t, len(table.next)-copied, 9, "rows copied by one call")
+		require.LessOrEqual(t, len(table.next)-copied, 8, "rows copied by one call")
 	}
 	for _, peak := range []int{13, 16, 17, 100, 1000, 1023, 1024, 1025, 10_000, 12_280, 12_300, 16_384, 20_000} {
 		for len(want)-len(holes) < peak {

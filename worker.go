@@ -456,19 +456,19 @@ func (wk *worker) assist(hires int) {
 // finish ends a run: it clears the running slot, ends the refusal and the
 // waits, and sees to what becomes of the timer. It is one critical section.
 func (wk *worker) finish(sh *shard, now int64) {
-	run := *wk.slot(sh)
-	if last := sh.running.pop(); last.wk != wk {
-		*wk.slot(sh) = last
+	run := wk.slot(sh)
+	i, took := run.i, now-run.since
+	if last := sh.running.at(uint32(sh.running.n - 1)); last != run {
+		*run = *last
 		last.wk.place = wk.place
 	}
+	sh.running.pop()
 
-	took := now - run.since
 	sh.counters.took(took)
 	if slow := took - wk.excused; slow >= int64(quick) {
 		sh.slow += slow
 	}
 	wk.excused = 0
-	i := run.i
 	s := sh.slots.at(i)
 	s.flags &^= running | deleting
 	if wk.ending != nil {

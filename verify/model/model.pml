@@ -76,6 +76,8 @@
 /* - handle.go: (*shard).body */
 /* - handle.go: (*shard).bodyOf */
 /* - handle.go: (*shard).furnish */
+/* - handle.go: newStockpile */
+/* - handle.go: (*shard).take */
 /* - handle.go: (*shard).stock */
 /* - handle.go: (*shard).giveBack */
 

@@ -111,7 +111,7 @@ inline finish(w, i) {
 }
 
 inline clearSlot(w, i) {
-	/* = worker.go: (*worker).finish "if last := sh.running.pop(); last.wk != wk {" "i := run.i" "s.flags &^= running | deleting" */
+	/* = worker.go: (*worker).finish "i, took := run.i, now-run.since" "if last := sh.running.at(uint32(sh.running.n - 1)); last != run {" "sh.running.pop()" "s.flags &^= running | deleting" */
 	i = wk[w].slotNo;
 	wk[w].slotNo = SLOTS;
 	wk[w].flight = 0;
