@@ -599,6 +599,56 @@ func TestGroupDelSyncContextGivesUpWhenItsContextEnds(t *testing.T) {
 	}
 }
 
+// Contract 4 and 8: a group of which more members run than one critical section looks at is
+// waited for, and given up, like any other.
+func TestGroupDeletionOfManyRuns(t *testing.T) {
+	const many = 200
+	delBubble(t, "", timerwheel.Options{MaxWorkers: 2 * many}, func(t *testing.T, w *timerwheel.Wheel) {
+		g, strangers, end := w.NewGroup(), w.NewGroup(), make(chan struct{})
+		var members []timerwheel.Timer
+		for range many {
+			members = append(members, g.AfterFunc(0, func() { <-end }))
+			strangers.AfterFunc(0, func() { <-end })
+		}
+		time.Sleep(time.Second) // a worker for each
+		synctest.Wait()
+		require.Equal(t, 2*many, w.Stats().Running)
+		waiters := func() (of map[timerwheel.Timer]int) {
+			of = make(map[timerwheel.Timer]int)
+			for _, r := range w.Running() {
+				require.NotContains(t, of, r.Timer)
+				of[r.Timer] = r.Waiters
+			}
+			require.Len(t, of, 2*many)
+			return of
+		}
+
+		waits := delGo(g.DelSync)
+		require.True(t, waits.waits())
+		ctx, cancel := context.WithCancel(context.Background())
+		gives := delGo(func() (timerwheel.Found, error) { return g.DelSyncContext(ctx) })
+		require.True(t, gives.waits())
+		isMember := make(map[timerwheel.Timer]int)
+		for _, tm := range members {
+			isMember[tm] = 1
+		}
+		for tm, n := range waiters() {
+			require.Equal(t, 2*isMember[tm], n)
+		}
+		cancel()
+		gives.requires(t, delRunning, context.Canceled)
+		for tm, n := range waiters() {
+			require.Equal(t, isMember[tm], n, "who gave up still waits")
+		}
+		for _, tm := range members {
+			delRequireRefused(t, w, tm, timerwheel.ErrDeleting)
+		}
+		close(end)
+		waits.requires(t, delRunning, nil)
+		require.True(t, g.AfterFunc(time.Hour, func() {}).Valid(), "the refusal outlived the deletions")
+	})
+}
+
 // Contract 4 and 8: of two deletions of a group one gives up. The other goes on
 // waiting, and so does the refusal of all members.
 func TestAGroupDeletionThatGivesUpLeavesTheRefusalToTheOthers(t *testing.T) {

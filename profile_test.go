@@ -109,19 +109,20 @@ func TestProfilesShowWhichTimerAGoroutineServes(t *testing.T) {
 // goroutine; goroutines that it starts inherit it.
 func TestEachHandlerHasItsOwnLabel(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{Debug: true, MaxWorkers: 1})
-	labels := make(chan string, 4)
-	note := func() { labels <- strings.Join(labelledHandler(), " and ") }
-	w.AfterFunc(time.Millisecond, func() { note() })
-	w.AfterFuncArg(2*time.Millisecond, func(any) { note() }, w)
-	tm := w.AllocLocked(new(sync.Mutex), func(timerwheel.Timer) { <-inBackground(note) })
+	labels := make(chan [2]string, 4)
+	note := func(handler string) { labels <- [2]string{handler, strings.Join(labelledHandler(), " and ")} }
+	w.AfterFunc(time.Millisecond, func() { note("func2") })
+	w.AfterFuncArg(2*time.Millisecond, func(any) { note("func3") }, w)
+	tm := w.AllocLocked(new(sync.Mutex), func(timerwheel.Timer) { <-inBackground(func() { note("func4") }) })
 	require.NoError(t, tm.Register(3*time.Millisecond))
-	require.NoError(t, w.Alloc(func(timerwheel.Timer) { note() }).Register(4*time.Millisecond))
-	var got, want []string // in no order: timers of several shards, on a wheel that is late
-	for k := range 4 {
-		got = append(got, <-labels)
-		want = append(want, fmt.Sprintf(`{"timer":"%sTestEachHandlerHasItsOwnLabel.func%d"}`, thisPackage, k+2))
+	require.NoError(t, w.Alloc(func(timerwheel.Timer) { note("func5") }).Register(4*time.Millisecond))
+	var noted []string
+	for range 4 { // in no order: timers of several shards, on a wheel that is late
+		got := <-labels
+		noted = append(noted, got[0])
+		require.Equal(t, fmt.Sprintf(`{"timer":"%sTestEachHandlerHasItsOwnLabel.%s"}`, thisPackage, got[0]), got[1])
 	}
-	require.ElementsMatch(t, want, got)
+	require.ElementsMatch(t, []string{"func2", "func3", "func4", "func5"}, noted)
 }
 
 // Without Debug that is free: no handler is labelled, and none allocates for it, while a

@@ -10,7 +10,7 @@
 // allocates. So each work is done several times. Where one goroutine does it, the
 // rounds are alike, section for section: what a section takes in every round is the
 // library's, and of these times the longest is printed; -check judges by that alone. It
-// prints, too, the longest section of the best and of the worst round, the longest by the
-// clock, and where sections were long in every round; a
-// work that does next to nothing as often tells what is the machine's.
+// prints, too, the longest section of the best and of the worst round, the longest by
+// the clock, and where sections were long in every round; a work that does next to
+// nothing as often tells what is the machine's.
 package main
