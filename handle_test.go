@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 )
@@ -200,4 +201,12 @@ func TestATickBeyondTheClockBeginsNever(t *testing.T) {
 	last := int64(never) / sh.levels.tick
 	require.Equal(t, last*sh.levels.tick, sh.nanos(last))
 	require.EqualValues(t, int64(never), sh.nanos(last+1))
+}
+
+// None of a chunk's values lies across the end of a cache line.
+func TestValuesAreAligned(t *testing.T) {
+	for range 100 {
+		v := &newStockpile(0).bodies.items[0]
+		require.Zero(t, uintptr(unsafe.Pointer(v))%unsafe.Sizeof(*v))
+	}
 }

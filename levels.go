@@ -167,8 +167,9 @@ func (l *levels) next() (start int64, level uint, ok bool) {
 
 // expire empties slots that begin at limit or before, in their order: timers
 // that are due go to the due list, others to the slots where they belong now.
-// It stops when it has found timers that are due, all of one tick, or has
-// handled budget timers; it reports whether a further call may do more.
+// It stops when it has found timers that are due, all of one tick, or when it would
+// handle more timers than its budget, which is a block's at least; it reports whether
+// a further call may do more.
 func (l *levels) expire(limit int64, budget int) (more bool) {
 	for budget > 0 && l.tails[listDue] == 0 {
 		start, level, ok := l.next()
@@ -176,11 +177,73 @@ func (l *levels) expire(limit int64, budget int) (more bool) {
 			return false
 		}
 		l.cur = start
-		l.spill = int(level)
 		digit := start >> (level * digitBits) & (digits - 1)
-		budget = l.spread(uint16(int64(level)*digits+digit), budget)
+		switch {
+		case level > 0:
+			l.spill = int(level)
+			budget = l.spread(uint16(int64(level)*digits+digit), budget)
+		case budget < blockLen:
+			return true
+		default:
+			budget -= l.ripen(uint16(digit), budget)
+		}
 	}
 	return true
+}
+
+// ripen makes the timers in the last blocks of a slot of level 0 due, as many blocks as
+// the budget, a block's at least, allows, and returns how many timers these were. The
+// blocks stay as they are, and become the due list.
+func (l *levels) ripen(list uint16, budget int) (n int) {
+	var first *block
+	l.tails[listDue] = l.tails[list]
+	for t := l.tails[list]; t != 0 && n+blockLen <= budget; t = first.prev {
+		first = l.blocks.at(t - 1)
+		first.list = listDue
+		n += int(first.n)
+	}
+	l.tails[list], first.prev = first.prev, 0
+	if l.tails[list] == 0 {
+		l.vacate(0, uint(list))
+	}
+	for t, before := l.tails[listDue], first.full; t != 0; {
+		b := l.blocks.at(t - 1)
+		b.full -= before
+		next := b.prev
+		l.sift(t-1, b)
+		t = next
+	}
+	return n
+}
+
+// sift looks at all timers of a block of the due list, t. Those that are not due have been
+// registered anew, for later, since they were put there, and move on. The others are
+// turned round: the last one of a list is the next to fire, and the first that was
+// registered shall be that.
+//
+// It reads what it can of all before it moves the first, as spreadTail does.
+func (l *levels) sift(t uint32, b *block) {
+	now := l.cur * l.tick
+	var later [blockLen]uint32
+	n := 0
+	for _, i := range b.entries[:b.n] {
+		s := l.timers.at(i)
+		if s.when > now && s.flags&prompt == 0 {
+			later[n] = i
+			n++
+		} else {
+			s.flags &^= slotted
+		}
+	}
+	slices.Reverse(b.entries[:b.n])
+	for k, i := range b.entries[:b.n] {
+		l.timers.at(i).place = t<<blockBits | uint32(k)
+	}
+	for _, i := range later[:n] {
+		s := l.timers.at(i)
+		l.remove(i, s)
+		l.insert(i, s)
+	}
 }
 
 // spread empties one slot, as far as the budget goes, and returns what is left
@@ -194,8 +257,6 @@ func (l *levels) spread(list uint16, budget int) int {
 
 // spreadTail moves the last timers of a slot, as many as its last block has, but
 // no more than limit, to where they belong now, and returns how many these were.
-// A timer of level 0 that is not due has been registered anew, for later, since
-// it was put there.
 //
 // It reads all their deadlines before it moves the first. The timers lie
 // scattered, but no read waits for another, so the processor fetches many of them
@@ -212,14 +273,8 @@ func (l *levels) spreadTail(list uint16, limit int) int {
 	}
 	tail.n -= uint16(n)
 	l.trim(list, t, tail)
-	for k, i := range slices.Backward(moving[:n]) {
-		s := l.timers.at(i)
-		if list < digits && ticks[k] <= l.cur {
-			s.flags &^= slotted
-			l.push(listDue, i, s)
-		} else {
-			l.insertAt(i, s, ticks[k])
-		}
+	for k, i := range moving[:n] {
+		l.insertAt(i, l.timers.at(i), ticks[k])
 	}
 	return n
 }

@@ -3,6 +3,7 @@ package timerwheel
 import (
 	"encoding/binary"
 	"iter"
+	"maps"
 	"math"
 	"math/bits"
 	"math/rand/v2"
@@ -38,7 +39,7 @@ func newLevelsBench(t testing.TB) *levelsBench {
 
 func (b *levelsBench) insert(when int64) {
 	if b.sh.slots.free == 0 {
-		b.sh.furnish(b.sh.slots.grow(newChunk[slot, [1 << chunkBits]slot]()), new([1 << chunkBits]any))
+		b.sh.furnish(b.sh.slots.grow(newChunk[slot, [1 << chunkBits]slot]()), new(values))
 	}
 	i, _ := b.sh.newTimer(func() {}, nil)
 	b.arm(i, when)
@@ -82,7 +83,7 @@ func (b *levelsBench) take(n int) {
 // that slots are left half empty in between.
 func (b *levelsBench) findDue() bool {
 	for more := true; more && b.levels.tails[listDue] == 0; {
-		more = b.levels.expire(b.now, 7)
+		more = b.levels.expire(b.now, blockLen+7)
 		b.check()
 	}
 	return b.levels.tails[listDue] != 0
@@ -322,15 +323,55 @@ func TestLevelsExpireKeepsToItsBudget(t *testing.T) {
 		before := b.levels.tails[listDue]
 		require.Zero(t, before)
 		b.levels.expire(5000, budget)
-		moved := 0
+		count, moved := b.levels.count(listDue), 0
 		for b.levels.tails[listDue] != 0 {
 			b.remove(b.levels.last(listDue))
 			moved++
 		}
+		require.Equal(t, moved, count)
 		require.LessOrEqual(t, moved, budget)
 		due += moved
 	}
 	require.GreaterOrEqual(t, calls, 2*n/budget, "cascaded once and expired once each")
+}
+
+// What is due at once becomes due in pieces, and what was registered anew for later, in
+// the slot where it stood, moves on, even if that is all.
+func TestLevelsRipenInPieces(t *testing.T) {
+	for _, later := range []int{1, 2, 3, 1000} { // every timer, every other one, ...
+		b := newLevelsBench(t)
+		for range 500 {
+			b.insert(50)
+		}
+		for i := range maps.Keys(maps.Clone(b.truth)) {
+			if int(i)%later == 0 {
+				b.arm(i, 50+int64(i)%7)
+			}
+		}
+		for now := range int64(60) {
+			b.advance(now)
+		}
+		require.Empty(t, b.truth)
+	}
+}
+
+// Few timers of one tick fire in the order of their registration, however far away that
+// tick is. Nobody is promised that, but nobody should be surprised.
+func TestLevelsFireInTheOrderOfTheirRegistration(t *testing.T) {
+	for _, d := range []int64{0, 1, 63, 64, 100, 5000, 1 << 40} {
+		b := newLevelsBench(t)
+		var want, got []uint32
+		for k := range uint32(5) {
+			b.insert(d)
+			want = append(want, k)
+		}
+		for b.now = d; b.findDue(); {
+			i := b.levels.last(listDue)
+			got = append(got, i)
+			b.remove(i)
+		}
+		require.Equal(t, want, got, "%d ticks away", d)
+	}
 }
 
 // A huge step costs its timers, not its ticks: this would take centuries.

@@ -19,10 +19,10 @@ type shard struct {
 
 	mu        mutex
 	slots     slots
-	bodies    table[*[1 << chunkBits]any] // beside the chunks of slots
-	args      table[*[1 << chunkBits]any] // likewise, of chunks in which a function has ever had an argument
-	argChunks int                         // how many of these there are
-	floors    table[uint32]               // by chunk: a generation that is above all that were in handles
+	bodies    table[*values] // beside the chunks of slots
+	args      table[*values] // likewise, of chunks in which a function has ever had an argument
+	argChunks int            // how many of these there are
+	floors    table[uint32]  // by chunk: a generation that is above all that were in handles
 	levels    levels
 	running   pages[runningSlot] // worker.go
 	slow      int64              // time spent in handlers that were not quick, ns

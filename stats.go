@@ -116,8 +116,8 @@ func bucket(ns int64) int {
 // bytes returns the storage that the shard holds for timers.
 func (sh *shard) bytes() int64 {
 	return sh.slots.bytes() + sh.levels.blocks.bytes() +
-		int64(sh.slots.held)*int64(unsafe.Sizeof([1 << chunkBits]any{})) +
-		int64(sh.argChunks)*int64(unsafe.Sizeof([1 << chunkBits]any{})) +
+		int64(sh.slots.held)*int64(unsafe.Sizeof(values{})) +
+		int64(sh.argChunks)*int64(unsafe.Sizeof(values{})) +
 		sh.bodies.bytes() + sh.args.bytes() + sh.floors.bytes()
 }
 

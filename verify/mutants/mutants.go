@@ -848,9 +848,10 @@ var mutants = []mutant{
 	{
 		Name: "a handler is early by one tick at a level boundary",
 		Rule: "levels.go",
-		Edits: []edit{{"levels.go",
-			`if list < digits && ticks[k] <= l.cur {`,
-			`if list < digits && ticks[k] <= l.cur || list >= digits && ticks[k] <= l.cur+1 {`}},
+		Edits: []edit{
+			{"levels.go", `l.insertAt(i, l.timers.at(i), ticks[k])`, `l.insertAt(i, l.timers.at(i), ticks[k]-1)`},
+			{"levels.go", `if s.when > now && s.flags&prompt == 0 {`, `if s.when > now+l.tick && s.flags&prompt == 0 {`},
+		},
 		Red: tests("TestFiresNeverEarlyAndAtMostTwoTicksLate", "TestLevelsFireAtTheirTick"),
 	},
 	{
