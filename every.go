@@ -11,7 +11,8 @@ import (
 //
 // It is one timer, and its handler never overlaps itself. Instants that were
 // missed, while the handler ran or the wheel's workers were all busy, are
-// skipped, not made up for. While the handler runs the next instant is pending
+// skipped, not made up for; none is as long as the tick in which it lies has not
+// ended, as it is not due before that. While the handler runs the next instant is pending
 // already, so a deletion in the handler reports both. A Register moves the next
 // firing, and with it all that follow: it is the new origin. A deletion ends the
 // series; a Register after it, of a timer that still lives, begins a new one.
@@ -39,25 +40,25 @@ func (w *Wheel) every(g *Group, period time.Duration, f func(Timer)) Timer {
 // repeat makes a periodic timer that begins to run pending for its next
 // instant.
 func (sh *shard) repeat(i uint32, s *slot, period, now int64) {
-	s.when = following(s.when, period, now)
+	s.when = following(s.when, period, max(s.when, sh.levels.beginOfTick(now)))
 	s.flags |= onGrid
 	sh.link(s)
 	sh.place(i, s, now)
 }
 
-// skip moves a periodic timer, whose next instant has passed while it ran, to
-// the first that has not. One that a Register has set is not an instant of the
+// skip moves a periodic timer, whose next instant was due while it ran, to
+// the first that was not. One that a Register has set is not an instant of the
 // period, and is not skipped.
 func (sh *shard) skip(i uint32, s *slot, now int64) {
 	sh.levels.remove(i, s)
-	s.when = following(s.when, sh.bodyOf(i, s).period, now)
+	s.when = following(s.when, sh.bodyOf(i, s).period, sh.levels.beginOfTick(now))
 	sh.place(i, s, now)
 }
 
-// following returns the first instant after now of a period that passes through
-// when, which is not after now; never, if there is none.
-func following(when, period, now int64) int64 {
-	periods := (now-when)/period + 1
+// following returns the first instant after a time of a period that passes through
+// when, which is not after that; never, if there is none.
+func following(when, period, after int64) int64 {
+	periods := (after-when)/period + 1
 	if periods > (never-when)/period {
 		return never
 	}

@@ -2,6 +2,7 @@ package timerwheel_test
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"runtime"
 	"sync/atomic"
@@ -110,6 +111,47 @@ func TestEverySkipsWhatItsHandlerMissed(t *testing.T) {
 				require.NoError(t, err)
 			})
 		})
+	}
+}
+
+// Contract 7: "A period below the tick fires once a tick", and so does one of a tick:
+// wherever in a tick the series began, however late in its tick the wheel comes, and
+// however much of a tick the handler takes. An instant that has passed meanwhile is not
+// due yet, so it was not missed.
+func TestEveryTickIsOneFiring(t *testing.T) {
+	const tick, ticks = time.Millisecond, 20
+	for _, period := range []time.Duration{tick / 3, tick * 9 / 10, tick} {
+		for _, phase := range []time.Duration{0, tick / 20, tick / 2, tick * 19 / 20} {
+			for _, late := range []time.Duration{0, tick / 10, tick * 9 / 10} {
+				about := fmt.Sprintf("period %v, begun at %v, late by %v", period, phase, late)
+				first := 1 + int((phase+period-1)/tick) // the tick at the end of which it is due
+
+				w := wheelFor(t, timerwheel.Options{Manual: true, Tick: tick})
+				start := w.Now()
+				_, err := w.Advance(start.Add(phase))
+				require.NoError(t, err)
+				w.Every(period, func(timerwheel.Timer) {})
+				for k := first; k < ticks; k++ {
+					fired, err := w.Advance(start.Add(time.Duration(k)*tick + late))
+					require.NoError(t, err)
+					require.Equal(t, 1, fired, "%s, tick %d", about, k)
+				}
+
+				synctest.Test(t, func(t *testing.T) {
+					w := wheelFor(t, timerwheel.Options{Tick: tick})
+					runs := 0
+					time.Sleep(phase)
+					tm := w.Every(period, func(timerwheel.Timer) {
+						runs++
+						time.Sleep(late)
+					})
+					time.Sleep(ticks*tick - phase - 1)
+					_, err := tm.DelSync()
+					require.NoError(t, err)
+					require.Equal(t, ticks-first, runs, about)
+				})
+			}
+		}
 	}
 }
 

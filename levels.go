@@ -110,6 +110,10 @@ func (l *levels) tickOf(s *slot) int64 {
 	return tick
 }
 
+// beginOfTick returns when the tick began in which a time lies, in ns: what has its
+// deadline then, or before, is due.
+func (l *levels) beginOfTick(now int64) int64 { return now - now%l.tick }
+
 // insert puts a timer into the slot of its deadline, or, if that has passed,
 // into the one that is emptied next. It returns the tick at which that slot
 // must be looked at.

@@ -226,9 +226,10 @@ func (m *model) late(by time.Duration) {
 	m.stats.Lateness[k]++
 }
 
-// following is the first instant of a period that is after now.
+// following is the first instant of a period of which the tick has not ended.
 func (m *model) following(x *modelTimer) time.Duration {
-	periods := (m.elapsed-x.deadline)/x.period + 1
+	ended := max(m.elapsed-m.elapsed%m.tick, x.deadline)
+	periods := (ended-x.deadline)/x.period + 1
 	if periods > (never-x.deadline)/x.period {
 		return never
 	}

@@ -480,7 +480,7 @@ func (wk *worker) finish(sh *shard, now int64) {
 	switch {
 	case s.flags&pending == 0 || sh.closed:
 		sh.release(i, s)
-	case s.flags&onGrid != 0 && s.when <= now:
+	case s.flags&onGrid != 0 && s.when <= sh.levels.beginOfTick(now):
 		sh.skip(i, s, now)
 	case sh.held(s):
 		sh.levels.remove(i, s)

@@ -67,9 +67,11 @@ func bucket(d time.Duration) (k int) {
 	return k
 }
 
-// onGrid moves a periodic timer to the first instant of its period after now.
+// onGrid moves a periodic timer to the first instant of its period of which the tick has
+// not ended.
 func (m *model) onGrid(t *timer) {
-	t.deadline += ((m.now-t.deadline)/t.period + 1) * t.period
+	ended := max(m.now-m.now%m.tick, t.deadline)
+	t.deadline += ((ended-t.deadline)/t.period + 1) * t.period
 	t.due, t.onGrid, t.deferred, t.ready = m.endOfTick(t.deadline), true, false, never
 	t.dueBy = t.due
 }
@@ -87,7 +89,7 @@ func (m *model) end(t *timer, how string) {
 			m.over(x)
 		}
 	}
-	if t.pending && t.onGrid && t.deadline <= m.now {
+	if t.pending && t.onGrid && t.due <= m.now {
 		m.onGrid(t)
 	}
 	m.release(t)

@@ -900,7 +900,7 @@ var mutants = []mutant{
 		Name: "instants that a handler has missed are made up for",
 		Rule: "every.go",
 		Edits: []edit{{"worker.go",
-			`case s.flags&onGrid != 0 && s.when <= now:`,
+			`case s.flags&onGrid != 0 && s.when <= sh.levels.beginOfTick(now):`,
 			`case false:`}},
 		Red: tests("TestEverySkipsWhatItsHandlerMissed"),
 	},
