@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,6 +18,12 @@ import (
 //
 //	go test -run '^$' -bench . -benchmem
 //
+// or, with the spread, and two states of the code side by side:
+//
+//	go test -run '^$' -bench . -benchmem -count 6 > old
+//	go test -run '^$' -bench . -benchmem -count 6 > new
+//	go tool -modfile=tools/go.mod benchstat old new
+//
 // With -short a million is ten thousand: enough to see that they run.
 
 // populations are how many other timers pend meanwhile.
@@ -27,6 +34,25 @@ func million() int {
 		return 10_000
 	}
 	return 1_000_000
+}
+
+// What no call that needs them can do without: the time, and a mutex that nobody else
+// wants.
+func BenchmarkFloor(b *testing.B) {
+	start := time.Now()
+	b.Run("clock", func(b *testing.B) {
+		for b.Loop() {
+			_ = time.Since(start)
+		}
+	})
+	var mu sync.Mutex
+	b.Run("mutex", func(b *testing.B) {
+		for b.Loop() {
+			mu.Lock()
+			//lint:ignore SA2001 that is all
+			mu.Unlock()
+		}
+	})
 }
 
 func benchWheel(b *testing.B, others int) *timerwheel.Wheel {

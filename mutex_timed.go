@@ -12,7 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"time"
-	"unsafe"
+	"unsafe" // the address that the system call wants
 )
 
 // A mutex is what guards a shard, and what guards a wheel: here, one that

@@ -1,6 +1,6 @@
 package timerwheel
 
-import "unsafe"
+import "unsafe" // Sizeof
 
 // Lists that grow in a critical section, and may be long. A slice that is full is
 // copied as a whole, into memory that has never been touched: with some millions of

@@ -2,7 +2,7 @@ package timerwheel
 
 import (
 	"math/bits"
-	"unsafe"
+	"unsafe" // Sizeof
 )
 
 // A slab hands out places for values of one type, by number, from chunks. It

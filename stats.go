@@ -6,7 +6,7 @@ import (
 	"math/bits"
 	"slices"
 	"time"
-	"unsafe"
+	"unsafe" // Sizeof
 )
 
 // Stats says what a wheel holds and what it has done. It is one consistent
@@ -39,7 +39,7 @@ type Stats struct {
 	// buckets: with those that are running they are as many as have fired.
 	RunTime [25]uint64
 
-	Bytes int64 // storage held for timers
+	Bytes int64 // storage held for timers, without the rows of running handlers and of groups' members
 }
 
 // Stats returns what the wheel holds and what it has done. It takes the locks of

@@ -50,7 +50,8 @@ func (r *Results) Section() string {
 %s
 Everything that was measured, with go-zero's wheel and a hand-rolled wrapper
 beside it: [bench/results/table.md](bench/results/table.md); how, and how far to
-trust it: [bench](bench).
+trust it: [bench](bench); what stands in the way of the targets that are not met:
+[there](bench/README.md#what-is-not-met-and-why).
 
 `, r.Command, r.origin(), r.Targets())
 }

@@ -35,7 +35,7 @@ func (r *Results) Targets() string {
 		if !v.Pass() {
 			verdict = "**FAIL**"
 		}
-		t = append(t, []string{v.Target.Work, v.Unit.cell(v.Ours), v.Unit.cell(time), ratio(v.Ours, time), v.Target.text(v.Unit), verdict})
+		t = append(t, []string{v.Target.Work, v.Unit.cell(v.Ours), v.Unit.cell(time), v.ratio(time), v.Target.text(v.Unit), verdict})
 	}
 	return t.String()
 }
@@ -69,6 +69,16 @@ func (u Unit) spread(s Samples) string {
 		return u.cell(s)
 	}
 	return fmt.Sprintf("%s ±%.0f%%", u.cell(s), 100*s.Spread())
+}
+
+// ratio is like that of two figures, with more digits where two would make a miss look
+// like a hit.
+func (v Verdict) ratio(time Samples) string {
+	text := ratio(v.Ours, time)
+	if !v.Pass() && text == digits(v.Target.Times) {
+		text = fmt.Sprintf("%.4f", Ratios(v.Ours, time).Median())
+	}
+	return text
 }
 
 func ratio(ours, time Samples) string {

@@ -17,8 +17,8 @@ type Target struct {
 	Plus  float64
 
 	// Unmet is how many times what it allows a target that is not met takes, at
-	// worst, as far as is known; 0 for one that is met, or missed by little. It does not make it pass: it
-	// is from where a check sees that a figure has become worse.
+	// worst, as far as is known; 0 for one that is met, or missed by little. It does
+	// not make it pass: it is from where a check sees that a figure has become worse.
 	Unmet float64
 }
 
@@ -90,8 +90,8 @@ func Targets() []Target {
 		toTime(LaterAtHot, 0.45),
 		atMost(Held, 56),
 		toTime(GC, 0.25),
-		toTime(Firing, 0.20).unmet(2.75),
-		atMost(StormSlowest, 5*millisecond).unmet(3),
+		toTime(Firing, 0.20).unmet(2.2),
+		atMost(StormSlowest, 5*millisecond).unmet(2.2),
 		toTime(StormTail, 1),
 		{Work: Late, To: Reference{rival.Time, Late}, Times: 1, Plus: 2 * millisecond},
 		atMost(Early, 0),

@@ -6,6 +6,7 @@ inline groupDelSync(x, me, context, err) {
 		/* = group.go: (*Group).delSync "g.deleting++" "found := g.deleteAll()" */
 		fresh(x) -> begins(x, ALL);
 		wait[x].group = true;
+		wait[x].finding = true;
 		group.deleting++;
 		err = ok;
 		deleteMember(0, err);
@@ -15,26 +16,38 @@ inline groupDelSync(x, me, context, err) {
 		deleteMember(SLOTS - 1, err);
 		/* = group.go: (*Group).delSync "if !found.Running {" "g.deleting--" */
 		if
-		:: err == ok -> wait[x].group = false; group.deleting--; unlock(); returned(x)
+		:: err == ok -> group.deleting--; unlock(); returned(x)
 		:: else -> unlock()
 		fi
 	}
 	if
 	:: err == again ->
 		section {
-			/* = group.go: (*Group).delSync "x := sh.w.newWait()" "x.group = g" */
+			/* = group.go: (*Group).delSync "x := sh.w.newWait()" "x.group = g" "deadlock := g.enlist(x)" */
 			newWait(x, me);
-			/* = group.go: (*Group).delSync "deadlock := g.enlist(x)" "g.deleting--" */
-			groupRuns();
-			enlist(x, theRuns, err);
-			markRuns(x);
-			group.deleting--;
-			wait[x].group = wait[x].group && wait[x].on;
+			err = enlisted;
+			enlistMember(x, 0, err);
+			group.deleting = (MUTANT == group_open_early -> group.deleting - 1 : group.deleting);
+			/* = group.go: (*Group).enlist "sh.unlock()" */
+			unlock()
+		}
+		section {
+			if
+			:: WORKERS > 1 -> enlistMember(x, WORKERS - 1, err)
+			:: else -> skip
+			fi;
+			/* = group.go: (*Group).delSync "g.deleting--" */
+			group.deleting = (MUTANT == group_open_early -> group.deleting : group.deleting - 1);
+			wait[x].finding = false;
 			unlock();
 			/* = group.go: (*Group).delSync "if len(x.on) > 0 {" */
 			if
-			:: wait[x].on -> skip
-			:: !wait[x].on && err == ErrDeadlock -> gaveUp(x)
+			:: MUTANT == found_and_ended && !wait[x].on -> wait[x].edges = false
+			:: else -> skip
+			fi;
+			if
+			:: wait[x].edges -> wait[x].edges = false
+			:: !wait[x].edges && err == ErrDeadlock -> gaveUp(x)
 			:: else -> err = ok; returned(x)
 			fi
 		}
@@ -57,23 +70,22 @@ inline deleteMember(i, err) {
 	fi
 }
 
-/* groupRuns collects in theRuns the workers that run a member. */
-inline groupRuns() {
-	theRuns = 0;
-	for (k : 0 .. WORKERS - 1) {
-		/* = group.go: (*Group).enlist "case sh.groupOf(r.i, s) != g || seen[r.wk]:" "case sh.enlist(x, r.wk):" */
-		theRuns = (wk[k].slotNo != SLOTS && (theRuns == 0 || MUTANT != group_waits_for_one) -> theRuns | 1 << k : theRuns)
-	}
-}
-
-/* markRuns marks the runs that x waits for. The code does so one by one, as it finds
-   them. */
-inline markRuns(x) {
-	/* = group.go: (*Group).enlist "s.flags |= deleting" */
-	for (k : 0 .. WORKERS - 1) {
+/* enlistMember makes x wait for the run of worker w, if that is a member's, unless it
+   waits for x in turn: then err is ErrDeadlock. The code looks at some runs in one section,
+   and lets go of the lock before the next: what it has found may have ended when it has
+   found all. In which order it finds them, and that one that moves is seen twice, is not
+   modelled. */
+inline enlistMember(x, w, err) {
+	/* = group.go: (*Group).enlist "case sh.groupOf(r.i, s) != g || seen[r.wk]:" "case sh.enlist(x, r.wk):" "deadlock = true" */
+	if
+	:: runs(w) && (MUTANT != group_waits_for_one || !wait[x].edges) ->
+		enlist(x, 1 << w, ignored);
+		err = (ignored == ErrDeadlock -> ErrDeadlock : err);
+		/* = group.go: (*Group).enlist "s.flags |= deleting" */
 		if
-		:: wait[x].on >> k & 1 -> slot[wk[k].slotNo].deleting = true
+		:: ignored == enlisted -> wait[x].edges = true; slot[wk[w].slotNo].deleting = MUTANT != found_unmarked
 		:: else -> skip
 		fi
-	}
+	:: else -> skip
+	fi
 }

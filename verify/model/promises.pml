@@ -31,6 +31,8 @@ inline returned(x) {
 inline gaveUp(x) {
 	wait[x].timer = 0;
 	wait[x].from = 0;
+	wait[x].group = false;
+	wait[x].finding = false;
 	wait[x].untold = 0;
 	wait[x].quiet = false
 }
@@ -71,7 +73,7 @@ inline mayRegister(t) {
 		must(refuse_while_a_deletion_waits, !(wk[k].flight == t && wk[k].promised))
 	}
 	for (k : 0 .. WAITS - 1) {
-		must(refuse_while_a_group_deletion_waits, !wait[k].group)
+		must(refuse_while_a_group_deletion_waits, !wait[k].finding && !(wait[k].group && wait[k].on))
 	}
 	must(refuse_after_Shutdown, shutDown != t)
 }

@@ -58,9 +58,11 @@ typedef Wait {
 	byte on;     /* the runs that have not ended: a set of workers */
 	byte untold; /* the runs whose channel is not closed: a set of workers */
 	bool async;  /* it is a DelAsync's */
-	bool group;  /* it is a group's, and it or a run that it waits for counts in group.deleting */
+	bool group;  /* it is a group's: the runs that it waits for count in group.deleting */
+	bool edges;  /* it has found a run to wait for, which may have ended */
 	byte from;   /* the worker in whose handler the deletion was called, or NOBODY */
 	byte timer;  /* ghost: the timer that is deleted; 0 when the call has returned */
+	bool finding; /* ghost: it is a group's, and has not found all runs to wait for */
 	bool quiet   /* ghost: since the call began, that neither was pending nor ran for an instant */
 }
 Wait wait[WAITS];
@@ -96,7 +98,6 @@ hidden byte k, n, r, next;
 hidden byte ignored;      /* an error that nobody looks at */
 hidden byte foundRunning; /* found.Running of the last delete */
 hidden byte theRun;       /* the worker that runOf has found */
-hidden byte theRuns;      /* the workers that groupRuns has found */
 hidden byte reach;        /* the workers that leadsTo has come to */
 
 /* Of some slot, and of some worker. */

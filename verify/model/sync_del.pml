@@ -210,7 +210,6 @@ inline abandon(x, err) {
 	:: err == ErrContext -> reached(abandoned)
 	:: else -> reached(ended_before_abandon)
 	fi;
-	wait[x].group = false;
 	wait[x].on = (MUTANT == edge_outlives_wait -> wait[x].on : 0)
 }
 
@@ -232,8 +231,7 @@ inline endWaits(w) {
 		:: wk[w].waits >> k & 1 ->
 			/* = sync_del.go: (*worker).endWaits "e.come = true" */
 			wait[k].on = wait[k].on & ~(1 << w);
-			hasEnded(k, w);
-			wait[k].group = wait[k].group && wait[k].on
+			hasEnded(k, w)
 		:: else -> skip
 		fi
 	}

@@ -53,7 +53,7 @@ func main() {
 func parse() (o options) {
 	flag.IntVar(&o.rounds, "rounds", 5, "how often everything is measured; dear scenes in every other round")
 	flag.IntVar(&o.procs, "procs", runtime.NumCPU(), "GOMAXPROCS of scenes that do not say their own")
-	flag.BoolVar(&o.short, "short", false, "in under a minute: two rounds of what has targets, this library and time only, shorter loops")
+	flag.BoolVar(&o.short, "short", false, "in two minutes or less: two rounds of what has targets, this library and time only, shorter loops")
 	only := flag.String("only", "", "the scenes whose names this `regexp` matches")
 	flag.Float64Var(&o.check, "check", 0, "exit with 1 if a figure is worse than `F` times what its target allows")
 	flag.BoolVar(&o.json, "json", false, "print the figures as JSON instead of tables")
