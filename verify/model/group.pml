@@ -42,10 +42,6 @@ inline groupDelSync(x, me, context, err) {
 			unlock();
 			/* = group.go: (*Group).delSync "if len(x.on) > 0 {" */
 			if
-			:: MUTANT == found_and_ended && !wait[x].on -> wait[x].edges = false
-			:: else -> skip
-			fi;
-			if
 			:: wait[x].edges -> wait[x].edges = false
 			:: !wait[x].edges && err == ErrDeadlock -> gaveUp(x)
 			:: else -> err = ok; returned(x)

@@ -71,7 +71,6 @@ mtype = {
 	group_waits_for_one,   /* group: assertion: a group's deletion waits for one of the runs only */
 	group_open_early,      /* group: assertion: the group is open before its deletion has found all runs */
 	found_unmarked,        /* group_gives_up: assertion: a run that it finds is not marked */
-	found_and_ended,       /* group_in_handlers: assertion: it does not leave its part in circles if what it has found has ended */
 	last_to_give_up,       /* group_two_deleters: assertion: one that gives up ends the refusal though another waits */
 
 	/* Contract 9 */

@@ -846,6 +846,12 @@ var mutants = []mutant{
 		Red: tests("TestCloseDropsWhatIsPutBackMeanwhile"),
 	},
 	{
+		Name:  "a timer that was registered anew for later fires at its old deadline",
+		Rule:  "levels.go",
+		Edits: []edit{{"levels.go", `if s.when > now && s.flags&prompt == 0 {`, `if s.when > now && s.when < 0 {`}},
+		Red:   tests("TestLevelsRipenInPieces"),
+	},
+	{
 		Name: "a handler is early by one tick at a level boundary",
 		Rule: "levels.go",
 		Edits: []edit{
@@ -896,6 +902,14 @@ var mutants = []mutant{
 	},
 
 	// every.go: series.
+	{
+		Name: "an instant is skipped that has passed, and is not due yet",
+		Rule: "every.go",
+		Edits: []edit{{"every.go",
+			`max(s.when, sh.levels.beginOfTick(now))`,
+			`now`}},
+		Red: tests("TestEveryTickIsOneFiring"),
+	},
 	{
 		Name: "instants that a handler has missed are made up for",
 		Rule: "every.go",
