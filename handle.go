@@ -151,16 +151,16 @@ type stockpile struct {
 	floorRows         []uint32
 }
 
-// newStockpile makes a chunk that was never used, and touches all of it, and tables
-// with so many rows.
+// newStockpile makes a chunk that was never used, and tables with so many rows. It touches
+// all of it: the system gives memory when it is first used.
 func newStockpile(rows int) stockpile {
 	p := stockpile{
 		chunk:     newChunk[slot, [1 << chunkBits]slot](),
 		bodies:    new(values),
-		chunkRows: make([]*chunk[slot, [1 << chunkBits]slot], rows),
-		bodyRows:  make([]*values, rows),
-		argRows:   make([]*values, rows),
-		floorRows: make([]uint32, rows),
+		chunkRows: touched[*chunk[slot, [1 << chunkBits]slot]](rows),
+		bodyRows:  touched[*values](rows),
+		argRows:   touched[*values](rows),
+		floorRows: touched[uint32](rows),
 	}
 	for k := range p.chunk.items {
 		p.chunk.items[k].gen, p.bodies.items[k] = firstGen, nil

@@ -83,6 +83,13 @@ type table[T any] struct {
 	next []T // of the successor, the rows that it has; nil: there is none yet
 }
 
+// touched makes a slice, and touches all of it.
+func touched[T any](n int) []T {
+	s := make([]T, n)
+	clear(s)
+	return s
+}
+
 // set writes a row.
 func (t *table[T]) set(k uint32, v T) {
 	t.rows[k] = v
