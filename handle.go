@@ -170,10 +170,11 @@ func newStockpile(rows int) stockpile {
 
 // take makes a stockpile the shard's.
 func (sh *shard) take(p stockpile) {
-	sh.slots.chunks.succeed(p.chunkRows)
-	sh.bodies.succeed(p.bodyRows)
-	sh.args.succeed(p.argRows)
-	sh.floors.succeed(p.floorRows)
+	used := sh.slots.rows() + 1
+	sh.slots.chunks.succeed(p.chunkRows, used)
+	sh.bodies.succeed(p.bodyRows, used)
+	sh.args.succeed(p.argRows, used)
+	sh.floors.succeed(p.floorRows, used)
 	sh.furnish(sh.slots.grow(p.chunk), p.bodies)
 }
 

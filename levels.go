@@ -222,8 +222,8 @@ func (l *levels) ripen(list uint16, budget int) (n int) {
 
 // sift looks at all timers of a block of the due list, t. Those that are not due have been
 // registered anew, for later, since they were put there, and move on. The others are
-// turned round: the last one of a list is the next to fire, and the first that was
-// registered shall be that.
+// turned round: the last one of a list is the next to fire, and that shall be the first
+// that was registered, if they all fit into one block.
 //
 // It reads what it can of all before it moves the first, as spreadTail does.
 func (l *levels) sift(t uint32, b *block) {

@@ -355,8 +355,8 @@ func TestLevelsRipenInPieces(t *testing.T) {
 	}
 }
 
-// Few timers of one tick fire in the order of their registration, however far away that
-// tick is. Nobody is promised that, but nobody should be surprised.
+// Few timers, all of one tick, fire in the order of their registration, however far away
+// that tick is. Nobody is promised that.
 func TestLevelsFireInTheOrderOfTheirRegistration(t *testing.T) {
 	for _, d := range []int64{0, 1, 63, 64, 100, 5000, 1 << 40} {
 		b := newLevelsBench(t)

@@ -119,9 +119,10 @@ func (t *table[T]) longer(used int) int {
 	return cap(t.rows) + cap(t.rows)/4
 }
 
-// succeed gives the table a successor that was made while nobody waited for it.
-func (t *table[T]) succeed(next []T) {
-	if t.next == nil && cap(next) > cap(t.rows) {
+// succeed gives the table a successor that was made while nobody waited for it, unless
+// that is not needed any more.
+func (t *table[T]) succeed(next []T, used int) {
+	if rows := t.longer(used); rows > 0 && cap(next) >= rows {
 		t.next = next[:0]
 	}
 }

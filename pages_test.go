@@ -101,12 +101,16 @@ func TestTableIsNeverCopiedAtOnce(t *testing.T) {
 			require.Same(t, &next[0], &table.rows[0], "it is long enough")
 			copied = 0
 		}
-		if rand.N(2) == 0 { // who makes a successor in time, and who does not
-			table.succeed(make([]int, table.longer(len(want)-len(holes))))
-		}
-		table.succeed(make([]int, cap(table.rows))) // too short
-		if table.next != nil {
-			table.succeed(make([]int, 2*cap(table.rows))) // too late
+		used := len(want) - len(holes)
+		table.succeed(make([]int, cap(table.rows)), used) // too short
+		if rows := table.longer(used); rows == 0 {
+			next := table.next
+			table.succeed(make([]int, 2*cap(table.rows)), used) // too late, or not needed
+			require.Equal(t, len(next), len(table.next))
+			require.Equal(t, cap(next), cap(table.next))
+		} else if rand.N(2) == 0 { // who makes a successor in time, and who does not
+			table.succeed(make([]int, rows), used)
+			require.Equal(t, rows, cap(table.next))
 		}
 		table.fuller(len(want) - len(holes))
 		require.LessOrEqual(t, len(table.next)-copied, 8, "rows copied by one call")
