@@ -40,6 +40,9 @@
 #ifndef periodic
 #define periodic(i) false /* the timer in slot i is an Every's */
 #endif
+#ifndef member
+#define member(i) true /* the timer in slot i is one of the group, if that is deleted at all */
+#endif
 #ifndef MISBEHAVES
 #define MISBEHAVES false /* a handler may end by a panic or a Goexit */
 #endif
@@ -92,4 +95,3 @@
 /* - worker.go: (*shard).blocked */
 /* - worker.go: (*runningSlot).quick */
 /* - worker.go: (*worker).slot */
-/* - worker.go: (*shard).glance */

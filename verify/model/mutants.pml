@@ -70,6 +70,10 @@ mtype = {
 	group_open,            /* group: assertion: Register does not look whether the group is being deleted */
 	group_waits_for_one,   /* group: assertion: a group's deletion waits for one of the runs only */
 	group_open_early,      /* group: assertion: the group is open before its deletion has found all runs */
+	group_stays_shut,      /* group: assertion: its deletion ends and leaves it closed to Registers */
+	found_before,          /* group_and_another: assertion: a deletion relies on what ran before it let go of the lock */
+	others_waited_for,     /* group_and_another: assertion: it waits for the runs of timers that are no members, too */
+	circle_forgotten,      /* group_in_handlers: assertion: a run found later makes it forget one that waits for it */
 	found_unmarked,        /* group_gives_up: assertion: a run that it finds is not marked */
 	last_to_give_up,       /* group_two_deleters: assertion: one that gives up ends the refusal though another waits */
 

@@ -9,9 +9,10 @@
 #define isIdle(i)  (!slot[i].pending && !slot[i].running)
 #define isQuiet(t) (t != ALL && !inFlight(t) && (!lives(t) || isIdle(indexOf(t))))
 
-/* And after a group's deletion, all timers at once. */
-#define isBusy(i) (!isIdle(i))
-#define allQuiet  (!anySlot(isBusy) && !anyFlight)
+/* And after a group's deletion, all its members at once. */
+#define isBusy(i)   (member(i) && !isIdle(i))
+#define isFlying(w) (wk[w].flight && member(indexOf(wk[w].flight)))
+#define allQuiet    (!anySlot(isBusy) && !anyWorker(isFlying))
 
 /* A wait is made anew for every call, and collected when nobody knows it. Here it is
    used again then. */
@@ -52,6 +53,11 @@ inline isWaiting(x)    { wk[wait[x].from].really = wait[x].on }
 inline hasEnded(x, w)  { if :: wait[x].from != NOBODY -> wk[wait[x].from].really = wk[wait[x].from].really & ~(1 << w) :: else -> skip fi }
 inline stopsWaiting(w) { if :: w != NOBODY -> wk[w].really = 0 :: else -> skip fi }
 
+/* A group's deletion waits for no run but its members'. */
+inline mayWaitFor(x, r) {
+	must(wait_for_members_only, !wait[x].group || runsMember(r))
+}
+
 /* No handler begins that runs already. */
 inline mayBegin(w, t) {
 	must(run_once_at_a_time, !inFlight(t));
@@ -66,22 +72,24 @@ inline hasReturned() {
 
 inline mayComeIn() { must(have_no_goroutine_after_Close, !hasClosed) }
 
+/* A group's deletion has it refuse until it has found all runs and none is left that it
+   waits for. That is for the promises; the code counts. */
+#define holdsGroup(x) (wait[x].finding || wait[x].group && wait[x].on)
+
 /* No Register succeeds while somebody waits for the run of that timer, nor after a
    Shutdown. */
 inline mayRegister(t) {
 	for (k : 0 .. WORKERS - 1) {
 		must(refuse_while_a_deletion_waits, !(wk[k].flight == t && wk[k].promised))
 	}
-	for (k : 0 .. WAITS - 1) {
-		must(refuse_while_a_group_deletion_waits, !wait[k].finding && !(wait[k].group && wait[k].on))
-	}
+	must(refuse_while_a_group_deletion_waits, !member(indexOf(t)) || !anyWait(holdsGroup));
 	must(refuse_after_Shutdown, shutDown != t)
 }
 
 /* And none is refused for longer than that. */
 inline mayRefuse(t, err) {
 	if
-	:: err == ErrDeleting -> must(not_refuse_for_longer_than_the_run, lives(t) && isRunning(indexOf(t)) || group.deleting > 0)
+	:: err == ErrDeleting -> must(not_refuse_for_longer_than_the_run, lives(t) && isRunning(indexOf(t)) || member(indexOf(t)) && anyWait(holdsGroup))
 	:: err == ErrStale -> must(reach_a_timer_that_lives, !lives(t))
 	:: else -> skip
 	fi

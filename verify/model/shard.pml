@@ -52,7 +52,7 @@ inline disarm(i) {
 }
 
 /* = group.go: (*Group).beingDeleted "func (g *Group) beingDeleted() bool { return g != nil && g.deleting > 0 }" */
-#define beingDeleted(i) (slot[i].deleting && MUTANT != mark_ignored || group.deleting > 0 && MUTANT != group_open)
+#define beingDeleted(i) (slot[i].deleting && MUTANT != mark_ignored || member(i) && group.deleting > 0 && MUTANT != group_open)
 
 /* refusal says why a Register of t must be refused, or ok. */
 inline refusal(t, err) {

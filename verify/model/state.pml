@@ -52,6 +52,8 @@ Worker wk[WORKERS];
 
 #define NOBODY  WORKERS /* in the place of a worker */
 #define runs(w) (wk[w].slotNo != SLOTS)
+#define runsMember(w) (runs(w) && member(wk[w].slotNo))
+#define EVERYBODY ((1 << WORKERS) - 1)
 
 /* wait is sync_del.go's. There is one for each call that may be in flight at a time. */
 typedef Wait {
@@ -60,6 +62,7 @@ typedef Wait {
 	bool async;  /* it is a DelAsync's */
 	bool group;  /* it is a group's: the runs that it waits for count in group.deleting */
 	bool edges;  /* it has found a run to wait for, which may have ended */
+	byte seen;   /* the workers at which a group's has looked: a set */
 	byte from;   /* the worker in whose handler the deletion was called, or NOBODY */
 	byte timer;  /* ghost: the timer that is deleted; 0 when the call has returned */
 	bool finding; /* ghost: it is a group's, and has not found all runs to wait for */
@@ -69,7 +72,7 @@ Wait wait[WAITS];
 
 #define ALL 255 /* as timer of a wait: the whole group */
 
-/* group is group.go's. All timers of a scenario that deletes the group are members. */
+/* group is group.go's. Which timers are its members the scenario says. */
 typedef Group {
 	byte deleting
 }
@@ -100,7 +103,7 @@ hidden byte foundRunning; /* found.Running of the last delete */
 hidden byte theRun;       /* the worker that runOf has found */
 hidden byte reach;        /* the workers that leadsTo has come to */
 
-/* Of some slot, and of some worker. */
+/* Of some slot, some worker, and some wait. */
 #if SLOTS == 1
 #define anySlot(p) (p(0))
 #elif SLOTS == 2
@@ -116,15 +119,23 @@ hidden byte reach;        /* the workers that leadsTo has come to */
 #define isRunning(x) (wk[0].slotNo == (x))
 #define inFlight(t)  (wk[0].flight == (t))
 #define isTold(x)    (wk[0].ended >> (x) & 1)
-#define anyFlight    wk[0].flight
+#define anyWorker(p) (p(0))
 #elif WORKERS == 2
 #define isRunning(x) (wk[0].slotNo == (x) || wk[1].slotNo == (x))
 #define inFlight(t)  (wk[0].flight == (t) || wk[1].flight == (t))
 #define isTold(x)    ((wk[0].ended | wk[1].ended) >> (x) & 1)
-#define anyFlight    (wk[0].flight || wk[1].flight)
+#define anyWorker(p) (p(0) || p(1))
 #else
 #define isRunning(x) (wk[0].slotNo == (x) || wk[1].slotNo == (x) || wk[2].slotNo == (x))
 #define inFlight(t)  (wk[0].flight == (t) || wk[1].flight == (t) || wk[2].flight == (t))
 #define isTold(x)    ((wk[0].ended | wk[1].ended | wk[2].ended) >> (x) & 1)
-#define anyFlight    (wk[0].flight || wk[1].flight || wk[2].flight)
+#define anyWorker(p) (p(0) || p(1) || p(2))
+#endif
+
+#if WAITS == 1
+#define anyWait(p) (p(0))
+#elif WAITS == 2
+#define anyWait(p) (p(0) || p(1))
+#else
+#define anyWait(p) (p(0) || p(1) || p(2))
 #endif

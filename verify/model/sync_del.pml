@@ -112,6 +112,7 @@ inline enlist(x, set, err) {
 
 /* addEdge adds the edge from x to the run of worker r. */
 inline addEdge(x, r) {
+	mayWaitFor(x, r);
 	/* = sync_del.go: (*shard).addEdge "x.on = append(x.on, edge{e, e.queue(x).push(x)})" */
 	wait[x].on = wait[x].on | 1 << r;
 	wait[x].untold = wait[x].untold | 1 << r;

@@ -16,7 +16,7 @@ inline afterFunc(i, t) {
 		/* = wheel.go: (*Wheel).start "if sh.closed || g.beingDeleted() || g.shutDown() {" */
 		room(i) ->
 		if
-		:: shardClosed || group.deleting > 0 -> t = 0
+		:: shardClosed || member(i) && group.deleting > 0 -> t = 0
 		:: else ->
 			/* = wheel.go: (*Wheel).start "i, s := sh.newTimer(f, arg)" "sh.arm(i, s, after(now, d), now)" */
 			newTimer(i, t);
