@@ -130,12 +130,15 @@ type RunningHandler struct {
 
 // Running returns the handlers in flight, one entry for each, in no order. It is no
 // snapshot, but a walk, in which no shard's lock is held for long: what runs all the
-// time is in it, what begins or ends meanwhile may be.
+// time is in it, what ends meanwhile may be, and what begins meanwhile, by the clock, is
+// not. So it lists no more than have run at once, and there are never more than
+// Options.MaxWorkers.
 func (w *Wheel) Running() []RunningHandler {
 	type run struct {
 		goid uint64
 		RunningHandler
 	}
+	began := w.elapsed()
 	some := make([]run, 0, glance) // before the lock is taken
 	seen := make(map[uint64]RunningHandler)
 	for _, sh := range w.shards {
@@ -143,8 +146,10 @@ func (w *Wheel) Running() []RunningHandler {
 			some = some[:0]
 			sh.lock()
 			k = sh.glance(k, func(r *runningSlot) int {
-				h := RunningHandler{sh.timer(r.i, sh.slots.at(r.i)), w.timeAt(r.since), r.wk.ending.waiters()}
-				some = append(some, run{r.wk.goid, h})
+				if r.since <= began {
+					h := RunningHandler{sh.timer(r.i, sh.slots.at(r.i)), w.timeAt(r.since), r.wk.ending.waiters()}
+					some = append(some, run{r.wk.goid, h})
+				}
 				return 1
 			})
 			sh.unlock()
