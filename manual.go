@@ -39,7 +39,7 @@ func (w *Wheel) Advance(now time.Time) (fired int, err error) {
 	w.turn <- struct{}{}
 	defer func() { <-w.turn }()
 
-	wk = &worker{w: w, goid: id}
+	wk = &worker{w: w, goid: id, mine: never}
 	if !w.enter(wk) {
 		return 0, ErrClosed
 	}

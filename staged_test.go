@@ -598,7 +598,7 @@ func TestQuickHandlersWantNoMoreWorkersThanProcessors(t *testing.T) {
 		sh.running = pages[runningSlot]{}
 		require.False(t, w.wanted(&worker{w: w}, procs), "they are between two runs")
 		sh.running = running
-		time.Sleep(time.Second)
+		time.Sleep(quick)
 		for k := range uint32(sh.running.n) {
 			sh.running.at(k).wk.aside.Store(true)
 		}
@@ -607,6 +607,53 @@ func TestQuickHandlersWantNoMoreWorkersThanProcessors(t *testing.T) {
 		sh.running.at(0).wk.aside.Store(false)
 		require.True(t, w.wanted(wk, procs+1) && wk.hiring, "a handler is not quick")
 	})
+}
+
+// Workers that have been interrupted, or have given way, may be kept from the processors for
+// seconds by goroutines without number. They are as many as there are processors, but as
+// none of them begins a handler another one does, after a while.
+func TestStarvedWorkersAreReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTestWheel(t, Options{})
+		procs := runtime.GOMAXPROCS(0)
+		for range procs {
+			require.True(t, w.hire())
+		}
+		var late []time.Duration
+		for d := range 3 {
+			due := time.Now().Add(time.Duration(d) * 2 * starved)
+			w.AfterFunc(time.Until(due), func() { late = append(late, time.Since(due)) })
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.Len(t, late, 3)
+		for _, late := range late {
+			require.GreaterOrEqual(t, late, starved, "one of those workers might have begun it")
+			require.LessOrEqual(t, late, starved+2*w.tick)
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		require.Equal(t, procs, w.workers, "the other one stays")
+		w.workers = 0
+	})
+}
+
+// A worker that has nothing left to do goes at once. If it gave way first, it would stand in
+// a line for that, and count as one of those who are getting on with it.
+func TestAWorkerDoesNotGiveWayToGo(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	w := newTestWheel(t, Options{})
+	for range 20 { // in some of them the handler is interrupted, and the worker is not there yet
+		seen := make(chan map[uint64]string)
+		w.AfterFunc(0, func() {
+			go func() { seen <- stacks() }() // when the processor is free
+			for begin := time.Now(); time.Since(begin) < 2*turn; {
+			}
+		})
+		for _, stack := range <-seen {
+			require.NotContains(t, stack, "giveWay")
+		}
+	}
 }
 
 // run gives a worker a running slot in which there is no timer that lives.

@@ -34,14 +34,14 @@ type Wheel struct {
 	lot    atomic.Uint32 // draws shards for workers to begin with, in turns
 	out    atomic.Int32  // workers in a function of the user's that is no handler
 
-	mu      mutex              // comes after the locks of the shards: see sync_del.go
-	alarm   *alarm             // alarm.go
-	crew    map[uint64]*worker // crew.go
-	coming  int                // goroutines that were sent and have not joined the crew yet
-	gone    chan struct{}      // closed when the crew is empty; nil if nobody waits for that
-	workers int                // members of the crew that count as one of maxWorkers
-	slow    int64              // what the shards' slow had come to when wanted last asked
-	closed  bool
+	mu       mutex              // comes after the locks of the shards: see sync_del.go
+	alarm    *alarm             // alarm.go
+	crew     map[uint64]*worker // crew.go
+	coming   int                // goroutines that were sent and have not joined the crew yet
+	gone     chan struct{}      // closed when the crew is empty; nil if nobody waits for that
+	workers  int                // members of the crew that count as one of maxWorkers
+	progress progress           // when wanted last asked
+	closed   bool
 
 	onMisuse    func(error)
 	complaints  []error // for onMisuse

@@ -21,6 +21,9 @@ import (
 //   - nothing is due any more: it goes;
 //   - GOMAXPROCS workers are getting on with it, one quick handler after the
 //     other, or are about to: it goes, and its successor looks again;
+//   - that has been so for a while, and yet no handler has begun: they are kept
+//     from the processors, by the program's own goroutines or by their great
+//     number. It works;
 //   - a handler is not quick, so it may be blocking, or a worker waits for a
 //     timer's lock, which is as bad: it works, and as long as that is so as many
 //     more are hired as there are due timers, for the next ones may block as well;
@@ -29,8 +32,9 @@ import (
 // So handlers that block hold up nothing for longer than a tick, and a
 // storm of quick handlers is not fought over by more workers than there are
 // processors: of those that were hired for a false alarm, the surplus goes
-// (crowded). Never are there more than MaxWorkers. And now and then they let the
-// program's own goroutines have their turns (giveWay).
+// (crowded). Never are there more than MaxWorkers. And now and then, while
+// something is due, they let the program's own goroutines have their turns
+// (giveWay).
 //
 // A worker that finds nothing due goes, and rearms the alarm on its way out.
 //
@@ -71,7 +75,7 @@ type worker struct {
 	hired     bool        // it counts as one of MaxWorkers
 	rearms    bool        // it sees to the alarm when it goes
 	notBefore int64       // when it goes while timers are due: when to call the next worker
-	mine      int64       // until when the processor is its own
+	mine      int64       // until when it need not give way; never: the host's goroutine does not
 	fresh     bool        // it has not looked at all the shards yet
 	hiring    bool        // it has come because handlers block: it hires the next
 	hires     int         // that many, whether somebody blocks now or not
@@ -102,21 +106,26 @@ func (w *Wheel) onAlarm() {
 	}
 }
 
+// A progress is what the handlers had come to when somebody last asked.
+type progress struct {
+	slow  int64  // time spent in those that were not quick, ns
+	fired uint64 // how many had begun
+	since int64  // when somebody first saw as many, ns since the wheel's base
+}
+
 // wanted reports whether one more worker is wanted beside those that are at
 // work, and if so, whether it shall hire others; if not, when to ask again.
 func (w *Wheel) wanted(wk *worker, workers int) bool {
 	now := w.elapsed()
-	blocked, slow := w.out.Load() > 0, int64(0)
+	blocked, p := w.out.Load() > 0, progress{since: now}
 	for _, sh := range w.shards {
 		sh.lock()
 		blocked = blocked || sh.blocked(now)
-		slow += sh.slow
+		p.slow += sh.slow
+		p.fired += sh.counters.fired
 		sh.unlock()
 	}
-	w.mu.Lock()
-	lately := slow - w.slow // since somebody last asked
-	w.slow = slow
-	w.mu.Unlock()
+	lately, idle := w.progressed(p)
 	if workers == 0 {
 		return true
 	}
@@ -127,12 +136,32 @@ func (w *Wheel) wanted(wk *worker, workers int) bool {
 		wk.hires = hiresEach * int(1+lately/w.patience)
 	}
 	wk.hiring = blocked || wk.hires > 0
-	if !wk.hiring && workers >= runtime.GOMAXPROCS(0) {
+	if !wk.hiring && workers >= runtime.GOMAXPROCS(0) && idle < int64(starved) {
 		wk.notBefore = now + w.patience
 		return false
 	}
 	return true
 }
+
+// progressed notes what the handlers have come to. It returns the time that was spent
+// since somebody last asked in those that were not quick, and for how long none has begun.
+func (w *Wheel) progressed(p progress) (slow, idle int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	last := w.progress
+	w.progress = p
+	if p.fired == last.fired {
+		w.progress.since = last.since
+	}
+	return p.slow - last.slow, p.since - w.progress.since
+}
+
+// starved is for how long no handler may have begun, though something is due, without
+// workers being suspected of not getting a processor: it is the runtime's time slice. One
+// that gives way, or is interrupted, stands at the end of a line of all such
+// goroutines, from which a busy processor takes one in sixty-one times only: in a
+// program with hundreds of them it may stand there for seconds.
+const starved = 10 * time.Millisecond
 
 // quick is how long a handler may have run without being suspected of blocking.
 // It is so short because workers too many do harm only where handlers are much
@@ -219,7 +248,6 @@ func (w *Wheel) work(wk *worker) {
 	for quiet := 0; quiet < len(w.shards) && wk.notBefore == 0; next++ {
 		if wk.drain(w.shards[next&(len(w.shards)-1)]) {
 			quiet = 0
-			wk.giveWay()
 		} else {
 			quiet++
 		}
@@ -234,6 +262,9 @@ func (wk *worker) drain(sh *shard) (ran bool) {
 	defer wk.rescue(sh)
 	sh.lock()
 	now := wk.w.elapsed() // now, as the wait for the lock is no part of the first run
+	if now >= wk.mine && sh.soonest() <= now {
+		now = wk.giveWay(sh)
+	}
 	leave := now + wk.w.patience
 	for now < leave || wk.w.manual {
 		i, s, then, ok := wk.next(sh, now)
@@ -302,10 +333,7 @@ func (wk *worker) next(sh *shard, now int64) (i uint32, s *slot, then int64, ok 
 			if !more {
 				return 0, nil, now, false
 			}
-			sh.unlock() // after a batch, so that others get their turn
-			wk.giveWay()
-			sh.lock()
-			now = wk.w.elapsed()
+			now = wk.giveWay(sh) // after a batch
 			continue
 		}
 		s := sh.slots.at(i)
@@ -329,14 +357,19 @@ func (wk *worker) next(sh *shard, now int64) (i uint32, s *slot, then int64, ok 
 // of the cost of a firing ("CPU a firing" of bench/).
 const turn = 100 * time.Microsecond
 
-// giveWay lets the program's own goroutines have their turns. Without it they
-// would wait for the end of a time slice, ten milliseconds, or several, while
-// workers move a million timers down a level.
-func (wk *worker) giveWay() {
-	if !wk.w.manual && wk.w.elapsed() >= wk.mine {
+// giveWay lets go of a shard in which there is something to do, so that others get their
+// turns with it; and now and then lets the program's own goroutines have theirs with the
+// processor. Without that they would wait for the end of a time slice, ten milliseconds,
+// or several, while workers move a million timers down a level. It returns what time it
+// is then.
+func (wk *worker) giveWay(sh *shard) (now int64) {
+	sh.unlock()
+	if wk.w.elapsed() >= wk.mine {
 		runtime.Gosched()
 		wk.mine = wk.w.elapsed() + int64(turn)
 	}
+	sh.lock()
+	return wk.w.elapsed()
 }
 
 // hold sets a due timer aside that must not begin now, because its last run or
