@@ -118,8 +118,12 @@ func (sh *shard) checkTimer(i uint32, s *slot) {
 // checkLists verifies the lists, and returns how many timers are in them.
 func (sh *shard) checkLists() (n int) {
 	l := &sh.levels
-	for list, tail := range l.tails {
-		before := n
+	for list := 0; list < numLists; list++ {
+		if list%digits == 0 && list < lowest && l.ticks[list/digits] == 0 && [digits]uint32(l.tails[list:]) == [digits]uint32{} {
+			list += digits - 1 // 64 slots that are empty, and believed to be
+			continue
+		}
+		before, tail := n, l.tails[list]
 		for first := true; tail != 0; first = false {
 			b := l.blocks.at(tail - 1)
 			if int(b.list) != list || b.n == 0 || !first && b.n != blockLen {
@@ -130,7 +134,7 @@ func (sh *shard) checkLists() (n int) {
 				if s := l.timers.at(i); s.flags&pending == 0 {
 					broken("timer %d is in list %d, and not pending: %+v", i, list, *s)
 				} else if list < listDue {
-					l.checkPlace(uint(list)/digits, int64(list)%digits, i, s)
+					l.checkPlace(uint16(list), i, s)
 				}
 			}
 			tail = b.prev
@@ -138,8 +142,13 @@ func (sh *shard) checkLists() (n int) {
 		if l.count(uint16(list)) != n-before {
 			broken("list %d has %d timers, and counts %d", list, n-before, l.count(uint16(list)))
 		}
-		if list < listDue && l.slots[list/digits]>>(list%digits)&1 != 0 != (l.tails[list] != 0) {
-			broken("level %d slot %d: occupied is wrong", list/digits, list%digits)
+		if list < listDue && l.isOccupied(uint16(list)) != (l.tails[list] != 0) {
+			broken("list %d: occupied is wrong", list)
+		}
+	}
+	for n, word := range l.ticks {
+		if l.slots[0]>>n&1 != 0 != (word != 0) {
+			broken("ticks %d: occupied is wrong", n)
 		}
 	}
 	for level, word := range l.slots {
@@ -150,15 +159,25 @@ func (sh *shard) checkLists() (n int) {
 	return n
 }
 
+// isOccupied reports what the levels believe of a slot.
+func (l *levels) isOccupied(list uint16) bool {
+	if list < lowest {
+		return l.ticks[list/digits]>>(list%digits)&1 != 0
+	}
+	return l.slots[levelOf(list)]>>(list%digits)&1 != 0
+}
+
 // checkPlace verifies that a timer's slot is looked at in time, and lies where
 // slots are looked at at all.
-func (l *levels) checkPlace(level uint, digit int64, i uint32, s *slot) {
-	own := l.cur >> (level * digitBits) & (digits - 1)
-	if digit < own || digit == own && level > 0 && l.spill != int(level) {
+func (l *levels) checkPlace(list uint16, i uint32, s *slot) {
+	level, digit := levelOf(list), list%digits
+	if level == 0 {
+		digit = list
+	}
+	start := l.cur>>above(level)<<above(level) | int64(digit)<<shift(level)
+	if own := l.cur >> shift(level) << shift(level); start < own || start == own && level > 0 && l.spill != int(level) {
 		broken("timer %d: level %d slot %d is behind %d", i, level, digit, l.cur)
 	}
-	above := (level + 1) * digitBits
-	start := l.cur>>above<<above | digit<<(level*digitBits)
 	if start > max(l.cur, l.tickOf(s)) {
 		broken("timer %d: its slot starts at %d, it is due at %d", i, start, l.tickOf(s))
 	}

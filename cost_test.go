@@ -186,10 +186,13 @@ func TestNeedsClock(t *testing.T) {
 	_, s := sh.lookup(tm)
 	ms := int64(time.Millisecond)
 	defer w.alarm.at.Store(never)
-	w.alarm.at.Store(70 * ms)
-	require.True(t, sh.needsClock(s, 69*ms))
-	require.True(t, sh.needsClock(s, 110*ms), "its slot is looked at at 64 ms")
-	require.False(t, sh.needsClock(s, 128*ms))
+	w.alarm.at.Store(5000 * ms)
+	require.True(t, sh.needsClock(s, 4999*ms))
+	require.True(t, sh.needsClock(s, 8191*ms), "its slot is looked at at 4096 ms")
+	require.False(t, sh.needsClock(s, 8192*ms))
+	w.alarm.at.Store(4000 * ms)
+	require.True(t, sh.needsClock(s, 3999*ms))
+	require.False(t, sh.needsClock(s, 4001*ms), "its slot is looked at at its tick")
 }
 
 // To push a timeout back is one store: the timer stays where it is.

@@ -32,11 +32,12 @@ type Inspection struct {
 }
 
 // A Level is one of the levels of a wheel: 64 slots, of which each spans 64
-// times as many ticks as one of the level below.
+// times as many ticks as one of the level below. (The lowest level of the wheel has 4,096
+// slots. It is shown as two: the 64 ticks of now, and the rest, 64 at a time.)
 //
-// Slot k is looked at at the tick Start + k*Span. Its timers fire in the Span
-// ticks from then on, or later: one that was pushed back stays in its slot until
-// that is looked at.
+// Slot k is looked at at the tick Start + k*Span, on the second level at each of its
+// ticks at which something is due. Its timers fire in the Span ticks from then on, or
+// later: one that was pushed back stays in its slot until that is looked at.
 type Level struct {
 	Start  int64   // where its first slot begins, ticks since the wheel's start
 	Span   int64   // of a slot, ticks
@@ -81,10 +82,9 @@ func (w *Wheel) Inspect() Inspection {
 	w.mu.Unlock()
 	in.Now = w.Now()
 	in.Next, _ = w.Next()
-	for n := range in.Levels {
-		var late int
-		in.Levels[n], late = w.level(uint(n))
-		in.Due += late
+	in.Due = w.tell(in.Levels[:2], 0, (*shard).tellTicks)
+	for n := 2; n < len(in.Levels); n++ {
+		in.Due += w.tell(in.Levels[n:n+1], n, (*shard).tellLevel)
 	}
 	for _, sh := range w.shards {
 		sh.tellLists(&in)
@@ -112,45 +112,82 @@ func (w *Wheel) options() Options {
 	return o
 }
 
-// level returns level n as it is now, and how many timers are late on it: in slots
-// that were to be emptied before the level began where it does now.
+// tell has all shards tell levels, from the nth on, as they are now. It returns how many
+// timers are late on them: in slots that were to be emptied before the level began where
+// it does now.
 //
 // Every shard has its own time, which may lag but is not ahead of the wheel's. If
 // one is ahead of the time that was read before, that was too long ago.
-func (w *Wheel) level(n uint) (l Level, late int) {
-	above := (n + 1) * digitBits
+func (w *Wheel) tell(levels []Level, n int, shardTells func(*shard, []Level) (late int, ahead bool)) (late int) {
 	for tries := 3; ; tries-- {
-		l = Level{Start: w.elapsed() / int64(w.tick) >> above << above, Span: 1 << (above - digitBits)}
+		now := w.elapsed() / int64(w.tick)
+		for k := range levels {
+			below := (n + k) * digitBits
+			levels[k] = Level{Start: now >> (below + digitBits) << (below + digitBits), Span: 1 << below}
+		}
 		late = 0
 		ahead := false
 		for _, sh := range w.shards {
-			some, isAhead := sh.tellLevel(n, &l)
+			some, isAhead := shardTells(sh, levels)
 			late += some
 			ahead = ahead || isAhead
 		}
 		if !ahead || tries == 1 {
-			return l, late
+			return late
 		}
 	}
 }
 
-// tellLevel adds the shard's timers on level n.
-func (sh *shard) tellLevel(n uint, to *Level) (late int, ahead bool) {
+// tellTicks adds the shard's timers on its lowest level, which are two to who looks.
+func (sh *shard) tellTicks(to []Level) (late int, ahead bool) {
+	for word := range digits {
+		some, isAhead := sh.tellWord(word, &to[0], &to[1])
+		late += some
+		ahead = ahead || isAhead
+	}
+	return late, ahead
+}
+
+// tellWord adds the timers of 64 slots of the lowest level: each on its own, if these are
+// the 64 of now, and else all together.
+func (sh *shard) tellWord(word int, each, all *Level) (late int, ahead bool) {
 	sh.lock()
 	defer sh.unlock()
 	l := &sh.levels
-	above := (n + 1) * digitBits
-	start := l.cur >> above << above
-	for left := l.slots[n]; left != 0; left &= left - 1 {
+	start := l.cur>>lowBits<<lowBits | int64(word)<<digitBits
+	for left := l.ticks[word]; left != 0; left &= left - 1 {
 		digit := bits.TrailingZeros64(left)
-		timers := l.count(uint16(int(n)*digits + digit))
-		if start < to.Start {
+		timers := l.count(uint16(word*digits + digit))
+		switch {
+		case start < each.Start:
 			late += timers
-		} else {
-			to.Timers[digit] += timers
+		case start == each.Start:
+			each.Timers[digit] += timers
+		default:
+			all.Timers[word] += timers
+			ahead = start >= all.Start+lowest
 		}
 	}
-	return late, start > to.Start
+	return late, ahead
+}
+
+// tellLevel adds the shard's timers on a higher level.
+func (sh *shard) tellLevel(to []Level) (late int, ahead bool) {
+	sh.lock()
+	defer sh.unlock()
+	l := &sh.levels
+	level := uint(bits.TrailingZeros64(uint64(to[0].Span)))/digitBits - 1
+	start := l.cur >> above(level) << above(level)
+	for left := l.slots[level]; left != 0; left &= left - 1 {
+		digit := bits.TrailingZeros64(left)
+		timers := l.count(slotList(level, int64(digit)<<shift(level)))
+		if start < to[0].Start {
+			late += timers
+		} else {
+			to[0].Timers[digit] += timers
+		}
+	}
+	return late, start > to[0].Start
 }
 
 // tellLists adds the shard's timers that are on no level, and its counters.

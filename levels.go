@@ -11,22 +11,25 @@ import (
 //
 // # Geometry
 //
-// Nine levels of 64 slots. A slot of level n spans 64^n ticks, so that the
-// digits of a deadline, written to the base 64, say where it goes:
+// Eight levels. The lowest has 4,096 slots, one for each tick, the others have 64. The
+// digits of a deadline, written to the base 64, say where it goes: the last two on
+// the lowest level, one on each of the others.
 //
 //	level  slot spans (ticks)  level spans (ticks)  level spans, tick of 1 ms
-//	    0                   1                   64                      64 ms
-//	    1                  64                4,096                        4 s
-//	    2               4,096              262,144                      4 min
-//	    3             262,144                 16 M                      4.7 h
-//	    4                16 M                1.1 G                     12.4 d
-//	    5               1.1 G                 69 G                      2.2 y
-//	    6                69 G                4.4 T                      139 y
-//	    7               4.4 T                281 T                    8,925 y
-//	    8               281 T               2^54                    571,000 y
+//	    0                   1                4,096                        4 s
+//	    1               4,096              262,144                      4 min
+//	    2             262,144                 16 M                      4.7 h
+//	    3                16 M                1.1 G                     12.4 d
+//	    4               1.1 G                 69 G                      2.2 y
+//	    5                69 G                4.4 T                      139 y
+//	    6               4.4 T                281 T                    8,925 y
+//	    7               281 T               2^54                    571,000 y
 //
 // 64, because the occupied slots of a level are then the bits of one word, and
-// the next one is one instruction away. Nine, because the longest duration
+// the next one is one instruction away. The lowest level has two digits, 64 words and
+// one that says which of them to look at, as with one digit each timer of more than
+// 64 ticks would have to be moved once more before it fires, and each move is a read
+// that is in no cache ("CPU a firing" of bench/). Eight, because the longest duration
 // that a time.Duration can hold, in the shortest tick that Options allow (1
 // µs), is less than 2^54 ticks: no deadline needs a list of its own for what
 // is too far away.
@@ -36,8 +39,8 @@ import (
 // everything below rests on:
 //
 //   - The digits of cur above a level are those of every deadline in it, and
-//     the occupied slots of a level lie after cur's own digit (at it, on level
-//     0). No level ever wraps around.
+//     the occupied slots of a level lie after cur's own digit (at it or after it, on
+//     level 0). No level ever wraps around.
 //   - Every deadline in a level comes before every deadline in a higher one.
 //     The next thing to do is therefore in the lowest occupied level, in its
 //     lowest occupied slot.
@@ -55,15 +58,17 @@ import (
 const (
 	digitBits = 6
 	digits    = 1 << digitBits // slots of a level
-	numLevels = 9
+	lowBits   = 2 * digitBits
+	lowest    = 1 << lowBits // slots of level 0
+	numLevels = 8
 )
 
 // The lists: one for each slot, level by level, and three for pending timers
 // that are in no slot.
 const (
-	listDue      = numLevels*digits + iota // due, taken out of their slot, not begun
-	listHeld                               // due, but their last run, or a wait for their lock, is not over
-	listDeferred                           // due at once, registered during an Advance: for the next one
+	listDue      = lowest + (numLevels-1)*digits + iota // due, taken out of their slot, not begun
+	listHeld                                            // due, but their last run, or a wait for their lock, is not over
+	listDeferred                                        // due at once, registered during an Advance: for the next one
 	numLists
 )
 
@@ -75,10 +80,36 @@ type levels struct {
 	cur      int64             // all that was due before this tick has left the levels
 	spill    int               // the level whose slot at cur is being emptied into lower ones; 0 if none is
 	occupied uint16            // bit n: level n has an occupied slot
-	slots    [numLevels]uint64 // bit n of a level: its slot n is occupied
-	tails    [numLists]uint32  // last block of a list, plus one; 0: the list is empty
+	slots    [numLevels]uint64 // bit n of a level: its slot n is occupied; of level 0: ticks[n] has an occupied one
+	ticks    [digits]uint64    // bit k of word n: slot 64*n+k of level 0 is occupied
 	blocks   slab[block, [1 << blockShift]block]
 	timers   *slots
+	tails    [numLists]uint32 // last block of a list, plus one; 0: the list is empty
+}
+
+// shift returns the number of bits of a tick that are below a level's digits. It is less
+// than 64, which the mask tells the compiler.
+func shift(level uint) uint { return uint(shifts[level%numLevels]) % 64 }
+
+var shifts = [numLevels]uint8{0, 12, 18, 24, 30, 36, 42, 48}
+
+// above returns the number of bits of a tick that a level's slots tell apart.
+func above(level uint) uint { return (level + 2) * digitBits }
+
+// slotList returns the list of a slot: the one on a level that begins at a tick.
+func slotList(level uint, start int64) uint16 {
+	if level == 0 {
+		return uint16(start & (lowest - 1))
+	}
+	return uint16(level+lowest/digits-1)*digits + uint16(start>>shift(level)&(digits-1))
+}
+
+// levelOf returns the level of a slot's list.
+func levelOf(list uint16) uint {
+	if list < lowest {
+		return 0
+	}
+	return uint(list/digits) - (lowest/digits - 1)
 }
 
 const (
@@ -122,20 +153,17 @@ func (l *levels) insert(i uint32, s *slot) int64 { return l.insertAt(i, s, l.tic
 func (l *levels) insertAt(i uint32, s *slot, tick int64) int64 {
 	s.flags |= slotted
 	level, start := l.find(tick)
-	digit := start >> (level * digitBits) & (digits - 1)
-	l.push(uint16(int64(level)*digits+digit), i, s)
-	l.slots[level] |= 1 << digit
-	l.occupied |= 1 << level
+	list := slotList(level, start)
+	l.push(list, i, s)
+	l.occupy(level, list)
 	return start
 }
 
 // find returns the level for a tick, and the first tick of its slot there.
 func (l *levels) find(tick int64) (level uint, start int64) {
 	tick = max(tick, l.cur)
-	if diff := uint64(tick ^ l.cur); diff != 0 {
-		level = uint(bits.Len64(diff)-1) / digitBits
-	}
-	return level, tick >> (level * digitBits) << (level * digitBits)
+	level = uint(bits.Len64(uint64(tick^l.cur)|(lowest-1))-1)/digitBits - 1
+	return level, tick >> shift(level) << shift(level)
 }
 
 // catchUp moves cur to now, in ns, as far as nothing due stands in between.
@@ -165,8 +193,10 @@ func (l *levels) next() (start int64, level uint, ok bool) {
 	}
 	level = uint(bits.TrailingZeros16(l.occupied))
 	digit := int64(bits.TrailingZeros64(l.slots[level]))
-	above := (level + 1) * digitBits
-	return l.cur>>above<<above | digit<<(level*digitBits), level, true
+	if level == 0 {
+		digit = digit<<digitBits | int64(bits.TrailingZeros64(l.ticks[digit]))
+	}
+	return l.cur>>above(level)<<above(level) | digit<<shift(level), level, true
 }
 
 // expire empties slots that begin at limit or before, in their order: timers
@@ -181,15 +211,15 @@ func (l *levels) expire(limit int64, budget int) (more bool) {
 			return false
 		}
 		l.cur = start
-		digit := start >> (level * digitBits) & (digits - 1)
+		list := slotList(level, start)
 		switch {
 		case level > 0:
 			l.spill = int(level)
-			budget = l.spread(uint16(int64(level)*digits+digit), budget)
+			budget = l.spread(list, budget)
 		case budget < blockLen:
 			return true
 		default:
-			budget -= l.ripen(uint16(digit), budget)
+			budget -= l.ripen(list, budget)
 		}
 	}
 	return true
@@ -208,7 +238,7 @@ func (l *levels) ripen(list uint16, budget int) (n int) {
 	}
 	l.tails[list], first.prev = first.prev, 0
 	if l.tails[list] == 0 {
-		l.vacate(0, uint(list))
+		l.vacate(list)
 	}
 	for t, before := l.tails[listDue], first.full; t != 0; {
 		b := l.blocks.at(t - 1)
@@ -351,17 +381,36 @@ func (l *levels) trim(list uint16, t uint32, tail *block) {
 		l.blocks.drop(t, true)
 	}
 	if l.tails[list] == 0 && list < listDue {
-		l.vacate(uint(list)/digits, uint(list)%digits)
+		l.vacate(list)
 	}
 }
 
+// occupy notes that a slot is not empty.
+func (l *levels) occupy(level uint, list uint16) {
+	digit := list % digits
+	if level == 0 {
+		l.ticks[list/digits] |= 1 << digit
+		digit = list / digits
+	}
+	l.slots[level] |= 1 << digit
+	l.occupied |= 1 << level
+}
+
 // vacate notes that a slot is empty.
-func (l *levels) vacate(level, digit uint) {
+func (l *levels) vacate(list uint16) {
+	level, digit := levelOf(list), list%digits
+	if level == 0 {
+		l.ticks[list/digits] &^= 1 << digit
+		if l.ticks[list/digits] != 0 {
+			return
+		}
+		digit = list / digits
+	}
 	l.slots[level] &^= 1 << digit
 	if l.slots[level] == 0 {
 		l.occupied &^= 1 << level
 	}
-	if l.spill == int(level) && int64(digit) == l.cur>>(level*digitBits)&(digits-1) {
+	if l.spill != 0 && list == slotList(uint(l.spill), l.cur) {
 		l.spill = 0
 	}
 }

@@ -294,7 +294,7 @@ func TestLevelsAgainstOracle(t *testing.T) {
 
 // Every distance at the edges of the levels, seen from many a now.
 func TestLevelsFireAtTheirTick(t *testing.T) {
-	for level := range numLevels {
+	for level := range levelsEdges {
 		for _, off := range []int64{-1, 0, 1} {
 			for _, from := range []int64{0, 1, 62, 63, 64, 4095, 4096, 1<<18 - 1, 1<<30 + 7} {
 				d := int64(1)<<(level*digitBits) + off
@@ -371,6 +371,18 @@ func TestLevelsFireInTheOrderOfTheirRegistration(t *testing.T) {
 			b.remove(i)
 		}
 		require.Equal(t, want, got, "%d ticks away", d)
+	}
+}
+
+// What is due within the lowest level is looked at at its tick, once; what is farther away
+// when that level comes to it.
+func TestLevelsLookAtWhatIsNearAtItsTick(t *testing.T) {
+	for tick, looked := range map[int64]int64{1: 1, 63: 63, 64: 64, 100: 100, lowest - 1: lowest - 1, lowest + 5: lowest, 3*lowest - 1: 2 * lowest} {
+		b := newLevelsBench(t)
+		b.insert(tick)
+		start, _, ok := b.levels.next()
+		require.True(t, ok)
+		require.Equal(t, looked, start, "due at %d", tick)
 	}
 }
 

@@ -19,11 +19,10 @@ type shard struct {
 
 	mu        mutex
 	slots     slots
-	bodies    table[*values] // beside the chunks of slots
-	args      table[*values] // likewise, of chunks in which a function has ever had an argument
-	argChunks int            // how many of these there are
-	floors    table[uint32]  // by chunk: a generation that is above all that were in handles
-	levels    levels
+	bodies    table[*values]     // beside the chunks of slots
+	args      table[*values]     // likewise, of chunks in which a function has ever had an argument
+	argChunks int                // how many of these there are
+	floors    table[uint32]      // by chunk: a generation that is above all that were in handles
 	running   pages[runningSlot] // worker.go
 	slow      int64              // time spent in handlers that were not quick, ns
 	closed    bool               // no Register any more; what is pending is in no list, and is being dropped
@@ -36,6 +35,8 @@ type shard struct {
 	advancing bool        // an Advance of a Manual wheel is under way: what becomes due now is deferred
 
 	past history // with Debug
+
+	levels levels // the last, as it is large
 }
 
 type counters struct {

@@ -924,6 +924,45 @@ func TestRunningListsWhatHadBegun(t *testing.T) {
 	another.finish(sh, w.elapsed())
 }
 
+// Inspect reads the time before it looks at the shards. If a shard has moved on since then
+// its levels begin elsewhere: Inspect reads the time again, but not for ever.
+func TestInspectAsksAgainIfAShardIsAhead(t *testing.T) {
+	w := newTestWheel(t, Options{Manual: true})
+	sh := w.shards[0]
+	for _, d := range []time.Duration{lowest + 5, lowest + digits + 5, 3 * lowest} {
+		w.AfterFunc(d*w.tick, func() {})
+	}
+	_, err := w.Advance(w.Now().Add((lowest + 1) * w.tick))
+	require.NoError(t, err)
+	views := func(now int64) []Level {
+		return []Level{{Start: now &^ (digits - 1), Span: 1}, {Start: now &^ (lowest - 1), Span: digits}, {Start: now &^ (lowest*digits - 1), Span: lowest}}
+	}
+	for _, now := range []int64{lowest + 1, lowest - 1} {
+		to := views(now)
+		_, ahead := sh.tellTicks(to[:2])
+		require.Equal(t, now < lowest, ahead)
+		require.Equal(t, now > lowest, to[0].Timers[5] == 1)
+		require.Equal(t, 1, to[1].Timers[1], "of the 64 ticks after those of now")
+	}
+	to := views(-1)
+	_, ahead := sh.tellLevel(to[2:])
+	require.True(t, ahead)
+	to = views(lowest + 1)
+	_, ahead = sh.tellLevel(to[2:])
+	require.False(t, ahead)
+	require.Equal(t, 1, to[2].Timers[3])
+
+	for _, c := range []struct{ ahead, asked int }{{0, 1}, {1, 2}, {2, 3}, {9, 3}} {
+		asked := 0
+		late := w.tell(make([]Level, 1), 0, func(*shard, []Level) (late int, ahead bool) {
+			asked++
+			return 7, asked <= c.ahead
+		})
+		require.Equal(t, c.asked, asked)
+		require.Equal(t, 7, late, "what was said last")
+	}
+}
+
 // Contract 8: a group's deletion lets go of the lock in the midst of its members' runs. One
 // that ends then is replaced in the row by one that the deletion has seen; that is
 // waited for once.

@@ -87,6 +87,7 @@
 /* How many workers there are: */
 /* - worker.go: (*worker).giveWay */
 /* - worker.go: (*Wheel).wanted */
+/* - worker.go: (*Wheel).progressed */
 /* - worker.go: (*worker).assist */
 /* - worker.go: (*Wheel).blocked */
 /* - worker.go: (*worker).outside */
