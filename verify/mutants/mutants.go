@@ -703,6 +703,22 @@ var mutants = []mutant{
 		Red: tests("TestMaxWorkersIsTheMostHandlersRunningAtOnce"),
 	},
 	{
+		Name: "workers that get no processor are taken for workers that get on with it",
+		Rule: "worker.go",
+		Edits: []edit{{"worker.go",
+			`idle < int64(starved)`,
+			`idle < never`}},
+		Red: tests("TestStarvedWorkersAreReplaced"),
+	},
+	{
+		Name: "a worker with nothing left to do gives way before it goes",
+		Rule: "worker.go",
+		Edits: []edit{{"worker.go",
+			`if now >= wk.mine && sh.soonest() <= now {`,
+			`if now >= wk.mine {`}},
+		Red: tests("TestAWorkerDoesNotGiveWayToGo"),
+	},
+	{
 		Name: "a worker that finds its timer deleted keeps the timer's lock",
 		Rule: "worker.go",
 		Edits: []edit{{"worker.go", `
@@ -859,6 +875,22 @@ var mutants = []mutant{
 			{"levels.go", `if s.when > now && s.flags&prompt == 0 {`, `if s.when > now+l.tick && s.flags&prompt == 0 {`},
 		},
 		Red: tests("TestFiresNeverEarlyAndAtMostTwoTicksLate", "TestLevelsFireAtTheirTick"),
+	},
+	{
+		Name: "of 64 ticks of the lowest level the first says for all when to look",
+		Rule: "levels.go",
+		Edits: []edit{{"levels.go",
+			`digit<<digitBits | int64(bits.TrailingZeros64(l.ticks[digit]))`,
+			`digit << digitBits`}},
+		Red: tests("TestLevelsLookAtWhatIsNearAtItsTick"),
+	},
+	{
+		Name: "Running lists what has begun since it was called",
+		Rule: "stats.go",
+		Edits: []edit{{"stats.go",
+			`if r.since <= began {`,
+			`if began >= 0 {`}},
+		Red: tests("TestRunningListsWhatHadBegun"),
 	},
 	{
 		Name: "a counter is missed on one path: a series that arms itself is not registered",
