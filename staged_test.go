@@ -656,6 +656,22 @@ func TestAWorkerDoesNotGiveWayToGo(t *testing.T) {
 	}
 }
 
+// A worker may give way before it has appointed a successor: while it moves a million timers
+// down a level, for one. It may be long until its turn comes again, and other timers
+// do not wait for that.
+func TestWhoGivesWaySeesToASuccessor(t *testing.T) {
+	w := newTestWheel(t, Options{})
+	sh := w.AfterFunc(time.Hour, func() {}).shard()
+	w.mu.Lock()
+	w.clearAlarm() // as who is called by it does
+	w.mu.Unlock()
+	sh.lock()
+	now := (&worker{w: w}).giveWay(sh)
+	at := w.alarm.at.Load()
+	sh.unlock()
+	require.LessOrEqual(t, at, now+w.patience)
+}
+
 // run gives a worker a running slot in which there is no timer that lives.
 func run(sh *shard, wk *worker) {
 	wk.place = sh.running.n

@@ -360,16 +360,21 @@ const turn = 100 * time.Microsecond
 // giveWay lets go of a shard in which there is something to do, so that others get their
 // turns with it; and now and then lets the program's own goroutines have theirs with the
 // processor. Without that they would wait for the end of a time slice, ten milliseconds,
-// or several, while workers move a million timers down a level. It returns what time it
-// is then.
+// or several, while workers move a million timers down a level. As it may be long until
+// the processor comes back, the alarm is set before. It returns what time it is then.
 func (wk *worker) giveWay(sh *shard) (now int64) {
-	sh.unlock()
-	if wk.w.elapsed() >= wk.mine {
-		runtime.Gosched()
-		wk.mine = wk.w.elapsed() + int64(turn)
+	w := wk.w
+	if now = w.elapsed(); now < wk.mine {
+		sh.unlock()
+		sh.lock()
+		return w.elapsed()
 	}
+	w.wakeBy(now + w.patience)
+	sh.unlock()
+	runtime.Gosched()
+	wk.mine = w.elapsed() + int64(turn)
 	sh.lock()
-	return wk.w.elapsed()
+	return w.elapsed()
 }
 
 // hold sets a due timer aside that must not begin now, because its last run or
