@@ -178,7 +178,7 @@ func BenchmarkDelSync(b *testing.B) {
 	t := benchWheel(b, million()).Alloc(func(timerwheel.Timer) {})
 	b.Run("Del/idle", func(b *testing.B) {
 		for b.Loop() {
-			_, _ = t.Del()
+			t.Del()
 		}
 	})
 	b.Run("DelSync/idle", func(b *testing.B) {
@@ -189,7 +189,7 @@ func BenchmarkDelSync(b *testing.B) {
 	b.Run("Del/pending", func(b *testing.B) {
 		for b.Loop() {
 			_ = t.Register(time.Minute)
-			_, _ = t.Del()
+			t.Del()
 		}
 	})
 	b.Run("DelSync/pending", func(b *testing.B) {

@@ -25,7 +25,7 @@ var enders = []struct {
 	end  func(*timerwheel.Wheel) error
 }{
 	{"Close", (*timerwheel.Wheel).Close},
-	{"Shutdown", func(w *timerwheel.Wheel) error { return w.Shutdown(context.Background()) }},
+	{"Shutdown", func(w *timerwheel.Wheel) error { return w.CloseContext(context.Background()) }},
 }
 
 // Contract 9: "no Register succeeds any more (ErrClosed)". Contract 2: Refused counts
@@ -78,7 +78,7 @@ func TestRefusalsOnAClosedWheelKeepTheirOrder(t *testing.T) {
 		stale, shut := w.Alloc(func(timerwheel.Timer) {}), w.Alloc(func(timerwheel.Timer) {})
 		deleting, running := w.Alloc(func(timerwheel.Timer) { <-release }), w.Alloc(func(timerwheel.Timer) { <-release })
 		require.NoError(t, stale.Free())
-		_, err := shut.Shutdown()
+		_, err := shut.ShutdownSync()
 		require.NoError(t, err)
 		require.NoError(t, deleting.Register(0))
 		require.NoError(t, running.Register(0))
@@ -382,13 +382,11 @@ func TestCloseFromAFunctionThatTheWheelCalls(t *testing.T) {
 		{"done of a deletion that waited", func(t *testing.T, w *timerwheel.Wheel, _ *hooks, call func()) {
 			tm := w.AfterFunc(0, func() { time.Sleep(500 * time.Millisecond) })
 			time.Sleep(10 * time.Millisecond)
-			found, err := tm.DelAsync(call)
-			require.NoError(t, err)
+			found := tm.DelAsync(call)
 			require.Equal(t, timerwheel.Found{Running: true}, found)
 		}},
 		{"done of an idle timer", func(t *testing.T, w *timerwheel.Wheel, _ *hooks, call func()) {
-			_, err := w.Alloc(func(timerwheel.Timer) {}).DelAsync(call)
-			require.NoError(t, err)
+			w.Alloc(func(timerwheel.Timer) {}).DelAsync(call)
 		}},
 		{"the user's Lock", func(t *testing.T, w *timerwheel.Wheel, _ *hooks, call func()) {
 			l := &hookedLock{durableLock: newDurableLock(), onLock: call}
@@ -456,7 +454,7 @@ func TestCloseInAHandlerThatOthersWaitFor(t *testing.T) {
 				calls[i] = puppets[i].call(timers[i+1].DelSync)
 				require.True(t, calls[i].waits())
 			}
-			whole := delGo(g.Shutdown)
+			whole := delGo(g.ShutdownSync)
 			closed := delGo(func() (timerwheel.Found, error) { return delNone, e.end(w) })
 			require.True(t, whole.waits())
 			require.True(t, closed.waits())
@@ -561,15 +559,15 @@ func TestShutdownOfAWheelIsBoundedByItsContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		start := time.Now()
-		require.ErrorIs(t, w.Shutdown(ctx), context.DeadlineExceeded)
+		require.ErrorIs(t, w.CloseContext(ctx), context.DeadlineExceeded)
 		require.Equal(t, time.Second, time.Since(start))
 		require.False(t, pending.Pending(), "closed all the same")
 		require.ErrorIs(t, pending.Register(0), timerwheel.ErrClosed)
 		require.Equal(t, 1, w.Stats().Running)
-		require.ErrorIs(t, w.Shutdown(ctx), context.DeadlineExceeded, "the handler is still in flight")
+		require.ErrorIs(t, w.CloseContext(ctx), context.DeadlineExceeded, "the handler is still in flight")
 
 		canceled, stop := context.WithCancel(t.Context())
-		ended := inBackground(func() { assert.ErrorIs(t, w.Shutdown(canceled), context.Canceled) })
+		ended := inBackground(func() { assert.ErrorIs(t, w.CloseContext(canceled), context.Canceled) })
 		synctest.Wait()
 		require.False(t, isClosed(ended))
 		stop()
@@ -577,7 +575,7 @@ func TestShutdownOfAWheelIsBoundedByItsContext(t *testing.T) {
 
 		long, cancelLong := context.WithTimeout(t.Context(), time.Hour)
 		defer cancelLong()
-		ended = inBackground(func() { assert.NoError(t, w.Shutdown(long)) })
+		ended = inBackground(func() { assert.NoError(t, w.CloseContext(long)) })
 		synctest.Wait()
 		require.False(t, isClosed(ended), "a Shutdown that gave up leaves the next one its wait")
 		close(release)
@@ -599,12 +597,11 @@ func TestCloseWaitsForTheDonesOfWaitingDeletions(t *testing.T) {
 				time.Sleep(10 * time.Millisecond)
 				var begun, returned atomic.Int32
 				for range 3 {
-					found, err := tm.DelAsync(func() {
+					found := tm.DelAsync(func() {
 						begun.Add(1)
 						<-endDone
 						returned.Add(1)
 					})
-					require.NoError(t, err)
 					require.Equal(t, timerwheel.Found{Running: true}, found)
 				}
 				ended := inBackground(func() {
@@ -640,8 +637,7 @@ func TestCloseJoinsEveryFunctionThatTheWheelCalls(t *testing.T) {
 		},
 		"done": func(t *testing.T, _ *timerwheel.Options, block func()) func(*timerwheel.Wheel) {
 			return func(w *timerwheel.Wheel) {
-				_, err := w.Alloc(func(timerwheel.Timer) {}).DelAsync(block)
-				assert.NoError(t, err)
+				w.Alloc(func(timerwheel.Timer) {}).DelAsync(block)
 			}
 		},
 	}
@@ -815,10 +811,11 @@ func TestEveryVerbIsHarmlessOnAClosedWheel(t *testing.T) {
 			valid := name != "stale" && name != "zero"
 			var dones atomic.Int32
 			deletions := map[string]func() (timerwheel.Found, error){
-				"Del": tm.Del, "DelSync": tm.DelSync,
+				"Del":                  func() (timerwheel.Found, error) { return tm.Del(), nil },
+				"DelSync":              tm.DelSync,
 				"DelSyncContext":       func() (timerwheel.Found, error) { return tm.DelSyncContext(t.Context()) },
 				"DelSyncContext, dead": func() (timerwheel.Found, error) { return tm.DelSyncContext(dead) },
-				"DelAsync":             func() (timerwheel.Found, error) { return tm.DelAsync(func() { dones.Add(1) }) },
+				"DelAsync":             func() (timerwheel.Found, error) { return tm.DelAsync(func() { dones.Add(1) }), nil },
 			}
 			for verb, del := range deletions {
 				found, err := del()
@@ -842,7 +839,7 @@ func TestEveryVerbIsHarmlessOnAClosedWheel(t *testing.T) {
 				require.ErrorIs(t, tm.Free(), timerwheel.ErrStale, name)
 				continue
 			}
-			found, err := tm.Shutdown()
+			found, err := tm.ShutdownSync()
 			require.NoError(t, err, name)
 			require.Zero(t, found, name)
 			require.ErrorIs(t, tm.Register(0), timerwheel.ErrShutdown, name)
@@ -852,7 +849,7 @@ func TestEveryVerbIsHarmlessOnAClosedWheel(t *testing.T) {
 			require.NoError(t, tm.Free(), name)
 			require.False(t, tm.Valid(), name)
 		}
-		for _, del := range []func() (timerwheel.Found, error){g.DelSync, func() (timerwheel.Found, error) { return g.DelSyncContext(dead) }, g.Shutdown} {
+		for _, del := range []func() (timerwheel.Found, error){g.DelSync, func() (timerwheel.Found, error) { return g.DelSyncContext(dead) }, g.ShutdownSync} {
 			found, err := del()
 			require.NoError(t, err)
 			require.Zero(t, found)
@@ -906,7 +903,7 @@ func closeStormRound(t *testing.T) {
 					_ = tm.Free()
 				}
 				if i%5 == 0 {
-					_, _ = tm.DelAsync(func() {})
+					tm.DelAsync(func() {})
 				}
 			}
 		})
@@ -974,19 +971,21 @@ var drainings = []draining{
 		require.NoError(t, tm.Free())
 	}},
 	{"Stop of AfterFunc", func(t *testing.T, w *timerwheel.Wheel) { require.True(t, w.AfterFunc(time.Hour, func() {}).Stop()) }},
-	{"Del", func(t *testing.T, w *timerwheel.Wheel) { drainByDeletion(t, w, time.Hour, timerwheel.Timer.Del) }},
+	{"Del", func(t *testing.T, w *timerwheel.Wheel) { drainByDeletion(t, w, time.Hour, delNoError) }},
 	{"DelSync", func(t *testing.T, w *timerwheel.Wheel) { drainByDeletion(t, w, time.Hour, timerwheel.Timer.DelSync) }},
-	{"Shutdown of the timer", func(t *testing.T, w *timerwheel.Wheel) { drainByDeletion(t, w, time.Hour, timerwheel.Timer.Shutdown) }},
-	{"Del of a timer for never", func(t *testing.T, w *timerwheel.Wheel) { drainByDeletion(t, w, math.MaxInt64, timerwheel.Timer.Del) }},
+	{"Shutdown of the timer", func(t *testing.T, w *timerwheel.Wheel) {
+		drainByDeletion(t, w, time.Hour, timerwheel.Timer.ShutdownSync)
+	}},
+	{"Del of a timer for never", func(t *testing.T, w *timerwheel.Wheel) { drainByDeletion(t, w, math.MaxInt64, delNoError) }},
 	{"DelAsync", func(t *testing.T, w *timerwheel.Wheel) {
 		done := make(chan struct{})
-		drainByDeletion(t, w, time.Hour, func(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.DelAsync(func() { close(done) }) })
+		drainByDeletion(t, w, time.Hour, func(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.DelAsync(func() { close(done) }), nil })
 		<-done
 	}},
 	{"Free, then Del", func(t *testing.T, w *timerwheel.Wheel) {
 		drainByDeletion(t, w, time.Hour, func(tm timerwheel.Timer) (timerwheel.Found, error) {
 			assert.NoError(t, tm.Free())
-			return tm.Del()
+			return tm.Del(), nil
 		})
 	}},
 	{"moved earlier, later, deleted", func(t *testing.T, w *timerwheel.Wheel) {
@@ -994,7 +993,7 @@ var drainings = []draining{
 			assert.NoError(t, tm.Register(time.Minute))
 			assert.NoError(t, tm.Reduce(time.Second))
 			assert.NoError(t, tm.Register(time.Hour))
-			return tm.Del()
+			return tm.Del(), nil
 		})
 	}},
 	{"moved earlier, fired", func(t *testing.T, w *timerwheel.Wheel) {
@@ -1007,8 +1006,7 @@ var drainings = []draining{
 	{"deleted at every distance", func(t *testing.T, w *timerwheel.Wheel) {
 		for d := time.Duration(1); d < math.MaxInt64/3; d *= 3 {
 			tm := w.AfterFunc(time.Minute+d, func() {})
-			found, err := tm.Del()
-			require.NoError(t, err)
+			found := tm.Del()
 			require.True(t, found.Pending)
 		}
 	}},
@@ -1029,8 +1027,7 @@ var drainings = []draining{
 	{"a series, deleted by its handler", func(t *testing.T, w *timerwheel.Wheel) {
 		end := make(chan struct{})
 		w.Every(time.Millisecond, func(tm timerwheel.Timer) {
-			found, err := tm.Del()
-			assert.NoError(t, err)
+			found := tm.Del()
 			assert.Equal(t, timerwheel.Found{Pending: true, Running: true}, found)
 			close(end)
 		})
@@ -1090,8 +1087,7 @@ var drainings = []draining{
 		cancel()
 		_, err := tm.DelSyncContext(dead)
 		require.ErrorIs(t, err, context.Canceled)
-		_, err = tm.DelAsync(func() { close(done) })
-		require.NoError(t, err)
+		tm.DelAsync(func() { close(done) })
 		deleted := inBackground(func() { _, err := tm.DelSync(); assert.NoError(t, err) })
 		close(release)
 		<-deleted

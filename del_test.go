@@ -13,7 +13,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/seed76848005/timerwheel"
@@ -47,7 +46,7 @@ type delVerb struct {
 }
 
 var (
-	delByDel     = delVerb{"Del", timerwheel.Timer.Del}
+	delByDel     = delVerb{"Del", delNoError}
 	delBySync    = delVerb{"DelSync", timerwheel.Timer.DelSync}
 	delByContext = delVerb{"DelSyncContext", func(tm timerwheel.Timer) (timerwheel.Found, error) {
 		return tm.DelSyncContext(context.Background())
@@ -55,9 +54,9 @@ var (
 	delByDead = delVerb{"DelSyncContext, ended", func(tm timerwheel.Timer) (timerwheel.Found, error) {
 		return tm.DelSyncContext(delDead)
 	}}
-	delByShutdown = delVerb{"Shutdown", timerwheel.Timer.Shutdown}
+	delByShutdown = delVerb{"ShutdownSync", timerwheel.Timer.ShutdownSync}
 	delByAsync    = delVerb{"DelAsync", func(tm timerwheel.Timer) (timerwheel.Found, error) {
-		return tm.DelAsync(func() {})
+		return tm.DelAsync(func() {}), nil
 	}}
 	delByStop = delVerb{"Stop", func(tm timerwheel.Timer) (timerwheel.Found, error) {
 		return timerwheel.Found{Pending: tm.Stop()}, nil // all that Stop has to say
@@ -479,7 +478,7 @@ func TestDelSyncOnAClosedWheelWaitsForTheHandler(t *testing.T) {
 			p := newDelPuppet(t)
 			tm := w.Alloc(p.handle)
 			delStart(t, tm)
-			require.ErrorIs(t, w.Shutdown(delDead), context.Canceled)
+			require.ErrorIs(t, w.CloseContext(delDead), context.Canceled)
 			c := delGo(func() (timerwheel.Found, error) { return verb.call(tm) })
 			require.True(t, c.waits())
 			p.let()
@@ -541,8 +540,7 @@ func TestRegisterHoldsOnceTheRunHasEnded(t *testing.T) {
 		}
 		require.True(t, calls[0].waits())
 		var registered error
-		_, err := tm.DelAsync(func() { registered = tm.Register(0) })
-		require.NoError(t, err)
+		tm.DelAsync(func() { registered = tm.Register(0) })
 
 		p.end()
 		delSettle()
@@ -580,7 +578,7 @@ func TestRegisterRefusalsInOrder(t *testing.T) {
 				require.True(t, waiting[0].waits())
 			}
 			if shut {
-				waiting = append(waiting, delGo(tm.Shutdown))
+				waiting = append(waiting, delGo(tm.ShutdownSync))
 				synctest.Wait()
 			}
 			if closed {
@@ -620,20 +618,20 @@ func TestTimerShutdownRefusesForEver(t *testing.T) {
 		err  error
 	}{
 		{"idle", func(_ *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer, _ *delPuppet) *delCall {
-			return delGo(tm.Shutdown)
+			return delGo(tm.ShutdownSync)
 		}, delNone, nil},
 		{"pending", func(t *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer, _ *delPuppet) *delCall {
 			require.NoError(t, tm.Register(time.Hour))
-			return delGo(tm.Shutdown)
+			return delGo(tm.ShutdownSync)
 		}, delPending, nil},
 		{"running elsewhere", func(t *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer, _ *delPuppet) *delCall {
 			delStart(t, tm)
-			return delGo(tm.Shutdown)
+			return delGo(tm.ShutdownSync)
 		}, delRunning, nil},
 		{"its own handler", func(t *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer, p *delPuppet) *delCall {
 			delStart(t, tm)
 			require.NoError(t, tm.Register(0))
-			return p.call(tm.Shutdown)
+			return p.call(tm.ShutdownSync)
 		}, delBoth, timerwheel.ErrDeadlock},
 		{"a circle", func(t *testing.T, w *timerwheel.Wheel, tm timerwheel.Timer, p *delPuppet) *delCall {
 			q := newDelPuppet(t)
@@ -642,7 +640,7 @@ func TestTimerShutdownRefusesForEver(t *testing.T) {
 			delStart(t, b)
 			first := p.call(b.DelSync)
 			require.True(t, first.waits())
-			c := q.call(tm.Shutdown)
+			c := q.call(tm.ShutdownSync)
 			require.False(t, c.waits())
 			q.let()
 			first.requires(t, delRunning, nil)
@@ -672,7 +670,7 @@ func TestTimerShutdownRefusesForEver(t *testing.T) {
 			delRequireRefused(t, w, tm, timerwheel.ErrShutdown)
 			require.NoError(t, tm.Free())
 			delRequireRefused(t, w, tm, timerwheel.ErrShutdown) // Retain's reference still holds it
-			found, err := tm.Shutdown()
+			found, err := tm.ShutdownSync()
 			require.NoError(t, err)
 			require.Equal(t, delNone, found, "a second Shutdown")
 			time.Sleep(2 * time.Hour)
@@ -683,7 +681,7 @@ func TestTimerShutdownRefusesForEver(t *testing.T) {
 			for range 64 { // "shut down" was the tenant's state, not the slot's
 				require.NoError(t, w.Alloc(delIgnore).Register(time.Hour))
 			}
-			_, err = tm.Shutdown()
+			_, err = tm.ShutdownSync()
 			require.NoError(t, err)
 			require.Equal(t, 64, w.Stats().Pending)
 		})
@@ -700,7 +698,7 @@ func TestTimerShutdownWhileTheHandlerHasReAdded(t *testing.T) {
 		delStart(t, tm)
 		var first, second error
 		p.tell(func() { first = tm.Register(0) })
-		c := delGo(tm.Shutdown)
+		c := delGo(tm.ShutdownSync)
 		require.True(t, c.waits())
 		p.tell(func() { second = tm.Register(0) })
 		require.NoError(t, first)
@@ -871,9 +869,9 @@ func TestTheCallThatWouldCloseACircleIsErrDeadlock(t *testing.T) {
 		{"DelSync", func(m member) (timerwheel.Found, error) { return m.tm.DelSync() }},
 		{"Group.DelSync", func(m member) (timerwheel.Found, error) { return m.g.DelSync() }},
 		{"DelSyncContext", func(m member) (timerwheel.Found, error) { return m.tm.DelSyncContext(context.Background()) }},
-		{"Shutdown", func(m member) (timerwheel.Found, error) { return m.tm.Shutdown() }},
+		{"Shutdown", func(m member) (timerwheel.Found, error) { return m.tm.ShutdownSync() }},
 		{"Group.DelSyncContext", func(m member) (timerwheel.Found, error) { return m.g.DelSyncContext(context.Background()) }},
-		{"Group.Shutdown", func(m member) (timerwheel.Found, error) { return m.g.Shutdown() }},
+		{"Group.Shutdown", func(m member) (timerwheel.Found, error) { return m.g.ShutdownSync() }},
 	}
 	closers := append(slices.Clone(links),
 		link{"DelSyncContext, ended", func(m member) (timerwheel.Found, error) { return m.tm.DelSyncContext(delDead) }})
@@ -940,9 +938,9 @@ func TestACircleOfAnyLengthIsSeen(t *testing.T) {
 				}
 				links := []func(i int) func() (timerwheel.Found, error){
 					func(i int) func() (timerwheel.Found, error) { return groups[i].DelSync },
-					func(i int) func() (timerwheel.Found, error) { return timers[i].Shutdown },
+					func(i int) func() (timerwheel.Found, error) { return timers[i].ShutdownSync },
 					func(i int) func() (timerwheel.Found, error) { return timers[i].DelSync },
-					func(i int) func() (timerwheel.Found, error) { return groups[i].Shutdown },
+					func(i int) func() (timerwheel.Found, error) { return groups[i].ShutdownSync },
 				}
 				calls := make([]*delCall, n)
 				for i := range n - 1 { // each waits for the next
@@ -950,7 +948,7 @@ func TestACircleOfAnyLengthIsSeen(t *testing.T) {
 				}
 				delSettle()
 				puppets[n-1].call(func() (timerwheel.Found, error) { return closer.call(timers[0]) }).requires(t, delRunning, timerwheel.ErrDeadlock)
-				whole := puppets[n-1].call(groups[0].Shutdown) // waits for the two that it can wait for
+				whole := puppets[n-1].call(groups[0].ShutdownSync) // waits for the two that it can wait for
 				require.True(t, whole.waits())
 				for i := range n - 1 {
 					require.True(t, calls[i].waits(), "nobody but the closer gets ErrDeadlock")
@@ -1009,9 +1007,9 @@ func TestErrDeadlockNamesTheCircle(t *testing.T) {
 					}
 					require.True(t, puppets[i].call(wait).waits())
 				}
-				closers := []func() (timerwheel.Found, error){timers[1%n].DelSync, timers[1%n].Shutdown}
+				closers := []func() (timerwheel.Found, error){timers[1%n].DelSync, timers[1%n].ShutdownSync}
 				if n > 1 {
-					closers = append(closers, one.DelSync, one.Shutdown)
+					closers = append(closers, one.DelSync, one.ShutdownSync)
 				}
 				for _, closer := range closers {
 					c := puppets[0].call(closer)
@@ -1163,8 +1161,8 @@ func TestDeletionsThatDoNotWaitCloseNoCircle(t *testing.T) {
 		require.True(t, c.waits())
 
 		var done atomic.Int32
-		pb.call(a.Del).requires(t, delRunning, nil)
-		pb.call(func() (timerwheel.Found, error) { return a.DelAsync(func() { done.Add(1) }) }).requires(t, delRunning, nil)
+		pb.call(func() (timerwheel.Found, error) { return a.Del(), nil }).requires(t, delRunning, nil)
+		pb.call(func() (timerwheel.Found, error) { return a.DelAsync(func() { done.Add(1) }), nil }).requires(t, delRunning, nil)
 		require.True(t, c.waits())
 		pb.let()
 		c.requires(t, delRunning, nil)
@@ -1353,7 +1351,7 @@ func TestDelAsyncOfARunningTimer(t *testing.T) {
 						if p.ended.Load() == 0 || tm.Running() {
 							early.Add(1)
 						}
-					})
+					}), nil
 				}
 				want := again.found
 				want.Running = true
@@ -1398,8 +1396,7 @@ func TestDelAsyncDoneSeesWhatTheHandlerDid(t *testing.T) {
 		})
 		delStart(t, tm)
 		for i := range read {
-			_, err := tm.DelAsync(func() { read[i] = wrote })
-			require.NoError(t, err)
+			tm.DelAsync(func() { read[i] = wrote })
 		}
 		p.let()
 		delSettle()
@@ -1436,13 +1433,12 @@ func TestDelAsyncOfATimerThatDoesNotRun(t *testing.T) {
 			tm := state.reach(t, w)
 			var done, inCaller atomic.Int32
 			caller := delGoroutine()
-			found, err := tm.DelAsync(func() {
+			found := tm.DelAsync(func() {
 				done.Add(1)
 				if delGoroutine() == caller {
 					inCaller.Add(1)
 				}
 			})
-			require.NoError(t, err)
 			require.Equal(t, state.want, found)
 			time.Sleep(time.Hour)
 			synctest.Wait()
@@ -1462,7 +1458,7 @@ func TestDelAsyncDoneRunsUnderNoLock(t *testing.T) {
 		_, _ = w.Next()
 		_, _, _, _ = tm.Pending(), tm.Running(), tm.Valid(), tm.String()
 		_ = tm.Register(time.Hour)
-		_, _ = tm.Del()
+		tm.Del()
 		_, _ = tm.DelSync()
 		_ = tm.Retain()
 		_ = tm.Free()
@@ -1488,7 +1484,7 @@ func TestDelAsyncDoneRunsUnderNoLock(t *testing.T) {
 					defer bound.drop()
 					everything(w, tm)
 					done.Add(1)
-				})
+				}), nil
 			}
 			if running {
 				p.call(del).requires(t, delRunning, nil) // in its own handler, whose worker holds the lock
@@ -1510,13 +1506,12 @@ func TestDelAsyncDoneIsNotTheHandler(t *testing.T) {
 		tm := w.Alloc(p.handle)
 		delStart(t, tm)
 		c := &delCall{done: make(chan struct{})}
-		_, err := tm.DelAsync(func() {
+		tm.DelAsync(func() {
 			if c.err = tm.Register(0); c.err == nil {
 				time.Sleep(10 * time.Millisecond)
 				c.run(tm.DelSync)
 			}
 		})
-		require.NoError(t, err)
 		p.end()
 		delSettle()
 		delSettle()
@@ -1535,7 +1530,7 @@ func TestDelAsyncOfNilPanicsBeforeAnyEffect(t *testing.T) {
 		delStart(t, tm)
 		require.NoError(t, tm.Register(time.Hour))
 		before := w.Stats()
-		require.Panics(t, func() { _, _ = tm.DelAsync(nil) })
+		require.Panics(t, func() { tm.DelAsync(nil) })
 		require.Equal(t, before, w.Stats())
 		require.True(t, tm.Pending())
 		require.Zero(t, w.Running()[0].Waiters)
@@ -1543,8 +1538,8 @@ func TestDelAsyncOfNilPanicsBeforeAnyEffect(t *testing.T) {
 
 		stale := w.Alloc(delIgnore)
 		require.NoError(t, stale.Free())
-		require.Panics(t, func() { _, _ = stale.DelAsync(nil) })
-		require.Panics(t, func() { _, _ = timerwheel.Timer{}.DelAsync(nil) })
+		require.Panics(t, func() { stale.DelAsync(nil) })
+		require.Panics(t, func() { timerwheel.Timer{}.DelAsync(nil) })
 	})
 }
 
@@ -1556,11 +1551,10 @@ func TestCloseWaitsForDones(t *testing.T) {
 		delStart(t, tm)
 		gate := make(chan struct{})
 		var done atomic.Int32
-		_, err := tm.DelAsync(func() {
+		tm.DelAsync(func() {
 			<-gate
 			done.Add(1)
 		})
-		require.NoError(t, err)
 		c := delGo(func() (timerwheel.Found, error) { return timerwheel.Found{}, w.Close() })
 		require.True(t, c.waits())
 		p.let()
@@ -1588,8 +1582,7 @@ func TestNoDoneOfTheWheelsIsSentAfterClose(t *testing.T) {
 		deleted := make(chan struct{})
 		go func() {
 			defer close(deleted)
-			_, err := idle.DelAsync(all.Done)
-			assert.NoError(t, err)
+			idle.DelAsync(all.Done)
 		}()
 		require.NoError(t, w.Close())
 		for waiting := true; waiting; {
@@ -1630,8 +1623,7 @@ func TestWaitsEndWithARunThatEndsBadly(t *testing.T) {
 				calls = append(calls, delGo(func() (timerwheel.Found, error) { return verb.call(tm) }))
 			}
 			var done atomic.Int32
-			_, err := tm.DelAsync(func() { done.Add(1) })
-			require.NoError(t, err)
+			tm.DelAsync(func() { done.Add(1) })
 			for _, c := range calls {
 				require.True(t, c.waits())
 			}
@@ -1700,14 +1692,13 @@ func TestDelSyncNeitherWaitsForNorTouchesTheNextTenant(t *testing.T) {
 			require.True(t, calls[0].waits())
 			var living []timerwheel.Timer
 			var errs []error
-			_, err := tm.DelAsync(func() {
+			tm.DelAsync(func() {
 				for i := range tenants {
 					tenant := w.Alloc(next.handle)
 					errs = append(errs, tenant.Register(time.Duration(i%2)*time.Hour))
 					living = append(living, tenant)
 				}
 			})
-			require.NoError(t, err)
 
 			p.let()
 			delSettle()
@@ -1787,8 +1778,7 @@ func TestDelAsyncDoneOnAManualWheel(t *testing.T) {
 		require.NoError(t, stale.Free())
 		for _, idle := range []timerwheel.Timer{tm, stale, w.AfterFunc(time.Hour, func() {})} {
 			var in []string
-			_, err := idle.DelAsync(func() { in = append(in, delGoroutine()) })
-			require.NoError(t, err)
+			idle.DelAsync(func() { in = append(in, delGoroutine()) })
 			require.Equal(t, []string{delGoroutine()}, in)
 		}
 
@@ -1810,10 +1800,9 @@ func TestDelAsyncDoneOnAManualWheel(t *testing.T) {
 			return delNone, err
 		})
 		synctest.Wait()
-		found, err := tm.DelAsync(done) // elsewhere
-		require.NoError(t, err)
+		found := tm.DelAsync(done) // elsewhere
 		require.Equal(t, delRunning, found)
-		p.call(func() (timerwheel.Found, error) { return tm.DelAsync(done) }).requires(t, delRunning, nil) // here
+		p.call(func() (timerwheel.Found, error) { return tm.DelAsync(done), nil }).requires(t, delRunning, nil) // here
 		p.let()
 		advancing.requires(t, delNone, nil)
 		require.Equal(t, []string{advancer, advancer}, in)

@@ -222,8 +222,7 @@ func TestEveryHasItsNextInstantPendingDuringARun(t *testing.T) {
 		require.Equal(t, 1, stats.Running)
 		elapse(5 * period)
 		require.True(t, tm.Pending(), "also when it has missed some")
-		found, err := tm.Del()
-		require.NoError(t, err)
+		found := tm.Del()
 		require.Equal(t, timerwheel.Found{Pending: true, Running: true}, found)
 		require.False(t, tm.Pending())
 		h.release()
@@ -239,13 +238,13 @@ func TestDeletionEndsTheSeries(t *testing.T) {
 	const period = 100 * time.Millisecond
 	both, pending := timerwheel.Found{Pending: true, Running: true}, timerwheel.Found{Pending: true}
 	for name, del := range map[string]func(timerwheel.Timer) (timerwheel.Found, error){
-		"Del":     timerwheel.Timer.Del,
+		"Del":     delNoError,
 		"DelSync": timerwheel.Timer.DelSync,
 		"DelSyncContext": func(tm timerwheel.Timer) (timerwheel.Found, error) {
 			return tm.DelSyncContext(context.Background())
 		},
-		"DelAsync": func(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.DelAsync(func() {}) },
-		"Shutdown": timerwheel.Timer.Shutdown,
+		"DelAsync": func(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.DelAsync(func() {}), nil },
+		"Shutdown": timerwheel.Timer.ShutdownSync,
 	} {
 		waits := name != "Del" && name != "DelAsync"
 		t.Run(name+" between two runs", func(t *testing.T) {
@@ -476,7 +475,7 @@ func TestDeletedSeriesDoesNotSurviveAPanic(t *testing.T) {
 				var runs atomic.Int32
 				tm := w.Every(time.Second, func(tm timerwheel.Timer) {
 					runs.Add(1)
-					_, _ = tm.Del()
+					tm.Del()
 					misbehave()
 				})
 				elapse(time.Hour)

@@ -101,7 +101,7 @@ func ExampleWheel_AllocLocked() {
 
 	mu.Lock()
 	defer mu.Unlock()
-	_, _ = expiry.Del() // does not wait, and need not: the handler cannot run without mu
+	expiry.Del() // does not wait, and need not: the handler cannot run without mu
 	fmt.Println(cache["key"])
 	// Output: value
 }
@@ -142,7 +142,7 @@ func ExampleWheel_Close() {
 	// timerwheel: wheel is closed
 }
 
-func ExampleWheel_Shutdown() {
+func ExampleWheel_CloseContext() {
 	w := newWheel()
 	started, finish := make(chan struct{}), make(chan struct{})
 	w.AfterFunc(0, func() { close(started); <-finish })
@@ -150,7 +150,7 @@ func ExampleWheel_Shutdown() {
 
 	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()
-	fmt.Println(w.Shutdown(ctx)) // the handler takes longer than we have
+	fmt.Println(w.CloseContext(ctx)) // the handler takes longer than we have
 	close(finish)
 	fmt.Println(w.Close())
 	// Output:
@@ -265,7 +265,7 @@ func ExampleTimer_DelAsync() {
 	_ = t.Register(time.Hour)
 
 	released := make(chan struct{})
-	_, _ = t.DelAsync(func() { close(released) }) // when the handler does not run
+	t.DelAsync(func() { close(released) }) // when the handler does not run
 	<-released
 	fmt.Println(t.Pending())
 	// Output: false
@@ -275,7 +275,7 @@ func ExampleTimer_Shutdown() {
 	w := newWheel()
 	defer w.Close()
 	t := w.Alloc(func(timerwheel.Timer) {})
-	_, _ = t.Shutdown()
+	_, _ = t.ShutdownSync()
 	fmt.Println(t.Register(time.Second))
 	// Output: timerwheel: timer is shut down
 }
@@ -318,7 +318,7 @@ func ExampleGroup() {
 	_ = keepalive.Register(time.Second)
 	fmt.Println(peer.Len())
 
-	_, _ = peer.Shutdown() // the peer is gone: no handler of its runs any more, or ever will
+	_, _ = peer.ShutdownSync() // the peer is gone: no handler of its runs any more, or ever will
 	fmt.Println(peer.Len(), keepalive.Register(time.Second))
 	// Output:
 	// 3
@@ -424,7 +424,7 @@ func ExampleOptions_onStall() {
 	release := make(chan struct{})
 	w.AfterFunc(0, func() { <-release })
 	s := <-stalled
-	fmt.Println(s.Waiting, s.Waiters, s.For >= 10*time.Millisecond)
+	fmt.Println(s.Kind, s.Waiters, s.For >= 10*time.Millisecond)
 	close(release)
-	// Output: false 0 true
+	// Output: stalled handler 0 true
 }

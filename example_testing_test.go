@@ -36,7 +36,7 @@ func (s *session) heard() error { return s.idle.Register(idleTimeout) }
 
 // close ends the session: it does not hang up any more, whatever is heard.
 func (s *session) close() {
-	_, _ = s.idle.Shutdown()
+	_, _ = s.idle.ShutdownSync()
 	_ = s.idle.Free()
 }
 

@@ -166,13 +166,13 @@ func TestTenThousandWheelsMadeAndClosed(t *testing.T) {
 func TestHundredGoroutinesDeleteOneTimer(t *testing.T) {
 	ctx := context.Background()
 	verbs := []func(tm timerwheel.Timer) (timerwheel.Found, error){
-		timerwheel.Timer.Del,
+		delNoError,
 		timerwheel.Timer.DelSync,
 		func(tm timerwheel.Timer) (timerwheel.Found, error) { return timerwheel.Found{Pending: tm.Stop()}, nil },
 		func(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.DelSyncContext(ctx) },
 		timerwheel.Timer.DelSync,
-		func(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.DelAsync(func() {}) },
-		timerwheel.Timer.Shutdown,
+		func(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.DelAsync(func() {}), nil },
+		timerwheel.Timer.ShutdownSync,
 	}
 	rounds := 100
 	if testing.Short() {

@@ -47,17 +47,17 @@ func init() {
 		'm': (*walk).reduce,     // timer, duration
 		'z': (*walk).reset,      // timer, duration
 		's': (*walk).stop,       // timer, and so are those that follow
-		'd': func(k *walk) { k.delete((timerwheel.Timer).Del, false, false) },
+		'd': func(k *walk) { k.delete(delNoError, false, false) },
 		'y': func(k *walk) { k.delete((timerwheel.Timer).DelSync, true, false) },
 		'c': func(k *walk) { k.delete(delSyncEnded, true, false) },
-		'x': func(k *walk) { k.delete((timerwheel.Timer).Shutdown, true, true) },
+		'x': func(k *walk) { k.delete((timerwheel.Timer).ShutdownSync, true, true) },
 		'q': (*walk).delAsync,
 		't': (*walk).retain,
 		'u': (*walk).free,
-		'g': func(k *walk) { k.deleteGroup((*timerwheel.Group).DelSync, false) }, // host
-		'h': func(k *walk) { k.deleteGroup(groupDelSyncEnded, false) },           // host
-		'i': func(k *walk) { k.deleteGroup((*timerwheel.Group).Shutdown, true) }, // host
-		'v': func(k *walk) { k.advance(k.instant()) },                            // instant
+		'g': func(k *walk) { k.deleteGroup((*timerwheel.Group).DelSync, false) },     // host
+		'h': func(k *walk) { k.deleteGroup(groupDelSyncEnded, false) },               // host
+		'i': func(k *walk) { k.deleteGroup((*timerwheel.Group).ShutdownSync, true) }, // host
+		'v': func(k *walk) { k.advance(k.instant()) },                                // instant
 		'w': (*walk).advanceToNext,
 		'C': func(k *walk) { k.close((*timerwheel.Wheel).Close) },
 		'Z': func(k *walk) { k.close(shutdownEnded) },
@@ -77,7 +77,7 @@ var ended = func() context.Context {
 }()
 
 func delSyncEnded(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.DelSyncContext(ended) }
-func shutdownEnded(w *timerwheel.Wheel) error                    { return w.Shutdown(ended) }
+func shutdownEnded(w *timerwheel.Wheel) error                    { return w.CloseContext(ended) }
 
 func groupDelSyncEnded(g *timerwheel.Group) (timerwheel.Found, error) {
 	return g.DelSyncContext(ended)
@@ -560,7 +560,7 @@ func (k *walk) delAsync() {
 		k.delAsyncOfNone()
 		return
 	}
-	k.found(func(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.DelAsync(done) }, x.handle, want, false)
+	k.found(func(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.DelAsync(done), nil }, x.handle, want, false)
 	k.check(ran != want.Running, "done has run: %v; the timer runs: %v", ran, want.Running)
 }
 
@@ -568,8 +568,8 @@ func (k *walk) delAsync() {
 // goroutine of its own.
 func (k *walk) delAsyncOfNone() {
 	done := make(chan struct{})
-	found, err := timerwheel.Timer{}.DelAsync(func() { close(done) })
-	k.sameFound(found, err, timerwheel.Found{}, false)
+	found := timerwheel.Timer{}.DelAsync(func() { close(done) })
+	k.sameFound(found, nil, timerwheel.Found{}, false)
 	<-done
 	k.dones--
 }

@@ -62,6 +62,16 @@ func (g *Group) Len() int {
 	return g.members.n
 }
 
+// Del removes the firings of all members. It does not wait for handlers in
+// flight, and refuses no Register: a member that is registered while Del runs may
+// be pending afterwards. Found, or-ed over the members, says what there was.
+func (g *Group) Del() Found {
+	g.sh.lock()
+	found := g.deleteAll()
+	g.sh.unlockDeleted(found)
+	return found
+}
+
 // DelSync deletes all members as [Timer.DelSync] does one: all firings are
 // removed, all handlers in flight waited for, and until that is done no Register
 // of any member succeeds (ErrDeleting), a member that was made meanwhile
@@ -79,10 +89,30 @@ func (g *Group) DelSync() (Found, error) { return g.delSync(context.Background()
 // ctx: it does not say whether the other handlers were waited for.
 func (g *Group) DelSyncContext(ctx context.Context) (Found, error) { return g.delSync(ctx, false) }
 
-// Shutdown is DelSync for ever: no Register of a member succeeds any more
-// (ErrShutdown), even if Shutdown returned an error, and members that are made
-// afterwards are born shut down.
-func (g *Group) Shutdown() (Found, error) { return g.delSync(context.Background(), true) }
+// Shutdown removes the firings of all members and refuses every later Register
+// of a member (ErrShutdown); members that are made afterwards are born shut down.
+// It does not wait for handlers in flight: Found, or-ed over the members, says
+// whether there were any. To wait for them, use ShutdownSync.
+func (g *Group) Shutdown() Found {
+	sh := g.sh
+	sh.lock()
+	g.down = true
+	g.deleting++ // until no member is pending any more
+	found := g.deleteAll()
+	g.deleting--
+	sh.unlockDeleted(found)
+	return found
+}
+
+// ShutdownSync removes the firings of all members and waits for their handlers in
+// flight, as DelSync does, and refuses every later Register of a member
+// (ErrShutdown), even if it returns an error. Members that are made afterwards are
+// born shut down.
+func (g *Group) ShutdownSync() (Found, error) { return g.delSync(context.Background(), true) }
+
+// ShutdownSyncContext is ShutdownSync with a bound on the wait: it treats ctx as
+// DelSyncContext does. The group is shut down, whatever it returns.
+func (g *Group) ShutdownSyncContext(ctx context.Context) (Found, error) { return g.delSync(ctx, true) }
 
 // delSync first closes the group to Registers, so that it can take its time:
 // what it has deleted stays so. Then only the runs in flight are left.

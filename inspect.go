@@ -22,13 +22,13 @@ type Inspection struct {
 	Next    time.Time // what [Wheel.Next] says; the zero Time if nothing pends
 	Closed  bool
 
-	Levels   [9]Level // of all shards together
-	Due      int      // timers in line for a worker: taken out of their slots, or in slots that lie before their level's Start
-	Held     int      // timers that are due, but still run, or wait for the lock that they are bound to
-	Deferred int      // timers due at once that an Advance in progress leaves to the next
+	Levels   [9]LevelInfo // of all shards together
+	Due      int          // timers in line for a worker: taken out of their slots, or in slots that lie before their level's Start
+	Held     int          // timers that are due, but still run, or wait for the lock that they are bound to
+	Deferred int          // timers due at once that an Advance in progress leaves to the next
 
-	Runs  []Run // handlers in flight, the oldest first: at most 256; Stats.Running says how many there are
-	Stats Stats // as [Wheel.Stats], of each shard for itself
+	Runs  []RunInfo // handlers in flight, the oldest first: at most 256; Stats.Running says how many there are
+	Stats Stats     // as [Wheel.Stats], of each shard for itself
 }
 
 // A Level is one of the levels of a wheel: 64 slots, of which each spans 64
@@ -38,26 +38,26 @@ type Inspection struct {
 // Slot k is looked at at the tick Start + k*Span, on the second level at each of its
 // ticks at which something is due. Its timers fire in the Span ticks from then on, or
 // later: one that was pushed back stays in its slot until that is looked at.
-type Level struct {
+type LevelInfo struct {
 	Start  int64   // where its first slot begins, ticks since the wheel's start
 	Span   int64   // of a slot, ticks
 	Timers [64]int // how many are in each slot
 }
 
 // A Run is a handler in flight, and what waits for it.
-type Run struct {
+type RunInfo struct {
 	RunningHandler
-	Goroutine    uint64   // in which it runs, as stack traces number it
-	Handler      string   // the handler's function, file:line; of a method bound to its receiver the name alone
-	AllocatedAt  string   // of the timer, file:line, with Options.Debug
-	RegisteredAt string   // likewise, of the last Register
-	Waits        []Wait   // deletions that wait for its end, the oldest first: at most 16 of the Waiters; of more, DelAsyncs are left out first
-	Waiting      *Wait    // the deletion that waits in this handler, if one does
-	WaitsFor     []uint64 // the goroutines of the handlers that this deletion waits for: at most 16
+	Goroutine    uint64     // in which it runs, as stack traces number it
+	Handler      string     // the handler's function, file:line; of a method bound to its receiver the name alone
+	AllocatedAt  string     // of the timer, file:line, with Options.Debug
+	RegisteredAt string     // likewise, of the last Register
+	Waits        []WaitInfo // deletions that wait for its end, the oldest first: at most 16 of the Waiters; of more, DelAsyncs are left out first
+	Waiting      *WaitInfo  // the deletion that waits in this handler, if one does
+	WaitsFor     []uint64   // the goroutines of the handlers that this deletion waits for: at most 16
 }
 
 // A Wait is a deletion that waits for handlers to end.
-type Wait struct {
+type WaitInfo struct {
 	Goroutine uint64    // which waits, as stack traces number it; 0 for a DelAsync, where none does
 	Since     time.Time // since when
 	Async     bool      // it is a DelAsync
@@ -118,12 +118,12 @@ func (w *Wheel) options() Options {
 //
 // Every shard has its own time, which may lag but is not ahead of the wheel's. If
 // one is ahead of the time that was read before, that was too long ago.
-func (w *Wheel) tell(levels []Level, n int, shardTells func(*shard, []Level) (late int, ahead bool)) (late int) {
+func (w *Wheel) tell(levels []LevelInfo, n int, shardTells func(*shard, []LevelInfo) (late int, ahead bool)) (late int) {
 	for tries := 3; ; tries-- {
 		now := w.elapsed() / int64(w.tick)
 		for k := range levels {
 			below := (n + k) * digitBits
-			levels[k] = Level{Start: now >> (below + digitBits) << (below + digitBits), Span: 1 << below}
+			levels[k] = LevelInfo{Start: now >> (below + digitBits) << (below + digitBits), Span: 1 << below}
 		}
 		late = 0
 		ahead := false
@@ -139,7 +139,7 @@ func (w *Wheel) tell(levels []Level, n int, shardTells func(*shard, []Level) (la
 }
 
 // tellTicks adds the shard's timers on its lowest level, which are two to who looks.
-func (sh *shard) tellTicks(to []Level) (late int, ahead bool) {
+func (sh *shard) tellTicks(to []LevelInfo) (late int, ahead bool) {
 	for word := range digits {
 		some, isAhead := sh.tellWord(word, &to[0], &to[1])
 		late += some
@@ -150,7 +150,7 @@ func (sh *shard) tellTicks(to []Level) (late int, ahead bool) {
 
 // tellWord adds the timers of 64 slots of the lowest level: each on its own, if these are
 // the 64 of now, and else all together.
-func (sh *shard) tellWord(word int, each, all *Level) (late int, ahead bool) {
+func (sh *shard) tellWord(word int, each, all *LevelInfo) (late int, ahead bool) {
 	sh.lock()
 	defer sh.unlock()
 	l := &sh.levels
@@ -172,7 +172,7 @@ func (sh *shard) tellWord(word int, each, all *Level) (late int, ahead bool) {
 }
 
 // tellLevel adds the shard's timers on a higher level.
-func (sh *shard) tellLevel(to []Level) (late int, ahead bool) {
+func (sh *shard) tellLevel(to []LevelInfo) (late int, ahead bool) {
 	sh.lock()
 	defer sh.unlock()
 	l := &sh.levels
@@ -216,7 +216,7 @@ type sighting struct {
 
 // runs returns the handlers in flight, the oldest first. Of what one goroutine
 // has been seen to run, the last counts.
-func (w *Wheel) runs() []Run {
+func (w *Wheel) runs() []RunInfo {
 	seen := make(map[uint64]sighting)
 	some := make([]sighting, 0, glance)
 	for _, sh := range w.shards {
@@ -231,7 +231,7 @@ func (w *Wheel) runs() []Run {
 		return cmp.Or(cmp.Compare(a.since, b.since), cmp.Compare(a.goid, b.goid))
 	})
 	oldest = oldest[:min(len(oldest), mostRuns)]
-	runs := make([]Run, len(oldest))
+	runs := make([]RunInfo, len(oldest))
 	for k := range oldest {
 		runs[k] = oldest[k].run(w)
 	}
@@ -292,11 +292,11 @@ func (q *queue) first(waits []*wait) (n int) {
 }
 
 // run says what a run is that was seen.
-func (s *sighting) run(w *Wheel) Run {
+func (s *sighting) run(w *Wheel) RunInfo {
 	if b, ok := s.f.(*body); ok {
 		s.f = b.f
 	}
-	r := Run{
+	r := RunInfo{
 		RunningHandler: RunningHandler{Timer: s.timer, Since: w.timeAt(s.since), Waiters: s.waiters},
 		Goroutine:      s.goid,
 		Handler:        functionName(s.f, ""),
@@ -306,7 +306,7 @@ func (s *sighting) run(w *Wheel) Run {
 	for _, x := range s.waits[:min(s.waiters, mostWaits)] {
 		r.Waits = append(r.Waits, x.describe(w))
 	}
-	slices.SortFunc(r.Waits, func(a, b Wait) int {
+	slices.SortFunc(r.Waits, func(a, b WaitInfo) int {
 		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Goroutine, b.Goroutine))
 	})
 	if s.waiting != nil {
@@ -322,6 +322,6 @@ func (s *sighting) run(w *Wheel) Run {
 }
 
 // describe says what a wait is.
-func (x *wait) describe(w *Wheel) Wait {
-	return Wait{Goroutine: x.goid, Since: w.timeAt(x.since), Async: x.done != nil, Group: x.group != nil}
+func (x *wait) describe(w *Wheel) WaitInfo {
+	return WaitInfo{Goroutine: x.goid, Since: w.timeAt(x.since), Async: x.done != nil, Group: x.group != nil}
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // on sums up a level.
-func on(l timerwheel.Level) (n int) {
+func on(l timerwheel.LevelInfo) (n int) {
 	for _, timers := range l.Timers {
 		n += timers
 	}
@@ -181,7 +181,7 @@ func TestInspectSeesWhoWaitsForWhom(t *testing.T) {
 			_, _ = a.DelSync()
 		})
 		time.Sleep(time.Second)
-		_, _ = b.DelAsync(func() {})
+		b.DelAsync(func() {})
 		time.Sleep(time.Second)
 		grouped := inBackground(func() { _, _ = g.DelSync() })
 		synctest.Wait()
@@ -196,7 +196,7 @@ func TestInspectSeesWhoWaitsForWhom(t *testing.T) {
 		require.Equal(t, 3, ofB.Waiters)
 		require.Nil(t, ofB.Waiting)
 
-		fromA := timerwheel.Wait{Goroutine: ofA.Goroutine, Since: begun.Add(2 * time.Second)}
+		fromA := timerwheel.WaitInfo{Goroutine: ofA.Goroutine, Since: begun.Add(2 * time.Second)}
 		require.Equal(t, a, ofA.Timer)
 		require.Equal(t, &fromA, ofA.Waiting)
 		require.Equal(t, []uint64{ofB.Goroutine}, ofA.WaitsFor)
@@ -208,7 +208,7 @@ func TestInspectSeesWhoWaitsForWhom(t *testing.T) {
 		require.Less(t, lineOf(t, registered), lineOf(t, ofA.RegisteredAt))
 
 		require.Equal(t, fromA, ofB.Waits[0])
-		require.Equal(t, timerwheel.Wait{Since: begun.Add(4 * time.Second), Async: true}, ofB.Waits[1])
+		require.Equal(t, timerwheel.WaitInfo{Since: begun.Add(4 * time.Second), Async: true}, ofB.Waits[1])
 		require.True(t, ofB.Waits[2].Group)
 		require.NotZero(t, ofB.Waits[2].Goroutine)
 		require.NotContains(t, []uint64{ofA.Goroutine, ofB.Goroutine}, ofB.Waits[2].Goroutine)

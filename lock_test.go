@@ -449,7 +449,7 @@ func TestLockedTimerIsDroppedByClose(t *testing.T) {
 func TestLockedTimerInAGroup(t *testing.T) {
 	deletions := map[string]func(*timerwheel.Group) (timerwheel.Found, error){
 		"DelSync":        (*timerwheel.Group).DelSync,
-		"Shutdown":       (*timerwheel.Group).Shutdown,
+		"Shutdown":       (*timerwheel.Group).ShutdownSync,
 		"DelSyncContext": func(g *timerwheel.Group) (timerwheel.Found, error) { return g.DelSyncContext(delDead) },
 	}
 	for name, del := range deletions {

@@ -29,7 +29,7 @@ func (l *line) say(before, what string) {
 func (s Stall) String() string {
 	var l line
 	lasted := s.For.Round(time.Millisecond)
-	if s.Waiting {
+	if s.Kind == StalledDeletion {
 		fmt.Fprintf(&l, "timerwheel: a deletion of %v has waited for %v", s.Timer, lasted)
 		l.say(" at ", innermost(s.WaiterStack))
 		l.say(", for ", s.Handler)
@@ -40,10 +40,10 @@ func (s Stall) String() string {
 	if at := innermost(s.HandlerStack); at != s.Handler {
 		l.say(", which is at ", at)
 	}
-	if s.Waiters > 1 || s.Waiters == 1 && !s.Waiting {
+	if s.Waiters > 1 || s.Waiters == 1 && s.Kind == StalledHandler {
 		fmt.Fprintf(&l, "; deletions that wait for it: %d", s.Waiters)
 	}
-	if !s.Waiting {
+	if s.Kind == StalledHandler {
 		l.say(", at ", innermost(s.WaiterStack))
 	}
 	l.say("; allocated at ", s.AllocatedAt)
@@ -72,7 +72,7 @@ func (p HandlerPanic) String() string {
 func (s Stall) LogValue() slog.Value {
 	return known(
 		slog.String("timer", s.Timer.String()),
-		slog.Bool("waiting", s.Waiting),
+		slog.String("kind", s.Kind.String()),
 		slog.Time("since", s.Since),
 		slog.Duration("for", s.For),
 		slog.Int("waiters", s.Waiters),

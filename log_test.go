@@ -87,7 +87,7 @@ func TestAStallIsOneLineForALog(t *testing.T) {
 func TestAStallOfWhichLittleIsKnownIsALineToo(t *testing.T) {
 	require.Equal(t, "timerwheel: the handler of Timer(none) has run for 0s", timerwheel.Stall{}.String())
 	require.Equal(t, "timerwheel: a deletion of Timer(none) has waited for 1.5s; deletions that wait for it: 2",
-		timerwheel.Stall{Waiting: true, For: 1500 * time.Millisecond, Waiters: 2, HandlerStack: "goroutine 1 [running]:", WaiterStack: "\n\t\n:("}.String())
+		timerwheel.Stall{Kind: timerwheel.StalledDeletion, For: 1500 * time.Millisecond, Waiters: 2, HandlerStack: "goroutine 1 [running]:", WaiterStack: "\n\t\n:("}.String())
 	require.Equal(t, "timerwheel: the handler of Timer(none) panicked: <nil>", timerwheel.HandlerPanic{}.String())
 	require.Equal(t, "timerwheel: the handler of Timer(none) panicked: 7; allocated at a.go:1; registered at b/c.go:2",
 		timerwheel.HandlerPanic{Value: 7, AllocatedAt: "a.go:1", RegisteredAt: "/x/y/b/c.go:2"}.String())
@@ -129,7 +129,7 @@ func TestStallsAndPanicsAreLoggedWithoutTheirStacks(t *testing.T) {
 		_, wait, made := stalledCall(t, true)
 		got := logged(wait)
 		require.Equal(t, wait.Timer.String(), got["timer"])
-		require.Equal(t, true, got["waiting"])
+		require.Equal(t, "stalled deletion", got["kind"])
 		require.EqualValues(t, 1, got["waiters"])
 		require.EqualValues(t, wait.For, got["for"])
 		require.Equal(t, wait.Handler, got["handler"])

@@ -34,7 +34,7 @@ func openWheel(t *testing.T, o timerwheel.Options) *timerwheel.Wheel {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		if err := w.Shutdown(ctx); err != nil && !t.Failed() {
+		if err := w.CloseContext(ctx); err != nil && !t.Failed() {
 			t.Errorf("the wheel does not end: %v", err)
 		}
 	})
@@ -189,3 +189,6 @@ func armed(tm timerwheel.Timer, d time.Duration) timerwheel.Timer {
 	}
 	return tm
 }
+
+// delNoError is Timer.Del in the shape of the deletions that can fail.
+func delNoError(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.Del(), nil }

@@ -252,7 +252,7 @@ func TestWhatIsRegisteredDuringAnAdvanceIsLeftToTheNext(t *testing.T) {
 			return w.AllocLocked(new(sync.Mutex), arm)
 		},
 		"done": func(w *timerwheel.Wheel, arm func(timerwheel.Timer)) timerwheel.Timer {
-			return w.Alloc(func(own timerwheel.Timer) { _, _ = own.DelAsync(func() { arm(own) }) })
+			return w.Alloc(func(own timerwheel.Timer) { own.DelAsync(func() { arm(own) }) })
 		},
 	}
 	for by, caller := range callers {
@@ -456,12 +456,11 @@ func TestOnlyNeverTimersPendOnAManualWheel(t *testing.T) {
 	}
 	require.NoError(t, timers[0].Register(time.Second))
 	advanceTo(t, w, w.Now().Add(time.Second), 1)
-	found, err := timers[1].Del()
-	require.NoError(t, err)
+	found := timers[1].Del()
 	require.True(t, found.Pending)
 	next, ok = w.Next()
 	require.True(t, ok)
-	_, err = w.Advance(next)
+	_, err := w.Advance(next)
 	require.NoError(t, err)
 	countsAddUp(t, w)
 }
@@ -581,7 +580,7 @@ func TestAdvanceFromAFunctionThatTheWheelCallsIsErrDeadlock(t *testing.T) {
 		},
 		"Every's handler": func(_ *testing.T, w *timerwheel.Wheel, _ *func(), call func()) {
 			w.Every(time.Millisecond, func(tm timerwheel.Timer) {
-				_, _ = tm.Del()
+				tm.Del()
 				call()
 			})
 		},
@@ -596,11 +595,10 @@ func TestAdvanceFromAFunctionThatTheWheelCallsIsErrDeadlock(t *testing.T) {
 			w.AfterFunc(0, func() { panic("on purpose") })
 		},
 		"done, of a timer that ran": func(_ *testing.T, w *timerwheel.Wheel, _ *func(), call func()) {
-			require.NoError(t, w.Alloc(func(own timerwheel.Timer) { _, _ = own.DelAsync(call) }).Register(0))
+			require.NoError(t, w.Alloc(func(own timerwheel.Timer) { own.DelAsync(call) }).Register(0))
 		},
 		"done, of an idle timer": func(t *testing.T, w *timerwheel.Wheel, _ *func(), call func()) {
-			_, err := w.Alloc(func(timerwheel.Timer) {}).DelAsync(call)
-			require.NoError(t, err)
+			w.Alloc(func(timerwheel.Timer) {}).DelAsync(call)
 		},
 	}
 	for name, arrange := range cases {
@@ -670,10 +668,10 @@ func TestDeletionsFromElsewhereDuringAnAdvance(t *testing.T) {
 		del   func(timerwheel.Timer) (timerwheel.Found, error)
 		waits bool
 	}{
-		"Del":            {timerwheel.Timer.Del, false},
+		"Del":            {delNoError, false},
 		"DelSync":        {timerwheel.Timer.DelSync, true},
 		"DelSyncContext": {func(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.DelSyncContext(context.Background()) }, true},
-		"Shutdown":       {timerwheel.Timer.Shutdown, true},
+		"Shutdown":       {timerwheel.Timer.ShutdownSync, true},
 	}
 	for name, c := range deletions {
 		t.Run(name, func(t *testing.T) {
@@ -770,12 +768,11 @@ func TestDelAsyncOnAManualWheel(t *testing.T) {
 			on   string
 		}
 		async := func(tm timerwheel.Timer, want timerwheel.Found, r *record) {
-			found, err := tm.DelAsync(func() {
+			found := tm.DelAsync(func() {
 				assert.False(t, tm.Running())
 				r.runs++
 				r.on = goroutineName()
 			})
-			assert.NoError(t, err)
 			assert.Equal(t, want, found)
 		}
 		idle, pending, stale := w.Alloc(func(timerwheel.Timer) {}), w.Alloc(func(timerwheel.Timer) {}), w.AfterFunc(time.Second, func() {})
@@ -865,8 +862,7 @@ func TestAHandlerThatDoesNotReturnLeavesTheManualWheelUsable(t *testing.T) {
 						assert.Equal(t, want, found)
 					})
 					synctest.Wait()
-					_, err := bad.DelAsync(func() { dones++ })
-					require.NoError(t, err)
+					bad.DelAsync(func() { dones++ })
 					require.False(t, isClosed(deleted))
 					close(release)
 					<-advanced
@@ -879,7 +875,7 @@ func TestAHandlerThatDoesNotReturnLeavesTheManualWheelUsable(t *testing.T) {
 					require.Zero(t, w.Stats().Running)
 					require.True(t, w.Now().Equal(now))
 					require.True(t, l.isFree())
-					_, err = w.Advance(now)
+					_, err := w.Advance(now)
 					require.NoError(t, err, "the wheel is usable, and no Advance is thought to be running")
 					require.Equal(t, []int{0, 1, 2}, rest, "what else was due is run once, in order")
 					require.EqualValues(t, 4, w.Stats().Fired)
@@ -965,7 +961,7 @@ func TestCloseInAHandlerEndsTheAdvance(t *testing.T) {
 			w.AfterFunc(2*time.Millisecond, func() { panic("on purpose") })
 		},
 		"done": func(t *testing.T, w *timerwheel.Wheel, call func()) {
-			require.NoError(t, w.Alloc(func(own timerwheel.Timer) { _, _ = own.DelAsync(call) }).Register(2*time.Millisecond))
+			require.NoError(t, w.Alloc(func(own timerwheel.Timer) { own.DelAsync(call) }).Register(2*time.Millisecond))
 		},
 	}
 	for by, arrange := range closers {
@@ -1005,7 +1001,7 @@ func TestCloseFromElsewhereDuringAnAdvance(t *testing.T) {
 				<-begun
 				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 				defer cancel()
-				require.ErrorIs(t, w.Shutdown(ctx), context.DeadlineExceeded)
+				require.ErrorIs(t, w.CloseContext(ctx), context.DeadlineExceeded)
 				ended := inBackground(func() { assert.NoError(t, e.end(w)) })
 				synctest.Wait()
 				require.False(t, isClosed(ended))
@@ -1142,7 +1138,7 @@ func TestGroupsOnAManualWheel(t *testing.T) {
 		advanced := inBackground(func() { advanceTo(t, w, manualStart.Add(time.Second), 1) })
 		<-begun
 		deleted := inBackground(func() {
-			found, err := g.Shutdown()
+			found, err := g.ShutdownSync()
 			assert.NoError(t, err)
 			assert.Equal(t, timerwheel.Found{Pending: true, Running: true}, found)
 		})
@@ -1236,7 +1232,7 @@ func TestADoneThatPanicsTakesNoOtherWithIt(t *testing.T) {
 	ran := 0
 	tm := w.Alloc(func(tm timerwheel.Timer) {
 		for range 3 {
-			_, _ = tm.DelAsync(func() { ran++; panic("done") })
+			tm.DelAsync(func() { ran++; panic("done") })
 		}
 	})
 	require.NoError(t, tm.Register(0))
@@ -1286,8 +1282,7 @@ func TestDonesAreCalledInTheOrderOfTheirDeletions(t *testing.T) {
 	var order, want []int
 	w.Alloc(func(tm timerwheel.Timer) {
 		for k := range n {
-			_, err := tm.DelAsync(func() { order = append(order, k) })
-			require.NoError(t, err)
+			tm.DelAsync(func() { order = append(order, k) })
 			want = append(want, k)
 		}
 	}).Register(0)

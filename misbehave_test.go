@@ -69,7 +69,7 @@ var crashes = map[string]struct {
 				crashingFunction()
 			})
 			<-begun
-			_, _ = tm.DelAsync(func() {})
+			tm.DelAsync(func() {})
 			go func() { _, _ = tm.DelSync() }()
 			go func() { _ = w.Close() }()
 		}, says: "crash on purpose", function: "crashingFunction",
@@ -79,7 +79,7 @@ var crashes = map[string]struct {
 	// handler, and its panic is nobody's to swallow.
 	"done, in spite of OnPanic": {
 		o:       timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}},
-		arrange: func(w *timerwheel.Wheel) { _, _ = w.Alloc(func(timerwheel.Timer) {}).DelAsync(crashingFunction) },
+		arrange: func(w *timerwheel.Wheel) { w.Alloc(func(timerwheel.Timer) {}).DelAsync(crashingFunction) },
 		says:    "crash on purpose", function: "crashingFunction",
 	},
 	"the user's lock, in spite of OnPanic": {
@@ -166,8 +166,7 @@ func TestWaitersAreReleasedBeforeOnPanicIsCalled(t *testing.T) {
 					synctest.Wait()
 				}
 				done := make(chan struct{})
-				_, err := bad.DelAsync(func() { close(done) })
-				require.NoError(t, err)
+				bad.DelAsync(func() { close(done) })
 				require.Equal(t, 3, w.Running()[0].Waiters)
 				close(release)
 				<-reported
@@ -297,7 +296,7 @@ func TestHandlerPanicSaysWhatHappenedAndWhere(t *testing.T) {
 				guardedBubble(t, func(t *testing.T) {
 					reports := make(chan timerwheel.HandlerPanic, 1)
 					w := openWheel(t, timerwheel.Options{Debug: debug, OnPanic: func(p timerwheel.HandlerPanic) {
-						_, _ = p.Timer.Del() // ends the series
+						p.Timer.Del() // ends the series
 						reports <- p
 					}})
 					tm, allocated, registered := arrange(w)
@@ -480,8 +479,7 @@ func TestGoexitClearsTheSlotReleasesTheWaitersAndReplacesTheWorker(t *testing.T)
 						})
 						done := make(chan struct{})
 						synctest.Wait()
-						_, err := bad.DelAsync(func() { close(done) })
-						require.NoError(t, err)
+						bad.DelAsync(func() { close(done) })
 						close(release)
 						<-deleted
 						<-bounded
@@ -761,9 +759,10 @@ func TestWhenAllWorkersAreBlockedDueTimersWait(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				cancel()
 				deletions := []func() (timerwheel.Found, error){
-					timers[0].Del, timers[1].DelSync, timers[2].Shutdown, g.DelSync,
+					func() (timerwheel.Found, error) { return timers[0].Del(), nil },
+					timers[1].DelSync, timers[2].ShutdownSync, g.DelSync,
 					func() (timerwheel.Found, error) { return timers[3].DelSyncContext(ctx) },
-					func() (timerwheel.Found, error) { return timers[4].DelAsync(func() {}) },
+					func() (timerwheel.Found, error) { return timers[4].DelAsync(func() {}), nil },
 				}
 				for i, del := range deletions {
 					found, err := del()
@@ -946,7 +945,7 @@ func TestEveryWaitIsDurablyBlocking(t *testing.T) {
 			return err
 		},
 		"Shutdown": func(_ *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) error {
-			_, err := tm.Shutdown()
+			_, err := tm.ShutdownSync()
 			return err
 		},
 		"DelSyncContext": func(_ *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) error {
@@ -958,7 +957,7 @@ func TestEveryWaitIsDurablyBlocking(t *testing.T) {
 			return err
 		},
 		"Group.Shutdown": func(_ *timerwheel.Wheel, g *timerwheel.Group, _ timerwheel.Timer) error {
-			_, err := g.Shutdown()
+			_, err := g.ShutdownSync()
 			return err
 		},
 		"Group.DelSyncContext": func(_ *timerwheel.Wheel, g *timerwheel.Group, _ timerwheel.Timer) error {
@@ -967,7 +966,7 @@ func TestEveryWaitIsDurablyBlocking(t *testing.T) {
 		},
 		"Close": func(w *timerwheel.Wheel, _ *timerwheel.Group, _ timerwheel.Timer) error { return w.Close() },
 		"Wheel.Shutdown": func(w *timerwheel.Wheel, _ *timerwheel.Group, _ timerwheel.Timer) error {
-			return w.Shutdown(context.Background())
+			return w.CloseContext(context.Background())
 		},
 	}
 	for name, wait := range waits {

@@ -174,7 +174,7 @@ var misuses = []struct {
 		g := w.NewGroup()
 		tm, a = g.Every(time.Hour, ignoreTimer), siteHere()
 		e = siteAfter()
-		_, err = g.Shutdown()
+		_, err = g.ShutdownSync()
 		require.NoError(t, err)
 		err, u = tm.Register(0), siteHere()
 		return tm, a, a, e, u, err
@@ -266,7 +266,7 @@ func TestWhatIsNoMisuse(t *testing.T) {
 		gone, _, _, _ := freedEarly(t, w)
 		fired := w.AfterFunc(0, func() {})
 		shut := w.Alloc(ignoreTimer)
-		_, err := shut.Shutdown()
+		_, err := shut.ShutdownSync()
 		require.NoError(t, err)
 		time.Sleep(time.Second)
 		for _, tm := range []timerwheel.Timer{gone, fired, {}} {
@@ -363,7 +363,7 @@ func TestOnlyTheEndOfAWheelShowsWhatWasNeverFreed(t *testing.T) {
 		time.Sleep(time.Second)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		require.ErrorIs(t, w.Shutdown(ctx), context.DeadlineExceeded)
+		require.ErrorIs(t, w.CloseContext(ctx), context.DeadlineExceeded)
 		require.Empty(t, log.take())
 		close(release)
 		require.NoError(t, w.Close())

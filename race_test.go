@@ -80,12 +80,12 @@ func TestMailHandlerDeletesItself(t *testing.T) {
 		tm := w.Alloc(func(tm timerwheel.Timer) {
 			runs.Add(1)
 			first := tm.Register(0)
-			found, err := tm.Del()
-			if first != nil || found != delBoth || err != nil {
+			found := tm.Del()
+			if first != nil || found != delBoth {
 				wrong.Add(1)
 			}
 			first = tm.Register(0)
-			found, err = []delVerb{delBySync, delByContext, delByDead}[round%3].call(tm)
+			found, err := []delVerb{delBySync, delByContext, delByDead}[round%3].call(tm)
 			if first != nil || found != delBoth || !errors.Is(err, timerwheel.ErrDeadlock) {
 				wrong.Add(1)
 			}
@@ -150,8 +150,8 @@ func TestMailHandlerFreesItsOwnTimer(t *testing.T) {
 				tm := w.Alloc(func(timerwheel.Timer) { wrong.Add(1) })
 				expect(tm.Register(time.Hour) == nil)
 				runtime.Gosched()
-				found, err := tm.Del()
-				expect(found == delPending && err == nil)
+				found := tm.Del()
+				expect(found == delPending)
 				expect(tm.Free() == nil)
 			}
 		})
@@ -172,8 +172,7 @@ func TestMailDelReturnsWhileTheHandlerRuns(t *testing.T) {
 	})
 	require.NoError(t, tm.Register(0))
 	raceReceive(t, begun)
-	found, err := tm.Del()
-	require.NoError(t, err)
+	found := tm.Del()
 	require.Equal(t, delRunning, found)
 	require.True(t, tm.Running())
 	close(leave)
@@ -276,7 +275,7 @@ func TestMailThreeCPUs(t *testing.T) {
 					require.EqualValues(t, 1, runs.Load())
 				}
 				require.Zero(t, wrong.Load())
-				_, err := tm.Shutdown()
+				_, err := tm.ShutdownSync()
 				require.NoError(t, err)
 				require.NoError(t, tm.Free())
 			}
@@ -305,7 +304,7 @@ func TestMailStorageReusedWhileDelSyncWaits(t *testing.T) {
 					wrong.Add(1)
 				}
 				runtime.Gosched()
-				if found, _ := tm.Del(); found != delPending {
+				if found := tm.Del(); found != delPending {
 					wrong.Add(1)
 				}
 				if tm.Free() != nil {
@@ -398,7 +397,7 @@ func TestMailTearDownThenPoison(t *testing.T) {
 			_ = tm.Register(0)
 			_ = tm.Free() // it lives while it re-adds itself
 			return func() error {
-				_, err := tm.Shutdown()
+				_, err := tm.ShutdownSync()
 				return err
 			}
 		}},
@@ -407,9 +406,9 @@ func TestMailTearDownThenPoison(t *testing.T) {
 			_ = tm.Register(0)
 			return func() error {
 				done := make(chan struct{})
-				_, err := tm.DelAsync(func() { close(done) })
+				tm.DelAsync(func() { close(done) })
 				<-done
-				return errors.Join(err, tm.Free())
+				return tm.Free()
 			}
 		}},
 		{"Every", func(w *timerwheel.Wheel, c *conn) func() error {
@@ -425,8 +424,8 @@ func TestMailTearDownThenPoison(t *testing.T) {
 			return func() error {
 				c.mu.Lock()
 				defer c.mu.Unlock()
-				_, err := tm.Del()
-				return errors.Join(err, tm.Free())
+				tm.Del()
+				return tm.Free()
 			}
 		}},
 		{"Group.DelSync", func(w *timerwheel.Wheel, c *conn) func() error {
@@ -442,7 +441,7 @@ func TestMailTearDownThenPoison(t *testing.T) {
 			g := w.NewGroup()
 			g.Every(50*time.Microsecond, handler(c))
 			return func() error {
-				_, err := g.Shutdown()
+				_, err := g.ShutdownSync()
 				return err
 			}
 		}},
@@ -625,7 +624,7 @@ func TestStressCircles(t *testing.T) {
 	raceWithin(t, func() {
 		wg.Wait()
 		for _, tm := range tms {
-			if _, err := tm.Shutdown(); err != nil {
+			if _, err := tm.ShutdownSync(); err != nil {
 				wrong.Add(1)
 			}
 		}
@@ -677,7 +676,7 @@ func TestStressGroupShutdown(t *testing.T) {
 				}
 			})
 		}
-		calls := []*delCall{delGo(g.DelSync), delGo(g.Shutdown), delGo(g.Shutdown)}
+		calls := []*delCall{delGo(g.DelSync), delGo(g.ShutdownSync), delGo(g.ShutdownSync)}
 		for i, c := range calls {
 			raceReceive(t, c.done)
 			require.NoError(t, c.err)
@@ -727,7 +726,7 @@ func raceCloseOnce(t *testing.T) {
 				wrong.Add(1)
 			}
 		case 1:
-			if !errors.Is(w.Shutdown(delDead), timerwheel.ErrDeadlock) {
+			if !errors.Is(w.CloseContext(delDead), timerwheel.ErrDeadlock) {
 				wrong.Add(1)
 			}
 		case 2, 3, 4, 5:
@@ -776,7 +775,7 @@ func raceCloseOnce(t *testing.T) {
 						wrong.Add(1)
 					}
 				case 2:
-					_, _ = tm.DelAsync(func() {})
+					tm.DelAsync(func() {})
 				case 3, 4:
 					w.AfterFunc(d, func() { handler(timerwheel.Timer{}) })
 				case 5, 6:
@@ -794,7 +793,7 @@ func raceCloseOnce(t *testing.T) {
 		closers.Go(func() {
 			var err error
 			if i == 0 {
-				err = w.Shutdown(context.Background())
+				err = w.CloseContext(context.Background())
 			} else {
 				err = w.Close()
 			}
@@ -856,8 +855,8 @@ func TestStressGenerations(t *testing.T) {
 					_, err := tm.DelSync()
 					expect(err == nil)
 				} else {
-					found, err := tm.Del()
-					expect(found == delPending && err == nil)
+					found := tm.Del()
+					expect(found == delPending)
 				}
 				expect(tm.Valid())
 				expect(tm.Free() == nil)
@@ -1062,8 +1061,7 @@ func (s *raceStorm) delete(inHandler bool) {
 	}
 	switch rand.IntN(8) {
 	case 0:
-		_, err := tm.Del()
-		check(err, false)
+		tm.Del()
 	case 1:
 		tm.Stop()
 	case 2, 3:
@@ -1076,8 +1074,7 @@ func (s *raceStorm) delete(inHandler bool) {
 		check(err, true)
 	case 5:
 		s.dones.Add(1)
-		_, err := tm.DelAsync(func() { s.dones.Add(-1) })
-		check(err, false)
+		tm.DelAsync(func() { s.dones.Add(-1) })
 	case 6:
 		_, err := s.groups[rand.IntN(len(s.groups))].DelSync()
 		check(err, false)
@@ -1199,7 +1196,7 @@ func (s *raceStorm) connection() {
 	if rand.IntN(2) == 0 {
 		time.Sleep(raceDelay())
 	}
-	_, err := g.Shutdown()
+	_, err := g.ShutdownSync()
 	s.expect(err == nil, "Group.Shutdown")
 	for i := range state {
 		state[i] = poison
@@ -1227,7 +1224,7 @@ func (s *raceStorm) tearDown() {
 	}
 	for _, p := range s.places {
 		tm := *p.tm.Load()
-		_, err := tm.Shutdown()
+		_, err := tm.ShutdownSync()
 		s.expect(err == nil, "the last Shutdown")
 		p.quiet(tm)
 		s.expect(p.kind == racePeriodic || tm.Free() == nil, "the last Free")
@@ -1267,7 +1264,7 @@ func raceWheel(t *testing.T, o timerwheel.Options) *timerwheel.Wheel {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), racePatience)
 		defer cancel()
-		require.NoError(t, w.Shutdown(ctx))
+		require.NoError(t, w.CloseContext(ctx))
 		stats := w.Stats()
 		require.Zero(t, stats.Running)
 		require.Equal(t, stats.Registered, stats.Fired+stats.Removed)

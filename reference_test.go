@@ -254,8 +254,7 @@ func TestRetainRacesWithTheLastFree(t *testing.T) {
 				}
 				assert.True(t, tm.Valid())
 				assert.NoError(t, tm.Register(time.Hour))
-				_, err := tm.Del()
-				assert.NoError(t, err)
+				tm.Del()
 				assert.NoError(t, tm.Free())
 			})
 		}
@@ -300,9 +299,7 @@ func TestOwnHandleIsValidInTheHandlerWhoeverFreedIt(t *testing.T) {
 		"itself":           {inside: timerwheel.Timer.Free},
 		"somebody else":    {during: timerwheel.Timer.Free},
 		"somebody else, after a deletion": {during: func(tm timerwheel.Timer) error {
-			if _, err := tm.Del(); err != nil {
-				return err
-			}
+			tm.Del()
 			return tm.Free()
 		}},
 		"somebody else, while a deletion waits": {during: func(tm timerwheel.Timer) error {
@@ -416,9 +413,9 @@ func TestStaleHandlesHarmNoTenantUnderRaces(t *testing.T) {
 		group.Go(func() {
 			for i := g; time.Now().Before(until); i++ {
 				tm := stale[i%len(stale)].Load().(timerwheel.Timer)
-				_, _ = tm.Del()
+				tm.Del()
 				_, _ = tm.DelSync()
-				_, _ = tm.Shutdown()
+				_, _ = tm.ShutdownSync()
 				assert.ErrorIs(t, tm.Register(0), timerwheel.ErrStale)
 				assert.ErrorIs(t, tm.Free(), timerwheel.ErrStale)
 				assert.ErrorIs(t, tm.Retain(), timerwheel.ErrStale)
@@ -557,7 +554,7 @@ func TestClosureIsCollectableWhenTheLastReferenceGoes(t *testing.T) {
 		},
 		"shut down": func(t *testing.T, w *timerwheel.Wheel, c *captive) timerwheel.Timer {
 			tm := w.Alloc(uses(c))
-			_, err := tm.Shutdown()
+			_, err := tm.ShutdownSync()
 			assert.NoError(t, err)
 			assert.NoError(t, tm.Free())
 			return tm
@@ -765,7 +762,7 @@ func requireStale(t *testing.T, stale timerwheel.Timer) (refused uint64) {
 	require.False(t, stale.Stop())
 	require.ErrorIs(t, stale.Free(), timerwheel.ErrStale)
 	require.ErrorIs(t, stale.Retain(), timerwheel.ErrStale)
-	for i, del := range []func() (timerwheel.Found, error){stale.Del, stale.DelSync, stale.Shutdown} {
+	for i, del := range []func() (timerwheel.Found, error){func() (timerwheel.Found, error) { return stale.Del(), nil }, stale.DelSync, stale.ShutdownSync} {
 		found, err := del()
 		require.NoError(t, err)
 		require.Zero(t, found, fmt.Sprint("deletion ", i))
@@ -793,14 +790,13 @@ func TestMisuseErrorsSayWhereTheTimerCameFrom(t *testing.T) {
 			return tm.Free()
 		}, timerwheel.ErrFreed},
 		"ErrShutdown": {func(t *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer) error {
-			_, err := tm.Shutdown()
+			_, err := tm.ShutdownSync()
 			require.NoError(t, err)
 			return tm.Register(0)
 		}, timerwheel.ErrShutdown},
 		"ErrDeleting": {func(t *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer) error {
 			time.Sleep(2 * time.Hour)
-			_, err := tm.DelAsync(func() {})
-			require.NoError(t, err)
+			tm.DelAsync(func() {})
 			return tm.RegisterAt(time.Now())
 		}, timerwheel.ErrDeleting},
 		"ErrClosed": {func(t *testing.T, w *timerwheel.Wheel, tm timerwheel.Timer) error {

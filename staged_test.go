@@ -28,15 +28,15 @@ func TestNoHandlerBeginsInTheMidstOfADeletion(t *testing.T) {
 	type deletion func(g *Group, tm Timer) (Found, error)
 	for name, del := range map[string]deletion{
 		"DelSync":  func(_ *Group, tm Timer) (Found, error) { return tm.DelSync() },
-		"Shutdown": func(_ *Group, tm Timer) (Found, error) { return tm.Shutdown() },
+		"Shutdown": func(_ *Group, tm Timer) (Found, error) { return tm.ShutdownSync() },
 		"DelAsync": func(_ *Group, tm Timer) (found Found, err error) {
 			done := make(chan struct{})
-			found, err = tm.DelAsync(func() { close(done) })
+			found = tm.DelAsync(func() { close(done) })
 			<-done
-			return found, err
+			return found, nil
 		},
 		"Group.DelSync":  func(g *Group, _ Timer) (Found, error) { return g.DelSync() },
-		"Group.Shutdown": func(g *Group, _ Timer) (Found, error) { return g.Shutdown() },
+		"Group.Shutdown": func(g *Group, _ Timer) (Found, error) { return g.ShutdownSync() },
 	} {
 		for _, deletionFirst := range []bool{true, false} {
 			t.Run(map[bool]string{true: name + " before the worker", false: name + " after the worker"}[deletionFirst], func(t *testing.T) {
@@ -569,7 +569,7 @@ func TestCloseDoesNotWaitForADoneThatCameAfterIt(t *testing.T) {
 		tm := w.Alloc(func(Timer) {})
 		require.NoError(t, w.Close())
 		end := make(chan struct{})
-		_, _ = tm.DelAsync(func() { <-end })
+		tm.DelAsync(func() { <-end })
 		synctest.Wait()
 		require.NoError(t, w.Close())
 		close(end)
@@ -950,8 +950,8 @@ func TestInspectAsksAgainIfAShardIsAhead(t *testing.T) {
 	}
 	_, err := w.Advance(w.Now().Add((lowest + 1) * w.tick))
 	require.NoError(t, err)
-	views := func(now int64) []Level {
-		return []Level{{Start: now &^ (digits - 1), Span: 1}, {Start: now &^ (lowest - 1), Span: digits}, {Start: now &^ (lowest*digits - 1), Span: lowest}}
+	views := func(now int64) []LevelInfo {
+		return []LevelInfo{{Start: now &^ (digits - 1), Span: 1}, {Start: now &^ (lowest - 1), Span: digits}, {Start: now &^ (lowest*digits - 1), Span: lowest}}
 	}
 	for _, now := range []int64{lowest + 1, lowest - 1} {
 		to := views(now)
@@ -970,7 +970,7 @@ func TestInspectAsksAgainIfAShardIsAhead(t *testing.T) {
 
 	for _, c := range []struct{ ahead, asked int }{{0, 1}, {1, 2}, {2, 3}, {9, 3}} {
 		asked := 0
-		late := w.tell(make([]Level, 1), 0, func(*shard, []Level) (late int, ahead bool) {
+		late := w.tell(make([]LevelInfo, 1), 0, func(*shard, []LevelInfo) (late int, ahead bool) {
 			asked++
 			return 7, asked <= c.ahead
 		})
@@ -1035,7 +1035,7 @@ func TestNoCriticalSectionLooksAtAllWaits(t *testing.T) {
 			if k%2 == 0 {
 				go tm.DelSync()
 			} else {
-				_, _ = tm.DelAsync(func() {})
+				tm.DelAsync(func() {})
 			}
 		}
 		synctest.Wait()

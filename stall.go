@@ -1,6 +1,7 @@
 package timerwheel
 
 import (
+	"fmt"
 	"sync"
 	"time"
 )
@@ -8,10 +9,10 @@ import (
 // A Stall is a handler that runs, or a deletion that waits for one, for longer
 // than Options.StallAfter.
 type Stall struct {
-	Timer   Timer         // the timer whose handler runs
-	Since   time.Time     // since when the handler runs, or the deletion waits
-	For     time.Duration // how long that was when it was noticed
-	Waiting bool          // true: a deletion that waits; false: a handler that runs
+	Timer Timer         // the timer whose handler runs
+	Since time.Time     // since when the handler runs, or the deletion waits
+	For   time.Duration // how long that was when it was noticed
+	Kind  StallKind     // what has stalled
 
 	Handler      string // the handler's function, file:line; of a method value, where in the method it is now
 	HandlerStack string // the stack of the handler's goroutine, as it is now
@@ -25,6 +26,26 @@ type Stall struct {
 	AllocatedAt  string // file:line, with Options.Debug
 	RegisteredAt string // likewise, of the last Register
 	Waiters      int    // the deletions that wait for the handler
+}
+
+// A StallKind says what has stalled.
+type StallKind int
+
+// The kinds of stalls.
+const (
+	StalledHandler  StallKind = iota // a handler that runs
+	StalledDeletion                  // a deletion that waits for a handler
+)
+
+// String returns the kind in a few words.
+func (k StallKind) String() string {
+	switch k {
+	case StalledHandler:
+		return "stalled handler"
+	case StalledDeletion:
+		return "stalled deletion"
+	}
+	return fmt.Sprintf("StallKind(%d)", int(k))
 }
 
 // maxWaiterStacks bounds Stall.WaiterStacks. A deadlock shows in the first few.
@@ -123,12 +144,13 @@ func (sh *shard) report(r *runningSlot, x *wait, waiters []uint64, now int64, du
 	if b, ok := f.(*body); ok {
 		f = b.f
 	}
-	stall := Stall{Timer: sh.timer(r.i, s), Waiting: x != nil, Waiters: r.wk.ending.waiters()}
+	stall := Stall{Timer: sh.timer(r.i, s), Kind: StalledHandler, Waiters: r.wk.ending.waiters()}
 	from := sh.origin(r.i, s)
 
 	w, handler, since := sh.w, r.wk.goid, r.since
 	waiter := uint64(0)
 	if x != nil {
+		stall.Kind = StalledDeletion
 		waiter, since = x.goid, x.since
 	} else if len(waiters) > 0 {
 		waiter = waiters[0]

@@ -33,7 +33,7 @@ func (l *stallLog) take() (runs, waits []timerwheel.Stall) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, s := range l.seen {
-		if s.Waiting {
+		if s.Kind == timerwheel.StalledDeletion {
 			waits = append(waits, s)
 		} else {
 			runs = append(runs, s)
@@ -153,22 +153,22 @@ var stallingWaits = map[string]struct {
 	noStack bool
 }{
 	"DelSync":  {wait: func(_ *timerwheel.Group, tm timerwheel.Timer) error { _, err := tm.DelSync(); return err }},
-	"Shutdown": {wait: func(_ *timerwheel.Group, tm timerwheel.Timer) error { _, err := tm.Shutdown(); return err }},
+	"Shutdown": {wait: func(_ *timerwheel.Group, tm timerwheel.Timer) error { _, err := tm.ShutdownSync(); return err }},
 	"DelSyncContext": {wait: func(_ *timerwheel.Group, tm timerwheel.Timer) error {
 		_, err := tm.DelSyncContext(context.Background())
 		return err
 	}},
 	"Group.DelSync":  {wait: func(g *timerwheel.Group, _ timerwheel.Timer) error { _, err := g.DelSync(); return err }},
-	"Group.Shutdown": {wait: func(g *timerwheel.Group, _ timerwheel.Timer) error { _, err := g.Shutdown(); return err }},
+	"Group.Shutdown": {wait: func(g *timerwheel.Group, _ timerwheel.Timer) error { _, err := g.ShutdownSync(); return err }},
 	"Group.DelSyncContext": {wait: func(g *timerwheel.Group, _ timerwheel.Timer) error {
 		_, err := g.DelSyncContext(context.Background())
 		return err
 	}},
 	"DelAsync": {noStack: true, wait: func(_ *timerwheel.Group, tm timerwheel.Timer) error {
 		done := make(chan struct{})
-		_, err := tm.DelAsync(func() { close(done) })
+		tm.DelAsync(func() { close(done) })
 		<-done
-		return err
+		return nil
 	}},
 }
 
@@ -329,8 +329,7 @@ func TestAStallHasTheStacksOfAllWhoWait(t *testing.T) {
 		var names []string // of the goroutines, in the order in which they begin to wait
 		for k := range 40 {
 			name := make(chan string, 1)
-			_, err := tm.DelAsync(func() {})
-			require.NoError(t, err)
+			tm.DelAsync(func() {})
 			go func() {
 				name <- goroutineName()
 				if k%2 == 0 {
@@ -355,7 +354,7 @@ func TestAStallHasTheStacksOfAllWhoWait(t *testing.T) {
 				require.NotContains(t, stack, "\n\n", "one goroutine's stack")
 			}
 			require.Equal(t, 80, s.Waiters)
-			if s.Waiting && s.WaiterStack != "" {
+			if s.Kind == timerwheel.StalledDeletion && s.WaiterStack != "" {
 				require.Contains(t, names, strings.SplitN(s.WaiterStack, " [", 2)[0])
 				own++
 			}
@@ -469,7 +468,7 @@ func TestAStallNamesTheHandler(t *testing.T) {
 }
 
 func namedHandler(tm timerwheel.Timer) {
-	_, _ = tm.Del()
+	tm.Del()
 	time.Sleep(3 * time.Second)
 }
 
@@ -587,17 +586,15 @@ func TestOnStallMayCallAnything(t *testing.T) {
 			assert.ErrorIs(t, s.Timer.Register(0), timerwheel.ErrClosed)
 		},
 		"Shutdown": func(t *testing.T, w *timerwheel.Wheel, _ timerwheel.Stall) {
-			assert.ErrorIs(t, w.Shutdown(context.Background()), timerwheel.ErrDeadlock)
+			assert.ErrorIs(t, w.CloseContext(context.Background()), timerwheel.ErrDeadlock)
 		},
 		"Register": func(t *testing.T, _ *timerwheel.Wheel, s timerwheel.Stall) { assert.NoError(t, s.Timer.Register(0)) },
 		"Del": func(t *testing.T, _ *timerwheel.Wheel, s timerwheel.Stall) {
-			found, err := s.Timer.Del()
-			assert.NoError(t, err)
+			found := s.Timer.Del()
 			assert.Equal(t, timerwheel.Found{Running: true}, found)
 		},
 		"DelAsync": func(t *testing.T, _ *timerwheel.Wheel, s timerwheel.Stall) {
-			found, err := s.Timer.DelAsync(func() { assert.False(t, s.Timer.Running()) })
-			assert.NoError(t, err)
+			found := s.Timer.DelAsync(func() { assert.False(t, s.Timer.Running()) })
 			assert.Equal(t, timerwheel.Found{Running: true}, found)
 			assert.ErrorIs(t, s.Timer.Register(0), timerwheel.ErrDeleting)
 		},
@@ -639,7 +636,7 @@ func TestOnStallMayCallAnything(t *testing.T) {
 				var w *timerwheel.Wheel
 				var called atomic.Int32
 				w = openWheel(t, timerwheel.Options{OnStall: func(s timerwheel.Stall) {
-					if !s.Waiting { // DelSync and DelAsync below wait long enough for reports of their own
+					if s.Kind == timerwheel.StalledHandler { // DelSync and DelAsync below wait long enough for reports of their own
 						called.Add(1)
 						call(t, w, s)
 					}
@@ -745,7 +742,7 @@ func runningForAWhile(w *timerwheel.Wheel) timerwheel.Timer {
 func TestOnStallAmongRealGoroutines(t *testing.T) {
 	var runs, waits atomic.Int32
 	w := openWheel(t, timerwheel.Options{MaxWorkers: 4, Debug: true, StallAfter: time.Millisecond, OnStall: func(s timerwheel.Stall) {
-		if s.Waiting {
+		if s.Kind == timerwheel.StalledDeletion {
 			waits.Add(1)
 		} else {
 			runs.Add(1)
@@ -772,8 +769,7 @@ func TestOnStallAmongRealGoroutines(t *testing.T) {
 					_, err := g.DelSync()
 					assert.NoError(t, err)
 				case 2:
-					_, err := tm.DelAsync(func() {})
-					assert.NoError(t, err)
+					tm.DelAsync(func() {})
 				}
 			}
 		})

@@ -110,8 +110,7 @@ func TestStatsWorkersAreThereOnlyForWhatIsDue(t *testing.T) {
 
 		// Contract 4: "done runs on a goroutine of the wheel".
 		done := parkHandler(t)
-		_, err := w.Alloc(func(timerwheel.Timer) {}).DelAsync(done.run)
-		require.NoError(t, err)
+		w.Alloc(func(timerwheel.Timer) {}).DelAsync(done.run)
 		synctest.Wait()
 		require.EqualValues(t, 1, done.started.Load())
 		require.Equal(t, 1, w.Stats().Workers)
@@ -142,7 +141,7 @@ func TestStatsRefusedCountsEveryReason(t *testing.T) {
 		counts("stale", 4, func() { requireStale(t, stale) })
 
 		shut := idle()
-		_, err := shut.Shutdown()
+		_, err := shut.ShutdownSync()
 		require.NoError(t, err)
 		counts("shut down", 4, func() { refuseAll(t, shut, timerwheel.ErrShutdown) })
 
@@ -157,7 +156,7 @@ func TestStatsRefusedCountsEveryReason(t *testing.T) {
 		elapse(time.Second)
 
 		group := w.NewGroup()
-		_, err = group.Shutdown()
+		_, err = group.ShutdownSync()
 		require.NoError(t, err)
 		counts("born shut down", 4, func() { refuseAll(t, group.Alloc(func(timerwheel.Timer) {}), timerwheel.ErrShutdown) })
 		counts("AfterFunc of a group that is shut down", 1, func() { require.False(t, group.AfterFunc(0, func() {}).Valid()) })
@@ -200,8 +199,7 @@ func TestStatsSyncWaitsCountsWaitsThatBegan(t *testing.T) {
 		del(tm) // idle
 		require.NoError(t, tm.Register(time.Hour))
 		del(tm) // pending
-		_, err := tm.DelAsync(func() {})
-		require.NoError(t, err)
+		tm.DelAsync(func() {})
 		del(timerwheel.Timer{})
 		elapse(0)
 		require.Zero(t, w.Stats().SyncWaits, "nobody waited")
@@ -211,8 +209,7 @@ func TestStatsSyncWaitsCountsWaitsThatBegan(t *testing.T) {
 		}
 		elapse(time.Second)
 		require.EqualValues(t, 3, h.started.Load())
-		_, err = tm.Del()
-		require.NoError(t, err)
+		tm.Del()
 		require.Zero(t, w.Stats().SyncWaits, "Del does not wait")
 
 		waits := func(want uint64) {
@@ -224,10 +221,9 @@ func TestStatsSyncWaitsCountsWaitsThatBegan(t *testing.T) {
 		waits(1)
 		go del(tm)
 		waits(2)
-		_, err = tm.DelAsync(func() {})
-		require.NoError(t, err)
+		tm.DelAsync(func() {})
 		waits(3)
-		go func() { _, _ = tm.Shutdown() }()
+		go func() { _, _ = tm.ShutdownSync() }()
 		waits(4)
 		for _, r := range w.Running() {
 			if r.Timer == tm {
@@ -236,7 +232,7 @@ func TestStatsSyncWaitsCountsWaitsThatBegan(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		_, err = tm.DelSyncContext(ctx)
+		_, err := tm.DelSyncContext(ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		waits(5)
 		go func() { _, _ = group.DelSync() }() // for three handlers
@@ -483,11 +479,11 @@ func lawUnderRaces(t *testing.T, seed uint64, duration time.Duration, closeEarly
 				case 3:
 					_ = tm.Reduce(d)
 				case 4:
-					_, _ = tm.Del()
+					tm.Del()
 				case 5:
 					_, _ = tm.DelSync()
 				case 6:
-					_, _ = tm.DelAsync(func() {})
+					tm.DelAsync(func() {})
 				case 7:
 					_ = w.AfterFunc(d, func() {})
 				case 8:
@@ -496,18 +492,18 @@ func lawUnderRaces(t *testing.T, seed uint64, duration time.Duration, closeEarly
 					series := group.Every(d+1, func(timerwheel.Timer) {})
 					_ = group.AfterFunc(d, func() {})
 					if _, err := group.DelSync(); err == nil && series.Valid() {
-						_, _ = series.Del() // another's group deletion came in between
+						series.Del() // another's group deletion came in between
 					}
 				case 10:
 					lock := &locks[rng.IntN(len(locks))]
 					lock.Lock()
-					_, _ = tm.Del()
+					tm.Del()
 					lock.Unlock()
 				case 11:
 					own := w.Alloc(func(timerwheel.Timer) {})
 					_ = own.Register(d)
 					if d%2 == 0 {
-						_, _ = own.Shutdown()
+						_, _ = own.ShutdownSync()
 					}
 					_ = own.Free()
 				case 12:
@@ -540,7 +536,7 @@ func lawUnderRaces(t *testing.T, seed uint64, duration time.Duration, closeEarly
 	}
 	fighters.Wait()
 	for _, tm := range shared {
-		_, err := tm.Shutdown()
+		_, err := tm.ShutdownSync()
 		require.NoError(t, err)
 		require.NoError(t, tm.Free())
 	}

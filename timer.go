@@ -131,18 +131,21 @@ func (t Timer) Reduce(d time.Duration) error {
 // Del deletes the timer's firing, if there is one, whether the timer is far
 // from due or in line to run. It does not wait for a handler in flight: Found
 // says whether there was one. Of a stale timer, or one that is not pending,
-// there is nothing to delete, and that is no error; its error is always nil.
+// there is nothing to delete.
 //
 // (It is the kernel's del_timer, and time.Timer's Stop.)
-func (t Timer) Del() (Found, error) {
+func (t Timer) Del() Found { return t.del(0) }
+
+// del is Del, and with the mark shutdown Shutdown.
+func (t Timer) del(mark flags) Found {
 	if t.w == nil {
-		return Found{}, nil
+		return Found{}
 	}
 	sh := t.shard()
 	sh.lock()
-	_, _, found := sh.delete(t, 0)
+	_, _, found := sh.delete(t, mark)
 	sh.unlockDeleted(found)
-	return found, nil
+	return found
 }
 
 // DelSync deletes the timer's firing, as Del does, and waits for a handler in
@@ -208,26 +211,39 @@ func (t Timer) DelSyncContext(ctx context.Context) (Found, error) { return t.del
 // On a Manual wheel, which has no goroutines, done is called before DelAsync
 // returns, or in the Advance that runs the handler.
 //
-// DelAsync panics if done is nil. Its error is always nil.
-func (t Timer) DelAsync(done func()) (Found, error) {
+// DelAsync panics if done is nil.
+func (t Timer) DelAsync(done func()) Found {
 	if done == nil {
 		panic("timerwheel: DelAsync with a nil done")
 	}
 	if t.w == nil {
 		go done()
-		return Found{}, nil
+		return Found{}
 	}
-	return t.delAsync(done), nil
+	return t.delAsync(done)
 }
 
-// Shutdown is DelSync for ever: no Register of the timer succeeds any more
-// (ErrShutdown), even if Shutdown returned an error. So in the timer's own
-// handler it returns ErrDeadlock, and the timer is shut down all the same. The
-// timer still is its owners' to free.
+// Shutdown deletes the timer's firing, as Del does, and refuses every later
+// Register of the timer (ErrShutdown). It does not wait for a handler in flight:
+// Found says whether there was one. Owners must still call Free.
 //
-// (It is the kernel's timer_shutdown_sync, which came of timers that were
-// registered again between their deletion and the end of their memory.)
-func (t Timer) Shutdown() (Found, error) { return t.delSync(context.Background(), shutdown) }
+// (It is the kernel's timer_shutdown, which came of timers that were registered
+// again between their deletion and the end of their memory.)
+func (t Timer) Shutdown() Found { return t.del(shutdown) }
+
+// ShutdownSync deletes the timer's firing and waits for a handler in flight, as
+// DelSync does, and refuses every later Register of the timer (ErrShutdown), even
+// if it returns an error. So in the timer's own handler it returns ErrDeadlock,
+// and the timer is shut down all the same. Owners must still call Free.
+//
+// (It is the kernel's timer_shutdown_sync.)
+func (t Timer) ShutdownSync() (Found, error) { return t.delSync(context.Background(), shutdown) }
+
+// ShutdownSyncContext is ShutdownSync with a bound on the wait: it treats ctx as
+// DelSyncContext does. The timer is shut down, whatever it returns.
+func (t Timer) ShutdownSyncContext(ctx context.Context) (Found, error) {
+	return t.delSync(ctx, shutdown)
+}
 
 // Retain adds an owner to a timer that lives, even to one that had none. It
 // never brings a timer back: of a stale one it returns ErrStale.
@@ -283,8 +299,7 @@ func (t Timer) Free() error {
 // Stop is Del in the shape of time.Timer's: it reports whether it removed a
 // firing. Like that, it does not wait for a handler in flight.
 func (t Timer) Stop() bool {
-	found, _ := t.Del()
-	return found.Pending
+	return t.Del().Pending
 }
 
 // Reset is Register in the shape of time.Timer's: it reports whether the timer

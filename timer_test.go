@@ -47,8 +47,7 @@ func TestTimerIsASmallComparableMapKey(t *testing.T) {
 	require.NoError(t, a.Register(time.Hour))
 	require.Equal(t, "a", names[a], "a handle does not change with its timer's state")
 	require.NoError(t, a.Free())
-	_, err := a.Del()
-	require.NoError(t, err)
+	a.Del()
 	require.NotContains(t, names, w.Alloc(func(timerwheel.Timer) {}), "a new tenant of the slot has a new handle")
 }
 
@@ -74,11 +73,11 @@ func TestZeroTimerNamesNoTimer(t *testing.T) {
 	require.ErrorIs(t, zero.Free(), timerwheel.ErrStale)
 
 	for name, del := range map[string]func() (timerwheel.Found, error){
-		"Del":            zero.Del,
+		"Del":            func() (timerwheel.Found, error) { return zero.Del(), nil },
 		"DelSync":        zero.DelSync,
 		"DelSyncContext": func() (timerwheel.Found, error) { return zero.DelSyncContext(dead) },
-		"DelAsync":       func() (timerwheel.Found, error) { return zero.DelAsync(func() {}) },
-		"Shutdown":       zero.Shutdown,
+		"DelAsync":       func() (timerwheel.Found, error) { return zero.DelAsync(func() {}), nil },
+		"Shutdown":       zero.ShutdownSync,
 	} {
 		found, err := del()
 		require.NoError(t, err, name)
@@ -118,7 +117,7 @@ func TestTimerIsSafeForUseByAnyGoroutine(t *testing.T) {
 		func() { _ = tm.Reduce(time.Microsecond) },
 		func() { _ = tm.Reset(time.Second) },
 		func() { _ = tm.Stop() },
-		func() { _, _ = tm.Del() },
+		func() { tm.Del() },
 		func() { _, _ = tm.DelSync() },
 		func() {
 			if assert.NoError(t, tm.Retain()) {
@@ -139,7 +138,7 @@ func TestTimerIsSafeForUseByAnyGoroutine(t *testing.T) {
 		})
 	}
 	users.Wait()
-	_, err := tm.Shutdown()
+	_, err := tm.ShutdownSync()
 	require.NoError(t, err)
 	require.NoError(t, tm.Free(), "the owner's own reference is still there")
 	require.False(t, tm.Valid())
@@ -695,8 +694,7 @@ func TestRandomMovesFireOnlyTheLastDeadline(t *testing.T) {
 							m.armed, m.due = true, now.Add(d)
 						}
 					case 4:
-						found, err := m.tm.Del()
-						require.NoError(t, err)
+						found := m.tm.Del()
 						require.Equal(t, timerwheel.Found{Pending: was}, found)
 						m.armed = false
 					}
@@ -970,7 +968,7 @@ func TestHandlerNeverOverlapsItself(t *testing.T) {
 		})
 	}
 	armers.Wait()
-	_, err := tm.Shutdown()
+	_, err := tm.ShutdownSync()
 	require.NoError(t, err)
 	require.Zero(t, overlaps.Load())
 	require.Positive(t, runs)
@@ -1015,7 +1013,7 @@ func TestRegisterIsRefusedInThisOrder(t *testing.T) {
 		return tm
 	}
 	shutdown := func(t *testing.T, tm timerwheel.Timer) timerwheel.Timer {
-		_, err := tm.Shutdown()
+		_, err := tm.ShutdownSync()
 		require.NoError(t, err)
 		return tm
 	}
@@ -1074,12 +1072,12 @@ func TestRegisterIsRefusedInThisOrder(t *testing.T) {
 		}, timerwheel.ErrShutdown},
 		{"shut down while a Shutdown waits", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
 			tm := running(t, w)
-			inBackground(func() { _, _ = tm.Shutdown() })
+			inBackground(func() { _, _ = tm.ShutdownSync() })
 			return tm
 		}, timerwheel.ErrShutdown},
 		{"shut down while a Shutdown waits on a closed wheel", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
 			tm := running(t, w)
-			inBackground(func() { _, _ = tm.Shutdown() })
+			inBackground(func() { _, _ = tm.ShutdownSync() })
 			inBackground(func() { _ = w.Close() })
 			return tm
 		}, timerwheel.ErrShutdown},
@@ -1095,8 +1093,7 @@ func TestRegisterIsRefusedInThisOrder(t *testing.T) {
 		}, timerwheel.ErrDeleting},
 		{"a DelAsync waits", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
 			tm := running(t, w)
-			_, err := tm.DelAsync(func() {})
-			require.NoError(t, err)
+			tm.DelAsync(func() {})
 			return tm
 		}, timerwheel.ErrDeleting},
 		{"a DelSync waits for a timer without owners", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
@@ -1160,7 +1157,7 @@ func TestRegisterIsRefusedInThisOrder(t *testing.T) {
 func TestRefusalOfADeletionEndsWithItsRun(t *testing.T) {
 	for name, del := range map[string]func(timerwheel.Timer) (timerwheel.Found, error){
 		"DelSync":  timerwheel.Timer.DelSync,
-		"DelAsync": func(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.DelAsync(func() {}) },
+		"DelAsync": func(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.DelAsync(func() {}), nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -1209,11 +1206,9 @@ func TestHandlerMayDoAnythingToAnyTimer(t *testing.T) {
 				assert.NoError(t, other[3].Free())
 			case 2: // takes its own registration back
 				assert.NoError(t, tm.Register(time.Minute))
-				found, err := tm.Del()
-				assert.NoError(t, err)
+				found := tm.Del()
 				assert.Equal(t, timerwheel.Found{Pending: true, Running: true}, found)
-				found, err = tm.Del()
-				assert.NoError(t, err)
+				found = tm.Del()
 				assert.Equal(t, timerwheel.Found{Running: true}, found)
 			case 3: // frees itself and is registered all the same
 				assert.NoError(t, tm.Free())
@@ -1284,8 +1279,7 @@ func TestAfterFuncRecyclesItself(t *testing.T) {
 		"firing": func(*testing.T, timerwheel.Timer) { elapse(time.Hour) },
 		"Stop":   func(t *testing.T, tm timerwheel.Timer) { require.True(t, tm.Stop()) },
 		"Del": func(t *testing.T, tm timerwheel.Timer) {
-			found, err := tm.Del()
-			require.NoError(t, err)
+			found := tm.Del()
 			require.Equal(t, timerwheel.Found{Pending: true}, found)
 		},
 		"DelSync": func(t *testing.T, tm timerwheel.Timer) {
@@ -1294,12 +1288,11 @@ func TestAfterFuncRecyclesItself(t *testing.T) {
 			require.Equal(t, timerwheel.Found{Pending: true}, found)
 		},
 		"DelAsync": func(t *testing.T, tm timerwheel.Timer) {
-			found, err := tm.DelAsync(func() {})
-			require.NoError(t, err)
+			found := tm.DelAsync(func() {})
 			require.Equal(t, timerwheel.Found{Pending: true}, found)
 		},
 		"Shutdown": func(t *testing.T, tm timerwheel.Timer) {
-			found, err := tm.Shutdown()
+			found, err := tm.ShutdownSync()
 			require.NoError(t, err)
 			require.Equal(t, timerwheel.Found{Pending: true}, found)
 		},

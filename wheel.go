@@ -463,12 +463,12 @@ func (w *Wheel) Next() (when time.Time, ok bool) {
 // cannot wait for its caller: it closes the wheel, and returns ErrDeadlock. Do
 // not call Close while holding a lock that a handler wants, nor the lock of a
 // lock-bound timer.
-func (w *Wheel) Close() error { return w.Shutdown(context.Background()) }
+func (w *Wheel) Close() error { return w.CloseContext(context.Background()) }
 
 // Shutdown is Close with an end to its patience: if ctx ends before the last
 // goroutine of the wheel has, it returns the context's error. The wheel is
 // closed nevertheless.
-func (w *Wheel) Shutdown(ctx context.Context) error {
+func (w *Wheel) CloseContext(ctx context.Context) error {
 	w.mu.Lock()
 	w.closed = true
 	w.mu.Unlock()

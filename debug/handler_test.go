@@ -47,7 +47,7 @@ func aBadDay(t *testing.T) (text string) {
 		require.True(t, deleted.Stop())
 		require.ErrorIs(t, deleted.Free(), timerwheel.ErrStale)
 		time.Sleep(40 * time.Second)
-		_, _ = stuck.DelAsync(func() {})
+		stuck.DelAsync(func() {})
 		var waiting sync.WaitGroup
 		waiting.Go(func() { _, _ = g.DelSync() })
 		synctest.Wait()

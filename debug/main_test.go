@@ -25,7 +25,7 @@ func openWheel(t *testing.T, o timerwheel.Options) *timerwheel.Wheel {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		if err := w.Shutdown(ctx); err != nil && !t.Failed() {
+		if err := w.CloseContext(ctx); err != nil && !t.Failed() {
 			t.Errorf("the wheel does not end: %v", err)
 		}
 	})

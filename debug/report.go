@@ -126,7 +126,7 @@ func newReport(in *timerwheel.Inspection) *Report {
 
 // newLevel counts the span in floating point: it may be longer than a Duration
 // reaches. The beginning is before now, and after the wheel's.
-func newLevel(in *timerwheel.Inspection, l *timerwheel.Level) Level {
+func newLevel(in *timerwheel.Inspection, l *timerwheel.LevelInfo) Level {
 	return Level{
 		From:   (time.Duration(l.Start)*in.Options.Tick - in.Now.Sub(in.Start)).Seconds(),
 		Span:   float64(l.Span) * in.Options.Tick.Seconds(),
@@ -134,7 +134,7 @@ func newLevel(in *timerwheel.Inspection, l *timerwheel.Level) Level {
 	}
 }
 
-func newRun(in *timerwheel.Inspection, r *timerwheel.Run) Run {
+func newRun(in *timerwheel.Inspection, r *timerwheel.RunInfo) Run {
 	run := Run{
 		Timer:        r.Timer.String(),
 		Goroutine:    r.Goroutine,
@@ -157,7 +157,7 @@ func newRun(in *timerwheel.Inspection, r *timerwheel.Run) Run {
 	return run
 }
 
-func newWait(in *timerwheel.Inspection, x *timerwheel.Wait) Wait {
+func newWait(in *timerwheel.Inspection, x *timerwheel.WaitInfo) Wait {
 	kind := "DelSync"
 	switch {
 	case x.Async:

@@ -47,7 +47,7 @@ func (c *cache) remove(key string) {
 // forget needs mu, which the timer's handler holds too.
 func (c *cache) forget(key string) {
 	if e := c.entries[key]; e != nil {
-		_, _ = e.expiry.Del() // under mu: from here on the handler does not run
+		e.expiry.Del() // under mu: from here on the handler does not run
 		_ = e.expiry.Free()
 		delete(c.entries, key)
 	}
@@ -82,7 +82,7 @@ func newPeer(w *timerwheel.Wheel, probe func()) *peer {
 
 func (p *peer) arm(d time.Duration) error { return p.idle.Register(d) }
 
-func (p *peer) disarm() { _, _ = p.idle.Del() }
+func (p *peer) disarm() { p.idle.Del() }
 
 func TestPeer(t *testing.T) {
 	w, advance := manualWheel(t)
@@ -115,7 +115,7 @@ func newFlusher(w *timerwheel.Wheel, write func(), period time.Duration) *flushe
 
 // close returns when write does not run, and will not.
 func (f *flusher) close() error {
-	_, err := f.timer.Shutdown()
+	_, err := f.timer.ShutdownSync()
 	_ = f.timer.Free()
 	return err // ErrDeadlock, if write itself has called close
 }
@@ -207,7 +207,7 @@ func (k *Keyed) Drain(f func(key string, value any)) {
 // take ends a task. It needs mu, which the timer's handler holds too.
 func (k *Keyed) take(key string) (value any) {
 	if t := k.tasks[key]; t != nil {
-		_, _ = t.timer.Del()
+		t.timer.Del()
 		_ = t.timer.Free()
 		delete(k.tasks, key)
 		value = t.value

@@ -319,7 +319,7 @@ func churn(w *timerwheel.Wheel) {
 		_ = t.Register(rand.N(time.Millisecond))
 	}
 	_, _ = t.DelSync()
-	_, _ = t.Shutdown()
+	_, _ = t.ShutdownSync()
 	_ = t.Register(0) // refused
 	_ = t.Free()
 }

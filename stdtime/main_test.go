@@ -23,7 +23,7 @@ func openClock(t *testing.T, o timerwheel.Options) (stdtime.Clock, *timerwheel.W
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		if err := w.Shutdown(ctx); err != nil && !t.Failed() {
+		if err := w.CloseContext(ctx); err != nil && !t.Failed() {
 			t.Errorf("the wheel does not end: %v", err)
 		}
 	})

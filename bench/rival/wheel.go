@@ -74,13 +74,13 @@ func (r *wheel) ArmStop(n int, d time.Duration) {
 	t := r.timers[0]
 	for range n {
 		_ = t.Register(d)
-		_, _ = t.Del()
+		t.Del()
 	}
 }
 
 func (r *wheel) Stop(order []uint32) (stopped int) {
 	for _, k := range order {
-		if found, _ := r.timers[k].Del(); found.Pending {
+		if found := r.timers[k].Del(); found.Pending {
 			stopped++
 		}
 	}

@@ -94,7 +94,7 @@ func run(after, hold time.Duration, address string) error {
 	// What hangs hangs: the wheel is closed, but it does not end.
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 	defer cancel()
-	d.end = wheel.Shutdown(ctx)
+	d.end = wheel.CloseContext(ctx)
 	return d.report()
 }
 
@@ -138,10 +138,10 @@ func (d *diagnoses) report() error {
 			closers++
 		}
 	}
-	told := map[bool]string{} // by Waiting
+	told := map[timerwheel.StallKind]string{}
 	for _, s := range d.lock {
 		fmt.Println("lock:  ", s)
-		told[s.Waiting] = s.String()
+		told[s.Kind] = s.String()
 	}
 	fmt.Println()
 
@@ -156,8 +156,8 @@ func (d *diagnoses) report() error {
 	}
 	that(errors.Is(d.self, timerwheel.ErrDeadlock), "the handler that would have waited for itself was told so")
 	that(closers == 1, "of the three that would have waited for each other one was told so, and the others went on")
-	that(names(told[false], "(*session).expire", "session.go:"), "the handler that hangs was named, and where")
-	that(names(told[true], "(*session).expire", "(*session).close", "session.go:"), "and so was the deletion that waits for it, and where")
+	that(names(told[timerwheel.StalledHandler], "(*session).expire", "session.go:"), "the handler that hangs was named, and where")
+	that(names(told[timerwheel.StalledDeletion], "(*session).expire", "(*session).close", "session.go:"), "and so was the deletion that waits for it, and where")
 	that(errors.Is(d.end, context.DeadlineExceeded), "the wheel does not end while a deadlock stands, and says so")
 	if failed > 0 {
 		return fmt.Errorf("%d checks failed", failed)

@@ -98,7 +98,7 @@ func (s *server) pick(window time.Duration) (picked []*conn) {
 // close tears c down while its reader may be about to arm the timer again.
 // DelSync would leave room for that, right after its return. Shutdown does not.
 func (s *server) close(c *conn) {
-	c.tearDown(byServer, c.idle.Shutdown)
+	c.tearDown(byServer, c.idle.ShutdownSync)
 }
 
 // shutdown stops accepting, closes what is open, all at once, and returns when

@@ -11,7 +11,7 @@ import (
 // panic does (OnPanic). Both hooks may block.
 func logTo(log *slog.Logger, o *timerwheel.Options) {
 	o.OnStall = func(s timerwheel.Stall) {
-		log.Warn("timer stalls", "handler", s.Handler, "for", s.For, "waiting", s.Waiting, "waiters", s.Waiters, "stack", s.HandlerStack)
+		log.Warn("timer stalls", "handler", s.Handler, "for", s.For, "kind", s.Kind.String(), "waiters", s.Waiters, "stack", s.HandlerStack)
 	}
 	o.OnPanic = func(p timerwheel.HandlerPanic) {
 		log.Error("timer panics", "timer", p.Timer.String(), "value", p.Value, "stack", string(p.Stack))

@@ -121,7 +121,7 @@ func misbehave(wheel *timerwheel.Wheel) {
 		for t.Pending() {
 			time.Sleep(time.Millisecond)
 		}
-		_, _ = t.Shutdown()
+		_, _ = t.ShutdownSync()
 		_ = t.Free()
 	}
 }

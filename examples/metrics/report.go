@@ -12,16 +12,15 @@ import (
 
 // A record is a line of the log.
 type record struct {
-	Level, Msg, Handler, Value, Stack string
-	Waiting                           bool
-	For                               time.Duration
+	Level, Msg, Kind, Handler, Value, Stack string
+	For                                     time.Duration
 }
 
 func (r record) String() string {
 	switch {
 	case r.Value != "":
 		return fmt.Sprintf("%s %q %q", r.Level, r.Msg, r.Value)
-	case r.Waiting:
+	case r.Kind == timerwheel.StalledDeletion.String():
 		return fmt.Sprintf("%s %q: a deletion has waited %v for %s", r.Level, r.Msg, r.For.Round(time.Millisecond), r.Handler)
 	default:
 		return fmt.Sprintf("%s %q: for %v in %s", r.Level, r.Msg, r.For.Round(time.Millisecond), r.Handler)
@@ -42,9 +41,9 @@ func read(log io.Reader) (records []record, err error) {
 
 // stalls counts the records of a handler that runs for too long, or of a
 // deletion that waits for it. On a busy machine others may be slow as well.
-func stalls(records []record, waiting bool) (n int) {
+func stalls(records []record, kind timerwheel.StallKind) (n int) {
 	for _, r := range records {
-		if r.Level == "WARN" && r.Waiting == waiting && r.For >= stallAfter && strings.Contains(r.Stack, "main.sleepTooLong") {
+		if r.Level == "WARN" && r.Kind == kind.String() && r.For >= stallAfter && strings.Contains(r.Stack, "main.sleepTooLong") {
 			n++
 		}
 	}
@@ -85,7 +84,7 @@ func report(f *findings, records []record, s timerwheel.Stats) error {
 	that(f.elsewhen == 0, "each scrape is of the time at which it was made")
 	that(f.last == s && s.Fired > 0 && s.Removed > 0 && s.Refused > 0, "the last scrape is all that the wheel has done")
 	that(s.MaxRun >= tooLong, "the longest run is that of the handler that stalled")
-	that(stalls(records, false) == 1 && stalls(records, true) == 1, "its stall was logged, once, and so was that of the deletion that waited for it")
+	that(stalls(records, timerwheel.StalledHandler) == 1 && stalls(records, timerwheel.StalledDeletion) == 1, "its stall was logged, once, and so was that of the deletion that waited for it")
 	that(crashes(records) == 1, "the panic was logged, once, and the program goes on")
 	if failed > 0 {
 		return fmt.Errorf("%d checks failed", failed)

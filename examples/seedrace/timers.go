@@ -39,7 +39,7 @@ func (w wheelTimer) arm(d time.Duration) { w.t.Register(d) }
 // else adds it, too, Shutdown also forbids that for the time after.
 func (w wheelTimer) del() {
 	if w.shared {
-		w.t.Shutdown()
+		w.t.ShutdownSync()
 	} else {
 		w.t.DelSync()
 	}

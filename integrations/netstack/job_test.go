@@ -29,7 +29,7 @@ func newLockedJob(w *timerwheel.Wheel, l sync.Locker, f func()) lockedJob {
 }
 
 func (j lockedJob) Schedule(d time.Duration) { _ = j.timer.Register(d) }
-func (j lockedJob) Cancel()                  { _, _ = j.timer.Del() }
+func (j lockedJob) Cancel()                  { j.timer.Del() }
 
 // TestJob is the case that tcpip.Job's instances are there for: a job that expires, and is
 // cancelled and scheduled anew, several times, while somebody holds the lock that it wants.

@@ -100,9 +100,9 @@ func TestCheckerTellsGoodFromBad(t *testing.T) {
 			history(fired, delSync(20, 50), delSync(21, 51), ends(40)),
 			history(fired, delSync(20, 50), delSync(21, 31), ends(40)),
 		}, {
-			"Shutdown does",
-			history(fired, waited(20, 50, "Shutdown"), ends(40)),
-			history(fired, waited(20, 30, "Shutdown"), ends(40)),
+			"ShutdownSync does",
+			history(fired, waited(20, 50, "ShutdownSync"), ends(40)),
+			history(fired, waited(20, 30, "ShutdownSync"), ends(40)),
 		}, {
 			"done is called after the handler has ended",
 			history(fired, waited(20, 50, "DelAsync"), ends(40)),
@@ -165,12 +165,12 @@ func TestCheckerTellsGoodFromBad(t *testing.T) {
 			history(alloc, registerFor(1, 2, 100), o(3, 4, input{op: "Reduce", d: 10}, output{}), begin(12), ends(14)),
 		}, {
 			"no Register succeeds after Shutdown",
-			history(alloc, o(1, 2, input{op: "Shutdown"}, foundNothing), register(3, 4, "ErrShutdown")),
-			history(alloc, o(1, 2, input{op: "Shutdown"}, foundNothing), register(3, 4, "")),
+			history(alloc, o(1, 2, input{op: "ShutdownSync"}, foundNothing), register(3, 4, "ErrShutdown")),
+			history(alloc, o(1, 2, input{op: "ShutdownSync"}, foundNothing), register(3, 4, "")),
 		}, {
 			"ErrShutdown comes before ErrDeleting",
-			history(fired, waited(20, 50, "Shutdown"), register(25, 26, "ErrShutdown"), ends(40)),
-			history(fired, waited(20, 50, "Shutdown"), register(25, 26, "ErrDeleting"), ends(40)),
+			history(fired, waited(20, 50, "ShutdownSync"), register(25, 26, "ErrShutdown"), ends(40)),
+			history(fired, waited(20, 50, "ShutdownSync"), register(25, 26, "ErrDeleting"), ends(40)),
 		}, {
 			"a stale handle registers nothing",
 			history(alloc, own(1, 2, "Free", ""), register(3, 4, "ErrStale")),
@@ -237,7 +237,7 @@ func falsified(out output, in input) output {
 	switch in.op {
 	case "Pending", "Running", "Valid", "Stop", "Reset":
 		out.yes = !out.yes
-	case "Del", "DelSync", "DelAsync", "Shutdown":
+	case "Del", "DelSync", "DelAsync", "ShutdownSync":
 		out.pending = !out.pending
 	case "Register", "RegisterAt", "Reduce", "Retain", "Free":
 		if out.err == "" {

@@ -140,7 +140,7 @@ func (s *scene) newTimer() *timer {
 
 var clientCalls = []string{
 	"Register", "Register", "Register", "RegisterAt", "Reset", "Reduce",
-	"Del", "Stop", "DelSync", "DelSync", "DelSync", "DelSyncContext", "DelAsync", "Shutdown",
+	"Del", "Stop", "DelSync", "DelSync", "DelSync", "DelSyncContext", "DelAsync", "ShutdownSync",
 	"Retain", "Free", "Pending", "Running",
 }
 
@@ -161,7 +161,7 @@ func (s *scene) do(r *recorder, t timerwheel.Timer, in input) output {
 	case "Reduce":
 		return failed(t.Reduce(in.d))
 	case "Del":
-		return deleted(t.Del())
+		return deleted(t.Del(), nil)
 	case "Stop":
 		return answered(t.Stop())
 	case "DelSync":
@@ -172,8 +172,8 @@ func (s *scene) do(r *recorder, t timerwheel.Timer, in input) output {
 		return deleted(t.DelSyncContext(ctx))
 	case "DelAsync":
 		return s.delAsync(r, t, in)
-	case "Shutdown":
-		return deleted(t.Shutdown())
+	case "ShutdownSync":
+		return deleted(t.ShutdownSync())
 	case "Retain":
 		return failed(t.Retain())
 	case "Free":
@@ -194,7 +194,7 @@ func (s *scene) delAsync(r *recorder, t timerwheel.Timer, in input) output {
 	d.out = deleted(t.DelAsync(func() {
 		d.ran = time.Since(s.start)
 		s.dones.Done()
-	}))
+	}), nil)
 	return d.out
 }
 
@@ -246,7 +246,7 @@ func (s *scene) act(t *timer, act string, rng *rand.Rand) {
 func (s *scene) end(recorders []*recorder) (history []porcupine.Operation) {
 	main, rng := recorders[0], rand.New(rand.NewPCG(s.seed, 0))
 	for _, t := range s.timers {
-		s.call(main, t, "Shutdown", rng)
+		s.call(main, t, "ShutdownSync", rng)
 		for s.call(main, t, "Free", rng).err == "" {
 		}
 		recorders = append(recorders, &t.handler)

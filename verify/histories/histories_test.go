@@ -168,7 +168,7 @@ func (s *series) report(t *testing.T) {
 	}
 	for _, kind := range []string{"begin", "end", "waits", "quiescence", "calls by handlers",
 		"ErrDeleting", "ErrStale", "ErrFreed", "ErrShutdown", "ErrDeadlock", "DeadlineExceeded",
-		"DelSync", "DelSyncContext", "DelAsync", "Shutdown", "Del", "Stop", "Retain", "Free", "Pending", "Running", "Reduce", "Reset", "RegisterAt"} {
+		"DelSync", "DelSyncContext", "DelAsync", "ShutdownSync", "Del", "Stop", "Retain", "Free", "Pending", "Running", "Reduce", "Reset", "RegisterAt"} {
 		require.NotZero(t, s.seen[kind], "no history has any of these: %s", kind)
 	}
 }

@@ -80,7 +80,7 @@ func (r *recorder) add(in input, call time.Duration, out output, ret time.Durati
 
 // waits reports whether a call is a deletion that waits.
 func waits(op string) bool {
-	return op == "DelSync" || op == "DelSyncContext" || op == "DelAsync" || op == "Shutdown"
+	return op == "DelSync" || op == "DelSyncContext" || op == "DelAsync" || op == "ShutdownSync"
 }
 
 // deleted makes an output of what a deletion returns.

@@ -94,7 +94,7 @@ func (s state) step(in input, out output) []state {
 		return s.register(in, out)
 	case "Del", "Stop":
 		return s.del(in, out)
-	case "DelSync", "DelSyncContext", "DelAsync", "Shutdown":
+	case "DelSync", "DelSyncContext", "DelAsync", "ShutdownSync":
 		return s.mark(in, out)
 	case "quiescence":
 		return s.rest(in)
@@ -173,7 +173,7 @@ func (s state) del(in input, out output) []state {
 func (s state) mark(in input, out output) []state {
 	ok := out.pending == s.pending && out.running == s.running
 	s.pending = false
-	if in.op == "Shutdown" {
+	if in.op == "ShutdownSync" {
 		s.down = !s.gone
 	}
 	switch out.err {

@@ -83,7 +83,7 @@ func (x *machine) drawScript(t *rapid.T) (s script) {
 // drawBeat draws a beat: what is called of the own timer needs no sleep before
 // it, what may meet others does.
 func (x *machine) drawBeat(t *rapid.T) (b beat) {
-	verbs := []string{"Register", "RegisterAt", "Reduce", "Reset", "Del", "Stop", "DelSync", "DelSyncContext", "DelAsync", "Shutdown", "Retain", "Free"}
+	verbs := []string{"Register", "RegisterAt", "Reduce", "Reset", "Del", "Stop", "DelSync", "DelSyncContext", "DelAsync", "ShutdownSync", "Retain", "Free"}
 	if rapid.Bool().Draw(t, "own") {
 		b.sleep = drawSleep(t, 0)
 		b.call = x.drawVerb(t, verbs)
@@ -93,7 +93,7 @@ func (x *machine) drawBeat(t *rapid.T) (b beat) {
 	b.to = rapid.IntRange(-2, 2).Draw(t, "to")
 	verbs = append(verbs, "", "", "", "", "DelSync", "DelSync", "DelSync", "Alloc", "AfterFunc", "AfterFuncArg", "Every")
 	if len(x.model.groups) > 0 {
-		verbs = append(verbs, "Group.DelSync", "Group.DelSyncContext", "Group.Shutdown")
+		verbs = append(verbs, "Group.DelSync", "Group.DelSyncContext", "Group.ShutdownSync")
 	}
 	if rapid.IntRange(0, 15).Draw(t, "close") == 15 {
 		verbs = []string{"Close", "Advance"}

@@ -106,7 +106,7 @@ func (x *machine) Arm(t *rapid.T) {
 
 // Delete deletes a timer.
 func (x *machine) Delete(t *rapid.T) {
-	x.call(t, x.drawCall(t, "DelSync", "Del", "Stop", "DelSyncContext", "DelAsync", "Shutdown"))
+	x.call(t, x.drawCall(t, "DelSync", "Del", "Stop", "DelSyncContext", "DelAsync", "ShutdownSync"))
 }
 
 // Own adds an owner to a timer, or removes one.
@@ -117,7 +117,7 @@ func (x *machine) Ring(t *rapid.T) {
 	n := rapid.IntRange(2, 4).Draw(t, "timers")
 	d := drawDelay(t)
 	for k := range n {
-		b := beat{sleep: drawSleep(t, 1), to: 1, call: x.drawVerb(t, []string{"DelSync", "DelSyncContext", "Shutdown"})}
+		b := beat{sleep: drawSleep(t, 1), to: 1, call: x.drawVerb(t, []string{"DelSync", "DelSyncContext", "ShutdownSync"})}
 		if k == n-1 {
 			b.to = 1 - n
 		}
@@ -131,7 +131,7 @@ func (x *machine) Ring(t *rapid.T) {
 func (x *machine) Group(t *rapid.T) {
 	verbs := []string{"NewGroup"}
 	if len(x.model.groups) > 0 {
-		verbs = append(verbs, "Group.DelSync", "Group.DelSyncContext", "Group.DelSyncContext", "Group.Shutdown")
+		verbs = append(verbs, "Group.DelSync", "Group.DelSyncContext", "Group.DelSyncContext", "Group.ShutdownSync")
 	}
 	x.call(t, x.drawVerb(t, verbs))
 }
@@ -156,7 +156,7 @@ func (x *machine) Lock(t *rapid.T) {
 func (x *machine) Wheel(t *rapid.T) {
 	switch what := rapid.IntRange(0, 15).Draw(t, "what"); {
 	case what == 15:
-		verb := rapid.SampledFrom([]string{"Close", "Wheel.Shutdown"}).Draw(t, "verb")
+		verb := rapid.SampledFrom([]string{"Close", "CloseContext"}).Draw(t, "verb")
 		x.call(t, call{verb: verb, d: x.drawLimit(t)})
 	case what == 14 && x.model.advance == nil: // a second one would wait for its turn
 		x.call(t, call{verb: "Advance"})
@@ -257,6 +257,6 @@ func (x *machine) abandon() {
 	}
 	ctx, cancel := limited(dead)
 	defer cancel()
-	_ = x.real.wheel.Shutdown(ctx)
+	_ = x.real.wheel.CloseContext(ctx)
 	time.Sleep(time.Minute)
 }

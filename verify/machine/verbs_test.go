@@ -64,10 +64,10 @@ type set = map[string]bool
 var (
 	makes      = set{"Alloc": true, "AllocLocked": true, "AfterFunc": true, "AfterFuncArg": true, "Every": true}
 	timed      = set{"Register": true, "RegisterAt": true, "Reduce": true, "Reset": true}
-	limits     = set{"DelSyncContext": true, "Group.DelSyncContext": true, "Wheel.Shutdown": true}
-	deletes    = set{"DelSync": true, "DelSyncContext": true, "Shutdown": true} // and wait
-	groupVerbs = set{"Group.DelSync": true, "Group.DelSyncContext": true, "Group.Shutdown": true}
-	wheelVerbs = set{"Close": true, "Wheel.Shutdown": true, "Advance": true, "NewGroup": true}
+	limits     = set{"DelSyncContext": true, "Group.DelSyncContext": true, "CloseContext": true}
+	deletes    = set{"DelSync": true, "DelSyncContext": true, "ShutdownSync": true} // and wait
+	groupVerbs = set{"Group.DelSync": true, "Group.DelSyncContext": true, "Group.ShutdownSync": true}
+	wheelVerbs = set{"Close": true, "CloseContext": true, "Advance": true, "NewGroup": true}
 )
 
 // A verb is what can be called.
@@ -144,7 +144,7 @@ func init() {
 		},
 
 		"Del": {
-			func(w *world, c call) outcome { return found(w.timer(c.timer).Del()) },
+			func(w *world, c call) outcome { return found(w.timer(c.timer).Del(), nil) },
 			func(m *model, c call, _ *run) *answer { return returns(outcome{found: m.delete(m.timers[c.timer])}) },
 		},
 		"Stop": {
@@ -166,14 +166,14 @@ func init() {
 			func(m *model, c call, from *run) *answer { return m.delSync(m.timers[c.timer], m.limit(c.d), from) },
 		},
 		"DelAsync": {
-			func(w *world, c call) outcome { return found(w.timer(c.timer).DelAsync(w.newDone())) },
+			func(w *world, c call) outcome { return found(w.timer(c.timer).DelAsync(w.newDone()), nil) },
 			func(m *model, c call, _ *run) *answer {
 				m.dones = append(m.dones, 0)
 				return m.delAsync(m.timers[c.timer], len(m.dones)-1)
 			},
 		},
-		"Shutdown": {
-			func(w *world, c call) outcome { return found(w.timer(c.timer).Shutdown()) },
+		"ShutdownSync": {
+			func(w *world, c call) outcome { return found(w.timer(c.timer).ShutdownSync()) },
 			func(m *model, c call, from *run) *answer {
 				m.timers[c.timer].shutdown = true
 				return m.delSync(m.timers[c.timer], never, from)
@@ -208,8 +208,8 @@ func init() {
 			},
 			func(m *model, c call, from *run) *answer { return m.delGroup(m.groups[c.group], m.limit(c.d), from) },
 		},
-		"Group.Shutdown": {
-			func(w *world, c call) outcome { return found(w.group(c.group).Shutdown()) },
+		"Group.ShutdownSync": {
+			func(w *world, c call) outcome { return found(w.group(c.group).ShutdownSync()) },
 			func(m *model, c call, from *run) *answer {
 				m.groups[c.group].down = true
 				return m.delGroup(m.groups[c.group], never, from)
@@ -220,11 +220,11 @@ func init() {
 			func(w *world, _ call) outcome { return outcome{err: w.wheel.Close()} },
 			func(m *model, _ call, from *run) *answer { return m.close(never, from) },
 		},
-		"Wheel.Shutdown": {
+		"CloseContext": {
 			func(w *world, c call) outcome {
 				ctx, cancel := limited(c.d)
 				defer cancel()
-				return outcome{err: w.wheel.Shutdown(ctx)}
+				return outcome{err: w.wheel.CloseContext(ctx)}
 			},
 			func(m *model, c call, from *run) *answer { return m.close(m.limit(c.d), from) },
 		},

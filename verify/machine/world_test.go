@@ -191,7 +191,7 @@ func (w *world) onPanic(p timerwheel.HandlerPanic) {
 func (w *world) onStall(s timerwheel.Stall) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if s.Waiting {
+	if s.Kind == timerwheel.StalledDeletion {
 		w.stalls = append(w.stalls, stalledWait)
 	} else {
 		w.stalls = append(w.stalls, stalledRun(slices.Index(w.timers, s.Timer)))

@@ -18,7 +18,7 @@ var deletions = []scenario{
 	{name: "Del of a due timer", ticks: 1, sees: []string{"removed", "running", "over"}, setUp: delOfDue},
 	{name: "DelSync of a due timer", ticks: 1, sees: []string{"removed", "waited", "over"}, setUp: delSyncOfDue},
 	{name: "DelAsync", sees: []string{"refused", "done at once", "done later"}, setUp: delAsync},
-	{name: "Shutdown", sees: []string{"waited", "refused for ever"}, setUp: shutdown},
+	{name: "ShutdownSync", sees: []string{"waited", "refused for ever"}, setUp: shutdown},
 	{name: "a handler that panics", options: recovering, sees: []string{"waited", "refused"}, setUp: panics},
 	{name: "a handler that exits", sees: []string{"waited", "refused"}, setUp: exits},
 	{name: "a deletion that gives up", sees: []string{"gave up", "waited", "refused"}, setUp: givesUp},
@@ -68,8 +68,7 @@ func delOfDue(x *world) {
 	p := x.timer("the timer", nil)
 	p.register(0)
 	x.actor("the deleter", func() {
-		found, err := p.t.Del()
-		x.check(err == nil, "Del: %v", err)
+		found := p.t.Del()
 		p.foundTellsWhatBecomes(found)
 	})
 	x.actor("one who asks", func() {
@@ -111,11 +110,10 @@ func delAsync(x *world) {
 	called := 0
 	x.actor("the deleter", func() {
 		run := p.begun
-		found, err := p.t.DelAsync(func() {
+		found := p.t.DelAsync(func() {
 			called++
 			x.check(p.ended >= run, "done is called while the handler runs")
 		})
-		x.check(err == nil, "DelAsync: %v", err)
 		if !found.Running {
 			x.saw("done at once")
 			return
@@ -139,7 +137,7 @@ func shutdown(x *world) {
 	p.register(0)
 	x.until("the handler's begin", p.runs)
 	x.actor("the deleter", func() {
-		_, err := p.deletion(p.t.Shutdown)
+		_, err := p.deletion(p.t.ShutdownSync)
 		x.check(err == nil, "Shutdown: %v", err)
 		x.check(!p.runs() && errors.Is(p.register(0), timerwheel.ErrShutdown), "it goes on")
 	})
@@ -255,8 +253,8 @@ func lockBound(x *world) {
 	x.actor("the owner of the lock", func() {
 		l.Lock()
 		x.check(!p.runs(), "it runs while its lock is held")
-		found, err := p.t.Del()
-		x.check(err == nil && !found.Running, "Del: %+v, %v", found, err)
+		found := p.t.Del()
+		x.check(!found.Running, "Del: %+v", found)
 		p.foundTellsWhatBecomes(found)
 		l.Unlock()
 	})

@@ -116,7 +116,7 @@ func tenantBehindLock(x *world) {
 	x.actor("the owner of the lock", func() {
 		l.Lock()
 		x.check(p.t.Free() == nil, "Free")
-		found, _ := p.t.Del()
+		found := p.t.Del()
 		now := x.w.Now()
 		tenant.t = x.w.AllocLocked(l, handler)
 		tenant.register(2 * tick)

@@ -62,7 +62,7 @@ func sharer(h *house, d *desk) {
 		d.off()
 	case 7:
 		d.on(vDel)
-		_, _ = s.t.Del()
+		s.t.Del()
 		d.off()
 	case 8, 9:
 		if _, err := s.delSync(d, vDelSync, s.t.DelSync); err != nil {

@@ -50,7 +50,7 @@ func stranger(h *house, d *desk) {
 			isStale.fail("%s: %s of the stale %v: %v", h, verbNames[v], t, err)
 		}
 	}
-	for v, f := range map[verb]func() (timerwheel.Found, error){vDel: t.Del, vDelSync: t.DelSync, vShutdown: t.Shutdown} {
+	for v, f := range map[verb]func() (timerwheel.Found, error){vDel: func() (timerwheel.Found, error) { return t.Del(), nil }, vDelSync: t.DelSync, vShutdown: t.ShutdownSync} {
 		d.on(v)
 		found, err := f()
 		d.off()

@@ -63,7 +63,7 @@ func (h *house) tearDown(g *timerwheel.Group, members []*subject, d *desk) {
 	v, f := vGroupDelSync, g.DelSync
 	switch rand.IntN(3) {
 	case 0:
-		v, f = vGroupShutdown, g.Shutdown
+		v, f = vGroupShutdown, g.ShutdownSync
 		h.inShutdown.Add(1)
 		defer h.inShutdown.Add(-1)
 	case 1:

@@ -46,8 +46,8 @@ const (
 
 var verbNames = [numVerbs]string{
 	"Alloc", "AllocLocked", "AfterFunc", "Every", "NewGroup", "Register", "RegisterAt", "Reduce", "Reset", "Stop", "Del", "DelSync",
-	"DelSyncContext", "DelAsync", "Shutdown", "Retain", "Free", "Pending, Running, When, Valid, String", "Group.DelSync",
-	"Group.DelSyncContext", "Group.Shutdown", "Advance", "Stats, Running, Next, Now", "Close", "Wheel.Shutdown", "(await a firing)",
+	"DelSyncContext", "DelAsync", "ShutdownSync", "Retain", "Free", "Pending, Running, When, Valid, String", "Group.DelSync",
+	"Group.DelSyncContext", "Group.ShutdownSync", "Advance", "Stats, Running, Next, Now", "Close", "CloseContext", "(await a firing)",
 }
 
 var (

@@ -23,7 +23,7 @@ func (s *subject) handle(t timerwheel.Timer) {
 		s.deleteOneself(t)
 	case 5:
 		count(vDel)
-		_, _ = t.Del()
+		t.Del()
 	case 6:
 		s.delAsync(nil)
 	case 7, 8:

@@ -173,7 +173,7 @@ func (h *house) close(d *desk) {
 	case 1:
 		ctx, cancel := context.WithTimeout(context.Background(), rand.N(time.Millisecond))
 		d.on(vWheelShutdown)
-		_ = h.w.Shutdown(ctx)
+		_ = h.w.CloseContext(ctx)
 		d.off()
 		cancel()
 	}

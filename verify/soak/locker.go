@@ -59,7 +59,7 @@ func (b *bound) look(s *subject, d *desk) {
 	if running := s.t.Running() || s.inFlight.Load() || b.within != 0; !underLock.holds(!running) {
 		underLock.fail("%v on %s runs, and its lock was free", s.t, s.h)
 	}
-	v, del := vDel, s.t.Del
+	v, del := vDel, func() (timerwheel.Found, error) { return s.t.Del(), nil }
 	switch rand.IntN(4) {
 	case 0:
 		v, del = vDelSync, s.t.DelSync

@@ -126,7 +126,7 @@ func shortly() (context.Context, context.CancelFunc) {
 
 func (s *subject) shutDown(d *desk) {
 	s.h.inShutdown.Add(1)
-	_, err := s.delSync(d, vShutdown, s.t.Shutdown)
+	_, err := s.delSync(d, vShutdown, s.t.ShutdownSync)
 	s.down.Store(true)
 	s.h.inShutdown.Add(-1)
 	if err == nil {
@@ -142,7 +142,7 @@ func (s *subject) delAsync(d *desk) {
 	s.h.asyncs.Add(1)
 	var ran atomic.Int32
 	d.on(vDelAsync)
-	_, _ = s.t.DelAsync(func() {
+	s.t.DelAsync(func() {
 		if !asyncOnce.holds(ran.Add(1) == 1) {
 			asyncOnce.fail("%v on %s: done runs again", s.t, s.h)
 		}

@@ -152,7 +152,7 @@ func deletion(n int) (do, clean func()) {
 	all := crowd(w, n)
 	return func() {
 		for _, t := range all {
-			_, _ = t.Del()
+			t.Del()
 		}
 	}, closer(w)
 }
@@ -307,7 +307,7 @@ func asyncWaits(int) (do, clean func()) {
 		var all sync.WaitGroup
 		all.Add(waiters)
 		for range waiters {
-			_, _ = t.DelAsync(all.Done)
+			t.DelAsync(all.Done)
 		}
 		end()
 		all.Wait()
