@@ -126,7 +126,7 @@ func (w *Wheel) rearm(notBefore int64) (next int64) {
 	epoch := w.clearAlarm()
 	w.mu.Unlock()
 
-	next, stall := w.soonest()
+	next, stall := w.nextWake()
 
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -139,18 +139,18 @@ func (w *Wheel) rearm(notBefore int64) (next int64) {
 	w.setAlarm(stall)
 	if w.alarm.at.Load() == never {
 		w.stopAlarm()
-		w.tellDeserted()
+		w.noteDeserted()
 	}
 	return next
 }
 
 // soonest returns a time that is not after the next firing, and the time at
 // which the next handler or deletion is to be reported as stalled.
-func (w *Wheel) soonest() (next, stall int64) {
+func (w *Wheel) nextWake() (next, stall int64) {
 	next, stall = never, never
 	for _, sh := range w.shards {
 		sh.lock()
-		next = min(next, sh.soonest())
+		next = min(next, sh.nextWake())
 		if w.onStall != nil {
 			stall = min(stall, sh.nextStall())
 		}
@@ -172,13 +172,13 @@ func (w *Wheel) quiesce() {
 	}
 	w.mu.Lock()
 	w.clearAlarm()
-	if len(w.crew)+w.coming > 0 || w.busy() {
+	if len(w.members)+w.starting > 0 || w.busy() {
 		w.mu.Unlock()
 		w.rearm(0)
 		return
 	}
 	w.stopAlarm()
-	w.tellDeserted()
+	w.noteDeserted()
 	w.mu.Unlock()
 }
 

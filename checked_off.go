@@ -3,8 +3,8 @@
 package timerwheel
 
 // checked says whether every critical section is checked when it ends.
-const checked = false
+const checkInvariants = false
 
 func (sh *shard) check() {}
 
-func poison(*slot) {}
+func poison(*record) {}

@@ -9,10 +9,10 @@ import (
 )
 
 // checked says whether every critical section is checked when it ends.
-const checked = true
+const checkInvariants = true
 
 // poison makes a recycled slot unlike any in use.
-func poison(s *slot) {
+func poison(s *record) {
 	s.when, s.place, s.owners = -0x6b6b6b6b, 0x6b6b6b6b, 0x6b6b6b6b
 }
 
@@ -23,7 +23,7 @@ var sections atomic.Uint64 // critical sections so far
 // drive into corners.
 func (sh *shard) check() {
 	const small, rarely = 64, 256
-	if n := sections.Add(1); sh.slots.live > small && n%rarely != 0 {
+	if n := sections.Add(1); sh.records.live > small && n%rarely != 0 {
 		return
 	}
 	if c := sh.counters; c.registered != c.fired+c.removed+uint64(c.pending) {
@@ -48,8 +48,8 @@ func (sh *shard) check() {
 	}
 	sh.checkRuns()
 	var live, pendings, runs int
-	for n, chunk := range sh.slots.chunks.rows {
-		if n < len(sh.slots.chunks.next) && sh.slots.chunks.next[n] != chunk {
+	for n, chunk := range sh.records.chunks.rows {
+		if n < len(sh.records.chunks.next) && sh.records.chunks.next[n] != chunk {
 			broken("the table's successor has another chunk %d", n)
 		}
 		if chunk == nil {
@@ -61,7 +61,7 @@ func (sh *shard) check() {
 		}
 		for pos := range chunk.items {
 			i := uint32(n)<<chunkBits | uint32(pos)
-			s := sh.slots.at(i)
+			s := sh.records.at(i)
 			if *sh.body(i) == nil {
 				free++
 				if s.flags != 0 {
@@ -85,13 +85,13 @@ func (sh *shard) check() {
 			broken("chunk %d: %d free slots, %d of %d free places and %d lost ones", n, free, vacant, chunk.vacant, chunk.lost)
 		}
 	}
-	if live != sh.slots.live || pendings != sh.counters.pending || runs != sh.running.n {
+	if live != sh.records.live || pendings != sh.counters.pending || runs != sh.running.n {
 		broken("%d timers live, %d pending, %d running; counted are %d, %d, %d",
-			live, pendings, runs, sh.slots.live, sh.counters.pending, sh.running.n)
+			live, pendings, runs, sh.records.live, sh.counters.pending, sh.running.n)
 	}
 }
 
-func (sh *shard) checkTimer(i uint32, s *slot) {
+func (sh *shard) checkTimer(i uint32, s *record) {
 	inRun := s.flags&running != 0
 	inList := s.flags&pending != 0
 	_, isBody := (*sh.body(i)).(*body)
@@ -108,7 +108,7 @@ func (sh *shard) checkTimer(i uint32, s *slot) {
 	case sh.closed:
 	case inList && sh.levels.blocks.at(s.place >> blockBits).entries[s.place&(1<<blockBits-1)] != i:
 		broken("timer %d is not where it thinks: %+v", i, *s)
-	case inList && (s.flags&slotted != 0) != (sh.levels.list(s) < listDue):
+	case inList && (s.flags&inBucket != 0) != (sh.levels.list(s) < listDue):
 		broken("timer %d is in list %d: %+v", i, sh.levels.list(s), *s)
 	case inList && sh.levels.list(s) == listHeld && s.flags&(running|locking) == 0:
 		broken("nobody looks after held timer %d: %+v", i, *s)
@@ -119,7 +119,7 @@ func (sh *shard) checkTimer(i uint32, s *slot) {
 func (sh *shard) checkLists() (n int) {
 	l := &sh.levels
 	for list := 0; list < numLists; list++ {
-		if list%digits == 0 && list < lowest && l.ticks[list/digits] == 0 && [digits]uint32(l.tails[list:]) == [digits]uint32{} {
+		if list%digits == 0 && list < lowest && l.occupiedTicks[list/digits] == 0 && [digits]uint32(l.tails[list:]) == [digits]uint32{} {
 			list += digits - 1 // 64 slots that are empty, and believed to be
 			continue
 		}
@@ -131,7 +131,7 @@ func (sh *shard) checkLists() (n int) {
 			}
 			n += int(b.n)
 			for _, i := range b.entries[:b.n] {
-				if s := l.timers.at(i); s.flags&pending == 0 {
+				if s := l.records.at(i); s.flags&pending == 0 {
 					broken("timer %d is in list %d, and not pending: %+v", i, list, *s)
 				} else if list < listDue {
 					l.checkPlace(uint16(list), i, s)
@@ -146,13 +146,13 @@ func (sh *shard) checkLists() (n int) {
 			broken("list %d: occupied is wrong", list)
 		}
 	}
-	for n, word := range l.ticks {
-		if l.slots[0]>>n&1 != 0 != (word != 0) {
+	for n, word := range l.occupiedTicks {
+		if l.occupiedBuckets[0]>>n&1 != 0 != (word != 0) {
 			broken("ticks %d: occupied is wrong", n)
 		}
 	}
-	for level, word := range l.slots {
-		if l.occupied>>level&1 != 0 != (word != 0) {
+	for level, word := range l.occupiedBuckets {
+		if l.occupiedLevels>>level&1 != 0 != (word != 0) {
 			broken("level %d: occupied is wrong", level)
 		}
 	}
@@ -162,20 +162,20 @@ func (sh *shard) checkLists() (n int) {
 // isOccupied reports what the levels believe of a slot.
 func (l *levels) isOccupied(list uint16) bool {
 	if list < lowest {
-		return l.ticks[list/digits]>>(list%digits)&1 != 0
+		return l.occupiedTicks[list/digits]>>(list%digits)&1 != 0
 	}
-	return l.slots[levelOf(list)]>>(list%digits)&1 != 0
+	return l.occupiedBuckets[levelOf(list)]>>(list%digits)&1 != 0
 }
 
 // checkPlace verifies that a timer's slot is looked at in time, and lies where
 // slots are looked at at all.
-func (l *levels) checkPlace(list uint16, i uint32, s *slot) {
+func (l *levels) checkPlace(list uint16, i uint32, s *record) {
 	level, digit := levelOf(list), list%digits
 	if level == 0 {
 		digit = list
 	}
 	start := l.cur>>above(level)<<above(level) | int64(digit)<<shift(level)
-	if own := l.cur >> shift(level) << shift(level); start < own || start == own && level > 0 && l.spill != int(level) {
+	if own := l.cur >> shift(level) << shift(level); start < own || start == own && level > 0 && l.cascading != int(level) {
 		broken("timer %d: level %d slot %d is behind %d", i, level, digit, l.cur)
 	}
 	if start > max(l.cur, l.tickOf(s)) {
@@ -186,9 +186,9 @@ func (l *levels) checkPlace(list uint16, i uint32, s *slot) {
 func (sh *shard) checkRuns() {
 	for k := range sh.running.n {
 		r := sh.running.at(uint32(k))
-		s, e := sh.slots.at(r.i), r.wk.ending
-		if r.wk.place != k || s.flags&running == 0 {
-			broken("running slot %d thinks it is %d; timer %d: %+v", k, r.wk.place, r.i, *s)
+		s, e := sh.records.at(r.i), r.wk.ending
+		if r.wk.slotIndex != k || s.flags&running == 0 {
+			broken("running slot %d thinks it is %d; timer %d: %+v", k, r.wk.slotIndex, r.i, *s)
 		}
 		if e.waiters() > 0 && s.flags&deleting == 0 {
 			broken("timer %d is waited for, and not marked", r.i)
@@ -196,7 +196,7 @@ func (sh *shard) checkRuns() {
 		if e == nil {
 			continue
 		}
-		if e.come || e.wk != r.wk {
+		if e.done || e.wk != r.wk {
 			broken("running slot %d has the end of another run", k)
 		}
 		if r.waiting != e.unreported() {

@@ -57,8 +57,8 @@ func (wk *worker) circleTo(from *worker) *circle {
 			return nil
 		}
 		seen[r] = true
-		for _, next := range r.waiting.on {
-			if next.come {
+		for _, next := range r.waiting.edges {
+			if next.done {
 				continue
 			}
 			if c := path(next.wk); c != nil {

@@ -81,7 +81,7 @@ func TestFastPathsAllocateNothing(t *testing.T) {
 // tenth and for what stays: the tables of the chunks, less than a quarter of a byte a
 // timer, and some free chunks.
 func TestHeapOfAPeakComesBack(t *testing.T) {
-	if checked {
+	if checkInvariants {
 		t.Skip("to check every critical section costs more than any of them")
 	}
 	const n = 500_000
@@ -116,7 +116,7 @@ func heapInUse() uint64 {
 // group eight times as large, torn down in one call or leaving one by one; and a
 // small group costs the same beside eight times as many strangers.
 func TestGroupDeletionCostsItsMembers(t *testing.T) {
-	if checked {
+	if checkInvariants {
 		t.Skip("to check every critical section costs more than any of them")
 	}
 	group := func(w *Wheel, n int) (g *Group, members []Timer) {

@@ -37,72 +37,72 @@ func (w *Wheel) member() (*worker, uint64) {
 	id := goid()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.crew[id], id
+	return w.members[id], id
 }
 
 // send starts a goroutine of the wheel. Only one of them may call it: as Close
 // waits for the caller, it waits for that one as well.
-func (w *Wheel) send(f func(*worker)) {
+func (w *Wheel) spawn(f func(*worker)) {
 	w.mu.Lock()
-	w.coming++
+	w.starting++
 	w.mu.Unlock()
-	w.launch(f)
+	w.startMember(f)
 }
 
 // sendUnlessClosed is send for everybody else. A wheel that is closed may have
 // no goroutine already, and gets none: it reports false.
-func (w *Wheel) sendUnlessClosed(f func(*worker)) bool {
+func (w *Wheel) spawnUnlessClosed(f func(*worker)) bool {
 	w.mu.Lock()
 	open := !w.closed
 	if open {
-		w.coming++
+		w.starting++
 	}
 	w.mu.Unlock()
 	if open {
-		w.launch(f)
+		w.startMember(f)
 	}
 	return open
 }
 
 // launch starts a goroutine that is coming.
-func (w *Wheel) launch(f func(*worker)) {
+func (w *Wheel) startMember(f func(*worker)) {
 	go func() {
 		begins("a call by the wheel")
 		wk := &worker{w: w, goid: goid()}
 		w.mu.Lock()
-		w.coming--
-		w.crew[wk.goid] = wk
+		w.starting--
+		w.members[wk.goid] = wk
 		w.mu.Unlock()
-		defer w.goOut(wk)
+		defer w.leave(wk)
 		f(wk)
 	}()
 }
 
 // invite runs f in the calling goroutine, as a member of the crew unless the
 // wheel is closed.
-func (w *Wheel) invite(f func()) {
+func (w *Wheel) runAsMember(f func()) {
 	wk, id := w.member()
 	if wk == nil {
 		wk = &worker{w: w, goid: id}
-		if w.enter(wk) {
-			defer w.goOut(wk)
+		if w.join(wk) {
+			defer w.leave(wk)
 		}
 	}
 	f()
 }
 
 // enter makes wk a member of the crew, unless the wheel is closed.
-func (w *Wheel) enter(wk *worker) bool {
+func (w *Wheel) join(wk *worker) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.closed {
-		w.crew[wk.goid] = wk
+		w.members[wk.goid] = wk
 	}
 	return !w.closed
 }
 
 // goOut ends a goroutine's membership, however it ends.
-func (w *Wheel) goOut(wk *worker) {
+func (w *Wheel) leave(wk *worker) {
 	if wk.hired {
 		w.mu.Lock()
 		w.workers--
@@ -113,13 +113,13 @@ func (w *Wheel) goOut(wk *worker) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	delete(w.crew, wk.goid)
-	w.tellDeserted()
+	delete(w.members, wk.goid)
+	w.noteDeserted()
 }
 
 // tellDeserted tells those who wait for it that no goroutine is the wheel's
 // any more, if that is so. Holds mu.
-func (w *Wheel) tellDeserted() {
+func (w *Wheel) noteDeserted() {
 	if w.gone != nil && w.deserted() {
 		close(w.gone)
 		w.gone = nil
@@ -128,11 +128,11 @@ func (w *Wheel) tellDeserted() {
 
 // deserted reports whether no goroutine is the wheel's. Holds mu.
 func (w *Wheel) deserted() bool {
-	return len(w.crew) == 0 && w.coming == 0 && w.alarm.rings == 0
+	return len(w.members) == 0 && w.starting == 0 && w.alarm.rings == 0
 }
 
 // join waits until no goroutine is the wheel's, or until ctx ends.
-func (w *Wheel) join(ctx context.Context) error {
+func (w *Wheel) awaitMembers(ctx context.Context) error {
 	w.mu.Lock()
 	if w.deserted() {
 		w.mu.Unlock()

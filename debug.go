@@ -46,7 +46,7 @@ func (c callers) String() string {
 }
 
 // signed adds to the body of a new timer, with Debug, where that was allocated.
-func (w *Wheel) signed(f, arg any) any {
+func (w *Wheel) withOrigin(f, arg any) any {
 	if !w.debug {
 		return f
 	}
@@ -59,19 +59,19 @@ func (w *Wheel) signed(f, arg any) any {
 }
 
 // sign remembers, with Debug, where a timer was registered.
-func (sh *shard) sign(i uint32, s *slot) {
+func (sh *shard) recordRegister(i uint32, s *record) {
 	b := sh.bodyOf(i, s)
 	b.registered, b.removed = here(), callers{}
 }
 
 // signFree remembers, with Debug, where a timer was freed.
-func (sh *shard) signFree(i uint32, s *slot) { sh.bodyOf(i, s).freed = here() }
+func (sh *shard) recordFree(i uint32, s *record) { sh.bodyOf(i, s).freed = here() }
 
 // signRemoval remembers, with Debug, where a timer's firing was removed.
-func (sh *shard) signRemoval(i uint32, s *slot) { sh.bodyOf(i, s).removed = here() }
+func (sh *shard) recordRemoval(i uint32, s *record) { sh.bodyOf(i, s).removed = here() }
 
 // origin says where a timer was allocated and registered, as far as is known.
-func (sh *shard) origin(i uint32, s *slot) origin {
+func (sh *shard) origin(i uint32, s *record) origin {
 	if b := sh.bodyOf(i, s); b != nil && b.origin != nil {
 		return *b.origin
 	}

@@ -34,13 +34,13 @@ func (w *Wheel) every(g *Group, period time.Duration, f func(Timer)) Timer {
 	if period <= 0 {
 		panic(fmt.Sprintf("timerwheel: Every with the period %v, which is not positive", period))
 	}
-	return w.start(g, period, &body{f: f, period: int64(period), group: g}, nil)
+	return w.newPending(g, period, &body{f: f, period: int64(period), group: g}, nil)
 }
 
 // repeat makes a periodic timer that begins to run pending for its next
 // instant.
-func (sh *shard) repeat(i uint32, s *slot, period, now int64) {
-	s.when = following(s.when, period, max(s.when, sh.levels.beginOfTick(now)))
+func (sh *shard) scheduleNext(i uint32, s *record, period, now int64) {
+	s.when = nextInstant(s.when, period, max(s.when, sh.levels.beginOfTick(now)))
 	s.flags |= onGrid
 	sh.link(s)
 	sh.place(i, s, now)
@@ -49,15 +49,15 @@ func (sh *shard) repeat(i uint32, s *slot, period, now int64) {
 // skip moves a periodic timer, whose next instant was due while it ran, to
 // the first that was not. One that a Register has set is not an instant of the
 // period, and is not skipped.
-func (sh *shard) skip(i uint32, s *slot, now int64) {
+func (sh *shard) skipMissed(i uint32, s *record, now int64) {
 	sh.levels.remove(i, s)
-	s.when = following(s.when, sh.bodyOf(i, s).period, sh.levels.beginOfTick(now))
+	s.when = nextInstant(s.when, sh.bodyOf(i, s).period, sh.levels.beginOfTick(now))
 	sh.place(i, s, now)
 }
 
 // following returns the first instant after a time of a period that passes through
 // when, which is not after that; never, if there is none.
-func following(when, period, after int64) int64 {
+func nextInstant(when, period, after int64) int64 {
 	periods := (after-when)/period + 1
 	if periods > (never-when)/period {
 		return never

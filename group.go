@@ -25,7 +25,7 @@ type Group struct {
 
 // NewGroup makes a group without members. It needs no closing: a group without
 // members is garbage when nobody knows it any more.
-func (w *Wheel) NewGroup() *Group { return &Group{sh: w.pick()} }
+func (w *Wheel) NewGroup() *Group { return &Group{sh: w.pickShard()} }
 
 // Alloc is [Wheel.Alloc]; the timer is a member of the group. If the group has
 // been shut down, so has the timer.
@@ -137,7 +137,7 @@ func (g *Group) delSync(ctx context.Context, down bool) (Found, error) {
 	sh.unlock()
 
 	var err error
-	if len(x.on) > 0 {
+	if len(x.edges) > 0 {
 		err = sh.await(ctx, x)
 	}
 	if deadlock {
@@ -154,7 +154,7 @@ func (g *Group) deleteAll() (found Found) {
 	for k, n := g.members.n, 1; k > 0; n++ {
 		k--
 		i := *g.members.at(uint32(k))
-		s := sh.slots.at(i)
+		s := sh.records.at(i)
 		found.Running = found.Running || s.flags&running != 0
 		found.Pending = sh.disarm(i, s) || found.Pending
 		sh.release(i, s)
@@ -174,8 +174,8 @@ func (g *Group) enlist(x *wait) (deadlock bool) {
 	sh := g.sh
 	seen := make(map[*worker]bool)
 	for k := sh.running.n; k > 0; {
-		k = sh.glance(k, func(r *runningSlot) int {
-			s := sh.slots.at(r.i)
+		k = sh.scanRuns(k, func(r *runningSlot) int {
+			s := sh.records.at(r.i)
 			switch {
 			case sh.groupOf(r.i, s) != g || seen[r.wk]:
 			case sh.enlist(x, r.wk):
@@ -195,7 +195,7 @@ func (g *Group) enlist(x *wait) (deadlock bool) {
 }
 
 // groupOf returns the group that a timer is a member of, or nil.
-func (sh *shard) groupOf(i uint32, s *slot) *Group {
+func (sh *shard) groupOf(i uint32, s *record) *Group {
 	if b := sh.bodyOf(i, s); b != nil {
 		return b.group
 	}
@@ -212,14 +212,14 @@ func (g *Group) beingDeleted() bool { return g != nil && g.deleting > 0 }
 
 // admit makes a new timer a member.
 func (g *Group) admit(i uint32, b *body) {
-	b.member = g.members.n
+	b.memberIndex = g.members.n
 	g.members.push(i)
 }
 
 // dismiss ends the membership of a timer that is recycled.
 func (g *Group) dismiss(b *body) {
 	last := *g.members.at(uint32(g.members.n - 1))
-	*g.members.at(uint32(b.member)) = last
-	(*g.sh.body(last)).(*body).member = b.member
+	*g.members.at(uint32(b.memberIndex)) = last
+	(*g.sh.body(last)).(*body).memberIndex = b.memberIndex
 	g.members.pop()
 }

@@ -44,7 +44,7 @@ import (
 // A slot is the part of a timer that is looked at all the time. It has no
 // pointers: the garbage collector skips it, and writing it needs no barrier.
 // The shard's lock guards it.
-type slot struct {
+type record struct {
 	when   int64  // deadline, ns since the wheel's base; of a pending timer
 	gen    uint32 // the generation of the handles to it
 	place  uint32 // where it stands in its list: block and entry; of a pending timer
@@ -53,7 +53,7 @@ type slot struct {
 }
 
 // slots are the timers of a shard.
-type slots = slab[slot, [1 << chunkBits]slot]
+type records = slab[record, [1 << chunkBits]record]
 
 type flags uint16
 
@@ -67,20 +67,20 @@ const (
 	onGrid                     // its deadline is an instant of its period, not one that a Register set
 	hasBody                    // its body is a *body
 	hasArg                     // its body is a func(any), and its argument is in args
-	slotted                    // it is in a slot of the levels, not in a list beside them
+	inBucket                   // it is in a slot of the levels, not in a list beside them
 )
 
 // A body is what is called when a timer fires: a func(), a func(Timer), a
 // func(any), or, for a timer with any of the rarer features, a *body. Functions
 // and pointers fit into an interface without an allocation.
 type body struct {
-	f       any         // func(), func(Timer) or func(any)
-	arg     any         // of a func(any)
-	lock    sync.Locker // of a lock-bound timer
-	period  int64       // of a periodic timer, ns
-	group   *Group
-	member  int // its place in group.members
-	*origin     // with Debug, else nil
+	f           any         // func(), func(Timer) or func(any)
+	arg         any         // of a func(any)
+	lock        sync.Locker // of a lock-bound timer
+	period      int64       // of a periodic timer, ns
+	group       *Group
+	memberIndex int // its place in group.members
+	*origin         // with Debug, else nil
 }
 
 const (
@@ -95,14 +95,14 @@ const (
 )
 
 // id makes the number in a handle: generation, slot, shard.
-func (sh *shard) id(i uint32, s *slot) uint64 {
+func (sh *shard) id(i uint32, s *record) uint64 {
 	return uint64(s.gen)<<32 | uint64(i)<<shardBits | uint64(sh.no)
 }
 
 // lookup returns the slot that t names, or nil if t is stale.
-func (sh *shard) lookup(t Timer) (i uint32, s *slot) {
+func (sh *shard) lookup(t Timer) (i uint32, s *record) {
 	i = uint32(t.id) >> shardBits
-	if c := sh.slots.chunk(i >> chunkBits); c != nil {
+	if c := sh.records.chunk(i >> chunkBits); c != nil {
 		if s := &c.items[i%(1<<chunkBits)]; s.gen == uint32(t.id>>32) {
 			return i, s
 		}
@@ -111,24 +111,24 @@ func (sh *shard) lookup(t Timer) (i uint32, s *slot) {
 }
 
 // timer returns the handle to a slot in use.
-func (sh *shard) timer(i uint32, s *slot) Timer { return Timer{sh.w, sh.id(i, s)} }
+func (sh *shard) timer(i uint32, s *record) Timer { return Timer{sh.w, sh.id(i, s)} }
 
 // stock makes sure that there is a free slot, if there may be, and reports
 // whether there is. It makes the storage for more without the lock: the garbage
 // collector may ask the maker to help it first, and the system has to be asked for
 // each page that is touched for the first time ("growth" of bench/cmd/pauses).
-func (sh *shard) stock() bool {
-	if sh.slots.free > 0 {
+func (sh *shard) reserve() bool {
+	if sh.records.free > 0 {
 		return true
 	}
-	rows := sh.slots.chunks.longer(sh.slots.rows() + 1)
+	rows := sh.records.chunks.nextCap(sh.records.rows() + 1)
 	sh.unlock()
-	p := newStockpile(rows)
+	p := newSpareChunk(rows)
 	sh.lock()
-	if sh.slots.free == 0 && sh.room() {
-		sh.take(p)
+	if sh.records.free == 0 && sh.room() {
+		sh.install(p)
 	}
-	return sh.slots.free > 0
+	return sh.records.free > 0
 }
 
 // values are the bodies of a chunk's timers, or their arguments. The runtime puts a word
@@ -142,22 +142,22 @@ type values struct {
 
 // A stockpile is storage for more timers: a chunk, the bodies beside it, and, if the
 // shard's tables are soon full, their successors.
-type stockpile struct {
-	chunk  *chunk[slot, [1 << chunkBits]slot]
+type spareChunk struct {
+	chunk  *chunk[record, [1 << chunkBits]record]
 	bodies *values
 
-	chunkRows         []*chunk[slot, [1 << chunkBits]slot]
+	chunkRows         []*chunk[record, [1 << chunkBits]record]
 	bodyRows, argRows []*values
 	floorRows         []uint32
 }
 
 // newStockpile makes a chunk that was never used, and tables with so many rows. It touches
 // all of it: the system gives memory when it is first used.
-func newStockpile(rows int) stockpile {
-	p := stockpile{
-		chunk:     newChunk[slot, [1 << chunkBits]slot](),
+func newSpareChunk(rows int) spareChunk {
+	p := spareChunk{
+		chunk:     newChunk[record, [1 << chunkBits]record](),
 		bodies:    new(values),
-		chunkRows: touched[*chunk[slot, [1 << chunkBits]slot]](rows),
+		chunkRows: touched[*chunk[record, [1 << chunkBits]record]](rows),
 		bodyRows:  touched[*values](rows),
 		argRows:   touched[*values](rows),
 		floorRows: touched[uint32](rows),
@@ -169,21 +169,21 @@ func newStockpile(rows int) stockpile {
 }
 
 // take makes a stockpile the shard's.
-func (sh *shard) take(p stockpile) {
-	used := sh.slots.rows() + 1
-	sh.slots.chunks.succeed(p.chunkRows, used)
-	sh.bodies.succeed(p.bodyRows, used)
-	sh.args.succeed(p.argRows, used)
-	sh.floors.succeed(p.floorRows, used)
-	sh.furnish(sh.slots.grow(p.chunk), p.bodies)
+func (sh *shard) install(p spareChunk) {
+	used := sh.records.rows() + 1
+	sh.records.chunks.setNext(p.chunkRows, used)
+	sh.bodies.setNext(p.bodyRows, used)
+	sh.args.setNext(p.argRows, used)
+	sh.floors.setNext(p.floorRows, used)
+	sh.initChunk(sh.records.grow(p.chunk), p.bodies)
 }
 
 // newTimer takes a free slot, which there must be: see lockFor. Its one reference
 // is the caller's to make: an owner, or the wheel's.
-func (sh *shard) newTimer(f, arg any) (i uint32, s *slot) {
-	i = sh.slots.alloc()
+func (sh *shard) newTimer(f, arg any) (i uint32, s *record) {
+	i = sh.records.alloc()
 	*sh.body(i) = f
-	s = sh.slots.at(i)
+	s = sh.records.at(i)
 	s.owners = 0
 	switch f := f.(type) {
 	case *body:
@@ -200,22 +200,22 @@ func (sh *shard) newTimer(f, arg any) (i uint32, s *slot) {
 
 // furnish prepares a new chunk: the bodies beside it, and generations above
 // the floor that its predecessor left, if it had one.
-func (sh *shard) furnish(chunk uint32, bodies *values) {
+func (sh *shard) initChunk(chunk uint32, bodies *values) {
 	if int(chunk) == len(sh.bodies.rows) {
 		sh.bodies.push(bodies)
 		sh.args.push(nil)
 		sh.floors.push(firstGen)
 	} else {
 		sh.bodies.set(chunk, bodies)
-		items := &sh.slots.chunks.rows[chunk].items
+		items := &sh.records.chunks.rows[chunk].items
 		for i := range items {
 			items[i].gen = sh.floors.rows[chunk]
 		}
 	}
-	used := sh.slots.rows()
-	sh.bodies.fuller(used)
-	sh.args.fuller(used)
-	sh.floors.fuller(used)
+	used := sh.records.rows()
+	sh.bodies.grew(used)
+	sh.args.grew(used)
+	sh.floors.grew(used)
 }
 
 // body returns the place of a timer's body. It asks for the same reason as
@@ -239,7 +239,7 @@ func (sh *shard) argOf(i uint32) *any {
 }
 
 // bodyOf returns a timer's *body; nil if it has no need of one.
-func (sh *shard) bodyOf(i uint32, s *slot) *body {
+func (sh *shard) bodyOf(i uint32, s *record) *body {
 	if s.flags&hasBody == 0 {
 		return nil
 	}
@@ -248,7 +248,7 @@ func (sh *shard) bodyOf(i uint32, s *slot) *body {
 
 // release recycles a timer if nobody holds a reference to it any more, and
 // reports whether that was so.
-func (sh *shard) release(i uint32, s *slot) bool {
+func (sh *shard) release(i uint32, s *record) bool {
 	if s.owners > 0 || s.flags&(pending|running) != 0 {
 		return false
 	}
@@ -258,12 +258,12 @@ func (sh *shard) release(i uint32, s *slot) bool {
 
 // recycle ends a timer: its function is dropped, its handles go stale, and its
 // slot is free for the next one.
-func (sh *shard) recycle(i uint32, s *slot) {
+func (sh *shard) recycle(i uint32, s *record) {
 	if g := sh.groupOf(i, s); g != nil {
 		g.dismiss(sh.bodyOf(i, s))
 	}
 	if s.flags&hasBody != 0 && sh.w.debug {
-		sh.bury(i, s)
+		sh.remember(i, s)
 	}
 	*sh.body(i) = nil
 	if s.flags&hasArg != 0 {
@@ -274,12 +274,12 @@ func (sh *shard) recycle(i uint32, s *slot) {
 	var emptied bool
 	if s.gen < lastGen {
 		s.gen++
-		emptied = sh.slots.release(i)
+		emptied = sh.records.release(i)
 	} else {
 		s.gen = 0 // in no handle
-		emptied = sh.slots.retire(i)
+		emptied = sh.records.retire(i)
 	}
-	if emptied && sh.slots.spare(i) {
+	if emptied && sh.records.spare(i) {
 		sh.giveBack(i)
 	}
 }
@@ -288,24 +288,24 @@ func (sh *shard) recycle(i uint32, s *slot) {
 // A chunk that has a retired slot is not replaced by another.
 func (sh *shard) giveBack(i uint32) {
 	chunk := i >> chunkBits
-	c, floor := sh.slots.chunks.rows[chunk], sh.floors.rows[chunk]
+	c, floor := sh.records.chunks.rows[chunk], sh.floors.rows[chunk]
 	for k := range c.items {
 		floor = max(floor, c.items[k].gen)
 	}
 	sh.floors.set(chunk, floor)
-	sh.slots.drop(i, c.lost == 0)
+	sh.records.drop(i, c.lost == 0)
 	sh.bodies.set(chunk, nil)
 	if sh.args.rows[chunk] != nil {
 		sh.args.set(chunk, nil)
 		sh.argChunks--
 	}
-	used := sh.slots.rows()
-	sh.bodies.emptier(used)
-	sh.args.emptier(used)
-	sh.floors.emptier(used)
+	used := sh.records.rows()
+	sh.bodies.shrank(used)
+	sh.args.shrank(used)
+	sh.floors.shrank(used)
 }
 
 // room reports whether the shard can hold one more timer.
 func (sh *shard) room() bool {
-	return sh.slots.free > 0 || len(sh.slots.holes) > 0 || len(sh.slots.chunks.rows) < maxSlots>>chunkBits
+	return sh.records.free > 0 || len(sh.records.holes) > 0 || len(sh.records.chunks.rows) < maxSlots>>chunkBits
 }

@@ -60,9 +60,9 @@ func TestGenerationsDoNotRestart(t *testing.T) {
 			require.False(t, seen[h], "round %d: the handle %v comes again", round, h)
 			seen[h] = true
 		}
-		require.Equal(t, 4, sh.slots.held)
+		require.Equal(t, 4, sh.records.held)
 		free(all)
-		require.Equal(t, 1, sh.slots.held, "chunks without timers are held")
+		require.Equal(t, 1, sh.records.held, "chunks without timers are held")
 	}
 	for h := range seen {
 		require.False(t, h.Valid())
@@ -81,12 +81,12 @@ func TestChunkOfRetiredSlots(t *testing.T) {
 		defer func() { require.False(t, h.Valid()) }()
 	}
 	for i := range uint32(1 << chunkBits) {
-		require.NoError(t, sh.timer(i, sh.slots.at(i)).Free())
+		require.NoError(t, sh.timer(i, sh.records.at(i)).Free())
 	}
 	h := sh.w.Alloc(func(Timer) {})
 	i, _ := sh.lookup(h)
 	require.GreaterOrEqual(t, i, uint32(1<<chunkBits), "a number of the retired chunk")
-	require.Equal(t, 1, sh.slots.live)
+	require.Equal(t, 1, sh.records.live)
 }
 
 // A slab gives places out once, and takes them back.
@@ -130,17 +130,17 @@ func TestAnEmptyChunkIsKeptForTheNext(t *testing.T) {
 	}
 	last := len(all) - 1
 	i, _ := sh.lookup(all[last])
-	chunk := sh.slots.chunks.rows[i>>chunkBits]
+	chunk := sh.records.chunks.rows[i>>chunkBits]
 	for range 3 {
 		require.NoError(t, all[last].Free())
-		require.Same(t, chunk, sh.slots.chunks.rows[i>>chunkBits])
+		require.Same(t, chunk, sh.records.chunks.rows[i>>chunkBits])
 		all[last] = sh.w.Alloc(func(Timer) {})
 	}
-	require.Equal(t, 3, sh.slots.held)
+	require.Equal(t, 3, sh.records.held)
 	for _, tm := range all[1:] {
 		require.NoError(t, tm.Free())
 	}
-	require.Equal(t, 2, sh.slots.held, "the chunk of the one that lives, and one more")
+	require.Equal(t, 2, sh.records.held, "the chunk of the one that lives, and one more")
 }
 
 // A peak of a group's members is not held for ever.
@@ -172,7 +172,7 @@ func TestAChunkWithARetiredSlotIsNotReplaced(t *testing.T) {
 	for _, tm := range slices.Backward(all) { // the last empty chunk is the one with the retired slot
 		require.NoError(t, tm.Free())
 	}
-	require.True(t, sh.slots.chunks.rows[i>>chunkBits] == nil, "the chunk is held")
+	require.True(t, sh.records.chunks.rows[i>>chunkBits] == nil, "the chunk is held")
 	for range 2 * chunks << chunkBits {
 		k, _ := sh.lookup(sh.w.Alloc(func(Timer) {}))
 		require.NotEqual(t, i>>chunkBits, k>>chunkBits, "a number of the chunk with the retired slot")
@@ -190,7 +190,7 @@ func TestTheBodiesOfAChunkAreGivenBackWithIt(t *testing.T) {
 	for _, tm := range all {
 		require.NoError(t, tm.Free())
 	}
-	for n, chunk := range sh.slots.chunks.rows {
+	for n, chunk := range sh.records.chunks.rows {
 		require.Equal(t, chunk == nil, sh.bodies.rows[n] == nil, "chunk %d", n)
 	}
 }
@@ -206,7 +206,7 @@ func TestATickBeyondTheClockBeginsNever(t *testing.T) {
 // None of a chunk's values lies across the end of a cache line.
 func TestValuesAreAligned(t *testing.T) {
 	for range 100 {
-		v := &newStockpile(0).bodies.items[0]
+		v := &newSpareChunk(0).bodies.items[0]
 		require.Zero(t, uintptr(unsafe.Pointer(v))%unsafe.Sizeof(*v))
 	}
 }

@@ -65,8 +65,8 @@ type WaitInfo struct {
 }
 
 const (
-	mostRuns  = 256
-	mostWaits = 16
+	maxRunInfos  = 256
+	maxWaitInfos = 16
 )
 
 // Inspect tells what the wheel holds, what runs and who waits for whom. It is no
@@ -82,12 +82,12 @@ func (w *Wheel) Inspect() Inspection {
 	w.mu.Unlock()
 	in.Now = w.Now()
 	in.Next, _ = w.Next()
-	in.Due = w.tell(in.Levels[:2], 0, (*shard).tellTicks)
+	in.Due = w.countLevels(in.Levels[:2], 0, (*shard).countTicks)
 	for n := 2; n < len(in.Levels); n++ {
-		in.Due += w.tell(in.Levels[n:n+1], n, (*shard).tellLevel)
+		in.Due += w.countLevels(in.Levels[n:n+1], n, (*shard).countLevel)
 	}
 	for _, sh := range w.shards {
-		sh.tellLists(&in)
+		sh.countLists(&in)
 	}
 	in.Stats.Workers = w.goroutines()
 	in.Runs = w.runs()
@@ -118,7 +118,7 @@ func (w *Wheel) options() Options {
 //
 // Every shard has its own time, which may lag but is not ahead of the wheel's. If
 // one is ahead of the time that was read before, that was too long ago.
-func (w *Wheel) tell(levels []LevelInfo, n int, shardTells func(*shard, []LevelInfo) (late int, ahead bool)) (late int) {
+func (w *Wheel) countLevels(levels []LevelInfo, n int, shardTells func(*shard, []LevelInfo) (late int, ahead bool)) (late int) {
 	for tries := 3; ; tries-- {
 		now := w.elapsed() / int64(w.tick)
 		for k := range levels {
@@ -139,9 +139,9 @@ func (w *Wheel) tell(levels []LevelInfo, n int, shardTells func(*shard, []LevelI
 }
 
 // tellTicks adds the shard's timers on its lowest level, which are two to who looks.
-func (sh *shard) tellTicks(to []LevelInfo) (late int, ahead bool) {
+func (sh *shard) countTicks(to []LevelInfo) (late int, ahead bool) {
 	for word := range digits {
-		some, isAhead := sh.tellWord(word, &to[0], &to[1])
+		some, isAhead := sh.countWord(word, &to[0], &to[1])
 		late += some
 		ahead = ahead || isAhead
 	}
@@ -150,12 +150,12 @@ func (sh *shard) tellTicks(to []LevelInfo) (late int, ahead bool) {
 
 // tellWord adds the timers of 64 slots of the lowest level: each on its own, if these are
 // the 64 of now, and else all together.
-func (sh *shard) tellWord(word int, each, all *LevelInfo) (late int, ahead bool) {
+func (sh *shard) countWord(word int, each, all *LevelInfo) (late int, ahead bool) {
 	sh.lock()
 	defer sh.unlock()
 	l := &sh.levels
 	start := l.cur>>lowBits<<lowBits | int64(word)<<digitBits
-	for left := l.ticks[word]; left != 0; left &= left - 1 {
+	for left := l.occupiedTicks[word]; left != 0; left &= left - 1 {
 		digit := bits.TrailingZeros64(left)
 		timers := l.count(uint16(word*digits + digit))
 		switch {
@@ -172,15 +172,15 @@ func (sh *shard) tellWord(word int, each, all *LevelInfo) (late int, ahead bool)
 }
 
 // tellLevel adds the shard's timers on a higher level.
-func (sh *shard) tellLevel(to []LevelInfo) (late int, ahead bool) {
+func (sh *shard) countLevel(to []LevelInfo) (late int, ahead bool) {
 	sh.lock()
 	defer sh.unlock()
 	l := &sh.levels
 	level := uint(bits.TrailingZeros64(uint64(to[0].Span)))/digitBits - 1
 	start := l.cur >> above(level) << above(level)
-	for left := l.slots[level]; left != 0; left &= left - 1 {
+	for left := l.occupiedBuckets[level]; left != 0; left &= left - 1 {
 		digit := bits.TrailingZeros64(left)
-		timers := l.count(slotList(level, int64(digit)<<shift(level)))
+		timers := l.count(bucketList(level, int64(digit)<<shift(level)))
 		if start < to[0].Start {
 			late += timers
 		} else {
@@ -191,7 +191,7 @@ func (sh *shard) tellLevel(to []LevelInfo) (late int, ahead bool) {
 }
 
 // tellLists adds the shard's timers that are on no level, and its counters.
-func (sh *shard) tellLists(in *Inspection) {
+func (sh *shard) countLists(in *Inspection) {
 	sh.lock()
 	defer sh.unlock()
 	in.Due += sh.levels.count(listDue)
@@ -202,60 +202,60 @@ func (sh *shard) tellLists(in *Inspection) {
 
 // A sighting is a run as it was seen. What it means is looked up when nobody
 // holds a lock, nor is anything allocated while somebody does.
-type sighting struct {
+type runSnapshot struct {
 	timer    Timer
 	since    int64
 	goid     uint64
 	f        any
 	from     origin
 	waiters  int
-	waits    [mostWaits]*wait // some of the waiters; what is read of them never changes
+	waits    [maxWaitInfos]*wait // some of the waiters; what is read of them never changes
 	waiting  *wait
-	waitsFor [mostWaits]uint64
+	waitsFor [maxWaitInfos]uint64
 }
 
 // runs returns the handlers in flight, the oldest first. Of what one goroutine
 // has been seen to run, the last counts.
 func (w *Wheel) runs() []RunInfo {
-	seen := make(map[uint64]sighting)
-	some := make([]sighting, 0, glance)
+	seen := make(map[uint64]runSnapshot)
+	some := make([]runSnapshot, 0, scanLen)
 	for _, sh := range w.shards {
 		for k := math.MaxInt; k > 0; {
-			some, k = sh.sight(some[:0], k)
+			some, k = sh.snapshots(some[:0], k)
 			for _, s := range some {
 				seen[s.goid] = s
 			}
 		}
 	}
-	oldest := slices.SortedFunc(maps.Values(seen), func(a, b sighting) int {
+	oldest := slices.SortedFunc(maps.Values(seen), func(a, b runSnapshot) int {
 		return cmp.Or(cmp.Compare(a.since, b.since), cmp.Compare(a.goid, b.goid))
 	})
-	oldest = oldest[:min(len(oldest), mostRuns)]
+	oldest = oldest[:min(len(oldest), maxRunInfos)]
 	runs := make([]RunInfo, len(oldest))
 	for k := range oldest {
-		runs[k] = oldest[k].run(w)
+		runs[k] = oldest[k].info(w)
 	}
 	return runs
 }
 
 // sight notes some of the shard's runs, from the kth downwards, and returns where to
 // go on.
-func (sh *shard) sight(some []sighting, k int) (_ []sighting, next int) {
+func (sh *shard) snapshots(some []runSnapshot, k int) (_ []runSnapshot, next int) {
 	sh.lock()
 	defer sh.unlock()
 	sh.w.mu.Lock()
 	defer sh.w.mu.Unlock()
-	next = sh.glance(k, func(r *runningSlot) int {
-		some = append(some, sighting{})
-		return 1 + sh.see(r, &some[len(some)-1])
+	next = sh.scanRuns(k, func(r *runningSlot) int {
+		some = append(some, runSnapshot{})
+		return 1 + sh.snapshot(r, &some[len(some)-1])
 	})
 	return some, next
 }
 
 // see notes what there is to know of a run, and returns how many waits it has
 // noted. Holds both locks.
-func (sh *shard) see(r *runningSlot, s *sighting) (waits int) {
-	slot := sh.slots.at(r.i)
+func (sh *shard) snapshot(r *runningSlot, s *runSnapshot) (waits int) {
+	slot := sh.records.at(r.i)
 	s.timer, s.since, s.goid = sh.timer(r.i, slot), r.since, r.wk.goid
 	s.f, s.from = *sh.body(r.i), sh.origin(r.i, slot)
 	s.waiters = r.wk.ending.waiters()
@@ -272,8 +272,8 @@ func (sh *shard) see(r *runningSlot, s *sighting) (waits int) {
 // runs notes the goroutines of the runs that x waits for, as many as there is room
 // for, and returns how many these are.
 func (x *wait) runs(goids []uint64) (n int) {
-	for _, e := range x.on {
-		if !e.come && n < len(goids) {
+	for _, e := range x.edges {
+		if !e.done && n < len(goids) {
 			goids[n] = e.wk.goid
 			n++
 		}
@@ -292,7 +292,7 @@ func (q *queue) first(waits []*wait) (n int) {
 }
 
 // run says what a run is that was seen.
-func (s *sighting) run(w *Wheel) RunInfo {
+func (s *runSnapshot) info(w *Wheel) RunInfo {
 	if b, ok := s.f.(*body); ok {
 		s.f = b.f
 	}
@@ -303,14 +303,14 @@ func (s *sighting) run(w *Wheel) RunInfo {
 		AllocatedAt:    s.from.allocated.String(),
 		RegisteredAt:   s.from.registered.String(),
 	}
-	for _, x := range s.waits[:min(s.waiters, mostWaits)] {
-		r.Waits = append(r.Waits, x.describe(w))
+	for _, x := range s.waits[:min(s.waiters, maxWaitInfos)] {
+		r.Waits = append(r.Waits, x.info(w))
 	}
 	slices.SortFunc(r.Waits, func(a, b WaitInfo) int {
 		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.Goroutine, b.Goroutine))
 	})
 	if s.waiting != nil {
-		waiting := s.waiting.describe(w)
+		waiting := s.waiting.info(w)
 		r.Waiting = &waiting
 	}
 	for _, goid := range s.waitsFor {
@@ -322,6 +322,6 @@ func (s *sighting) run(w *Wheel) RunInfo {
 }
 
 // describe says what a wait is.
-func (x *wait) describe(w *Wheel) WaitInfo {
+func (x *wait) info(w *Wheel) WaitInfo {
 	return WaitInfo{Goroutine: x.goid, Since: w.timeAt(x.since), Async: x.done != nil, Group: x.group != nil}
 }

@@ -76,15 +76,15 @@ const (
 // one of its lists, and that is what its slot's place says; Close drops the lists
 // before the timers.
 type levels struct {
-	tick     int64             // length of a tick, ns
-	cur      int64             // all that was due before this tick has left the levels
-	spill    int               // the level whose slot at cur is being emptied into lower ones; 0 if none is
-	occupied uint16            // bit n: level n has an occupied slot
-	slots    [numLevels]uint64 // bit n of a level: its slot n is occupied; of level 0: ticks[n] has an occupied one
-	ticks    [digits]uint64    // bit k of word n: slot 64*n+k of level 0 is occupied
-	blocks   slab[block, [1 << blockShift]block]
-	timers   *slots
-	tails    [numLists]uint32 // last block of a list, plus one; 0: the list is empty
+	tick            int64             // length of a tick, ns
+	cur             int64             // all that was due before this tick has left the levels
+	cascading       int               // the level whose slot at cur is being emptied into lower ones; 0 if none is
+	occupiedLevels  uint16            // bit n: level n has an occupied slot
+	occupiedBuckets [numLevels]uint64 // bit n of a level: its slot n is occupied; of level 0: ticks[n] has an occupied one
+	occupiedTicks   [digits]uint64    // bit k of word n: slot 64*n+k of level 0 is occupied
+	blocks          slab[block, [1 << blockShift]block]
+	records         *records
+	tails           [numLists]uint32 // last block of a list, plus one; 0: the list is empty
 }
 
 // shift returns the number of bits of a tick that are below a level's digits. It is less
@@ -97,7 +97,7 @@ var shifts = [numLevels]uint8{0, 12, 18, 24, 30, 36, 42, 48}
 func above(level uint) uint { return (level + 2) * digitBits }
 
 // slotList returns the list of a slot: the one on a level that begins at a tick.
-func slotList(level uint, start int64) uint16 {
+func bucketList(level uint, start int64) uint16 {
 	if level == 0 {
 		return uint16(start & (lowest - 1))
 	}
@@ -128,12 +128,12 @@ type block struct {
 	entries [blockLen]uint32 // numbers of timers
 }
 
-func newLevels(tick int64, timers *slots) levels { return levels{tick: tick, timers: timers} }
+func newLevels(tick int64, timers *records) levels { return levels{tick: tick, records: timers} }
 
 // tickOf returns the tick at which s is due: the first that does not begin
 // before its deadline. One that was due when it was registered need not wait
 // for a tick to begin.
-func (l *levels) tickOf(s *slot) int64 {
+func (l *levels) tickOf(s *record) int64 {
 	tick := s.when / l.tick
 	if s.flags&prompt == 0 && tick*l.tick != s.when {
 		tick++
@@ -148,12 +148,12 @@ func (l *levels) beginOfTick(now int64) int64 { return now - now%l.tick }
 // insert puts a timer into the slot of its deadline, or, if that has passed,
 // into the one that is emptied next. It returns the tick at which that slot
 // must be looked at.
-func (l *levels) insert(i uint32, s *slot) int64 { return l.insertAt(i, s, l.tickOf(s)) }
+func (l *levels) insert(i uint32, s *record) int64 { return l.insertAt(i, s, l.tickOf(s)) }
 
-func (l *levels) insertAt(i uint32, s *slot, tick int64) int64 {
-	s.flags |= slotted
+func (l *levels) insertAt(i uint32, s *record, tick int64) int64 {
+	s.flags |= inBucket
 	level, start := l.find(tick)
-	list := slotList(level, start)
+	list := bucketList(level, start)
 	l.push(list, i, s)
 	l.occupy(level, list)
 	return start
@@ -185,16 +185,16 @@ func (l *levels) skip(now int64) {
 // next returns the earliest tick at which a slot must be looked at, and its
 // level. No deadline in the levels is before it.
 func (l *levels) next() (start int64, level uint, ok bool) {
-	if l.spill != 0 {
-		return l.cur, uint(l.spill), true
+	if l.cascading != 0 {
+		return l.cur, uint(l.cascading), true
 	}
-	if l.occupied == 0 {
+	if l.occupiedLevels == 0 {
 		return 0, 0, false
 	}
-	level = uint(bits.TrailingZeros16(l.occupied))
-	digit := int64(bits.TrailingZeros64(l.slots[level]))
+	level = uint(bits.TrailingZeros16(l.occupiedLevels))
+	digit := int64(bits.TrailingZeros64(l.occupiedBuckets[level]))
 	if level == 0 {
-		digit = digit<<digitBits | int64(bits.TrailingZeros64(l.ticks[digit]))
+		digit = digit<<digitBits | int64(bits.TrailingZeros64(l.occupiedTicks[digit]))
 	}
 	return l.cur>>above(level)<<above(level) | digit<<shift(level), level, true
 }
@@ -211,15 +211,15 @@ func (l *levels) expire(limit int64, budget int) (more bool) {
 			return false
 		}
 		l.cur = start
-		list := slotList(level, start)
+		list := bucketList(level, start)
 		switch {
 		case level > 0:
-			l.spill = int(level)
-			budget = l.spread(list, budget)
+			l.cascading = int(level)
+			budget = l.cascade(list, budget)
 		case budget < blockLen:
 			return true
 		default:
-			budget -= l.ripen(list, budget)
+			budget -= l.expireBucket(list, budget)
 		}
 	}
 	return true
@@ -228,7 +228,7 @@ func (l *levels) expire(limit int64, budget int) (more bool) {
 // ripen makes the timers in the last blocks of a slot of level 0 due, as many blocks as
 // the budget, a block's at least, allows, and returns how many timers these were. The
 // blocks stay as they are, and become the due list.
-func (l *levels) ripen(list uint16, budget int) (n int) {
+func (l *levels) expireBucket(list uint16, budget int) (n int) {
 	var first *block
 	l.tails[listDue] = l.tails[list]
 	for t := l.tails[list]; t != 0 && n+blockLen <= budget; t = first.prev {
@@ -244,7 +244,7 @@ func (l *levels) ripen(list uint16, budget int) (n int) {
 		b := l.blocks.at(t - 1)
 		b.full -= before
 		next := b.prev
-		l.sift(t-1, b)
+		l.filterDue(t-1, b)
 		t = next
 	}
 	return n
@@ -256,25 +256,25 @@ func (l *levels) ripen(list uint16, budget int) (n int) {
 // that was registered, if they all fit into one block.
 //
 // It reads what it can of all before it moves the first, as spreadTail does.
-func (l *levels) sift(t uint32, b *block) {
+func (l *levels) filterDue(t uint32, b *block) {
 	now := l.cur * l.tick
 	var later [blockLen]uint32
 	n := 0
 	for _, i := range b.entries[:b.n] {
-		s := l.timers.at(i)
+		s := l.records.at(i)
 		if s.when > now && s.flags&prompt == 0 {
 			later[n] = i
 			n++
 		} else {
-			s.flags &^= slotted
+			s.flags &^= inBucket
 		}
 	}
 	slices.Reverse(b.entries[:b.n])
 	for k, i := range b.entries[:b.n] {
-		l.timers.at(i).place = t<<blockBits | uint32(k)
+		l.records.at(i).place = t<<blockBits | uint32(k)
 	}
 	for _, i := range later[:n] {
-		s := l.timers.at(i)
+		s := l.records.at(i)
 		l.remove(i, s)
 		l.insert(i, s)
 	}
@@ -282,9 +282,9 @@ func (l *levels) sift(t uint32, b *block) {
 
 // spread empties one slot, as far as the budget goes, and returns what is left
 // of that.
-func (l *levels) spread(list uint16, budget int) int {
+func (l *levels) cascade(list uint16, budget int) int {
 	for budget > 0 && l.tails[list] != 0 {
-		budget -= l.spreadTail(list, budget)
+		budget -= l.cascadeTail(list, budget)
 	}
 	return budget
 }
@@ -295,7 +295,7 @@ func (l *levels) spread(list uint16, budget int) int {
 // It reads all their deadlines before it moves the first. The timers lie
 // scattered, but no read waits for another, so the processor fetches many of them
 // at once. One by one, a firing would cost a third more ("CPU a firing" of bench/).
-func (l *levels) spreadTail(list uint16, limit int) int {
+func (l *levels) cascadeTail(list uint16, limit int) int {
 	t := l.tails[list] - 1
 	tail := l.blocks.at(t)
 	n := min(limit, int(tail.n))
@@ -303,18 +303,18 @@ func (l *levels) spreadTail(list uint16, limit int) int {
 	copy(moving[:n], tail.entries[int(tail.n)-n:])
 	var ticks [blockLen]int64
 	for k, i := range moving[:n] {
-		ticks[k] = l.tickOf(l.timers.at(i))
+		ticks[k] = l.tickOf(l.records.at(i))
 	}
 	tail.n -= uint16(n)
 	l.trim(list, t, tail)
 	for k, i := range moving[:n] {
-		l.insertAt(i, l.timers.at(i), ticks[k])
+		l.insertAt(i, l.records.at(i), ticks[k])
 	}
 	return n
 }
 
 // push puts a timer at the end of a list.
-func (l *levels) push(list uint16, i uint32, s *slot) {
+func (l *levels) push(list uint16, i uint32, s *record) {
 	tail := l.tails[list]
 	var b *block
 	if tail != 0 {
@@ -355,18 +355,18 @@ func (l *levels) last(list uint16) uint32 {
 }
 
 // list returns the list that a pending timer is in.
-func (l *levels) list(s *slot) uint16 { return l.blocks.at(s.place >> blockBits).list }
+func (l *levels) list(s *record) uint16 { return l.blocks.at(s.place >> blockBits).list }
 
 // remove takes a timer out of its list; the list's last one takes its place.
-func (l *levels) remove(i uint32, s *slot) {
-	s.flags &^= slotted
+func (l *levels) remove(i uint32, s *record) {
+	s.flags &^= inBucket
 	list := l.list(s)
 	t := l.tails[list] - 1
 	tail := l.blocks.at(t)
 	tail.n--
 	if last := tail.entries[tail.n]; last != i {
 		l.blocks.at(s.place >> blockBits).entries[s.place&(1<<blockBits-1)] = last
-		l.timers.at(last).place = s.place
+		l.records.at(last).place = s.place
 	}
 	l.trim(list, t, tail)
 }
@@ -389,28 +389,28 @@ func (l *levels) trim(list uint16, t uint32, tail *block) {
 func (l *levels) occupy(level uint, list uint16) {
 	digit := list % digits
 	if level == 0 {
-		l.ticks[list/digits] |= 1 << digit
+		l.occupiedTicks[list/digits] |= 1 << digit
 		digit = list / digits
 	}
-	l.slots[level] |= 1 << digit
-	l.occupied |= 1 << level
+	l.occupiedBuckets[level] |= 1 << digit
+	l.occupiedLevels |= 1 << level
 }
 
 // vacate notes that a slot is empty.
 func (l *levels) vacate(list uint16) {
 	level, digit := levelOf(list), list%digits
 	if level == 0 {
-		l.ticks[list/digits] &^= 1 << digit
-		if l.ticks[list/digits] != 0 {
+		l.occupiedTicks[list/digits] &^= 1 << digit
+		if l.occupiedTicks[list/digits] != 0 {
 			return
 		}
 		digit = list / digits
 	}
-	l.slots[level] &^= 1 << digit
-	if l.slots[level] == 0 {
-		l.occupied &^= 1 << level
+	l.occupiedBuckets[level] &^= 1 << digit
+	if l.occupiedBuckets[level] == 0 {
+		l.occupiedLevels &^= 1 << level
 	}
-	if l.spill != 0 && list == slotList(uint(l.spill), l.cur) {
-		l.spill = 0
+	if l.cascading != 0 && list == bucketList(uint(l.cascading), l.cur) {
+		l.cascading = 0
 	}
 }

@@ -38,8 +38,8 @@ func newLevelsBench(t testing.TB) *levelsBench {
 }
 
 func (b *levelsBench) insert(when int64) {
-	if b.sh.slots.free == 0 {
-		b.sh.furnish(b.sh.slots.grow(newChunk[slot, [1 << chunkBits]slot]()), new(values))
+	if b.sh.records.free == 0 {
+		b.sh.initChunk(b.sh.records.grow(newChunk[record, [1 << chunkBits]record]()), new(values))
 	}
 	i, _ := b.sh.newTimer(func() {}, nil)
 	b.arm(i, when)
@@ -47,12 +47,12 @@ func (b *levelsBench) insert(when int64) {
 
 // arm registers a timer, perhaps anew, perhaps for earlier.
 func (b *levelsBench) arm(i uint32, when int64) {
-	b.sh.arm(i, b.sh.slots.at(i), b.sh.nanos(when), b.sh.nanos(b.now))
+	b.sh.arm(i, b.sh.records.at(i), b.sh.nanos(when), b.sh.nanos(b.now))
 	b.truth[i] = max(when, b.now)
 }
 
 func (b *levelsBench) remove(i uint32) {
-	s := b.sh.slots.at(i)
+	s := b.sh.records.at(i)
 	b.sh.disarm(i, s)
 	b.sh.release(i, s)
 	delete(b.truth, i)
@@ -101,10 +101,10 @@ func (b *levelsBench) first() int64 {
 
 // check verifies that no timer will be looked at too late.
 func (b *levelsBench) check() {
-	if soonest, due := b.sh.soonest(), b.sh.nanos(b.first()); soonest > due {
+	if soonest, due := b.sh.nextWake(), b.sh.nanos(b.first()); soonest > due {
 		require.Fail(b.t, "looked at too late", "at %d, but one is due at %d", soonest, due)
 	}
-	if checked {
+	if checkInvariants {
 		b.sh.check()
 	}
 }
@@ -209,9 +209,9 @@ func (b *levelsBench) drain() {
 	steps := (2*numLevels + 1) * len(b.truth) // the half of it for those that were moved to later
 	for ; len(b.truth) > 0; steps-- {
 		require.Positive(b.t, steps, "looked at too often")
-		b.advance(b.sh.soonest() / b.levels.tick)
+		b.advance(b.sh.nextWake() / b.levels.tick)
 	}
-	require.Equal(b.t, int64(never), b.sh.soonest())
+	require.Equal(b.t, int64(never), b.sh.nextWake())
 	require.Zero(b.t, b.levels.blocks.live, "blocks are left")
 }
 
@@ -424,6 +424,6 @@ func TestLevelsTickOf(t *testing.T) {
 		{999, prompt, 0}, {1000, prompt, 1}, {1999, prompt, 1},
 		{never, 0, never/1000 + 1},
 	} {
-		require.Equal(t, c.want, l.tickOf(&slot{when: c.when, flags: c.f}), "%+v", c)
+		require.Equal(t, c.want, l.tickOf(&record{when: c.when, flags: c.f}), "%+v", c)
 	}
 }

@@ -15,9 +15,9 @@ import (
 
 // A line is written clause by clause. One about which nothing is known is left
 // out.
-type line struct{ strings.Builder }
+type logLine struct{ strings.Builder }
 
-func (l *line) say(before, what string) {
+func (l *logLine) clause(before, what string) {
 	if what != "" {
 		l.WriteString(before + brief(what))
 	}
@@ -27,27 +27,27 @@ func (l *line) say(before, what string) {
 // how long, where the handler is now, who waits for it, and where the timer comes
 // from, as far as that is known. Of a path the last two elements are in it.
 func (s Stall) String() string {
-	var l line
+	var l logLine
 	lasted := s.For.Round(time.Millisecond)
 	if s.Kind == StalledDeletion {
 		fmt.Fprintf(&l, "timerwheel: a deletion of %v has waited for %v", s.Timer, lasted)
-		l.say(" at ", innermost(s.WaiterStack))
-		l.say(", for ", s.Handler)
+		l.clause(" at ", innermost(s.WaiterStack))
+		l.clause(", for ", s.Handler)
 	} else {
 		fmt.Fprintf(&l, "timerwheel: the handler of %v has run for %v", s.Timer, lasted)
-		l.say(": ", s.Handler)
+		l.clause(": ", s.Handler)
 	}
 	if at := innermost(s.HandlerStack); at != s.Handler {
-		l.say(", which is at ", at)
+		l.clause(", which is at ", at)
 	}
 	if s.Waiters > 1 || s.Waiters == 1 && s.Kind == StalledHandler {
 		fmt.Fprintf(&l, "; deletions that wait for it: %d", s.Waiters)
 	}
 	if s.Kind == StalledHandler {
-		l.say(", at ", innermost(s.WaiterStack))
+		l.clause(", at ", innermost(s.WaiterStack))
 	}
-	l.say("; allocated at ", s.AllocatedAt)
-	l.say("; registered at ", s.RegisteredAt)
+	l.clause("; allocated at ", s.AllocatedAt)
+	l.clause("; registered at ", s.RegisteredAt)
 	return l.String()
 }
 
@@ -55,16 +55,16 @@ func (s Stall) String() string {
 // panicked, with what, and where the timer comes from, as far as that is known. Of
 // a path the last two elements are in it.
 func (p HandlerPanic) String() string {
-	var l line
+	var l logLine
 	fmt.Fprintf(&l, "timerwheel: the handler of %v panicked", p.Timer)
-	l.say(" at ", innermost(string(p.Stack)))
+	l.clause(" at ", innermost(string(p.Stack)))
 	value := fmt.Sprint(p.Value)
 	if strings.ContainsAny(value, "\r\n") {
 		value = strconv.Quote(value)
 	}
 	l.WriteString(": " + value)
-	l.say("; allocated at ", p.AllocatedAt)
-	l.say("; registered at ", p.RegisteredAt)
+	l.clause("; allocated at ", p.AllocatedAt)
+	l.clause("; registered at ", p.RegisteredAt)
 	return l.String()
 }
 

@@ -39,16 +39,16 @@ func (w *Wheel) Advance(now time.Time) (fired int, err error) {
 	w.turn <- struct{}{}
 	defer func() { <-w.turn }()
 
-	wk = &worker{w: w, goid: id, mine: never}
-	if !w.enter(wk) {
+	wk = &worker{w: w, goid: id, yieldAfter: never}
+	if !w.join(wk) {
 		return 0, ErrClosed
 	}
-	defer w.goOut(wk)
+	defer w.leave(wk)
 	sh := w.shards[0]
 	if !sh.setTime(now) {
 		return 0, nil
 	}
-	defer sh.readmit()
+	defer sh.endAdvance()
 	for wk.drain(sh) {
 	}
 	return wk.fired, nil
@@ -68,12 +68,12 @@ func (sh *shard) setTime(now time.Time) bool {
 }
 
 // readmit ends an Advance: what it has deferred takes its place on the wheel.
-func (sh *shard) readmit() {
+func (sh *shard) endAdvance() {
 	sh.lock()
 	sh.advancing = false
 	for n := 1; sh.levels.tails[listDeferred] != 0; n++ {
 		i := sh.levels.last(listDeferred)
-		s := sh.slots.at(i)
+		s := sh.records.at(i)
 		sh.levels.remove(i, s)
 		sh.place(i, s, sh.w.elapsed())
 		if n%batch == 0 {

@@ -18,7 +18,7 @@ import (
 // remembered of a timer under its handle is not mistaken for the next tenant's.
 
 // A complaint is an error that says where the timer comes from that it is about.
-type complaint struct {
+type misuseReport struct {
 	err    error // what it wraps
 	timer  Timer
 	from   *origin // nil: that was forgotten
@@ -27,36 +27,36 @@ type complaint struct {
 	others int     // of a timer that was never freed: how many more from the same place
 }
 
-func (c *complaint) Unwrap() error { return c.err }
+func (c *misuseReport) Unwrap() error { return c.err }
 
-func (c *complaint) Error() string {
-	var l line
+func (c *misuseReport) Error() string {
+	var l logLine
 	fmt.Fprintf(&l, "%v: %v", c.err, c.timer)
 	if c.from == nil {
 		l.WriteString(", recycled too long ago to say more")
 	} else {
-		c.tell(&l)
+		c.describe(&l)
 	}
 	if c.others > 0 {
 		fmt.Fprintf(&l, "; and %d more from there", c.others)
 	}
-	l.say("; used at ", c.at.String())
+	l.clause("; used at ", c.at.String())
 	return l.String()
 }
 
 // tell says what the timer was, and how it ended if it has.
-func (c *complaint) tell(l *line) {
+func (c *misuseReport) describe(l *logLine) {
 	fmt.Fprintf(l, " of %s", codeName(c.from.handler))
-	l.say(", allocated at ", c.from.allocated.String())
-	l.say(", registered at ", c.from.registered.String())
+	l.clause(", allocated at ", c.from.allocated.String())
+	l.clause(", registered at ", c.from.registered.String())
 	switch {
 	case !c.misuse || c.err == ErrLeaked:
 	case c.from.freed != callers{}:
-		l.say(", freed at ", c.from.freed.String())
+		l.clause(", freed at ", c.from.freed.String())
 	case c.err == ErrFreed:
 		l.WriteString(", never owned")
 	case c.from.removed != callers{}:
-		l.say(", never owned, and recycled when it was deleted at ", c.from.removed.String())
+		l.clause(", never owned, and recycled when it was deleted at ", c.from.removed.String())
 	default:
 		l.WriteString(", never owned, and recycled after it had fired")
 	}
@@ -64,20 +64,20 @@ func (c *complaint) tell(l *line) {
 
 // explain adds to an error, with Debug, where the timer came from that it is
 // about. Holds the shard's lock.
-func (sh *shard) explain(err error, i uint32, s *slot) error {
+func (sh *shard) explain(err error, i uint32, s *record) error {
 	if !sh.w.debug || s == nil {
 		return err
 	}
 	from := sh.origin(i, s)
-	return &complaint{err: err, timer: sh.timer(i, s), from: &from}
+	return &misuseReport{err: err, timer: sh.timer(i, s), from: &from}
 }
 
 // overfreed is the error of a Free of a timer that lives and has no owner. Holds
 // the shard's lock.
-func (sh *shard) overfreed(i uint32, s *slot) error {
+func (sh *shard) overfreed(i uint32, s *record) error {
 	sh.counters.misuses++
 	err := sh.explain(ErrFreed, i, s)
-	if c, ok := err.(*complaint); ok {
+	if c, ok := err.(*misuseReport); ok {
 		c.misuse, c.at = true, here()
 	}
 	return err
@@ -93,50 +93,50 @@ func (t Timer) misused(err error) error {
 	sh.lock()
 	sh.counters.misuses++
 	if t.w.debug {
-		err = &complaint{err: err, timer: t, from: sh.past.recall(t.id), misuse: true, at: here()}
+		err = &misuseReport{err: err, timer: t, from: sh.past.recall(t.id), misuse: true, at: here()}
 	}
 	sh.unlock()
-	return t.w.complain(err)
+	return t.w.reportMisuse(err)
 }
 
 // maxComplaints is how many errors wait for OnMisuse at most. Who is told of so
 // many at once does not miss the next.
-const maxComplaints = 64
+const maxMisuseReports = 64
 
 // complain tells OnMisuse of an error, and returns it. Holds no lock.
-func (w *Wheel) complain(err error) error {
-	if w.onMisuse == nil || !w.file(err) {
+func (w *Wheel) reportMisuse(err error) error {
+	if w.onMisuse == nil || !w.queueMisuse(err) {
 		return err
 	}
 	switch {
 	case w.manual:
-		w.invite(w.tellComplaints)
-	case !w.sendUnlessClosed(func(*worker) { w.tellComplaints() }):
-		go w.tellComplaints()
+		w.runAsMember(w.callOnMisuse)
+	case !w.spawnUnlessClosed(func(*worker) { w.callOnMisuse() }):
+		go w.callOnMisuse()
 	}
 	return err
 }
 
 // file puts errors in line for OnMisuse, as far as there is room, and reports
 // whether the caller has to see to it that somebody tells them: nobody does yet.
-func (w *Wheel) file(errs ...error) bool {
+func (w *Wheel) queueMisuse(errs ...error) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	room := max(0, maxComplaints-len(w.complaints))
-	w.complaints = append(w.complaints, errs[:min(room, len(errs))]...)
-	idle := !w.complaining
-	w.complaining = true
+	room := max(0, maxMisuseReports-len(w.misuseReports))
+	w.misuseReports = append(w.misuseReports, errs[:min(room, len(errs))]...)
+	idle := !w.reportingMisuse
+	w.reportingMisuse = true
 	return idle
 }
 
 // tellComplaints calls OnMisuse for one error after the other, until there is
 // none. If a call does not return, the next complaint finds somebody to go on.
-func (w *Wheel) tellComplaints() {
+func (w *Wheel) callOnMisuse() {
 	next := func() (err error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if w.complaining = len(w.complaints) > 0; w.complaining {
-			err, w.complaints = w.complaints[0], w.complaints[1:]
+		if w.reportingMisuse = len(w.misuseReports) > 0; w.reportingMisuse {
+			err, w.misuseReports = w.misuseReports[0], w.misuseReports[1:]
 		}
 		return err
 	}
@@ -144,7 +144,7 @@ func (w *Wheel) tellComplaints() {
 	defer func() {
 		if !returned {
 			w.mu.Lock()
-			w.complaining = false
+			w.reportingMisuse = false
 			w.mu.Unlock()
 		}
 	}()
@@ -157,15 +157,15 @@ func (w *Wheel) tellComplaints() {
 // seekLeaks looks, at the end of a wheel with Debug, for timers that have an
 // owner, and tells OnMisuse of each place where such were allocated, the worst
 // first.
-func (w *Wheel) seekLeaks() {
+func (w *Wheel) reportLeaks() {
 	w.mu.Lock()
-	sought := w.leaksSought
-	w.leaksSought = true
+	sought := w.leaksReported
+	w.leaksReported = true
 	w.mu.Unlock()
 	if sought {
 		return
 	}
-	leaks := make(map[callers]*complaint)
+	leaks := make(map[callers]*misuseReport)
 	for _, sh := range w.shards {
 		for chunk := range uint32(maxSlots >> chunkBits) {
 			if !sh.seekLeaks(chunk, leaks) {
@@ -173,26 +173,26 @@ func (w *Wheel) seekLeaks() {
 			}
 		}
 	}
-	worst := slices.SortedFunc(maps.Values(leaks), func(x, y *complaint) int {
+	worst := slices.SortedFunc(maps.Values(leaks), func(x, y *misuseReport) int {
 		return cmp.Or(cmp.Compare(y.others, x.others), cmp.Compare(x.timer.id, y.timer.id))
 	})
 	errs := make([]error, len(worst))
 	for k, c := range worst {
 		errs[k] = c
 	}
-	if w.onMisuse != nil && len(errs) > 0 && w.file(errs...) {
-		w.tellComplaints() // here, as the program may be over when Close returns
+	if w.onMisuse != nil && len(errs) > 0 && w.queueMisuse(errs...) {
+		w.callOnMisuse() // here, as the program may be over when Close returns
 	}
 }
 
 // seekLeaks looks at one chunk of timers. It reports whether there may be more.
-func (sh *shard) seekLeaks(chunk uint32, leaks map[callers]*complaint) bool {
+func (sh *shard) seekLeaks(chunk uint32, leaks map[callers]*misuseReport) bool {
 	sh.lock()
 	defer sh.unlock()
-	if int(chunk) >= len(sh.slots.chunks.rows) {
+	if int(chunk) >= len(sh.records.chunks.rows) {
 		return false
 	}
-	c := sh.slots.chunks.rows[chunk]
+	c := sh.records.chunks.rows[chunk]
 	if c == nil {
 		return true
 	}
@@ -207,7 +207,7 @@ func (sh *shard) seekLeaks(chunk uint32, leaks map[callers]*complaint) bool {
 			leak.others++
 			continue
 		}
-		leaks[from.allocated] = &complaint{err: ErrLeaked, timer: sh.timer(i, s), from: &from, misuse: true}
+		leaks[from.allocated] = &misuseReport{err: ErrLeaked, timer: sh.timer(i, s), from: &from, misuse: true}
 	}
 	return true
 }
@@ -225,7 +225,7 @@ type history struct {
 const historyLen = 4096
 
 // bury remembers a timer that is recycled. Its handles are not stale yet.
-func (sh *shard) bury(i uint32, s *slot) {
+func (sh *shard) remember(i uint32, s *record) {
 	sh.past.add(sh.id(i, s), sh.bodyOf(i, s).origin, historyLen/len(sh.w.shards))
 }
 

@@ -112,7 +112,7 @@ func (t *table[T]) push(v T) {
 
 // longer returns how long the successor is to be that must be there when so many rows
 // are used; 0: it need not be, or is.
-func (t *table[T]) longer(used int) int {
+func (t *table[T]) nextCap(used int) int {
 	if t.next != nil || 8*used <= 7*cap(t.rows) {
 		return 0
 	}
@@ -121,18 +121,18 @@ func (t *table[T]) longer(used int) int {
 
 // succeed gives the table a successor that was made while nobody waited for it, unless
 // that is not needed any more.
-func (t *table[T]) succeed(next []T, used int) {
-	if rows := t.longer(used); rows > 0 && cap(next) >= rows {
+func (t *table[T]) setNext(next []T, used int) {
+	if rows := t.nextCap(used); rows > 0 && cap(next) >= rows {
 		t.next = next[:0]
 	}
 }
 
 // fuller must be called whenever a row has come into use; used is how many are.
-func (t *table[T]) fuller(used int) {
+func (t *table[T]) grew(used int) {
 	if 8*used <= 7*cap(t.rows) {
 		return
 	}
-	if rows := t.longer(used); rows > 0 {
+	if rows := t.nextCap(used); rows > 0 {
 		t.next = make([]T, 0, rows)
 	}
 	const step = 8 // for each of the last eighth: when that is full all are copied
@@ -142,7 +142,7 @@ func (t *table[T]) fuller(used int) {
 
 // emptier must be called whenever a row is used no more: when a peak is over, it needs no
 // successor.
-func (t *table[T]) emptier(used int) {
+func (t *table[T]) shrank(used int) {
 	if 4*used < 3*cap(t.rows) {
 		t.next = nil
 	}

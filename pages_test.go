@@ -102,17 +102,17 @@ func TestTableIsNeverCopiedAtOnce(t *testing.T) {
 			copied = 0
 		}
 		used := len(want) - len(holes)
-		table.succeed(make([]int, cap(table.rows)), used) // too short
-		if rows := table.longer(used); rows == 0 {
+		table.setNext(make([]int, cap(table.rows)), used) // too short
+		if rows := table.nextCap(used); rows == 0 {
 			next := table.next
-			table.succeed(make([]int, 2*cap(table.rows)), used) // too late, or not needed
+			table.setNext(make([]int, 2*cap(table.rows)), used) // too late, or not needed
 			require.Equal(t, len(next), len(table.next))
 			require.Equal(t, cap(next), cap(table.next))
 		} else if rand.N(2) == 0 { // who makes a successor in time, and who does not
-			table.succeed(make([]int, rows), used)
+			table.setNext(make([]int, rows), used)
 			require.Equal(t, rows, cap(table.next))
 		}
-		table.fuller(len(want) - len(holes))
+		table.grew(len(want) - len(holes))
 		require.LessOrEqual(t, len(table.next)-copied, 8, "rows copied by one call")
 	}
 	for _, peak := range []int{13, 16, 17, 100, 1000, 1023, 1024, 1025, 10_000, 12_280, 12_300, 16_384, 20_000} {
@@ -124,7 +124,7 @@ func TestTableIsNeverCopiedAtOnce(t *testing.T) {
 			table.set(uint32(k), 0)
 			want[k] = 0
 			holes = append(holes, k)
-			table.emptier(len(want) - len(holes))
+			table.shrank(len(want) - len(holes))
 		}
 		require.True(t, table.next == nil || 4*(len(want)-len(holes)) >= 3*cap(table.rows), "a peak is over")
 		require.True(t, slices.Equal(want, table.rows))

@@ -14,9 +14,9 @@ import (
 // it has, to be there again after the handler, package pprof does not tell.
 
 // shown returns a function that does what a handler does, and shows that it does.
-func shown(f, arg any, t Timer) func() {
+func instrumented(f, arg any, t Timer) func() {
 	return func() {
-		b := t.w.badgeOf(code(f))
+		b := t.w.labelOf(code(f))
 		if !t.w.manual {
 			defer pprof.SetGoroutineLabels(context.Background()) // however the handler ends
 			pprof.SetGoroutineLabels(b.labels)
@@ -30,21 +30,21 @@ func shown(f, arg any, t Timer) func() {
 }
 
 // A badge is by what a handler is known.
-type badge struct {
+type label struct {
 	name   string
 	labels context.Context
 }
 
 // badgeOf returns the badge of a handler, by its code. There are no more of them
 // than the program has functions.
-func (w *Wheel) badgeOf(pc uintptr) *badge {
-	if b, ok := w.badges.Load(pc); ok {
-		return b.(*badge)
+func (w *Wheel) labelOf(pc uintptr) *label {
+	if b, ok := w.labels.Load(pc); ok {
+		return b.(*label)
 	}
 	name := codeName(pc)
-	b, _ := w.badges.LoadOrStore(pc, &badge{
+	b, _ := w.labels.LoadOrStore(pc, &label{
 		name:   name,
 		labels: pprof.WithLabels(context.Background(), pprof.Labels("timer", name)),
 	})
-	return b.(*badge)
+	return b.(*label)
 }

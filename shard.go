@@ -18,7 +18,7 @@ type shard struct {
 	no uint32
 
 	mu        mutex
-	slots     slots
+	records   records
 	bodies    table[*values]     // beside the chunks of slots
 	args      table[*values]     // likewise, of chunks in which a function has ever had an argument
 	argChunks int                // how many of these there are
@@ -28,8 +28,8 @@ type shard struct {
 	closed    bool               // no Register any more; what is pending is in no list, and is being dropped
 	counters  counters
 
-	guest  *nearness // of the processor that was the last to take a timer from here
-	guests int       // how often that was another than before
+	lastUser    *localShard // of the processor that was the last to take a timer from here
+	userChanges int         // how often that was another than before
 
 	busy      atomic.Bool // something pends; read without the lock
 	advancing bool        // an Advance of a Manual wheel is under way: what becomes due now is deferred
@@ -56,14 +56,14 @@ const never = math.MaxInt64
 
 func newShard(w *Wheel, no uint32) *shard {
 	sh := &shard{w: w, no: no}
-	sh.levels = newLevels(int64(w.tick), &sh.slots)
+	sh.levels = newLevels(int64(w.tick), &sh.records)
 	return sh
 }
 
 func (sh *shard) lock() { sh.mu.Lock() }
 
 func (sh *shard) unlock() {
-	if checked {
+	if checkInvariants {
 		defer sh.mu.Unlock() // whatever it finds
 		sh.check()
 		return
@@ -88,7 +88,7 @@ func after(now int64, d time.Duration) int64 {
 // A pending timer that is registered for later stays where it is: when its old
 // slot is emptied it is put where it belongs then. That makes the commonest
 // call of all, pushing a timeout back, one store.
-func (sh *shard) arm(i uint32, s *slot, when, now int64) {
+func (sh *shard) arm(i uint32, s *record, when, now int64) {
 	if when > now && s.stays(when) {
 		s.when, s.flags = when, s.flags&^(prompt|onGrid)
 		return
@@ -97,7 +97,7 @@ func (sh *shard) arm(i uint32, s *slot, when, now int64) {
 }
 
 // move is arm for a timer that must be put into another list.
-func (sh *shard) move(i uint32, s *slot, when, now int64) {
+func (sh *shard) move(i uint32, s *record, when, now int64) {
 	if s.flags&pending != 0 {
 		sh.levels.remove(i, s)
 	} else {
@@ -112,7 +112,7 @@ func (sh *shard) move(i uint32, s *slot, when, now int64) {
 }
 
 // link makes a timer pending. The wheel's reference comes with that.
-func (sh *shard) link(s *slot) {
+func (sh *shard) link(s *record) {
 	s.flags |= pending
 	sh.counters.registered++
 	if sh.counters.pending++; sh.counters.pending == 1 {
@@ -122,11 +122,11 @@ func (sh *shard) link(s *slot) {
 
 // stays reports whether a timer that is registered for when can stay where it
 // is: in a slot that is emptied before that.
-func (s *slot) stays(when int64) bool { return s.flags&slotted != 0 && when >= s.when }
+func (s *record) stays(when int64) bool { return s.flags&inBucket != 0 && when >= s.when }
 
 // place puts a pending timer that is in no list where its deadline belongs, and
 // returns the time by which the wheel must be awake for it.
-func (sh *shard) place(i uint32, s *slot, now int64) (wake int64) {
+func (sh *shard) place(i uint32, s *record, now int64) (wake int64) {
 	if sh.advancing && s.when <= sh.w.elapsed() {
 		sh.levels.push(listDeferred, i, s)
 		return never
@@ -136,12 +136,12 @@ func (sh *shard) place(i uint32, s *slot, now int64) (wake int64) {
 }
 
 // disarm removes a timer's firing, if there is one.
-func (sh *shard) disarm(i uint32, s *slot) (found bool) {
+func (sh *shard) disarm(i uint32, s *record) (found bool) {
 	if s.flags&pending == 0 {
 		return false
 	}
 	if s.flags&hasBody != 0 && sh.w.debug {
-		sh.signRemoval(i, s)
+		sh.recordRemoval(i, s)
 	}
 	sh.unlink(i, s)
 	sh.counters.removed++
@@ -149,18 +149,18 @@ func (sh *shard) disarm(i uint32, s *slot) (found bool) {
 }
 
 // unlink takes a pending timer off the wheel. Its reference goes with that.
-func (sh *shard) unlink(i uint32, s *slot) {
+func (sh *shard) unlink(i uint32, s *record) {
 	if !sh.closed {
 		sh.levels.remove(i, s)
 	}
-	s.flags &^= pending | slotted | prompt | onGrid
+	s.flags &^= pending | inBucket | prompt | onGrid
 	if sh.counters.pending--; sh.counters.pending == 0 {
 		sh.busy.Store(false)
 	}
 }
 
 // refusal says why a Register of this timer must be refused, if it must.
-func (sh *shard) refusal(i uint32, s *slot) error {
+func (sh *shard) refusal(i uint32, s *record) error {
 	if s == nil {
 		return ErrStale
 	}
@@ -178,15 +178,15 @@ func (sh *shard) refusal(i uint32, s *slot) error {
 
 // refuse says whether a Register must be refused, and counts it. One look at the
 // flags is nearly always enough.
-func (sh *shard) refuse(i uint32, s *slot) error {
+func (sh *shard) refuse(i uint32, s *record) error {
 	if s != nil && s.flags&(shutdown|deleting|hasBody) == 0 && !sh.closed {
 		return nil
 	}
-	return sh.examine(i, s)
+	return sh.refuseSlow(i, s)
 }
 
 // examine is refuse for whom the flags alone do not clear.
-func (sh *shard) examine(i uint32, s *slot) error {
+func (sh *shard) refuseSlow(i uint32, s *record) error {
 	err := sh.refusal(i, s)
 	if err != nil {
 		sh.counters.refused++
@@ -197,7 +197,7 @@ func (sh *shard) examine(i uint32, s *slot) error {
 
 // needsClock reports whether a Register for when must know the time: because
 // the wheel would have to be woken earlier for it than it will be.
-func (sh *shard) needsClock(s *slot, when int64) bool {
+func (sh *shard) needsClock(s *record, when int64) bool {
 	look := when
 	if !s.stays(when) {
 		_, start := sh.levels.find(when / sh.levels.tick)
@@ -217,7 +217,7 @@ func (sh *shard) nanos(tick int64) int64 {
 
 // soonest returns a time that is not after the next firing; never, if nothing
 // is in line. A timer that is held does not count: its runner sees to it.
-func (sh *shard) soonest() int64 {
+func (sh *shard) nextWake() int64 {
 	if sh.levels.tails[listDue] != 0 {
 		return 0
 	}
@@ -243,7 +243,7 @@ func (sh *shard) pop(now int64) (i uint32, ok, more bool) {
 		if sh.levels.tails[listDue] == 0 {
 			return 0, false, more
 		}
-		sh.fetch()
+		sh.prefetch()
 	}
 	return sh.levels.last(listDue), true, true
 }
@@ -252,11 +252,11 @@ func (sh *shard) pop(now int64) (i uint32, ok, more bool) {
 // their chunks, before they are called and recycled one by one: they lie
 // scattered, and so the processor fetches many of them at once. Without it a firing
 // would cost half as much again ("CPU a firing" of bench/).
-func (sh *shard) fetch() {
+func (sh *shard) prefetch() {
 	for tail := sh.levels.tails[listDue]; tail != 0; {
 		b := sh.levels.blocks.at(tail - 1)
 		for _, i := range b.entries[:b.n] {
-			if *sh.body(i) == nil || sh.slots.chunks.rows[i>>chunkBits].empty() {
+			if *sh.body(i) == nil || sh.records.chunks.rows[i>>chunkBits].empty() {
 				panic("timerwheel: a due timer that does not live")
 			}
 		}

@@ -131,7 +131,7 @@ func (s *slab[T, A]) drop(i uint32, reuse bool) {
 	s.held--
 	if reuse {
 		s.holes = append(s.holes, n)
-		s.chunks.emptier(s.rows())
+		s.chunks.shrank(s.rows())
 	}
 }
 
@@ -168,7 +168,7 @@ func (s *slab[T, A]) grow(c *chunk[T, A]) (n uint32) {
 		n = uint32(len(s.chunks.rows))
 		s.chunks.push(c)
 	}
-	s.chunks.fuller(s.rows())
+	s.chunks.grew(s.rows())
 	s.open = append(s.open, n)
 	s.free += len(c.items)
 	s.held++

@@ -104,7 +104,7 @@ func TestCloseJoinsTheGoroutineThatTheAlarmHasJustCalled(t *testing.T) {
 				err := w.Close()
 				w.mu.Lock()
 				defer w.mu.Unlock()
-				closed <- err == nil && len(w.crew) == 0 && w.coming == 0 && w.alarm.rings == 0
+				closed <- err == nil && len(w.members) == 0 && w.starting == 0 && w.alarm.rings == 0
 			}
 			go closer()
 			w.AfterFunc(time.Millisecond, func() {})
@@ -296,7 +296,7 @@ func TestNobodyKeepsAShardForLong(t *testing.T) {
 	for name, set := range map[string]func() stage{
 		"a cascade": func() stage {
 			w, g := hours(Options{Manual: true})
-			return stage{w, g.sh, func() { _, _ = w.Advance(w.Now().Add(time.Hour - time.Second)) }, func() bool { return g.sh.levels.spill != 0 }}
+			return stage{w, g.sh, func() { _, _ = w.Advance(w.Now().Add(time.Hour - time.Second)) }, func() bool { return g.sh.levels.cascading != 0 }}
 		},
 		"what an Advance has deferred": func() stage {
 			w := newTestWheel(t, Options{Manual: true})
@@ -483,7 +483,7 @@ func TestWhoStopsTheAlarmTellsWhoWaitsForTheEnd(t *testing.T) {
 		w.mu.Unlock()
 		var joined atomic.Bool
 		go func() {
-			_ = w.join(context.Background())
+			_ = w.awaitMembers(context.Background())
 			joined.Store(true)
 		}()
 		synctest.Wait()
@@ -499,10 +499,10 @@ func TestWhoStopsTheAlarmTellsWhoWaitsForTheEnd(t *testing.T) {
 func TestAGoroutineThatRearmsIsStillTheWheels(t *testing.T) {
 	w := twoShards(t)
 	wk := &worker{w: w, goid: 1, rearms: true}
-	w.crew[wk.goid] = wk
+	w.members[wk.goid] = wk
 	w.shards[1].lock()
 	var wg sync.WaitGroup
-	wg.Go(func() { w.goOut(wk) })
+	wg.Go(func() { w.leave(wk) })
 	untilBlockedIn(t, 1, "soonest")
 	w.mu.Lock()
 	deserted := w.deserted()
@@ -579,7 +579,7 @@ func TestCloseDoesNotWaitForADoneThatCameAfterIt(t *testing.T) {
 // One more worker is not wanted where as many as there are processors are
 // getting on with it.
 func TestQuickHandlersWantNoMoreWorkersThanProcessors(t *testing.T) {
-	if checked {
+	if checkInvariants {
 		t.Skip("these workers run nothing")
 	}
 	synctest.Test(t, func(t *testing.T) { // the time stands still
@@ -598,13 +598,13 @@ func TestQuickHandlersWantNoMoreWorkersThanProcessors(t *testing.T) {
 		sh.running = pages[runningSlot]{}
 		require.False(t, w.wanted(&worker{w: w}, procs), "they are between two runs")
 		sh.running = running
-		time.Sleep(quick)
+		time.Sleep(quickRun)
 		for k := range uint32(sh.running.n) {
-			sh.running.at(k).wk.aside.Store(true)
+			sh.running.at(k).wk.waitingForLock.Store(true)
 		}
 		wk := &worker{w: w}
 		require.False(t, w.wanted(wk, procs+1) || wk.hiring, "they wait for the shard's lock, not in a handler")
-		sh.running.at(0).wk.aside.Store(false)
+		sh.running.at(0).wk.waitingForLock.Store(false)
 		require.True(t, w.wanted(wk, procs+1) && wk.hiring, "a handler is not quick")
 	})
 }
@@ -621,15 +621,15 @@ func TestStarvedWorkersAreReplaced(t *testing.T) {
 		}
 		var late []time.Duration
 		for d := range 3 {
-			due := time.Now().Add(time.Duration(d) * 2 * starved)
+			due := time.Now().Add(time.Duration(d) * 2 * starvedAfter)
 			w.AfterFunc(time.Until(due), func() { late = append(late, time.Since(due)) })
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
 		require.Len(t, late, 3)
 		for _, late := range late {
-			require.GreaterOrEqual(t, late, starved, "one of those workers might have begun it")
-			require.LessOrEqual(t, late, starved+2*w.tick)
+			require.GreaterOrEqual(t, late, starvedAfter, "one of those workers might have begun it")
+			require.LessOrEqual(t, late, starvedAfter+2*w.tick)
 		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -647,7 +647,7 @@ func TestAWorkerDoesNotGiveWayToGo(t *testing.T) {
 		seen := make(chan map[uint64]string)
 		w.AfterFunc(0, func() {
 			go func() { seen <- stacks() }() // when the processor is free
-			for begin := time.Now(); time.Since(begin) < 2*turn; {
+			for begin := time.Now(); time.Since(begin) < 2*timeSlice; {
 			}
 		})
 		for _, stack := range <-seen {
@@ -669,12 +669,12 @@ func TestWhoGivesWaySeesToASuccessor(t *testing.T) {
 	now := (&worker{w: w}).giveWay(sh)
 	at := w.alarm.at.Load()
 	sh.unlock()
-	require.LessOrEqual(t, at, now+w.patience)
+	require.LessOrEqual(t, at, now+w.hireDelay)
 }
 
 // run gives a worker a running slot in which there is no timer that lives.
 func run(sh *shard, wk *worker) {
-	wk.place = sh.running.n
+	wk.slotIndex = sh.running.n
 	sh.running.push(runningSlot{wk: wk, since: sh.w.elapsed(), waiting: never})
 }
 
@@ -686,11 +686,11 @@ func TestSlowHandlersAllowHires(t *testing.T) {
 		for _, c := range []struct {
 			slow  int64
 			hires int
-		}{{0, 0}, {w.patience / 4, 0}, {w.patience / 2, hiresEach}, {3 * w.patience, 4 * hiresEach}, {0, 0}} {
+		}{{0, 0}, {w.hireDelay / 4, 0}, {w.hireDelay / 2, hiresEach}, {3 * w.hireDelay, 4 * hiresEach}, {0, 0}} {
 			w.shards[0].slow += c.slow
 			wk := &worker{w: w}
 			require.True(t, w.wanted(wk, 1))
-			require.Equal(t, c.hires, wk.hires)
+			require.Equal(t, c.hires, wk.hireBudget)
 			require.Equal(t, c.hires > 0, wk.hiring)
 		}
 	})
@@ -705,8 +705,8 @@ func TestWhoIsHiredHiresTheNextOnEvidenceOnly(t *testing.T) {
 		hires    int
 	}{
 		{"none", func(*Wheel, *worker) {}, 0},
-		{"allowed", func(_ *Wheel, wk *worker) { wk.hires = 1 }, 1},
-		{"a lock is waited for", func(w *Wheel, _ *worker) { w.out.Add(1) }, 1},
+		{"allowed", func(_ *Wheel, wk *worker) { wk.hireBudget = 1 }, 1},
+		{"a lock is waited for", func(w *Wheel, _ *worker) { w.outside.Add(1) }, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -717,17 +717,17 @@ func TestWhoIsHiredHiresTheNextOnEvidenceOnly(t *testing.T) {
 				for range 2 {
 					g.AfterFunc(0, func() { <-end })
 				}
-				wk := &worker{w: w, fresh: true, hiring: true}
+				wk := &worker{w: w, scanPending: true, hiring: true}
 				c.evidence(w, wk)
 				g.sh.lock()
 				_, ok, _ := g.sh.pop(w.elapsed())
 				require.True(t, ok)
-				wk.appoint(g.sh, w.elapsed())
+				wk.unlockAndRearm(g.sh, w.elapsed())
 				w.mu.Lock()
 				workers := w.workers
 				w.mu.Unlock()
 				require.Equal(t, c.hires, workers)
-				w.out.Store(0)
+				w.outside.Store(0)
 				close(end)
 				require.NoError(t, w.Close())
 			})
@@ -739,7 +739,7 @@ func TestWhoIsHiredHiresTheNextOnEvidenceOnly(t *testing.T) {
 // one processor, too: not after each time slice of the worker only, which is ten
 // milliseconds.
 func TestWorkersGiveWay(t *testing.T) {
-	if checked {
+	if checkInvariants {
 		t.Skip("to check every critical section takes a time slice")
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
@@ -773,10 +773,10 @@ func TestWorkersGiveWay(t *testing.T) {
 // Two processors do not begin with one shard, whatever workers do meanwhile.
 func TestProcessorsDrawDifferentShards(t *testing.T) {
 	w := twoShards(t)
-	first := w.pick()
-	w.near = new(sync.Pool) // another processor
-	w.lot.Add(1)            // a worker looks where to begin
-	require.NotSame(t, first, w.pick())
+	first := w.pickShard()
+	w.localShards = new(sync.Pool) // another processor
+	w.nextShard.Add(1)             // a worker looks where to begin
+	require.NotSame(t, first, w.pickShard())
 }
 
 // Two processors that take turns with one shard do not do so for long: one of them
@@ -787,24 +787,24 @@ func TestAProcessorMovesOnFromAShardThatIsAnothers(t *testing.T) {
 	near := [2]*sync.Pool{processor(), processor()} // both have the first shard
 	var last [2]*shard
 	together := 0
-	for range 20 * mostGuests {
+	for range 20 * maxUserChanges {
 		for k := range near {
-			w.near = near[k]
+			w.localShards = near[k]
 			last[k] = w.AfterFunc(time.Hour, func() {}).shard()
 		}
 		if last[0] == last[1] {
 			together++
 		}
 	}
-	require.Less(t, together, mostGuests)
+	require.Less(t, together, maxUserChanges)
 }
 
 // A processor that has its shard to itself stays there.
 func TestAProcessorStaysWithItsShard(t *testing.T) {
 	w := twoShards(t)
 	defer w.Close()
-	w.near = processor()
-	for range 20 * mostGuests {
+	w.localShards = processor()
+	for range 20 * maxUserChanges {
 		require.Same(t, w.shards[0], w.AfterFunc(time.Hour, func() {}).shard())
 	}
 }
@@ -812,7 +812,7 @@ func TestAProcessorStaysWithItsShard(t *testing.T) {
 // processor returns a pool that knows one processor, which has the first shard, and does
 // not forget it, as pools do under the race detector.
 func processor() *sync.Pool {
-	n := new(nearness)
+	n := new(localShard)
 	return &sync.Pool{New: func() any { return n }}
 }
 
@@ -896,7 +896,7 @@ func TestEachEdgeOfAWaitIsWatched(t *testing.T) {
 		w.mu.Unlock()
 		wk := &worker{w: w}
 		run(sh, wk)
-		sh.running.at(uint32(wk.place)).reported = true
+		sh.running.at(uint32(wk.slotIndex)).reported = true
 		require.True(t, sh.enlist(x, wk))
 		require.LessOrEqual(t, w.alarm.at.Load(), x.since+int64(w.stallAfter))
 	}
@@ -955,22 +955,22 @@ func TestInspectAsksAgainIfAShardIsAhead(t *testing.T) {
 	}
 	for _, now := range []int64{lowest + 1, lowest - 1} {
 		to := views(now)
-		_, ahead := sh.tellTicks(to[:2])
+		_, ahead := sh.countTicks(to[:2])
 		require.Equal(t, now < lowest, ahead)
 		require.Equal(t, now > lowest, to[0].Timers[5] == 1)
 		require.Equal(t, 1, to[1].Timers[1], "of the 64 ticks after those of now")
 	}
 	to := views(-1)
-	_, ahead := sh.tellLevel(to[2:])
+	_, ahead := sh.countLevel(to[2:])
 	require.True(t, ahead)
 	to = views(lowest + 1)
-	_, ahead = sh.tellLevel(to[2:])
+	_, ahead = sh.countLevel(to[2:])
 	require.False(t, ahead)
 	require.Equal(t, 1, to[2].Timers[3])
 
 	for _, c := range []struct{ ahead, asked int }{{0, 1}, {1, 2}, {2, 3}, {9, 3}} {
 		asked := 0
-		late := w.tell(make([]LevelInfo, 1), 0, func(*shard, []LevelInfo) (late int, ahead bool) {
+		late := w.countLevels(make([]LevelInfo, 1), 0, func(*shard, []LevelInfo) (late int, ahead bool) {
 			asked++
 			return 7, asked <= c.ahead
 		})
@@ -983,7 +983,7 @@ func TestInspectAsksAgainIfAShardIsAhead(t *testing.T) {
 // that ends then is replaced in the row by one that the deletion has seen; that is
 // waited for once.
 func TestARunThatMovesIsWaitedForOnce(t *testing.T) {
-	const many = glance + 4
+	const many = scanLen + 4
 	w := newTestWheel(t, Options{MaxWorkers: many})
 	g := w.NewGroup()
 	sh := g.sh
@@ -1008,11 +1008,11 @@ func TestARunThatMovesIsWaitedForOnce(t *testing.T) {
 	sh.unlock()
 
 	waitedFor := make(map[*worker]bool)
-	for _, e := range x.on {
+	for _, e := range x.edges {
 		require.False(t, waitedFor[e.wk], "twice")
 		waitedFor[e.wk] = true
 	}
-	require.Len(t, x.on, many-1, "the run ended in the midst")
+	require.Len(t, x.edges, many-1, "the run ended in the midst")
 	require.True(t, sh.abandon(x))
 	for _, end := range ends {
 		close(end)
@@ -1047,11 +1047,11 @@ func TestNoCriticalSectionLooksAtAllWaits(t *testing.T) {
 		for more := true; more; sections++ {
 			var reports []func(*worker)
 			reports, more = sh.reports(later, nil)
-			require.LessOrEqual(t, len(reports), glance)
+			require.LessOrEqual(t, len(reports), scanLen)
 			stalls += len(reports)
 		}
 		require.Equal(t, many+1, stalls)
-		require.GreaterOrEqual(t, sections, many/glance)
+		require.GreaterOrEqual(t, sections, many/scanLen)
 		close(end)
 		synctest.Wait()
 		require.Zero(t, reported.Load())

@@ -87,7 +87,7 @@ func (w *Wheel) reportStalls() {
 			var reports []func(*worker)
 			reports, more = sh.reports(now, dump)
 			for _, report := range reports {
-				w.send(report)
+				w.spawn(report)
 			}
 		}
 	}
@@ -110,7 +110,7 @@ func (sh *shard) reports(now int64, dump func() map[uint64]string) (reports []fu
 			r.reported = true
 			reports = append(reports, sh.report(r, nil, waiters, now, dump))
 		}
-		for seen++; r.waiting <= latest && seen < glance; seen++ {
+		for seen++; r.waiting <= latest && seen < scanLen; seen++ {
 			x := r.wk.ending.next()
 			r.waiting = r.wk.ending.unreported()
 			if !x.reported { // for another run of its group
@@ -118,7 +118,7 @@ func (sh *shard) reports(now int64, dump func() map[uint64]string) (reports []fu
 				reports = append(reports, sh.report(r, x, waiters, now, dump))
 			}
 		}
-		if seen >= glance {
+		if seen >= scanLen {
 			return reports, true
 		}
 	}
@@ -139,7 +139,7 @@ func (e *ending) next() *wait {
 // report prepares the call of OnStall for a run, or for a deletion x that waits
 // for it, as waiters do, the goroutines that have waited longest.
 func (sh *shard) report(r *runningSlot, x *wait, waiters []uint64, now int64, dump func() map[uint64]string) func(*worker) {
-	s := sh.slots.at(r.i)
+	s := sh.records.at(r.i)
 	f := *sh.body(r.i)
 	if b, ok := f.(*body); ok {
 		f = b.f

@@ -62,7 +62,7 @@ func (w *Wheel) Stats() Stats {
 // add adds what a shard holds and has done.
 func (s *Stats) add(sh *shard) {
 	c := &sh.counters
-	s.Live += sh.slots.live
+	s.Live += sh.records.live
 	s.Pending += c.pending
 	s.Running += sh.running.n
 	s.Registered += c.registered
@@ -91,7 +91,7 @@ func (w *Wheel) goroutines() int {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.crew) + w.coming
+	return len(w.members) + w.starting
 }
 
 // late counts a firing by its lateness, in ns.
@@ -115,8 +115,8 @@ func bucket(ns int64) int {
 
 // bytes returns the storage that the shard holds for timers.
 func (sh *shard) bytes() int64 {
-	return sh.slots.bytes() + sh.levels.blocks.bytes() +
-		int64(sh.slots.held)*int64(unsafe.Sizeof(values{})) +
+	return sh.records.bytes() + sh.levels.blocks.bytes() +
+		int64(sh.records.held)*int64(unsafe.Sizeof(values{})) +
 		int64(sh.argChunks)*int64(unsafe.Sizeof(values{})) +
 		sh.bodies.bytes() + sh.args.bytes() + sh.floors.bytes()
 }
@@ -139,15 +139,15 @@ func (w *Wheel) Running() []RunningHandler {
 		RunningHandler
 	}
 	began := w.elapsed()
-	some := make([]run, 0, glance) // before the lock is taken
+	some := make([]run, 0, scanLen) // before the lock is taken
 	seen := make(map[uint64]RunningHandler)
 	for _, sh := range w.shards {
 		for k := math.MaxInt; k > 0; {
 			some = some[:0]
 			sh.lock()
-			k = sh.glance(k, func(r *runningSlot) int {
+			k = sh.scanRuns(k, func(r *runningSlot) int {
 				if r.since <= began {
-					h := RunningHandler{sh.timer(r.i, sh.slots.at(r.i)), w.timeAt(r.since), r.wk.ending.waiters()}
+					h := RunningHandler{sh.timer(r.i, sh.records.at(r.i)), w.timeAt(r.since), r.wk.ending.waiters()}
 					some = append(some, run{r.wk.goid, h})
 				}
 				return 1

@@ -93,7 +93,7 @@ import (
 
 // A wait is a deletion that waits for runs to end.
 type wait struct {
-	on     []edge  // the runs, those that have ended included; both locks are held to write it, one to read it, but by the goroutine that waits, which alone writes it
+	edges  []edge  // the runs, those that have ended included; both locks are held to write it, one to read it, but by the goroutine that waits, which alone writes it
 	done   func()  // of a DelAsync
 	group  *Group  // of a group's deletion
 	from   *worker // the worker in whose handler the deletion was called, if it was
@@ -107,7 +107,7 @@ type wait struct {
 // An edge is one deletion's wait for one run.
 type edge struct {
 	*ending
-	at *list.Element // in the run's queue
+	elem *list.Element // in the run's queue
 }
 
 // An ending is the end of a run, as those see it that wait for it. The first of them
@@ -117,7 +117,7 @@ type edge struct {
 type ending struct {
 	wk     *worker       // whose run it is
 	over   chan struct{} // closed after the run has ended
-	come   bool          // the run has ended; both locks are held to write it, one to read it
+	done   bool          // the run has ended; both locks are held to write it, one to read it
 	syncs  queue         // the deletions that wait for it
 	asyncs queue         // the DelAsyncs that do
 	group  *Group        // whose deletion waits for it, if one does
@@ -132,7 +132,7 @@ type queue struct {
 
 // delete removes the firing of a timer, in the caller's critical section, and
 // says what it found. s is nil if nothing is left of the timer.
-func (sh *shard) delete(t Timer, mark flags) (i uint32, s *slot, found Found) {
+func (sh *shard) delete(t Timer, mark flags) (i uint32, s *record, found Found) {
 	i, s = sh.lookup(t)
 	if s == nil {
 		return i, nil, found
@@ -176,7 +176,7 @@ func (t Timer) delSync(ctx context.Context, mark flags) (Found, error) {
 	i, s, found := sh.delete(t, mark)
 	deadlock := false
 	if found.Running {
-		deadlock = !sh.enlist(x, sh.runOf(i))
+		deadlock = !sh.enlist(x, sh.findRun(i))
 		if !deadlock {
 			s.flags |= deleting
 		}
@@ -198,7 +198,7 @@ func (w *Wheel) newWait() *wait {
 }
 
 // runOf returns the worker that runs a timer, which must be running.
-func (sh *shard) runOf(i uint32) *worker {
+func (sh *shard) findRun(i uint32) *worker {
 	k := uint32(0)
 	for sh.running.at(k).i != i {
 		k++
@@ -210,12 +210,12 @@ func (sh *shard) runOf(i uint32) *worker {
 // x waits now. Holds the shard's lock.
 func (sh *shard) enlist(x *wait, r *worker) bool {
 	w := sh.w
-	first := len(x.on) == 0
+	first := len(x.edges) == 0
 	if first {
 		x.since = w.elapsed()
 	}
 	w.mu.Lock()
-	if x.from != nil && r.leadsTo(x.from, nil) {
+	if x.from != nil && r.reaches(x.from, nil) {
 		if w.debug {
 			x.circle = r.circleTo(x.from)
 		}
@@ -238,7 +238,7 @@ func (sh *shard) addEdge(x *wait, r *worker) {
 		e = &ending{wk: r, over: make(chan struct{})}
 		r.ending = e
 	}
-	x.on = append(x.on, edge{e, e.queue(x).push(x)})
+	x.edges = append(x.edges, edge{e, e.queue(x).push(x)})
 	if x.from != nil {
 		x.from.waiting = x
 	}
@@ -288,7 +288,7 @@ func (e *ending) unreported() int64 {
 
 // leadsTo reports whether the worker's handler waits, by any chain, for the end
 // of target's, or is that. Holds Wheel.mu.
-func (wk *worker) leadsTo(target *worker, seen map[*worker]bool) bool {
+func (wk *worker) reaches(target *worker, seen map[*worker]bool) bool {
 	if wk == target {
 		return true
 	}
@@ -299,13 +299,13 @@ func (wk *worker) leadsTo(target *worker, seen map[*worker]bool) bool {
 		seen = make(map[*worker]bool)
 	}
 	seen[wk] = true
-	return slices.ContainsFunc(wk.waiting.on, func(e edge) bool { return !e.come && e.wk.leadsTo(target, seen) })
+	return slices.ContainsFunc(wk.waiting.edges, func(e edge) bool { return !e.done && e.wk.reaches(target, seen) })
 }
 
 // await waits until the runs that x waits for have ended, or ctx ends. It
 // touches no timer.
 func (sh *shard) await(ctx context.Context, x *wait) error {
-	for _, e := range x.on {
+	for _, e := range x.edges {
 		if err := await(ctx, e.over); err != nil {
 			if sh.abandon(x) {
 				return err
@@ -313,12 +313,12 @@ func (sh *shard) await(ctx context.Context, x *wait) error {
 			return nil // they ended meanwhile
 		}
 	}
-	x.leave(sh.w)
+	x.detach(sh.w)
 	return nil
 }
 
 // leave ends the part that a deletion has in circles: its handler waits no more.
-func (x *wait) leave(w *Wheel) {
+func (x *wait) detach(w *Wheel) {
 	if x.from != nil {
 		w.mu.Lock()
 		x.from.waiting = nil
@@ -332,13 +332,13 @@ func (x *wait) leave(w *Wheel) {
 func (sh *shard) abandon(x *wait) (waited bool) {
 	sh.lock()
 	defer sh.unlock()
-	x.leave(sh.w)
-	for n, e := range x.on {
+	x.detach(sh.w)
+	for n, e := range x.edges {
 		if n%batch == batch-1 {
 			sh.unlock()
 			sh.lock()
 		}
-		if !e.come {
+		if !e.done {
 			sh.forget(x, e)
 			waited = true
 		}
@@ -348,7 +348,7 @@ func (sh *shard) abandon(x *wait) (waited bool) {
 
 // forget takes a deletion that gives up from the queue of a run.
 func (sh *shard) forget(x *wait, e edge) {
-	e.queue(x).remove(e.at)
+	e.queue(x).remove(e.elem)
 	if x.group != nil {
 		if e.groups--; e.groups == 0 {
 			x.group.deleting--
@@ -362,7 +362,7 @@ func (sh *shard) forget(x *wait, e edge) {
 func (wk *worker) endWaits() {
 	e := wk.ending
 	wk.w.mu.Lock()
-	e.come = true
+	e.done = true
 	wk.w.mu.Unlock()
 	if e.groups > 0 {
 		e.group.deleting--
@@ -371,12 +371,12 @@ func (wk *worker) endWaits() {
 }
 
 // tell calls the done of a DelAsync whose wait is over.
-func (x *wait) tell(w *Wheel) {
+func (x *wait) callDone(w *Wheel) {
 	if w.manual {
 		x.done() // in the Advance that has run the handler
 		return
 	}
-	w.send(func(*worker) { x.done() })
+	w.spawn(func(*worker) { x.done() })
 }
 
 // delAsync is DelAsync for a timer of this wheel.
@@ -390,7 +390,7 @@ func (t Timer) delAsync(done func()) Found {
 		return found
 	}
 	x := &wait{done: done}
-	sh.enlist(x, sh.runOf(i))
+	sh.enlist(x, sh.findRun(i))
 	s.flags |= deleting
 	sh.unlockDeleted(found)
 	return found
@@ -402,8 +402,8 @@ func (t Timer) delAsync(done func()) Found {
 func (w *Wheel) callDone(done func()) {
 	switch {
 	case w.manual:
-		w.invite(done)
-	case !w.sendUnlessClosed(func(*worker) { done() }):
+		w.runAsMember(done)
+	case !w.spawnUnlessClosed(func(*worker) { done() }):
 		go done()
 	}
 }

@@ -82,7 +82,7 @@ func (t Timer) register(d time.Duration, reduce bool) (was bool, err error) {
 	}
 	sh.arm(i, s, when, now)
 	if sh.w.debug {
-		sh.sign(i, s)
+		sh.recordRegister(i, s)
 	}
 	sh.unlock()
 	return was, nil
@@ -115,7 +115,7 @@ func (t Timer) RegisterAt(when time.Time) error {
 	}
 	sh.arm(i, s, max(at, now), now)
 	if sh.w.debug {
-		sh.sign(i, s)
+		sh.recordRegister(i, s)
 	}
 	sh.unlock()
 	return nil
@@ -285,10 +285,10 @@ func (t Timer) Free() error {
 	case s.owners == 0:
 		err := sh.overfreed(i, s)
 		sh.unlock()
-		return t.w.complain(err)
+		return t.w.reportMisuse(err)
 	}
 	if s.flags&hasBody != 0 && sh.w.debug {
-		sh.signFree(i, s)
+		sh.recordFree(i, s)
 	}
 	s.owners--
 	sh.release(i, s)

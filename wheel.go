@@ -19,7 +19,7 @@ import (
 // ends one that may have something pending.
 type Wheel struct {
 	tick       time.Duration
-	patience   int64 // how long due timers wait for a worker before another one comes, ns
+	hireDelay  int64 // how long due timers wait for a worker before another one comes, ns
 	maxWorkers int
 	manual     bool
 	debug      bool
@@ -27,28 +27,28 @@ type Wheel struct {
 	onStall    func(Stall)
 	stallAfter time.Duration
 
-	base   time.Time // the wheel's time 0
-	shards []*shard  // their number is a power of two
-	near   *sync.Pool
-	homes  atomic.Uint32 // draws shards for processors, in turns: no two have the same if that can be
-	lot    atomic.Uint32 // draws shards for workers to begin with, in turns
-	out    atomic.Int32  // workers in a function of the user's that is no handler
+	base        time.Time // the wheel's time 0
+	shards      []*shard  // their number is a power of two
+	localShards *sync.Pool
+	nextLocal   atomic.Uint32 // draws shards for processors, in turns: no two have the same if that can be
+	nextShard   atomic.Uint32 // draws shards for workers to begin with, in turns
+	outside     atomic.Int32  // workers in a function of the user's that is no handler
 
 	mu       mutex              // comes after the locks of the shards: see sync_del.go
 	alarm    *alarm             // alarm.go
-	crew     map[uint64]*worker // crew.go
-	coming   int                // goroutines that were sent and have not joined the crew yet
+	members  map[uint64]*worker // crew.go
+	starting int                // goroutines that were sent and have not joined the crew yet
 	gone     chan struct{}      // closed when the crew is empty; nil if nobody waits for that
 	workers  int                // members of the crew that count as one of maxWorkers
 	progress progress           // when wanted last asked
 	closed   bool
 
-	onMisuse    func(error)
-	complaints  []error // for onMisuse
-	complaining bool    // somebody tells it of them
-	leaksSought bool    // with Debug, when the wheel had come to its end
+	onMisuse        func(error)
+	misuseReports   []error // for onMisuse
+	reportingMisuse bool    // somebody tells it of them
+	leaksReported   bool    // with Debug, when the wheel had come to its end
 
-	badges sync.Map // with Debug, of handlers: code to *badge
+	labels sync.Map // with Debug, of handlers: code to *badge
 
 	// Of a Manual wheel.
 	turn      chan struct{} // whose holder may Advance
@@ -137,7 +137,7 @@ const (
 	maxTick           = time.Hour
 	defaultMaxWorkers = 256
 	defaultStallAfter = time.Second
-	maxPatience       = time.Millisecond
+	maxHireDelay      = time.Millisecond
 	maxShards         = 1 << shardBits
 )
 
@@ -157,9 +157,9 @@ func New(o Options) (*Wheel, error) {
 		onMisuse:   o.OnMisuse,
 		base:       o.Start,
 		alarm:      newAlarm(o.Manual),
-		crew:       make(map[uint64]*worker),
+		members:    make(map[uint64]*worker),
 	}
-	w.patience = int64(min(w.tick/2, maxPatience))
+	w.hireDelay = int64(min(w.tick/2, maxHireDelay))
 	if w.base.IsZero() {
 		w.base = time.Now()
 	}
@@ -172,7 +172,7 @@ func New(o Options) (*Wheel, error) {
 	for no := range n {
 		w.shards = append(w.shards, newShard(w, uint32(no)))
 	}
-	w.near = new(sync.Pool)
+	w.localShards = new(sync.Pool)
 	return w, nil
 }
 
@@ -210,50 +210,50 @@ func shardCount() int {
 // A nearness is what the pool of a wheel remembers for a processor: the shard
 // that it takes its timers from. It does not know the wheel, because the
 // runtime may remember a pool for longer than the wheel lives.
-type nearness struct{ shard atomic.Uint32 }
+type localShard struct{ shard atomic.Uint32 }
 
 // home returns what is remembered for this processor. The pool knows processors,
 // and costs 8 ns.
-func (w *Wheel) home() *nearness {
-	n, _ := w.near.Get().(*nearness)
+func (w *Wheel) local() *localShard {
+	n, _ := w.localShards.Get().(*localShard)
 	if n == nil {
-		n = new(nearness)
-		n.shard.Store(w.homes.Add(1) & uint32(len(w.shards)-1))
+		n = new(localShard)
+		n.shard.Store(w.nextLocal.Add(1) & uint32(len(w.shards)-1))
 	}
-	w.near.Put(n)
+	w.localShards.Put(n)
 	return n
 }
 
 // pick chooses the shard for a new timer: the same for the same processor, as
 // far as that can be had, so that processors do not get into each other's way.
-func (w *Wheel) pick() *shard { return w.shards[w.home().shard.Load()] }
+func (w *Wheel) pickShard() *shard { return w.shards[w.local().shard.Load()] }
 
 // lockNear locks the shard that pick would choose.
-func (w *Wheel) lockNear() *shard {
+func (w *Wheel) lockLocal() *shard {
 	if len(w.shards) == 1 {
 		w.shards[0].lock()
 		return w.shards[0]
 	}
-	n := w.home()
+	n := w.local()
 	sh := w.shards[n.shard.Load()]
 	sh.lock()
-	if sh.guest != n {
-		sh.receive(n)
+	if sh.lastUser != n {
+		sh.noteUser(n)
 	}
 	return sh
 }
 
 // mostGuests is how often two processors may take turns with one shard.
-const mostGuests = 16
+const maxUserChanges = 16
 
 // receive notes that another processor than before takes timers from this shard.
 // As the pool forgets what it was given, and then each draws anew, two may have
 // come to have the same. When they have taken turns for a while, one of them moves
 // on to the next ("start+stop, 1M pending, 2 procs" of bench/ takes twice as long
 // in every fourth round without that).
-func (sh *shard) receive(n *nearness) {
-	sh.guest = n
-	if sh.guests++; sh.guests%mostGuests == 0 {
+func (sh *shard) noteUser(n *localShard) {
+	sh.lastUser = n
+	if sh.userChanges++; sh.userChanges%maxUserChanges == 0 {
 		n.shard.Store((sh.no + 1) & uint32(len(sh.w.shards)-1))
 	}
 }
@@ -262,15 +262,15 @@ func (sh *shard) receive(n *nearness) {
 func (w *Wheel) lockFor(g *Group) *shard {
 	if g != nil {
 		g.sh.lock()
-		if !g.sh.stock() {
+		if !g.sh.reserve() {
 			g.sh.unlock()
 			panic(fmt.Sprintf("timerwheel: more than %d timers in the shard of a group", maxSlots))
 		}
 		return g.sh
 	}
-	sh := w.lockNear()
+	sh := w.lockLocal()
 	for range w.shards {
-		if sh.stock() {
+		if sh.reserve() {
 			return sh
 		}
 		sh.unlock()
@@ -296,9 +296,9 @@ func (w *Wheel) alloc(g *Group, f func(Timer)) Timer {
 		panic("timerwheel: Alloc with a nil handler")
 	}
 	if g != nil {
-		return w.own(g, &body{f: f, group: g})
+		return w.newOwned(g, &body{f: f, group: g})
 	}
-	return w.own(g, f)
+	return w.newOwned(g, f)
 }
 
 // AllocLocked makes a lock-bound timer: it is what Alloc makes, but its handler
@@ -323,12 +323,12 @@ func (w *Wheel) allocLocked(g *Group, l sync.Locker, f func(Timer)) Timer {
 	if f == nil {
 		panic("timerwheel: AllocLocked with a nil handler")
 	}
-	return w.own(g, &body{f: f, lock: l, group: g})
+	return w.newOwned(g, &body{f: f, lock: l, group: g})
 }
 
 // own makes a timer with one owner.
-func (w *Wheel) own(g *Group, f any) Timer {
-	f = w.signed(f, nil)
+func (w *Wheel) newOwned(g *Group, f any) Timer {
+	f = w.withOrigin(f, nil)
 	sh := w.lockFor(g)
 	defer sh.unlock()
 	i, s := sh.newTimer(f, nil)
@@ -355,9 +355,9 @@ func (w *Wheel) afterFunc(g *Group, d time.Duration, f func()) Timer {
 		panic("timerwheel: AfterFunc with a nil handler")
 	}
 	if g != nil {
-		return w.start(g, d, &body{f: f, group: g}, nil)
+		return w.newPending(g, d, &body{f: f, group: g}, nil)
 	}
-	return w.start(g, d, f, nil)
+	return w.newPending(g, d, f, nil)
 }
 
 // AfterFuncArg is [Wheel.AfterFunc] for a function that takes an argument: it
@@ -374,15 +374,15 @@ func (w *Wheel) afterFuncArg(g *Group, d time.Duration, f func(any), arg any) Ti
 		panic("timerwheel: AfterFuncArg with a nil handler")
 	}
 	if g != nil {
-		return w.start(g, d, &body{f: f, arg: arg, group: g}, nil)
+		return w.newPending(g, d, &body{f: f, arg: arg, group: g}, nil)
 	}
-	return w.start(g, d, f, arg)
+	return w.newPending(g, d, f, arg)
 }
 
 // start makes a timer without owners, pending; the zero Timer, if it must not
 // be pending.
-func (w *Wheel) start(g *Group, d time.Duration, f, arg any) Timer {
-	f = w.signed(f, arg)
+func (w *Wheel) newPending(g *Group, d time.Duration, f, arg any) Timer {
+	f = w.withOrigin(f, arg)
 	now := w.elapsed()
 	sh := w.lockFor(g)
 	if sh.closed || g.beingDeleted() || g.shutDown() {
@@ -393,7 +393,7 @@ func (w *Wheel) start(g *Group, d time.Duration, f, arg any) Timer {
 	i, s := sh.newTimer(f, arg)
 	sh.arm(i, s, after(now, d), now)
 	if sh.w.debug {
-		sh.sign(i, s)
+		sh.recordRegister(i, s)
 	}
 	t := sh.timer(i, s)
 	sh.unlock()
@@ -437,7 +437,7 @@ func (w *Wheel) Next() (when time.Time, ok bool) {
 	for _, sh := range w.shards {
 		sh.lock()
 		ok = ok || sh.counters.pending > 0
-		next = min(next, sh.soonest())
+		next = min(next, sh.nextWake())
 		if sh.levels.tails[listHeld] != 0 || sh.levels.tails[listDeferred] != 0 {
 			next = 0 // due, and in line
 		}
@@ -481,9 +481,9 @@ func (w *Wheel) CloseContext(ctx context.Context) error {
 	if wk, _ := w.member(); wk != nil {
 		return ErrDeadlock
 	}
-	err := w.join(ctx)
+	err := w.awaitMembers(ctx)
 	if err == nil && w.debug {
-		w.seekLeaks()
+		w.reportLeaks()
 	}
 	return err
 }
@@ -496,11 +496,11 @@ func (sh *shard) close() {
 	sh.lock()
 	defer sh.unlock()
 	sh.closed = true
-	sh.levels = newLevels(sh.levels.tick, &sh.slots)
+	sh.levels = newLevels(sh.levels.tick, &sh.records)
 	for i := uint32(0); sh.counters.pending > 0; i++ {
-		if sh.slots.chunk(i>>chunkBits) == nil {
+		if sh.records.chunk(i>>chunkBits) == nil {
 			i |= 1<<chunkBits - 1 // the last one of it
-		} else if s := sh.slots.at(i); sh.disarm(i, s) {
+		} else if s := sh.records.at(i); sh.disarm(i, s) {
 			sh.release(i, s)
 		}
 		if (i+1)%batch == 0 {

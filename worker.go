@@ -64,39 +64,39 @@ type worker struct {
 
 	// Of the run in flight. The lock of the shard in whose row the running slot
 	// stands guards it.
-	place  int         // of the running slot, in shard.running
-	ending *ending     // what those see that wait for the run's end; nil: nobody does
-	code   uintptr     // of the handler, with Debug
-	aside  atomic.Bool // it may wait for a lock of ours: before its handler has been called, or after it has returned
+	slotIndex      int         // of the running slot, in shard.running
+	ending         *ending     // what those see that wait for the run's end; nil: nobody does
+	code           uintptr     // of the handler, with Debug
+	waitingForLock atomic.Bool // it may wait for a lock of ours: before its handler has been called, or after it has returned
 
 	waiting *wait // the deletion in which this goroutine waits; Wheel.mu guards it
 
 	// The rest is the goroutine's own.
-	hired     bool        // it counts as one of MaxWorkers
-	rearms    bool        // it sees to the alarm when it goes
-	notBefore int64       // when it goes while timers are due: when to call the next worker
-	mine      int64       // until when it need not give way; never: the host's goroutine does not
-	fresh     bool        // it has not looked at all the shards yet
-	hiring    bool        // it has come because handlers block: it hires the next
-	hires     int         // that many, whether somebody blocks now or not
-	excused   int64       // what of a run was spent before its handler was called, ns
-	calling   bool        // a handler has been called, and has not returned
-	acquiring Timer       // for whose lock it waits
-	locked    sync.Locker // what it holds for the handler
-	ended     *ending     // of the run that has ended: who waited for it is to be told
-	fired     int         // handlers begun
+	hired       bool        // it counts as one of MaxWorkers
+	rearms      bool        // it sees to the alarm when it goes
+	notBefore   int64       // when it goes while timers are due: when to call the next worker
+	yieldAfter  int64       // until when it need not give way; never: the host's goroutine does not
+	scanPending bool        // it has not looked at all the shards yet
+	hiring      bool        // it has come because handlers block: it hires the next
+	hireBudget  int         // that many, whether somebody blocks now or not
+	overhead    int64       // what of a run was spent before its handler was called, ns
+	calling     bool        // a handler has been called, and has not returned
+	acquiring   Timer       // for whose lock it waits
+	locked      sync.Locker // what it holds for the handler
+	ended       *ending     // of the run that has ended: who waited for it is to be told
+	fired       int         // handlers begun
 }
 
 // onAlarm is what the alarm calls.
 func (w *Wheel) onAlarm() {
-	wk := &worker{w: w, goid: goid(), rearms: true, fresh: true}
+	wk := &worker{w: w, goid: goid(), rearms: true, scanPending: true}
 	w.mu.Lock()
 	w.alarm.rings--
 	w.clearAlarm()
-	w.crew[wk.goid] = wk
+	w.members[wk.goid] = wk
 	workers := w.workers
 	w.mu.Unlock()
-	defer w.goOut(wk)
+	defer w.leave(wk)
 
 	if w.onStall != nil {
 		w.reportStalls()
@@ -117,7 +117,7 @@ type progress struct {
 // work, and if so, whether it shall hire others; if not, when to ask again.
 func (w *Wheel) wanted(wk *worker, workers int) bool {
 	now := w.elapsed()
-	blocked, p := w.out.Load() > 0, progress{since: now}
+	blocked, p := w.outside.Load() > 0, progress{since: now}
 	for _, sh := range w.shards {
 		sh.lock()
 		blocked = blocked || sh.blocked(now)
@@ -132,12 +132,12 @@ func (w *Wheel) wanted(wk *worker, workers int) bool {
 	// Those that are not blocked may be between two runs that were not quick either:
 	// that allows some hires for each processor's time that such runs have taken, as
 	// they may have been interrupted only.
-	if lately >= w.patience/2 {
-		wk.hires = hiresEach * int(1+lately/w.patience)
+	if lately >= w.hireDelay/2 {
+		wk.hireBudget = hiresEach * int(1+lately/w.hireDelay)
 	}
-	wk.hiring = blocked || wk.hires > 0
-	if !wk.hiring && workers >= runtime.GOMAXPROCS(0) && idle < int64(starved) {
-		wk.notBefore = now + w.patience
+	wk.hiring = blocked || wk.hireBudget > 0
+	if !wk.hiring && workers >= runtime.GOMAXPROCS(0) && idle < int64(starvedAfter) {
+		wk.notBefore = now + w.hireDelay
 		return false
 	}
 	return true
@@ -161,26 +161,26 @@ func (w *Wheel) progressed(p progress) (slow, idle int64) {
 // that gives way, or is interrupted, stands at the end of a line of all such
 // goroutines, from which a busy processor takes one in sixty-one times only: in a
 // program with hundreds of them it may stand there for seconds.
-const starved = 10 * time.Millisecond
+const starvedAfter = 10 * time.Millisecond
 
 // quick is how long a handler may have run without being suspected of blocking.
 // It is so short because workers too many do harm only where handlers are much
 // quicker still: they get into each other's way at the shards' locks.
-const quick = 10 * time.Microsecond
+const quickRun = 10 * time.Microsecond
 
 // hiresEach is how many workers are hired for one that has been in runs that were
 // not quick, and is in none now.
 const hiresEach = 16
 
 // quick reports whether a run has not lasted for long, or does not any more.
-func (r *runningSlot) quick(now int64) bool {
-	return now-r.since < int64(quick) || r.wk.aside.Load()
+func (r *runningSlot) isQuick(now int64) bool {
+	return now-r.since < int64(quickRun) || r.wk.waitingForLock.Load()
 }
 
 // blocked reports whether some handler may be blocking.
 func (sh *shard) blocked(now int64) bool {
 	for k := range sh.running.n {
-		if !sh.running.at(uint32(k)).quick(now) {
+		if !sh.running.at(uint32(k)).isQuick(now) {
 			return true
 		}
 	}
@@ -190,14 +190,14 @@ func (sh *shard) blocked(now int64) bool {
 // outside calls a function of the user's that is no handler, and in which a worker
 // may block as in one.
 func (wk *worker) outside(f func()) {
-	wk.w.out.Add(1)
-	defer wk.w.out.Add(-1)
+	wk.w.outside.Add(1)
+	defer wk.w.outside.Add(-1)
 	f()
 }
 
 // blocked reports whether some worker may be blocking.
 func (w *Wheel) blocked(now int64) bool {
-	if w.out.Load() > 0 {
+	if w.outside.Load() > 0 {
 		return true
 	}
 	for _, sh := range w.shards {
@@ -217,8 +217,8 @@ func (w *Wheel) blocked(now int64) bool {
 func (sh *shard) crowded(now int64) bool {
 	procs := runtime.GOMAXPROCS(0)
 	quick := 0
-	for k := sh.running.n; k > max(0, sh.running.n-procs-glance) && quick < procs; {
-		if k--; sh.running.at(uint32(k)).quick(now) {
+	for k := sh.running.n; k > max(0, sh.running.n-procs-scanLen) && quick < procs; {
+		if k--; sh.running.at(uint32(k)).isQuick(now) {
 			quick++
 		}
 	}
@@ -243,8 +243,8 @@ func (w *Wheel) mayHire() bool { return !w.closed && w.workers < w.maxWorkers }
 // shard after shard, until nothing is.
 func (w *Wheel) work(wk *worker) {
 	wk.hired = true
-	wk.mine = w.elapsed() + int64(turn) // it has just been given a processor
-	next := int(w.lot.Add(1))           // so that not all begin with the same shard
+	wk.yieldAfter = w.elapsed() + int64(timeSlice) // it has just been given a processor
+	next := int(w.nextShard.Add(1))                // so that not all begin with the same shard
 	for quiet := 0; quiet < len(w.shards) && wk.notBefore == 0; next++ {
 		if wk.drain(w.shards[next&(len(w.shards)-1)]) {
 			quiet = 0
@@ -262,10 +262,10 @@ func (wk *worker) drain(sh *shard) (ran bool) {
 	defer wk.rescue(sh)
 	sh.lock()
 	now := wk.w.elapsed() // now, as the wait for the lock is no part of the first run
-	if now >= wk.mine && sh.soonest() <= now {
+	if now >= wk.yieldAfter && sh.nextWake() <= now {
 		now = wk.giveWay(sh)
 	}
-	leave := now + wk.w.patience
+	leave := now + wk.w.hireDelay
 	for now < leave || wk.w.manual {
 		i, s, then, ok := wk.next(sh, now)
 		if !ok {
@@ -273,7 +273,7 @@ func (wk *worker) drain(sh *shard) (ran bool) {
 		}
 		f, arg, t := wk.begin(sh, i, s, then)
 		ran = true
-		wk.appoint(sh, wk.slot(sh).since)
+		wk.unlockAndRearm(sh, wk.slot(sh).since)
 		wk.calling = true
 		call(f, arg, t)
 		wk.calling = false
@@ -284,12 +284,12 @@ func (wk *worker) drain(sh *shard) (ran bool) {
 		now = locked
 		if wk.locked != nil || wk.ended != nil {
 			sh.unlock()
-			wk.settle()
+			wk.notify()
 			sh.lock()
 			now = wk.w.elapsed()
 		}
 		if wk.fired%batch == 0 && sh.crowded(now) {
-			wk.notBefore = now + wk.w.patience
+			wk.notBefore = now + wk.w.hireDelay
 			break
 		}
 	}
@@ -304,9 +304,9 @@ func (wk *worker) relock(sh *shard, now int64) int64 {
 	if sh.mu.TryLock() {
 		return now
 	}
-	wk.aside.Store(true)
+	wk.waitingForLock.Store(true)
 	sh.lock()
-	wk.aside.Store(false)
+	wk.waitingForLock.Store(false)
 	return wk.w.elapsed()
 }
 
@@ -326,7 +326,7 @@ func call(f, arg any, t Timer) {
 // next finds a due timer that can begin now, with its lock taken if it is
 // lock-bound. Holds the shard's lock, but may let go of it in between, so it
 // returns what time it is then.
-func (wk *worker) next(sh *shard, now int64) (i uint32, s *slot, then int64, ok bool) {
+func (wk *worker) next(sh *shard, now int64) (i uint32, s *record, then int64, ok bool) {
 	for {
 		i, ok, more := sh.pop(now)
 		if !ok {
@@ -336,9 +336,9 @@ func (wk *worker) next(sh *shard, now int64) (i uint32, s *slot, then int64, ok 
 			now = wk.giveWay(sh) // after a batch
 			continue
 		}
-		s := sh.slots.at(i)
+		s := sh.records.at(i)
 		if s.flags&(running|locking) != 0 {
-			sh.hold(i, s)
+			sh.holdBack(i, s)
 			continue
 		}
 		if b := sh.bodyOf(i, s); b != nil && b.lock != nil {
@@ -355,7 +355,7 @@ func (wk *worker) next(sh *shard, now int64) (i uint32, s *slot, then int64, ok 
 // turn is how long a worker keeps a processor in a storm, if it can help it. To give way
 // wakes another thread, which finds nothing to do, more often than not: that is a tenth
 // of the cost of a firing ("CPU a firing" of bench/).
-const turn = 100 * time.Microsecond
+const timeSlice = 100 * time.Microsecond
 
 // giveWay lets go of a shard in which there is something to do, so that others get their
 // turns with it; and now and then lets the program's own goroutines have theirs with the
@@ -364,40 +364,40 @@ const turn = 100 * time.Microsecond
 // the processor comes back, the alarm is set before. It returns what time it is then.
 func (wk *worker) giveWay(sh *shard) (now int64) {
 	w := wk.w
-	if now = w.elapsed(); now < wk.mine {
+	if now = w.elapsed(); now < wk.yieldAfter {
 		sh.unlock()
 		sh.lock()
 		return w.elapsed()
 	}
-	w.wakeBy(now + w.patience)
+	w.wakeBy(now + w.hireDelay)
 	sh.unlock()
 	runtime.Gosched()
-	wk.mine = w.elapsed() + int64(turn)
+	wk.yieldAfter = w.elapsed() + int64(timeSlice)
 	sh.lock()
 	return w.elapsed()
 }
 
 // hold sets a due timer aside that must not begin now, because its last run or
 // a wait for its lock is not over. Who ends that looks for it.
-func (sh *shard) hold(i uint32, s *slot) {
+func (sh *shard) holdBack(i uint32, s *record) {
 	sh.levels.remove(i, s)
 	sh.levels.push(listHeld, i, s)
 }
 
 // held reports whether a timer is one that hold has set aside.
-func (sh *shard) held(s *slot) bool {
-	return s.flags&(pending|slotted) == pending && !sh.closed && sh.levels.list(s) == listHeld
+func (sh *shard) isHeld(s *record) bool {
+	return s.flags&(pending|inBucket) == pending && !sh.closed && sh.levels.list(s) == listHeld
 }
 
 // acquire takes a timer's lock, without the shard's. The timer is pending
 // meanwhile, and anything may happen to it: the worker keeps no more than its
 // handle. It returns nil if the timer does not run now: because it was deleted,
 // moved or recycled.
-func (wk *worker) acquire(sh *shard, i uint32, s *slot, l sync.Locker, now int64) *slot {
+func (wk *worker) acquire(sh *shard, i uint32, s *record, l sync.Locker, now int64) *record {
 	t := sh.timer(i, s)
 	s.flags |= locking
-	sh.hold(i, s)
-	wk.appoint(sh, now)
+	sh.holdBack(i, s)
+	wk.unlockAndRearm(sh, now)
 	wk.acquiring = t
 	wk.outside(l.Lock)
 	wk.acquiring = Timer{}
@@ -405,7 +405,7 @@ func (wk *worker) acquire(sh *shard, i uint32, s *slot, l sync.Locker, now int64
 	sh.lock()
 	if _, s = sh.lookup(t); s != nil {
 		s.flags &^= locking
-		if sh.held(s) {
+		if sh.isHeld(s) {
 			wk.locked = l
 			return s
 		}
@@ -417,7 +417,7 @@ func (wk *worker) acquire(sh *shard, i uint32, s *slot, l sync.Locker, now int64
 }
 
 // begin takes a timer off the wheel and publishes it in the running slot.
-func (wk *worker) begin(sh *shard, i uint32, s *slot, now int64) (f, arg any, t Timer) {
+func (wk *worker) begin(sh *shard, i uint32, s *record, now int64) (f, arg any, t Timer) {
 	sh.unlink(i, s)
 	s.flags |= running
 	sh.counters.fired++
@@ -426,7 +426,7 @@ func (wk *worker) begin(sh *shard, i uint32, s *slot, now int64) (f, arg any, t 
 	// registered may be younger.
 	since := max(now, s.when)
 	sh.counters.late(since - s.when)
-	wk.place = sh.running.n
+	wk.slotIndex = sh.running.n
 	sh.running.push(runningSlot{wk: wk, since: since, waiting: never, i: i})
 	wk.fired++
 
@@ -434,10 +434,10 @@ func (wk *worker) begin(sh *shard, i uint32, s *slot, now int64) (f, arg any, t 
 	if b := sh.bodyOf(i, s); b != nil {
 		f, arg = b.f, b.arg
 		if b.origin != nil {
-			f, wk.code = shown(f, arg, t), b.origin.handler
+			f, wk.code = instrumented(f, arg, t), b.origin.handler
 		}
 		if b.period > 0 {
-			sh.repeat(i, s, b.period, now)
+			sh.scheduleNext(i, s, b.period, now)
 		}
 	} else if s.flags&hasArg != 0 {
 		arg = *sh.argOf(i)
@@ -446,17 +446,17 @@ func (wk *worker) begin(sh *shard, i uint32, s *slot, now int64) (f, arg any, t 
 }
 
 // slot returns the running slot, which must be in use.
-func (wk *worker) slot(sh *shard) *runningSlot { return sh.running.at(uint32(wk.place)) }
+func (wk *worker) slot(sh *shard) *runningSlot { return sh.running.at(uint32(wk.slotIndex)) }
 
 // glance is for how many runs and waits, roughly, one critical section does something.
-const glance = 16
+const scanLen = 16
 
 // glance looks at some of the shard's runs, from the kth downwards, and returns where
 // to go on; look says how much it has looked at. When a run ends, the last one takes
 // its place: one that moves is thus seen twice, perhaps, but not missed.
-func (sh *shard) glance(k int, look func(*runningSlot) int) (next int) {
+func (sh *shard) scanRuns(k int, look func(*runningSlot) int) (next int) {
 	k = min(k, sh.running.n)
-	for seen := 0; k > 0 && seen < glance; {
+	for seen := 0; k > 0 && seen < scanLen; {
 		k--
 		seen += look(sh.running.at(uint32(k)))
 	}
@@ -468,29 +468,29 @@ func (sh *shard) glance(k int, look func(*runningSlot) int) (next int) {
 // and says so while it holds the lock: wakeBy. What is due elsewhere it has to
 // look up, once, if the alarm has called it or another worker has hired it: the
 // alarm knows nothing then, or wk has to know whether to hire the next.
-func (wk *worker) appoint(sh *shard, now int64) {
+func (wk *worker) unlockAndRearm(sh *shard, now int64) {
 	w := wk.w
-	next, successor := sh.soonest(), now+w.patience
+	next, successor := sh.nextWake(), now+w.hireDelay
 	w.wakeBy(max(next, successor))
 	w.watch(now)
 	sh.unlock()
 
-	if w.manual || !wk.fresh {
+	if w.manual || !wk.scanPending {
 		return
 	}
-	wk.fresh = false
-	wk.aside.Store(true)
-	if next = w.rearm(successor); next <= now && wk.hiring && (wk.hires > 0 || w.blocked(now)) && w.hire() {
-		hires := wk.hires - 1
-		w.send(func(assistant *worker) { assistant.assist(hires) })
+	wk.scanPending = false
+	wk.waitingForLock.Store(true)
+	if next = w.rearm(successor); next <= now && wk.hiring && (wk.hireBudget > 0 || w.blocked(now)) && w.hire() {
+		hires := wk.hireBudget - 1
+		w.spawn(func(assistant *worker) { assistant.assist(hires) })
 	}
-	wk.aside.Store(false)
-	wk.excused = w.elapsed() - now
+	wk.waitingForLock.Store(false)
+	wk.overhead = w.elapsed() - now
 }
 
 // assist is what a worker does that was hired by another.
 func (wk *worker) assist(hires int) {
-	wk.rearms, wk.fresh, wk.hiring, wk.hires = true, true, true, hires
+	wk.rearms, wk.scanPending, wk.hiring, wk.hireBudget = true, true, true, hires
 	wk.w.work(wk)
 }
 
@@ -501,16 +501,16 @@ func (wk *worker) finish(sh *shard, now int64) {
 	i, took := run.i, now-run.since
 	if last := sh.running.at(uint32(sh.running.n - 1)); last != run {
 		*run = *last
-		last.wk.place = wk.place
+		last.wk.slotIndex = wk.slotIndex
 	}
 	sh.running.pop()
 
 	sh.counters.took(took)
-	if slow := took - wk.excused; slow >= int64(quick) {
+	if slow := took - wk.overhead; slow >= int64(quickRun) {
 		sh.slow += slow
 	}
-	wk.excused = 0
-	s := sh.slots.at(i)
+	wk.overhead = 0
+	s := sh.records.at(i)
 	s.flags &^= running | deleting
 	if wk.ending != nil {
 		wk.endWaits()
@@ -519,8 +519,8 @@ func (wk *worker) finish(sh *shard, now int64) {
 	case s.flags&pending == 0 || sh.closed:
 		sh.release(i, s)
 	case s.flags&onGrid != 0 && s.when <= sh.levels.beginOfTick(now):
-		sh.skip(i, s, now)
-	case sh.held(s):
+		sh.skipMissed(i, s, now)
+	case sh.isHeld(s):
 		sh.levels.remove(i, s)
 		sh.place(i, s, now)
 	}
@@ -530,11 +530,11 @@ func (wk *worker) finish(sh *shard, now int64) {
 // releases the timer's lock, wakes the deletions that waited, and tells those that
 // did not, in their order. A done that panics, on a Manual wheel, keeps that from no
 // other.
-func (wk *worker) settle() {
+func (wk *worker) notify() {
 	if e := wk.ended; e != nil {
 		wk.ended = nil
 		for at := e.asyncs.Back(); at != nil; at = at.Prev() { // the last one that is deferred comes first
-			defer at.Value.(*wait).tell(wk.w)
+			defer at.Value.(*wait).callDone(wk.w)
 		}
 		defer close(e.over)
 	}
@@ -559,7 +559,7 @@ type HandlerPanic struct {
 // the run has been ended properly.
 func (wk *worker) rescue(sh *shard) {
 	if wk.acquiring != (Timer{}) {
-		wk.renounce(sh)
+		wk.abandonLock(sh)
 	}
 	if !wk.calling {
 		return
@@ -576,12 +576,12 @@ func (wk *worker) rescue(sh *shard) {
 	sh.lock()
 	if p != nil {
 		i := wk.slot(sh).i
-		s := sh.slots.at(i)
+		s := sh.records.at(i)
 		p.Timer, from = sh.timer(i, s), sh.origin(i, s)
 	}
 	wk.finish(sh, now)
 	sh.unlock()
-	wk.settle()
+	wk.notify()
 	if p != nil {
 		p.AllocatedAt, p.RegisteredAt = from.allocated.String(), from.registered.String()
 		wk.outside(func() { wk.w.onPanic(*p) })
@@ -590,13 +590,13 @@ func (wk *worker) rescue(sh *shard) {
 
 // renounce ends the wait for a lock whose Lock did not return: the timer is due
 // as before, and the next in line.
-func (wk *worker) renounce(sh *shard) {
+func (wk *worker) abandonLock(sh *shard) {
 	t := wk.acquiring
 	wk.acquiring = Timer{}
 	sh.lock()
 	if i, s := sh.lookup(t); s != nil {
 		s.flags &^= locking
-		if sh.held(s) {
+		if sh.isHeld(s) {
 			sh.levels.remove(i, s)
 			sh.levels.push(listDue, i, s)
 		}
