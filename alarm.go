@@ -4,44 +4,45 @@ import (
 	"math"
 	"sync/atomic"
 	"time"
+
+	"github.com/seed76848005/timerwheel/internal/hook"
 )
 
-// The alarm is the wheel's one runtime timer, and the goroutine in which the
-// runtime calls it back is a worker: while nothing is to be done, the wheel has
-// no goroutine.
+// The alarm is the wheel's one runtime timer. The goroutine in which the runtime calls it
+// back is a worker: while there is nothing to do, the wheel has no goroutine.
 //
-// The rule that no wake-up is lost. Whenever a shard's lock is free, and the
-// shard has something pending, one of these holds:
+// The rule that no wake-up is lost. Whenever a shard's lock is free, and the shard has
+// something pending, one of these holds:
 //
-//   - the alarm is set for the shard's soonest time or an earlier one; for work
-//     that is due already, patience from now at most;
-//   - somebody is between clearing the alarm and setting it, and has yet to
-//     look at this shard (rearm, or a worker that the alarm called);
-//   - all MaxWorkers are at work, and each will rearm when it leaves; or the
-//     wheel is closed.
+//   - the alarm is set for the shard's next wake-up or an earlier time; for work that is
+//     due already, hireDelay from now at most;
+//   - a goroutine is between clearing the alarm and setting it, and has yet to look at
+//     this shard (rearm, or a worker that the alarm called);
+//   - all MaxWorkers are at work, and each will rearm when it leaves; or the wheel is
+//     closed.
 //
-// It holds because the alarm is only ever set earlier, but for one way: clear
-// it first, then look at each shard, then set it. Who registers a timer looks
-// at the alarm after the shard, who clears it looks at the shard after the
-// alarm, so one of them sees the other. And no wake-up is left over: who sets
-// the alarm earlier does it under the lock of the shard that needs that.
+// It holds because the alarm is only ever set earlier, with one exception: clear it first,
+// then look at each shard, then set it. Registering a timer looks at the alarm after the
+// shard, clearing the alarm looks at the shard after the alarm, so one of them sees the
+// other. And no wake-up is left over: the alarm is set earlier under the lock of the shard
+// that needs that.
 //
 // Wheel.mu guards the alarm; at is read without it.
 type alarm struct {
 	timer  *time.Timer
-	at     atomic.Int64          // when it rings, ns since base; never: not before somebody sets it
-	target atomic.Pointer[Wheel] // whom it calls; nil while it is not set
+	at     atomic.Int64          // when it rings, ns since base; never: not before it is set
+	target atomic.Pointer[Wheel] // the wheel that it calls; nil while it is not set
 	epoch  uint64                // counts the clearings
-	rings  int                   // callbacks that will come, or have begun and not come in yet
+	rings  int                   // callbacks that will come, or have begun and are no members yet
 }
 
-// newAlarm makes the runtime timer at once, not when it is first needed, so
-// that it belongs to the synctest bubble in which the wheel was made. It knows
-// the wheel only while it is set: the runtime may remember a stopped timer for
-// long, and must not remember the wheel with it.
+// newAlarm makes the runtime timer at once, not when it is first needed, so that it belongs
+// to the synctest bubble in which the wheel was made. The timer knows the wheel only while
+// it is set: the runtime may remember a stopped timer for long, and must not remember the
+// wheel with it.
 //
-// A Manual wheel has no alarm. Its host asks Next, and nothing is earlier than
-// the time that at says.
+// A Manual wheel has no alarm. Its host asks Next, and nothing is earlier than the time
+// that at gives.
 func newAlarm(manual bool) *alarm {
 	a := new(alarm)
 	if manual {
@@ -50,16 +51,15 @@ func newAlarm(manual bool) *alarm {
 	}
 	a.at.Store(never)
 	a.timer = time.AfterFunc(math.MaxInt64, func() {
-		begins("the alarm's call")
+		hook.Begins("the alarm's call")
 		a.target.Load().onAlarm()
 	})
 	a.timer.Stop()
 	return a
 }
 
-// wakeBy makes sure that the wheel is awake at a time. Holds the lock of the
-// shard that needs it: so who empties the shard, and stops the alarm, comes
-// after.
+// wakeBy makes sure that the wheel is awake at a time. Holds the lock of the shard that
+// needs it: so a call that empties the shard, and stops the alarm, comes after.
 func (w *Wheel) wakeBy(at int64) {
 	if at < w.alarm.at.Load() {
 		w.wakeEarlier(at)
@@ -75,10 +75,14 @@ func (w *Wheel) wakeEarlier(at int64) {
 	w.mu.Unlock()
 }
 
-// watchBy makes sure that somebody looks for stalled handlers at a time, even
-// if no further worker may be called.
-func (w *Wheel) watchBy(at int64) {
-	if at < w.alarm.at.Load() {
+// watch makes sure, with OnStall, that the wheel is awake when a run or a wait that began
+// at since has stalled, even if no further worker may be hired. Holds the shard's lock,
+// under which it began: so the goroutine that ends it, and rearms the alarm, comes after.
+func (w *Wheel) watch(since int64) {
+	if w.lookForStalls == nil {
+		return
+	}
+	if at := after(since, w.stallAfter); at < w.alarm.at.Load() {
 		w.mu.Lock()
 		w.setAlarm(at)
 		w.mu.Unlock()
@@ -110,17 +114,17 @@ func (w *Wheel) stopAlarm() {
 	}
 }
 
-// clearAlarm makes everybody who registers a timer set the alarm, until who
-// clears it has looked at the shards. Holds mu.
+// clearAlarm makes every call that registers a timer set the alarm, until the goroutine
+// that clears it has looked at the shards. Holds mu.
 func (w *Wheel) clearAlarm() (epoch uint64) {
 	w.alarm.at.Store(never)
 	w.alarm.epoch++
 	return w.alarm.epoch
 }
 
-// rearm sets the alarm to exactly what the wheel needs, which may be later than
-// it was, or never, but calls no worker before notBefore. It returns a time
-// that is not after the next firing.
+// rearm sets the alarm to exactly what the wheel needs, which may be later than it was, or
+// never, but calls no worker before notBefore. It returns a time that is not after the next
+// firing.
 func (w *Wheel) rearm(notBefore int64) (next int64) {
 	w.mu.Lock()
 	epoch := w.clearAlarm()
@@ -131,7 +135,7 @@ func (w *Wheel) rearm(notBefore int64) (next int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.alarm.epoch != epoch {
-		return next // who cleared it after us looks at the shards after us
+		return next // the alarm was cleared again: that goroutine looks at the shards after this one
 	}
 	if w.mayHire() {
 		stall = min(stall, max(next, notBefore))
@@ -144,14 +148,14 @@ func (w *Wheel) rearm(notBefore int64) (next int64) {
 	return next
 }
 
-// soonest returns a time that is not after the next firing, and the time at
-// which the next handler or deletion is to be reported as stalled.
+// nextWake returns a time that is not after the next firing, and the time at which the next
+// handler or deletion must be reported as stalled.
 func (w *Wheel) nextWake() (next, stall int64) {
 	next, stall = never, never
 	for _, sh := range w.shards {
 		sh.lock()
 		next = min(next, sh.nextWake())
-		if w.onStall != nil {
+		if w.lookForStalls != nil {
 			stall = min(stall, sh.nextStall())
 		}
 		sh.unlock()
@@ -159,13 +163,13 @@ func (w *Wheel) nextWake() (next, stall int64) {
 	return next, stall
 }
 
-// quiesce stops the alarm after a deletion that has drained a shard, if nothing
-// pends any more on any: such a wheel is not woken. Of two who drain the last
-// two shards at once, the later one sees both drained.
+// quiesce stops the alarm after a deletion that has drained a shard, if nothing pends any
+// more on any: such a wheel is not woken. Of two calls that drain the last two shards at
+// once, the later one sees both drained.
 //
-// Where no goroutine of the wheel is about, so that none may have stalled, the
-// shards need not be locked: on a wheel on which one timer comes and goes that
-// saves a lock for each shard (BenchmarkAfterFuncStop, others=0).
+// Where the wheel has no goroutine, so that none may have stalled, the shards need not be
+// locked: on a wheel on which one timer comes and goes that saves a lock for each shard
+// (BenchmarkAfterFuncStop, others=0).
 func (w *Wheel) quiesce() {
 	if w.manual || w.busy() {
 		return

@@ -5,16 +5,16 @@ import (
 	"slices"
 )
 
-// This file is what ErrDeadlock says, with Debug, of the circle that it has kept
-// from closing. That there is one is found out in sync_del.go.
+// This file makes an ErrDeadlock name, with Debug, the handlers of the circle that it
+// prevents. sync_del.go finds out that there is a circle.
 
-// A circle is an ErrDeadlock of handlers that would wait for each other: each for
-// the next, and the last one for the first, which is the caller's.
+// A circle is an ErrDeadlock of handlers that would wait for each other: each for the next,
+// and the last one for the first, which is the caller's.
 type circle struct{ handlers []uintptr } // their code
 
 func (c *circle) Unwrap() error { return ErrDeadlock }
 
-// maxCircle is how many handlers of a circle are named.
+// maxCircle bounds the handlers of a circle that are named.
 const maxCircle = 16
 
 func (c *circle) Error() string {
@@ -43,9 +43,9 @@ func (x *wait) deadlock() error {
 	return x.circle
 }
 
-// circleTo returns, with Debug, the handlers of the circle that a wait of from for
-// wk would close: there is one. Holds Wheel.mu. Each of these workers but from
-// waits, so what it runs does not change.
+// circleTo returns, with Debug, the handlers of the circle that a wait of from for wk would
+// close: there is one. Holds Wheel.mu. Each of these workers except from waits, so what it
+// runs does not change.
 func (wk *worker) circleTo(from *worker) *circle {
 	seen := make(map[*worker]bool)
 	var path func(*worker) []uintptr // backwards, to from

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed76848005/timerwheel"
+	"github.com/seed76848005/timerwheel/internal/corpus"
 	"github.com/stretchr/testify/require"
 )
 
@@ -97,7 +98,7 @@ func FuzzAPI(f *testing.F) {
 // The fuzzer begins with every verb, in functions that the wheel calls too, and with every error.
 func TestCorpusOfFuzzAPI(t *testing.T) {
 	outside, inside, met := map[byte]bool{}, map[byte]bool{}, map[error]bool{}
-	for _, program := range timerwheel.Corpus(t, "FuzzAPI") {
+	for _, program := range corpus.Seeds(t, "FuzzAPI") {
 		k := newWalk(t, program)
 		k.outside, k.inside, k.met = outside, inside, met
 		k.run()

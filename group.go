@@ -4,67 +4,69 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/seed76848005/timerwheel/internal/slab"
 )
 
-// A Group is a set of timers that are torn down together, in one call that is
-// O(members): those of one connection, or one peer. Its timers are made by its
-// own Alloc, AllocLocked, AfterFunc and Every, and are members as long as they
-// live. They share a shard of the wheel, and so its lock; make a group for what
-// belongs together, not for what is many.
+// A Group is a set of timers that are torn down together, in one call that is O(members):
+// those of one connection, or one peer. Its timers are made by its own Alloc, AllocLocked,
+// AfterFunc and Every, and are members as long as they live. They share a shard of the
+// wheel, and so its lock; make a group for timers that belong together, not for timers that
+// are many.
 //
-// Make one with [Wheel.NewGroup]; the zero Group is of no use. Its methods may be
-// called by several goroutines at once.
+// Make one with [Wheel.NewGroup]; the zero Group is not usable. Its methods may be called by
+// several goroutines at once.
 type Group struct {
 	sh *shard
 
 	// The shard's lock guards the rest.
-	members  pages[uint32]
+	members  slab.Pages[uint32]
 	deleting int  // its deletions that have not found all runs yet, and the runs that they wait for: no Register
 	down     bool // shut down: no Register ever
 }
 
-// NewGroup makes a group without members. It needs no closing: a group without
-// members is garbage when nobody knows it any more.
+// NewGroup makes a group without members. It needs no closing: a group without members is
+// garbage when the program holds no reference to it.
 func (w *Wheel) NewGroup() *Group { return &Group{sh: w.pickShard()} }
 
-// Alloc is [Wheel.Alloc]; the timer is a member of the group. If the group has
+// Alloc makes a timer as [Wheel.Alloc] does; it is a member of the group. If the group has
 // been shut down, so has the timer.
 func (g *Group) Alloc(f func(Timer)) Timer { return g.sh.w.alloc(g, f) }
 
-// AllocLocked is [Wheel.AllocLocked]; the timer is a member of the group. If the
+// AllocLocked makes a timer as [Wheel.AllocLocked] does; it is a member of the group. If the
 // group has been shut down, so has the timer.
 func (g *Group) AllocLocked(l sync.Locker, f func(Timer)) Timer {
 	return g.sh.w.allocLocked(g, l, f)
 }
 
-// AfterFunc is [Wheel.AfterFunc]; the timer is a member of the group. If the
-// group has been shut down, or is being deleted, it returns a Timer that is not
-// Valid, and f is not called.
+// AfterFunc makes a timer as [Wheel.AfterFunc] does; it is a member of the group. If the
+// group has been shut down, or is being deleted, AfterFunc returns a Timer that is not Valid,
+// and f is not called.
 func (g *Group) AfterFunc(d time.Duration, f func()) Timer { return g.sh.w.afterFunc(g, d, f) }
 
-// AfterFuncArg is [Wheel.AfterFuncArg]; the timer is a member of the group, as
+// AfterFuncArg makes a timer as [Wheel.AfterFuncArg] does; it is a member of the group, as
 // with [Group.AfterFunc]. Unlike the wheel's it allocates, as all of a group's do.
 func (g *Group) AfterFuncArg(d time.Duration, f func(arg any), arg any) Timer {
 	return g.sh.w.afterFuncArg(g, d, f, arg)
 }
 
-// Every is [Wheel.Every]; the timer is a member of the group. If the group has
-// been shut down, or is being deleted, it returns a Timer that is not Valid.
+// Every makes a timer as [Wheel.Every] does; it is a member of the group. If the group has
+// been shut down, or is being deleted, Every returns a Timer that is not Valid.
 func (g *Group) Every(period time.Duration, f func(Timer)) Timer {
 	return g.sh.w.every(g, period, f)
 }
 
-// Len returns the number of members: of timers made by the group that have not
-// been recycled.
+// Len returns the number of members: of timers made by the group that have not been
+// recycled.
 func (g *Group) Len() int {
 	g.sh.lock()
 	defer g.sh.unlock()
-	return g.members.n
+	return g.members.Len()
 }
 
-// Del removes the firings of all members. It does not wait for handlers in
-// flight, and refuses no Register: a member that is registered while Del runs may
-// be pending afterwards. Found, or-ed over the members, says what there was.
+// Del removes the firings of all members. It does not wait for handlers in flight, and
+// refuses no Register: a member that is registered while Del runs may be pending
+// afterwards. Found, or-ed over the members, says what there was.
 func (g *Group) Del() Found {
 	g.sh.lock()
 	found := g.deleteAll()
@@ -72,27 +74,26 @@ func (g *Group) Del() Found {
 	return found
 }
 
-// DelSync deletes all members as [Timer.DelSync] does one: all firings are
-// removed, all handlers in flight waited for, and until that is done no Register
-// of any member succeeds (ErrDeleting), a member that was made meanwhile
-// included. Found is or-ed over the members.
+// DelSync deletes all members as [Timer.DelSync] does one: it removes all firings and waits
+// for all handlers in flight. Until that is done no Register of any member succeeds
+// (ErrDeleting), of a member that is made in that time included. Found is or-ed over the
+// members.
 //
-// In a member's own handler, and where it would close a circle of waits, it
-// removes all firings, waits for the handlers that it can wait for, and returns
-// ErrDeadlock.
+// In a member's own handler, and where it would close a circle of waits, it removes all
+// firings, waits for the handlers that it can wait for, and returns ErrDeadlock.
 func (g *Group) DelSync() (Found, error) { return g.delSync(context.Background(), false) }
 
-// DelSyncContext is DelSync with an end: when ctx ends before the handlers have
-// returned, it returns the context's error. The firings stay removed; members
-// that still run are refused until their runs have ended, the others no longer.
-// Where DelSync would return ErrDeadlock, so does DelSyncContext, whatever its
-// ctx: it does not say whether the other handlers were waited for.
+// DelSyncContext is DelSync with a bound on the wait: when ctx ends before the handlers have
+// returned, it returns the context's error. The firings stay removed. Registers of members
+// that still run are refused until their runs have ended; those of the others are not. Where
+// DelSync would return ErrDeadlock, so does DelSyncContext, whatever its ctx: it does not say
+// whether the other handlers were waited for.
 func (g *Group) DelSyncContext(ctx context.Context) (Found, error) { return g.delSync(ctx, false) }
 
-// Shutdown removes the firings of all members and refuses every later Register
-// of a member (ErrShutdown); members that are made afterwards are born shut down.
-// It does not wait for handlers in flight: Found, or-ed over the members, says
-// whether there were any. To wait for them, use ShutdownSync.
+// Shutdown removes the firings of all members and refuses every later Register of a member
+// (ErrShutdown); members that are made afterwards are born shut down. It does not wait for
+// handlers in flight: Found, or-ed over the members, says whether there were any. To wait for
+// them, use ShutdownSync.
 func (g *Group) Shutdown() Found {
 	sh := g.sh
 	sh.lock()
@@ -104,18 +105,17 @@ func (g *Group) Shutdown() Found {
 	return found
 }
 
-// ShutdownSync removes the firings of all members and waits for their handlers in
-// flight, as DelSync does, and refuses every later Register of a member
-// (ErrShutdown), even if it returns an error. Members that are made afterwards are
-// born shut down.
+// ShutdownSync removes the firings of all members and waits for their handlers in flight, as
+// DelSync does, and refuses every later Register of a member (ErrShutdown), even if it
+// returns an error. Members that are made afterwards are born shut down.
 func (g *Group) ShutdownSync() (Found, error) { return g.delSync(context.Background(), true) }
 
 // ShutdownSyncContext is ShutdownSync with a bound on the wait: it treats ctx as
 // DelSyncContext does. The group is shut down, whatever it returns.
 func (g *Group) ShutdownSyncContext(ctx context.Context) (Found, error) { return g.delSync(ctx, true) }
 
-// delSync first closes the group to Registers, so that it can take its time:
-// what it has deleted stays so. Then only the runs in flight are left.
+// delSync first closes the group to Registers, so that it can let go of the lock: what it
+// has deleted stays so. Then only the runs in flight are left.
 func (g *Group) delSync(ctx context.Context, down bool) (Found, error) {
 	sh := g.sh
 	sh.lock()
@@ -146,40 +146,40 @@ func (g *Group) delSync(ctx context.Context, down bool) (Found, error) {
 	return found, err
 }
 
-// deleteAll removes the firings of all members, last to first: one that is
-// recycled by that is replaced by the last, which has had its turn. It lets go
-// of the lock after every batch.
+// deleteAll removes the firings of all members, last to first: a member that is recycled by
+// that is replaced by the last one, which has been looked at already. It lets go of the lock
+// after every batch.
 func (g *Group) deleteAll() (found Found) {
 	sh := g.sh
-	for k, n := g.members.n, 1; k > 0; n++ {
+	for k, n := g.members.Len(), 1; k > 0; n++ {
 		k--
-		i := *g.members.at(uint32(k))
-		s := sh.records.at(i)
-		found.Running = found.Running || s.flags&running != 0
+		i := *g.members.At(uint32(k))
+		s := sh.records.At(i)
+		found.Running = found.Running || s.Flags&running != 0
 		found.Pending = sh.disarm(i, s) || found.Pending
 		sh.release(i, s)
 		if n%batch == 0 {
 			sh.unlock()
 			sh.lock()
-			k = min(k, g.members.n)
+			k = min(k, g.members.Len())
 		}
 	}
 	return found
 }
 
-// enlist makes x wait for the members' runs in flight, but for those that wait for x
-// in turn: it reports whether there are any of these. It lets go of the lock after
-// every glance; no run of a member begins meanwhile.
+// enlist makes x wait for the members' runs in flight, except for those that wait for x in
+// turn: it reports whether there are any of these. It lets go of the lock after every few
+// runs; no run of a member begins in that time.
 func (g *Group) enlist(x *wait) (deadlock bool) {
 	sh := g.sh
 	seen := make(map[*worker]bool)
-	for k := sh.running.n; k > 0; {
+	for k := sh.running.Len(); k > 0; {
 		k = sh.scanRuns(k, func(r *runningSlot) int {
-			s := sh.records.at(r.i)
+			s := sh.records.At(r.i)
 			switch {
 			case sh.groupOf(r.i, s) != g || seen[r.wk]:
 			case sh.enlist(x, r.wk):
-				s.flags |= deleting
+				s.Flags |= deleting
 			default:
 				deadlock = true
 			}
@@ -194,7 +194,7 @@ func (g *Group) enlist(x *wait) (deadlock bool) {
 	return deadlock
 }
 
-// groupOf returns the group that a timer is a member of, or nil.
+// groupOf returns the group that a timer is a member of; nil if there is none.
 func (sh *shard) groupOf(i uint32, s *record) *Group {
 	if b := sh.bodyOf(i, s); b != nil {
 		return b.group
@@ -202,24 +202,22 @@ func (sh *shard) groupOf(i uint32, s *record) *Group {
 	return nil
 }
 
-// shutDown reports whether members must never be registered. There may be no
-// group.
+// shutDown reports whether members must never be registered. g may be nil.
 func (g *Group) shutDown() bool { return g != nil && g.down }
 
-// beingDeleted reports whether members must not be registered now. There may be
-// no group.
+// beingDeleted reports whether members must not be registered now. g may be nil.
 func (g *Group) beingDeleted() bool { return g != nil && g.deleting > 0 }
 
 // admit makes a new timer a member.
 func (g *Group) admit(i uint32, b *body) {
-	b.memberIndex = g.members.n
-	g.members.push(i)
+	b.memberIndex = g.members.Len()
+	g.members.Push(i)
 }
 
 // dismiss ends the membership of a timer that is recycled.
 func (g *Group) dismiss(b *body) {
-	last := *g.members.at(uint32(g.members.n - 1))
-	*g.members.at(uint32(b.memberIndex)) = last
+	last := *g.members.At(uint32(g.members.Len() - 1))
+	*g.members.At(uint32(b.memberIndex)) = last
 	(*g.sh.body(last)).(*body).memberIndex = b.memberIndex
-	g.members.pop()
+	g.members.Pop()
 }

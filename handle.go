@@ -3,309 +3,297 @@ package timerwheel
 import (
 	"math"
 	"sync"
+
+	"github.com/seed76848005/timerwheel/internal/levels"
+	"github.com/seed76848005/timerwheel/internal/slab"
 )
 
-// This file is the storage of timers: slots, generations, references.
+// This file is the storage of timers: records, generations, references.
 //
-// # The life of a slot
+// # The life of a record
 //
-// A timer is a slot in its shard's slab, and a handle to it is the number of
-// shard and slot together with the slot's generation at that time. The slot
-// lives as long as somebody holds a reference; nobody else counts.
+// A timer is a record in its shard's slab. A handle to it is the number of shard and
+// record together with the record's generation at that time. The record lives as long
+// as a reference to it is held, and nothing else keeps it alive.
 //
 //	         Alloc                                 begin
 //	free ───────────▶ idle ──────────▶ pending ───────────▶ running ⇄ running
 //	 ▲                 │    Register      │                    │      and pending
 //	 │                 │ last Free        │ deletion, and      │ return, and
-//	 │                 │                  │ nobody owns it     │ nobody owns it,
+//	 │                 │                  │ no owner           │ no owner,
 //	 └─────────────────┴──────────────────┴────────────────────┘ not pending
 //	              recycle: the generation moves on
 //
-//	state     holds                                its invariant
-//	free      nothing                              its generation is in no handle; its body is nil; flags are 0
-//	idle      the owners                           owners > 0; in no list
-//	pending   the owners, the wheel                in exactly one list, at place (of a closed shard: in none); when is its deadline
-//	running   the owners, a worker                 in exactly one worker's running slot
-//	retired   nothing, for ever                    its generation is exhausted, in no handle
+//	state     holds a reference         its invariant
+//	free      nothing                   its generation is in no handle; its body is nil; flags are 0
+//	idle      the owners                owners > 0; in no list
+//	pending   the owners, the wheel     in exactly one list of the levels (of a closed shard: in none); When is its deadline
+//	running   the owners, a worker      in exactly one worker's running slot
+//	retired   nothing, for ever         its generations are used up; in no handle
 //
-// "Holds" is not one counter: owners are counted, the wheel's reference is the
-// flag pending and the worker's is the flag running, so they cannot disagree
-// with the facts. A waiting deletion holds nothing.
+// There is no single counter of references: owners are counted, the wheel's reference
+// is the flag pending and the worker's is the flag running, so they cannot disagree
+// with the facts. A waiting deletion holds no reference.
 //
-// A slot's generation moves on when it is recycled, before anybody can be given
-// it again, so an old handle never matches: every entry point looks the
-// generation up, under the shard's lock, before it does anything else (lookup).
-// When the last generation has been used the slot is retired, not wrapped.
+// A record's generation moves on when it is recycled, before it can be handed out
+// again, so an old handle never matches: every entry point looks the generation up,
+// under the shard's lock, before it does anything else (lookup). When the last
+// generation has been used the record is retired, not wrapped.
 //
-// A chunk of slots in which nothing lives is given back to the runtime. What
-// remains of it is one number, the floor: the chunk that takes its place starts
-// all its slots at that generation, above all that were ever in a handle.
+// A chunk of records in which nothing lives is given back to the runtime. What remains
+// of it is one number, the floor: the chunk that takes its place starts all its records
+// at that generation, above all that were ever in a handle.
 
-// A slot is the part of a timer that is looked at all the time. It has no
-// pointers: the garbage collector skips it, and writing it needs no barrier.
-// The shard's lock guards it.
-type record struct {
-	when   int64  // deadline, ns since the wheel's base; of a pending timer
-	gen    uint32 // the generation of the handles to it
-	place  uint32 // where it stands in its list: block and entry; of a pending timer
-	owners uint32 // references held by owners
-	flags  flags
-}
+// A record is the part of a timer that is looked at all the time. The shard's lock
+// guards it.
+type record = levels.Record
 
-// slots are the timers of a shard.
-type records = slab[record, [1 << chunkBits]record]
-
-type flags uint16
-
+// The flags of a record, after those that the levels know.
 const (
-	pending  flags = 1 << iota // the wheel's reference
-	running                    // a worker's reference
-	locking                    // a worker waits for its lock; it holds no reference
-	deleting                   // a deletion waits for the run in flight: no Register
-	shutdown                   // no Register any more
-	prompt                     // due at its deadline, not at the tick that follows
-	onGrid                     // its deadline is an instant of its period, not one that a Register set
-	hasBody                    // its body is a *body
-	hasArg                     // its body is a func(any), and its argument is in args
-	inBucket                   // it is in a slot of the levels, not in a list beside them
+	pending  = levels.FirstFree << iota // the wheel's reference
+	running                             // a worker's reference
+	locking                             // a worker waits for its lock; it holds no reference
+	deleting                            // a deletion waits for the run in flight: no Register
+	shutdown                            // no Register any more
+	onGrid                              // its deadline is an instant of its period, not one that a Register set
+	hasBody                             // its body is a *body
+	hasArg                              // its body is a func(any), and its argument is in args
 )
 
-// A body is what is called when a timer fires: a func(), a func(Timer), a
-// func(any), or, for a timer with any of the rarer features, a *body. Functions
-// and pointers fit into an interface without an allocation.
+// A body is what is called when a timer fires: a func(), a func(Timer), a func(any), or,
+// for a timer with any of the rarer features, a *body. Functions and pointers fit into an
+// interface without an allocation.
 type body struct {
 	f           any         // func(), func(Timer) or func(any)
 	arg         any         // of a func(any)
 	lock        sync.Locker // of a lock-bound timer
 	period      int64       // of a periodic timer, ns
 	group       *Group
-	memberIndex int // its place in group.members
+	memberIndex int // in group.members
 	*origin         // with Debug, else nil
 }
 
 const (
-	chunkBits = 8 // log2 of the slots in a chunk
-	maxSlots  = 1 << indexBits
+	chunkLen   = 1 << levels.ChunkBits // records in a chunk
+	maxRecords = 1 << indexBits        // of a shard
 
 	shardBits = 6
 	indexBits = 32 - shardBits
 
-	firstGen = 1 // so that the zero Timer matches no slot
+	firstGen = 1 // so that the zero Timer matches no record
 	lastGen  = math.MaxUint32
 )
 
-// id makes the number in a handle: generation, slot, shard.
+// id makes the number in a handle: generation, record, shard.
 func (sh *shard) id(i uint32, s *record) uint64 {
-	return uint64(s.gen)<<32 | uint64(i)<<shardBits | uint64(sh.no)
+	return uint64(s.Gen)<<32 | uint64(i)<<shardBits | uint64(sh.no)
 }
 
-// lookup returns the slot that t names, or nil if t is stale.
+// lookup returns the record that t names; nil if t is stale.
 func (sh *shard) lookup(t Timer) (i uint32, s *record) {
 	i = uint32(t.id) >> shardBits
-	if c := sh.records.chunk(i >> chunkBits); c != nil {
-		if s := &c.items[i%(1<<chunkBits)]; s.gen == uint32(t.id>>32) {
-			return i, s
-		}
+	if s := sh.records.Find(i); s != nil && s.Gen == uint32(t.id>>32) {
+		return i, s
 	}
 	return i, nil
 }
 
-// timer returns the handle to a slot in use.
+// timer returns the handle to a record in use.
 func (sh *shard) timer(i uint32, s *record) Timer { return Timer{sh.w, sh.id(i, s)} }
 
-// stock makes sure that there is a free slot, if there may be, and reports
-// whether there is. It makes the storage for more without the lock: the garbage
-// collector may ask the maker to help it first, and the system has to be asked for
-// each page that is touched for the first time ("growth" of bench/cmd/pauses).
+// reserve makes sure that there is a free record, if the shard can have one more, and
+// reports whether there is. It makes new storage without the lock: the garbage collector
+// may require the allocation to help it first, and the system provides each page when it
+// is first touched ("growth" of bench/cmd/pauses).
 func (sh *shard) reserve() bool {
-	if sh.records.free > 0 {
+	if sh.records.Free() > 0 {
 		return true
 	}
-	rows := sh.records.chunks.nextCap(sh.records.rows() + 1)
+	rows := sh.records.NextCap()
 	sh.unlock()
-	p := newSpareChunk(rows)
+	c := newSpareChunk(rows)
 	sh.lock()
-	if sh.records.free == 0 && sh.room() {
-		sh.install(p)
+	if sh.records.Free() == 0 && sh.hasRoom() {
+		sh.install(c)
 	}
-	return sh.records.free > 0
+	return sh.records.Free() > 0
+}
+
+// hasRoom reports whether the shard can hold one more timer.
+func (sh *shard) hasRoom() bool {
+	return sh.records.Free() > 0 || sh.records.Holes() > 0 || sh.records.Chunks() < maxRecords/chunkLen
 }
 
 // values are the bodies of a chunk's timers, or their arguments. The runtime puts a word
-// before an object of that size that has pointers. With one more none of the values
+// before an object of that size that has pointers. With one more word none of the values
 // lies across the end of a cache line, as every fourth would: that is another miss, and a
 // tenth of the cost of a firing ("CPU a firing" of bench/).
 type values struct {
 	_     [8]byte
-	items [1 << chunkBits]any
+	items [chunkLen]any
 }
 
-// A stockpile is storage for more timers: a chunk, the bodies beside it, and, if the
-// shard's tables are soon full, their successors.
+// A spareChunk is storage for more timers: a chunk of records, their bodies, and, if the
+// shard's tables are nearly full, the tables' successors.
 type spareChunk struct {
-	chunk  *chunk[record, [1 << chunkBits]record]
-	bodies *values
+	records *levels.Chunk
+	bodies  *values
 
-	chunkRows         []*chunk[record, [1 << chunkBits]record]
+	recordRows        []*levels.Chunk
 	bodyRows, argRows []*values
 	floorRows         []uint32
 }
 
-// newStockpile makes a chunk that was never used, and tables with so many rows. It touches
-// all of it: the system gives memory when it is first used.
+// newSpareChunk makes a chunk that was never used, and tables with that many rows. It
+// writes all of it: the system provides memory when it is first used.
 func newSpareChunk(rows int) spareChunk {
-	p := spareChunk{
-		chunk:     newChunk[record, [1 << chunkBits]record](),
-		bodies:    new(values),
-		chunkRows: touched[*chunk[record, [1 << chunkBits]record]](rows),
-		bodyRows:  touched[*values](rows),
-		argRows:   touched[*values](rows),
-		floorRows: touched[uint32](rows),
+	c := spareChunk{
+		records:    levels.NewChunk(),
+		bodies:     new(values),
+		recordRows: slab.Touched[*levels.Chunk](rows),
+		bodyRows:   slab.Touched[*values](rows),
+		argRows:    slab.Touched[*values](rows),
+		floorRows:  slab.Touched[uint32](rows),
 	}
-	for k := range p.chunk.items {
-		p.chunk.items[k].gen, p.bodies.items[k] = firstGen, nil
+	for k := range c.records.Items {
+		c.records.Items[k].Gen, c.bodies.items[k] = firstGen, nil
 	}
-	return p
+	return c
 }
 
-// take makes a stockpile the shard's.
-func (sh *shard) install(p spareChunk) {
-	used := sh.records.rows() + 1
-	sh.records.chunks.setNext(p.chunkRows, used)
-	sh.bodies.setNext(p.bodyRows, used)
-	sh.args.setNext(p.argRows, used)
-	sh.floors.setNext(p.floorRows, used)
-	sh.initChunk(sh.records.grow(p.chunk), p.bodies)
+// install adds a spare chunk to the shard.
+func (sh *shard) install(c spareChunk) {
+	used := sh.records.Used() + 1
+	sh.records.SetNext(c.recordRows)
+	sh.bodies.SetNext(c.bodyRows, used)
+	sh.args.SetNext(c.argRows, used)
+	sh.floors.SetNext(c.floorRows, used)
+	sh.initChunk(sh.records.Grow(c.records), c.bodies)
 }
 
-// newTimer takes a free slot, which there must be: see lockFor. Its one reference
-// is the caller's to make: an owner, or the wheel's.
+// initChunk prepares a new chunk: the bodies beside it, and generations above the floor
+// that the chunk before it left, if there was one.
+func (sh *shard) initChunk(n uint32, bodies *values) {
+	if int(n) == sh.bodies.Len() {
+		sh.bodies.Push(bodies)
+		sh.args.Push(nil)
+		sh.floors.Push(firstGen)
+	} else {
+		sh.bodies.Set(n, bodies)
+		items := &sh.records.Chunk(n).Items
+		for i := range items {
+			items[i].Gen = sh.floors.Row(n)
+		}
+	}
+	used := sh.records.Used()
+	sh.bodies.Grew(used)
+	sh.args.Grew(used)
+	sh.floors.Grew(used)
+}
+
+// newTimer takes a free record, which there must be: see lockFor. The caller makes its
+// one reference: an owner's, or the wheel's.
 func (sh *shard) newTimer(f, arg any) (i uint32, s *record) {
-	i = sh.records.alloc()
+	i = sh.records.Alloc()
 	*sh.body(i) = f
-	s = sh.records.at(i)
-	s.owners = 0
+	s = sh.records.At(i)
+	s.Owners = 0
 	switch f := f.(type) {
 	case *body:
-		s.flags = hasBody
+		s.Flags = hasBody
 		if f.group != nil {
 			f.group.admit(i, f)
 		}
 	case func(any):
-		s.flags = hasArg
+		s.Flags = hasArg
 		*sh.argOf(i) = arg
 	}
 	return i, s
 }
 
-// furnish prepares a new chunk: the bodies beside it, and generations above
-// the floor that its predecessor left, if it had one.
-func (sh *shard) initChunk(chunk uint32, bodies *values) {
-	if int(chunk) == len(sh.bodies.rows) {
-		sh.bodies.push(bodies)
-		sh.args.push(nil)
-		sh.floors.push(firstGen)
-	} else {
-		sh.bodies.set(chunk, bodies)
-		items := &sh.records.chunks.rows[chunk].items
-		for i := range items {
-			items[i].gen = sh.floors.rows[chunk]
-		}
-	}
-	used := sh.records.rows()
-	sh.bodies.grew(used)
-	sh.args.grew(used)
-	sh.floors.grew(used)
-}
-
-// body returns the place of a timer's body. It asks for the same reason as
-// slab.at does.
+// body returns the address of a timer's body. It checks that the chunk exists for the
+// reason that slab.At gives.
 func (sh *shard) body(i uint32) *any {
-	bodies := sh.bodies.rows[i>>chunkBits]
+	bodies := sh.bodies.Row(i / chunkLen)
 	if bodies == nil {
 		panic("timerwheel: a timer in no chunk")
 	}
-	return &bodies.items[i%(1<<chunkBits)]
+	return &bodies.items[i%chunkLen]
 }
 
-// argOf returns the place of the argument of a timer's function.
+// argOf returns the address of the argument of a timer's function.
 func (sh *shard) argOf(i uint32) *any {
-	chunk := i >> chunkBits
-	if sh.args.rows[chunk] == nil {
-		sh.args.set(chunk, new(values))
+	n := i / chunkLen
+	if sh.args.Row(n) == nil {
+		sh.args.Set(n, new(values))
 		sh.argChunks++
 	}
-	return &sh.args.rows[chunk].items[i%(1<<chunkBits)]
+	return &sh.args.Row(n).items[i%chunkLen]
 }
 
-// bodyOf returns a timer's *body; nil if it has no need of one.
+// bodyOf returns a timer's *body; nil if it needs none.
 func (sh *shard) bodyOf(i uint32, s *record) *body {
-	if s.flags&hasBody == 0 {
+	if s.Flags&hasBody == 0 {
 		return nil
 	}
 	return (*sh.body(i)).(*body)
 }
 
-// release recycles a timer if nobody holds a reference to it any more, and
-// reports whether that was so.
+// release recycles a timer if no reference to it is held any more, and reports whether
+// it did.
 func (sh *shard) release(i uint32, s *record) bool {
-	if s.owners > 0 || s.flags&(pending|running) != 0 {
+	if s.Owners > 0 || s.Flags&(pending|running) != 0 {
 		return false
 	}
 	sh.recycle(i, s)
 	return true
 }
 
-// recycle ends a timer: its function is dropped, its handles go stale, and its
-// slot is free for the next one.
+// recycle ends a timer: its function is dropped, its handles go stale, and its record is
+// free for the next timer.
 func (sh *shard) recycle(i uint32, s *record) {
 	if g := sh.groupOf(i, s); g != nil {
 		g.dismiss(sh.bodyOf(i, s))
 	}
-	if s.flags&hasBody != 0 && sh.w.debug {
+	if s.Flags&hasBody != 0 && sh.w.debug {
 		sh.remember(i, s)
 	}
 	*sh.body(i) = nil
-	if s.flags&hasArg != 0 {
+	if s.Flags&hasArg != 0 {
 		*sh.argOf(i) = nil
 	}
-	s.flags = 0
+	s.Flags = 0
 	poison(s)
 	var emptied bool
-	if s.gen < lastGen {
-		s.gen++
-		emptied = sh.records.release(i)
+	if s.Gen < lastGen {
+		s.Gen++
+		emptied = sh.records.Release(i)
 	} else {
-		s.gen = 0 // in no handle
-		emptied = sh.records.retire(i)
+		s.Gen = 0 // in no handle
+		emptied = sh.records.Retire(i)
 	}
-	if emptied && sh.records.spare(i) {
+	if emptied && sh.records.Spare(i) {
 		sh.giveBack(i)
 	}
 }
 
-// giveBack returns the chunk of slot i to the runtime, in which nothing lives.
-// A chunk that has a retired slot is not replaced by another.
+// giveBack returns the chunk of record i, in which nothing lives, to the runtime. A chunk
+// that has a retired record is not replaced by another.
 func (sh *shard) giveBack(i uint32) {
-	chunk := i >> chunkBits
-	c, floor := sh.records.chunks.rows[chunk], sh.floors.rows[chunk]
-	for k := range c.items {
-		floor = max(floor, c.items[k].gen)
+	n := i / chunkLen
+	c, floor := sh.records.Chunk(n), sh.floors.Row(n)
+	for k := range c.Items {
+		floor = max(floor, c.Items[k].Gen)
 	}
-	sh.floors.set(chunk, floor)
-	sh.records.drop(i, c.lost == 0)
-	sh.bodies.set(chunk, nil)
-	if sh.args.rows[chunk] != nil {
-		sh.args.set(chunk, nil)
+	sh.floors.Set(n, floor)
+	sh.records.Drop(i, c.Lost() == 0)
+	sh.bodies.Set(n, nil)
+	if sh.args.Row(n) != nil {
+		sh.args.Set(n, nil)
 		sh.argChunks--
 	}
-	used := sh.records.rows()
-	sh.bodies.shrank(used)
-	sh.args.shrank(used)
-	sh.floors.shrank(used)
-}
-
-// room reports whether the shard can hold one more timer.
-func (sh *shard) room() bool {
-	return sh.records.free > 0 || len(sh.records.holes) > 0 || len(sh.records.chunks.rows) < maxSlots>>chunkBits
+	used := sh.records.Used()
+	sh.bodies.Shrank(used)
+	sh.args.Shrank(used)
+	sh.floors.Shrank(used)
 }

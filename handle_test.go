@@ -89,37 +89,6 @@ func TestChunkOfRetiredSlots(t *testing.T) {
 	require.Equal(t, 1, sh.records.live)
 }
 
-// A slab gives places out once, and takes them back.
-func TestSlab(t *testing.T) {
-	var s slab[int, [16]int]
-	const n = 100
-	in := make(map[uint32]bool)
-	for range n {
-		if s.free == 0 {
-			s.grow(newChunk[int, [16]int]())
-		}
-		i := s.alloc()
-		require.False(t, in[i])
-		in[i] = true
-	}
-	require.Equal(t, n, s.live)
-	for i := range in {
-		if s.release(i) && s.spare(i) {
-			s.drop(i, true)
-			require.Nil(t, s.chunk(i/s.size()))
-		}
-	}
-	require.Zero(t, s.live)
-	require.Equal(t, 1, s.held)
-	for range n {
-		if s.free == 0 {
-			s.grow(newChunk[int, [16]int]())
-		}
-		i := s.alloc()
-		require.Less(t, i, uint32(n+16), "holes are filled first")
-	}
-}
-
 // A chunk is not made and dropped in turns by one place that comes and goes; it is
 // dropped when a chunkful is free elsewhere.
 func TestAnEmptyChunkIsKeptForTheNext(t *testing.T) {

@@ -7,44 +7,45 @@ import (
 	"math/bits"
 	"slices"
 	"time"
+
+	"github.com/seed76848005/timerwheel/internal/levels"
 )
 
-// This file is what the wheel tells about itself to who looks at it while it
-// runs: package debug shows it. A shard is locked for a moment at a time, for
-// one of its levels or for a few of its runs, and what is many is counted, not
-// walked: so a look stops nobody, whatever the wheel holds.
+// This file shows a wheel while it runs, for package debug. A shard is locked for a moment
+// at a time, for one word of its levels or for a few of its runs, and what may be many is
+// counted, not walked: so a look delays nothing, whatever the wheel holds.
 
 // An Inspection is what a wheel looks like: see [Wheel.Inspect].
 type Inspection struct {
-	Options Options   // as New took them, the defaults in the places of zeros
+	Options Options   // as New took them, with the defaults in place of zeros
 	Start   time.Time // when the wheel was made, in its own time; tick 0 begins then
 	Now     time.Time // the wheel's time
-	Next    time.Time // what [Wheel.Next] says; the zero Time if nothing pends
+	Next    time.Time // what [Wheel.Next] returns; the zero Time if nothing pends
 	Closed  bool
 
 	Levels   [9]LevelInfo // of all shards together
-	Due      int          // timers in line for a worker: taken out of their slots, or in slots that lie before their level's Start
+	Due      int          // timers in line for a worker: taken out of their buckets, or in buckets that lie before their level's Start
 	Held     int          // timers that are due, but still run, or wait for the lock that they are bound to
 	Deferred int          // timers due at once that an Advance in progress leaves to the next
 
-	Runs  []RunInfo // handlers in flight, the oldest first: at most 256; Stats.Running says how many there are
-	Stats Stats     // as [Wheel.Stats], of each shard for itself
+	Runs  []RunInfo // handlers in flight, the oldest first: at most 256; Stats.Running is their number
+	Stats Stats     // as [Wheel.Stats]
 }
 
-// A Level is one of the levels of a wheel: 64 slots, of which each spans 64
-// times as many ticks as one of the level below. (The lowest level of the wheel has 4,096
-// slots. It is shown as two: the 64 ticks of now, and the rest, 64 at a time.)
+// A LevelInfo is one of the levels of a wheel: 64 buckets, each of which spans 64 times as
+// many ticks as one of the level below. (The lowest level of the wheel has 4,096 buckets. It
+// is shown as two: the 64 ticks of now, and the rest, 64 at a time.)
 //
-// Slot k is looked at at the tick Start + k*Span, on the second level at each of its
-// ticks at which something is due. Its timers fire in the Span ticks from then on, or
-// later: one that was pushed back stays in its slot until that is looked at.
+// Bucket k is looked at at the tick Start + k*Span, on the second level at each of its ticks
+// at which something is due. Its timers fire in the Span ticks from then on, or later: a
+// timer that was pushed back stays in its bucket until that is looked at.
 type LevelInfo struct {
-	Start  int64   // where its first slot begins, ticks since the wheel's start
-	Span   int64   // of a slot, ticks
-	Timers [64]int // how many are in each slot
+	Start  int64   // where its first bucket begins, ticks since the wheel's start
+	Span   int64   // of a bucket, ticks
+	Timers [64]int // the number of timers in each bucket
 }
 
-// A Run is a handler in flight, and what waits for it.
+// A RunInfo is a handler in flight, and the deletions that wait for it.
 type RunInfo struct {
 	RunningHandler
 	Goroutine    uint64     // in which it runs, as stack traces number it
@@ -56,9 +57,9 @@ type RunInfo struct {
 	WaitsFor     []uint64   // the goroutines of the handlers that this deletion waits for: at most 16
 }
 
-// A Wait is a deletion that waits for handlers to end.
+// A WaitInfo is a deletion that waits for handlers to end.
 type WaitInfo struct {
-	Goroutine uint64    // which waits, as stack traces number it; 0 for a DelAsync, where none does
+	Goroutine uint64    // which waits, as stack traces number it; 0 for a DelAsync, which has none
 	Since     time.Time // since when
 	Async     bool      // it is a DelAsync
 	Group     bool      // it is of a whole Group
@@ -69,13 +70,13 @@ const (
 	maxWaitInfos = 16
 )
 
-// Inspect tells what the wheel holds, what runs and who waits for whom. It is no
-// consistent snapshot, but a walk: it holds the lock of one shard at a time, for
-// a few microseconds, however many timers pend and deletions wait. A handler that
-// runs from its beginning to its end is in it; so is a deletion's wait, up to the
+// Inspect returns what the wheel holds, what runs and which deletion waits for which
+// handler. It is no consistent snapshot, but a walk: it holds the lock of one shard at a
+// time, for a few microseconds, however many timers pend and deletions wait. A handler that
+// runs from the begin of the walk to its end is in it; so is a deletion's wait, up to the
 // bounds that the fields name.
 //
-// It is to look at, as package debug does. Do not decide by it.
+// For display only; do not base decisions on it.
 func (w *Wheel) Inspect() Inspection {
 	w.mu.Lock()
 	in := Inspection{Options: w.options(), Start: w.base, Closed: w.closed}
@@ -104,7 +105,7 @@ func (w *Wheel) options() Options {
 		StallAfter: w.stallAfter,
 		OnStall:    w.onStall,
 		Debug:      w.debug,
-		OnMisuse:   w.onMisuse,
+		OnMisuse:   w.misuse.onMisuse,
 	}
 	if w.manual {
 		o.Start = w.base
@@ -112,23 +113,24 @@ func (w *Wheel) options() Options {
 	return o
 }
 
-// tell has all shards tell levels, from the nth on, as they are now. It returns how many
-// timers are late on them: in slots that were to be emptied before the level began where
-// it does now.
+// countLevels counts the timers of all shards on some levels, from the nth on, as they are
+// now. It returns the number of timers that are late: in buckets that were to be emptied
+// before the level begins.
 //
-// Every shard has its own time, which may lag but is not ahead of the wheel's. If
-// one is ahead of the time that was read before, that was too long ago.
-func (w *Wheel) countLevels(levels []LevelInfo, n int, shardTells func(*shard, []LevelInfo) (late int, ahead bool)) (late int) {
+// Every shard has its own time, which may lag but is not ahead of the wheel's. If one is
+// ahead of the time that was read before, that was too long ago: then countLevels counts
+// again, at most three times.
+func (w *Wheel) countLevels(infos []LevelInfo, n int, count func(*shard, []LevelInfo) (late int, ahead bool)) (late int) {
 	for tries := 3; ; tries-- {
 		now := w.elapsed() / int64(w.tick)
-		for k := range levels {
-			below := (n + k) * digitBits
-			levels[k] = LevelInfo{Start: now >> (below + digitBits) << (below + digitBits), Span: 1 << below}
+		for k := range infos {
+			below := (n + k) * levels.DigitBits
+			infos[k] = LevelInfo{Start: now >> (below + levels.DigitBits) << (below + levels.DigitBits), Span: 1 << below}
 		}
 		late = 0
 		ahead := false
 		for _, sh := range w.shards {
-			some, isAhead := shardTells(sh, levels)
+			some, isAhead := count(sh, infos)
 			late += some
 			ahead = ahead || isAhead
 		}
@@ -138,9 +140,9 @@ func (w *Wheel) countLevels(levels []LevelInfo, n int, shardTells func(*shard, [
 	}
 }
 
-// tellTicks adds the shard's timers on its lowest level, which are two to who looks.
+// countTicks adds the shard's timers on its lowest level, which is shown as two.
 func (sh *shard) countTicks(to []LevelInfo) (late int, ahead bool) {
-	for word := range digits {
+	for word := range levels.Digits {
 		some, isAhead := sh.countWord(word, &to[0], &to[1])
 		late += some
 		ahead = ahead || isAhead
@@ -148,65 +150,58 @@ func (sh *shard) countTicks(to []LevelInfo) (late int, ahead bool) {
 	return late, ahead
 }
 
-// tellWord adds the timers of 64 slots of the lowest level: each on its own, if these are
-// the 64 of now, and else all together.
+// countWord adds the timers of 64 buckets of the lowest level: each on its own, if these are
+// the 64 of now, and otherwise all together.
 func (sh *shard) countWord(word int, each, all *LevelInfo) (late int, ahead bool) {
 	sh.lock()
 	defer sh.unlock()
-	l := &sh.levels
-	start := l.cur>>lowBits<<lowBits | int64(word)<<digitBits
-	for left := l.occupiedTicks[word]; left != 0; left &= left - 1 {
-		digit := bits.TrailingZeros64(left)
-		timers := l.count(uint16(word*digits + digit))
-		switch {
+	for tick, timers := range sh.levels.Buckets(0, word) {
+		switch start := tick &^ (levels.Digits - 1); {
 		case start < each.Start:
 			late += timers
 		case start == each.Start:
-			each.Timers[digit] += timers
+			each.Timers[tick-start] += timers
 		default:
 			all.Timers[word] += timers
-			ahead = start >= all.Start+lowest
+			ahead = start >= all.Start+levels.Lowest
 		}
 	}
 	return late, ahead
 }
 
-// tellLevel adds the shard's timers on a higher level.
+// countLevel adds the shard's timers on a higher level.
 func (sh *shard) countLevel(to []LevelInfo) (late int, ahead bool) {
 	sh.lock()
 	defer sh.unlock()
-	l := &sh.levels
-	level := uint(bits.TrailingZeros64(uint64(to[0].Span)))/digitBits - 1
-	start := l.cur >> above(level) << above(level)
-	for left := l.occupiedBuckets[level]; left != 0; left &= left - 1 {
-		digit := bits.TrailingZeros64(left)
-		timers := l.count(bucketList(level, int64(digit)<<shift(level)))
-		if start < to[0].Start {
+	info := &to[0]
+	level := uint(bits.TrailingZeros64(uint64(info.Span)))/levels.DigitBits - 1
+	for start, timers := range sh.levels.Buckets(level, 0) {
+		if start < info.Start {
 			late += timers
 		} else {
-			to[0].Timers[digit] += timers
+			info.Timers[start/info.Span%levels.Digits] += timers
 		}
 	}
-	return late, start > to[0].Start
+	return late, sh.levels.Begin(level) > info.Start
 }
 
-// tellLists adds the shard's timers that are on no level, and its counters.
+// countLists adds the shard's timers that are in no bucket, and its counters.
 func (sh *shard) countLists(in *Inspection) {
 	sh.lock()
 	defer sh.unlock()
-	in.Due += sh.levels.count(listDue)
-	in.Held += sh.levels.count(listHeld)
-	in.Deferred += sh.levels.count(listDeferred)
+	in.Due += sh.levels.Count(levels.Due)
+	in.Held += sh.levels.Count(levels.Held)
+	in.Deferred += sh.levels.Count(levels.Deferred)
 	in.Stats.add(sh)
 }
 
-// A sighting is a run as it was seen. What it means is looked up when nobody
-// holds a lock, nor is anything allocated while somebody does.
+// A runSnapshot is a run as the walk has seen it. It is translated when no lock is held, and
+// nothing is allocated while one is.
 type runSnapshot struct {
 	timer    Timer
 	since    int64
 	goid     uint64
-	f        any
+	handler  uintptr
 	from     origin
 	waiters  int
 	waits    [maxWaitInfos]*wait // some of the waiters; what is read of them never changes
@@ -214,8 +209,8 @@ type runSnapshot struct {
 	waitsFor [maxWaitInfos]uint64
 }
 
-// runs returns the handlers in flight, the oldest first. Of what one goroutine
-// has been seen to run, the last counts.
+// runs returns the handlers in flight, the oldest first. Of what one goroutine has been seen
+// to run, the last counts.
 func (w *Wheel) runs() []RunInfo {
 	seen := make(map[uint64]runSnapshot)
 	some := make([]runSnapshot, 0, scanLen)
@@ -238,8 +233,8 @@ func (w *Wheel) runs() []RunInfo {
 	return runs
 }
 
-// sight notes some of the shard's runs, from the kth downwards, and returns where to
-// go on.
+// snapshots adds some of the shard's runs, from the kth downwards, to some, and returns the
+// k to go on with.
 func (sh *shard) snapshots(some []runSnapshot, k int) (_ []runSnapshot, next int) {
 	sh.lock()
 	defer sh.unlock()
@@ -252,24 +247,24 @@ func (sh *shard) snapshots(some []runSnapshot, k int) (_ []runSnapshot, next int
 	return some, next
 }
 
-// see notes what there is to know of a run, and returns how many waits it has
-// noted. Holds both locks.
+// snapshot records what there is to know of a run, and returns the number of waits that it
+// has recorded. Holds both locks.
 func (sh *shard) snapshot(r *runningSlot, s *runSnapshot) (waits int) {
-	slot := sh.records.at(r.i)
-	s.timer, s.since, s.goid = sh.timer(r.i, slot), r.since, r.wk.goid
-	s.f, s.from = *sh.body(r.i), sh.origin(r.i, slot)
+	rec := sh.records.At(r.i)
+	s.timer, s.since, s.goid = sh.timer(r.i, rec), r.since, r.wk.goid
+	s.handler, s.from = sh.handlerOf(r.i, rec), sh.origin(r.i, rec)
 	s.waiters = r.wk.ending.waiters()
 	if e := r.wk.ending; e != nil {
 		waits = e.syncs.first(s.waits[:])
 		waits += e.asyncs.first(s.waits[waits:])
 	}
 	if x := r.wk.waiting; x != nil && x.runs(s.waitsFor[:]) > 0 {
-		s.waiting = x // else its handler is about to go on
+		s.waiting = x // otherwise its handler is about to go on
 	}
 	return waits
 }
 
-// runs notes the goroutines of the runs that x waits for, as many as there is room
+// runs copies the numbers of the goroutines whose runs x waits for, as many as there is room
 // for, and returns how many these are.
 func (x *wait) runs(goids []uint64) (n int) {
 	for _, e := range x.edges {
@@ -281,8 +276,8 @@ func (x *wait) runs(goids []uint64) (n int) {
 	return n
 }
 
-// first notes the first deletions of a queue, as many as there is room for, and
-// returns how many these are.
+// first copies the first deletions of a queue, as many as there is room for, and returns how
+// many these are.
 func (q *queue) first(waits []*wait) (n int) {
 	for at := q.Front(); at != nil && n < len(waits); at = at.Next() {
 		waits[n] = at.Value.(*wait)
@@ -291,15 +286,12 @@ func (q *queue) first(waits []*wait) (n int) {
 	return n
 }
 
-// run says what a run is that was seen.
+// info translates a snapshot.
 func (s *runSnapshot) info(w *Wheel) RunInfo {
-	if b, ok := s.f.(*body); ok {
-		s.f = b.f
-	}
 	r := RunInfo{
 		RunningHandler: RunningHandler{Timer: s.timer, Since: w.timeAt(s.since), Waiters: s.waiters},
 		Goroutine:      s.goid,
-		Handler:        functionName(s.f, ""),
+		Handler:        functionName(s.handler, ""),
 		AllocatedAt:    s.from.allocated.String(),
 		RegisteredAt:   s.from.registered.String(),
 	}
@@ -321,7 +313,7 @@ func (s *runSnapshot) info(w *Wheel) RunInfo {
 	return r
 }
 
-// describe says what a wait is.
+// info describes a wait.
 func (x *wait) info(w *Wheel) WaitInfo {
 	return WaitInfo{Goroutine: x.goid, Since: w.timeAt(x.since), Async: x.done != nil, Group: x.group != nil}
 }

@@ -8,13 +8,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/seed76848005/timerwheel/internal/gostack"
 )
 
-// This file is what a log says of a Stall and of a HandlerPanic. The stacks are
-// not in it: who wants them logs them.
+// This file makes the log lines of a Stall and of a HandlerPanic. The stacks are not in them:
+// log them separately if you want them.
 
-// A line is written clause by clause. One about which nothing is known is left
-// out.
+// A logLine is written clause by clause. A clause about which nothing is known is left out.
 type logLine struct{ strings.Builder }
 
 func (l *logLine) clause(before, what string) {
@@ -23,41 +24,41 @@ func (l *logLine) clause(before, what string) {
 	}
 }
 
-// String says it in one line, for a log, without the stacks: what has lasted for
-// how long, where the handler is now, who waits for it, and where the timer comes
-// from, as far as that is known. Of a path the last two elements are in it.
+// String describes the stall in one line, for a log, without the stacks: what has lasted for
+// how long, where the handler is now, what waits for it, and where the timer comes from, as
+// far as that is known. Of a path it gives the last two elements.
 func (s Stall) String() string {
 	var l logLine
 	lasted := s.For.Round(time.Millisecond)
 	if s.Kind == StalledDeletion {
 		fmt.Fprintf(&l, "timerwheel: a deletion of %v has waited for %v", s.Timer, lasted)
-		l.clause(" at ", innermost(s.WaiterStack))
+		l.clause(" at ", gostack.Innermost(s.WaiterStack))
 		l.clause(", for ", s.Handler)
 	} else {
 		fmt.Fprintf(&l, "timerwheel: the handler of %v has run for %v", s.Timer, lasted)
 		l.clause(": ", s.Handler)
 	}
-	if at := innermost(s.HandlerStack); at != s.Handler {
+	if at := gostack.Innermost(s.HandlerStack); at != s.Handler {
 		l.clause(", which is at ", at)
 	}
 	if s.Waiters > 1 || s.Waiters == 1 && s.Kind == StalledHandler {
 		fmt.Fprintf(&l, "; deletions that wait for it: %d", s.Waiters)
 	}
 	if s.Kind == StalledHandler {
-		l.clause(", at ", innermost(s.WaiterStack))
+		l.clause(", at ", gostack.Innermost(s.WaiterStack))
 	}
 	l.clause("; allocated at ", s.AllocatedAt)
 	l.clause("; registered at ", s.RegisteredAt)
 	return l.String()
 }
 
-// String says it in one line, for a log, without the stack: where the handler
-// panicked, with what, and where the timer comes from, as far as that is known. Of
-// a path the last two elements are in it.
+// String describes the panic in one line, for a log, without the stack: where the handler
+// panicked, with what, and where the timer comes from, as far as that is known. Of a path it
+// gives the last two elements.
 func (p HandlerPanic) String() string {
 	var l logLine
 	fmt.Fprintf(&l, "timerwheel: the handler of %v panicked", p.Timer)
-	l.clause(" at ", innermost(string(p.Stack)))
+	l.clause(" at ", gostack.Innermost(string(p.Stack)))
 	value := fmt.Sprint(p.Value)
 	if strings.ContainsAny(value, "\r\n") {
 		value = strconv.Quote(value)
@@ -68,7 +69,7 @@ func (p HandlerPanic) String() string {
 	return l.String()
 }
 
-// LogValue is what package slog logs of it: all that is known, but for the stacks.
+// LogValue returns what package slog logs: everything that is known, without the stacks.
 func (s Stall) LogValue() slog.Value {
 	return known(
 		slog.String("timer", s.Timer.String()),
@@ -77,18 +78,18 @@ func (s Stall) LogValue() slog.Value {
 		slog.Duration("for", s.For),
 		slog.Int("waiters", s.Waiters),
 		slog.String("handler", s.Handler),
-		slog.String("handlerAt", innermost(s.HandlerStack)),
-		slog.String("waiterAt", innermost(s.WaiterStack)),
+		slog.String("handlerAt", gostack.Innermost(s.HandlerStack)),
+		slog.String("waiterAt", gostack.Innermost(s.WaiterStack)),
 		slog.String("allocatedAt", s.AllocatedAt),
 		slog.String("registeredAt", s.RegisteredAt))
 }
 
-// LogValue is what package slog logs of it: all that is known, but for the stack.
+// LogValue returns what package slog logs: everything that is known, without the stack.
 func (p HandlerPanic) LogValue() slog.Value {
 	return known(
 		slog.String("timer", p.Timer.String()),
 		slog.String("value", fmt.Sprint(p.Value)),
-		slog.String("panickedAt", innermost(string(p.Stack))),
+		slog.String("panickedAt", gostack.Innermost(string(p.Stack))),
 		slog.String("allocatedAt", p.AllocatedAt),
 		slog.String("registeredAt", p.RegisteredAt))
 }
@@ -99,8 +100,8 @@ func known(all ...slog.Attr) slog.Value {
 	return slog.GroupValue(slices.DeleteFunc(all, func(a slog.Attr) bool { return a.Value.Equal(empty) })...)
 }
 
-// brief shortens a site for a log line: of the path that ends it, the last two
-// elements remain.
+// brief shortens a site for a log line: of the path at its end, the last two elements
+// remain.
 func brief(site string) string {
 	function, file := "", site
 	if k := strings.LastIndexByte(site, ' '); k >= 0 {

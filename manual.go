@@ -1,32 +1,33 @@
 package timerwheel
 
-import "time"
+import (
+	"time"
 
-// Advance sets the time of a Manual wheel to now, and runs in the calling
-// goroutine, in the order of their ticks, the handlers of all timers that are
-// due by then. It returns how many. Handlers see a wheel whose Now is now. If
-// now is earlier than the wheel's time, Advance does nothing; if it is the same,
-// it runs what is due.
+	"github.com/seed76848005/timerwheel/internal/hook"
+	"github.com/seed76848005/timerwheel/internal/levels"
+)
+
+// Advance sets the time of a Manual wheel to now, and runs in the calling goroutine, in the
+// order of their ticks, the handlers of all timers that are due by then. It returns their
+// number. Handlers see a wheel whose Now is now. If now is earlier than the wheel's time,
+// Advance does nothing; if it is the same, it runs what is due.
 //
-// A timer fires at the first Advance to the end of the tick in which its
-// deadline lies, or later: never early, less than a tick late. What is
-// registered while Advance runs, by handlers or others, is left to the next
-// Advance, even if it is due at once: an Advance always ends. However far it
-// goes, it costs what its timers cost, not its ticks. The same calls give the
-// same run: handlers of one tick, too, and the functions of several DelAsyncs
-// that waited for one handler, are called in an order that depends on nothing
-// else.
+// A timer fires at the first Advance to the end of the tick in which its deadline lies, or
+// later: never early, less than a tick late. What is registered while Advance runs, by
+// handlers or others, is left to the next Advance, even if it is due at once: an Advance
+// always ends. However far it goes, it costs what its timers cost, not its ticks. The same
+// calls give the same run: handlers of one tick, too, and the functions of several DelAsyncs
+// that waited for one handler, are called in an order that depends on nothing else.
 //
-// Calls by several goroutines take turns. Called by a function that the wheel
-// calls, a handler for instance, it returns ErrDeadlock; on a closed wheel
-// ErrClosed, on one that is not Manual ErrNotManual. If a handler closes the
-// wheel, Advance drops the rest and returns what it has fired.
+// Calls by several goroutines take turns. Called by a function that the wheel calls, a handler
+// for instance, Advance returns ErrDeadlock; on a closed wheel ErrClosed, on one that is not
+// Manual ErrNotManual. If a handler closes the wheel, Advance drops the rest and returns what
+// it has fired.
 //
-// A handler's panic passes through Advance, if there is no Options.OnPanic, and
-// a runtime.Goexit in it ends the calling goroutine. Both leave the wheel as it
-// would be after the handler's return; what was due and had not begun fires at
-// the next Advance. Do not call Advance while holding the lock of a lock-bound
-// timer.
+// A handler's panic passes through Advance, if there is no Options.OnPanic, and a
+// runtime.Goexit in it ends the calling goroutine. Both leave the wheel as it would be after
+// the handler's return; what was due and had not begun fires at the next Advance. Do not call
+// Advance while holding the lock of a lock-bound timer.
 func (w *Wheel) Advance(now time.Time) (fired int, err error) {
 	if !w.manual {
 		return 0, ErrNotManual
@@ -35,7 +36,7 @@ func (w *Wheel) Advance(now time.Time) (fired int, err error) {
 	if wk != nil {
 		return 0, ErrDeadlock
 	}
-	until("the turn to Advance", func() bool { return len(w.turn) == 0 })
+	hook.Until("the turn to Advance", func() bool { return len(w.turn) == 0 })
 	w.turn <- struct{}{}
 	defer func() { <-w.turn }()
 
@@ -67,14 +68,14 @@ func (sh *shard) setTime(now time.Time) bool {
 	return true
 }
 
-// readmit ends an Advance: what it has deferred takes its place on the wheel.
+// endAdvance ends an Advance: the timers that it has deferred go to their buckets.
 func (sh *shard) endAdvance() {
 	sh.lock()
 	sh.advancing = false
-	for n := 1; sh.levels.tails[listDeferred] != 0; n++ {
-		i := sh.levels.last(listDeferred)
-		s := sh.records.at(i)
-		sh.levels.remove(i, s)
+	for n := 1; !sh.levels.Empty(levels.Deferred); n++ {
+		i := sh.levels.Last(levels.Deferred)
+		s := sh.records.At(i)
+		sh.levels.Remove(i, s)
 		sh.place(i, s, sh.w.elapsed())
 		if n%batch == 0 {
 			sh.unlock()

@@ -6,45 +6,46 @@ import (
 	"runtime/trace"
 )
 
-// This file is what profiles and execution traces show of handlers, with Debug: a
-// goroutine that runs one has the label "timer" with the name of its function, and
-// an execution trace has a region of that name.
+// This file makes profiles and execution traces show handlers, with Debug: a goroutine
+// that runs a handler has the label "timer" with the name of its function, and an
+// execution trace has a region of that name.
 //
-// On a Manual wheel there is no label: the goroutine is the host's, and what labels
-// it has, to be there again after the handler, package pprof does not tell.
+// On a Manual wheel there is no label: the goroutine is the host's, and package pprof does
+// not say which labels it has, so they could not be restored after the handler.
 
-// shown returns a function that does what a handler does, and shows that it does.
-func instrumented(f, arg any, t Timer) func() {
-	return func() {
-		b := t.w.labelOf(code(f))
-		if !t.w.manual {
+// instrumented returns a handler that calls f, and shows that in profiles and traces.
+func (w *Wheel) instrumented(f, arg any) func(Timer) {
+	pc := code(f)
+	return func(t Timer) {
+		l := w.labelOf(pc)
+		if !w.manual {
 			defer pprof.SetGoroutineLabels(context.Background()) // however the handler ends
-			pprof.SetGoroutineLabels(b.labels)
+			pprof.SetGoroutineLabels(l.labels)
 		}
 		if trace.IsEnabled() {
-			defer trace.StartRegion(b.labels, b.name).End()
-			trace.Log(b.labels, "timer", t.String())
+			defer trace.StartRegion(l.labels, l.name).End()
+			trace.Log(l.labels, "timer", t.String())
 		}
 		call(f, arg, t)
 	}
 }
 
-// A badge is by what a handler is known.
+// A label is the name of a handler, as profiles show it.
 type label struct {
 	name   string
 	labels context.Context
 }
 
-// badgeOf returns the badge of a handler, by its code. There are no more of them
-// than the program has functions.
+// labelOf returns the label of a handler, by its code. There are no more labels than the
+// program has functions.
 func (w *Wheel) labelOf(pc uintptr) *label {
-	if b, ok := w.labels.Load(pc); ok {
-		return b.(*label)
+	if l, ok := w.labels.Load(pc); ok {
+		return l.(*label)
 	}
 	name := codeName(pc)
-	b, _ := w.labels.LoadOrStore(pc, &label{
+	l, _ := w.labels.LoadOrStore(pc, &label{
 		name:   name,
 		labels: pprof.WithLabels(context.Background(), pprof.Labels("timer", name)),
 	})
-	return b.(*label)
+	return l.(*label)
 }

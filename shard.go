@@ -5,58 +5,49 @@ import (
 	"math/bits"
 	"sync/atomic"
 	"time"
+
+	"github.com/seed76848005/timerwheel/internal/hook"
+	"github.com/seed76848005/timerwheel/internal/levels"
+	"github.com/seed76848005/timerwheel/internal/slab"
 )
 
-// A shard owns a part of the wheel's timers: their storage, the levels that
-// they stand in, the running slots of those that run, and the counters. One
-// mutex guards all of it. A timer stays in its shard for life.
+// A shard owns a part of the wheel's timers: their storage, the levels that they stand
+// in, the running slots of those that run, and the counters. One mutex guards all of it.
+// A timer stays in its shard for life.
 //
-// Every method of shard, levels, slab and Group that does not lock says or
-// means: the caller holds mu.
+// Every method of shard and Group that does not lock requires that the caller holds mu.
 type shard struct {
 	w  *Wheel
 	no uint32
 
-	mu        mutex
-	records   records
-	bodies    table[*values]     // beside the chunks of slots
-	args      table[*values]     // likewise, of chunks in which a function has ever had an argument
-	argChunks int                // how many of these there are
-	floors    table[uint32]      // by chunk: a generation that is above all that were in handles
-	running   pages[runningSlot] // worker.go
-	slow      int64              // time spent in handlers that were not quick, ns
-	closed    bool               // no Register any more; what is pending is in no list, and is being dropped
+	mu        hook.Mutex
+	records   levels.Records
+	bodies    slab.Table[*values]     // beside the chunks of records
+	args      slab.Table[*values]     // likewise, of chunks in which a function has ever had an argument
+	argChunks int                     // the number of these
+	floors    slab.Table[uint32]      // by chunk: a generation that is above all that were in handles
+	running   slab.Pages[runningSlot] // running.go
+	closed    bool                    // no Register any more; what is pending is in no list, and is being dropped
 	counters  counters
 
-	lastUser    *localShard // of the processor that was the last to take a timer from here
+	lastUser    *localShard // of the processor that was the last to take a timer from here: placement.go
 	userChanges int         // how often that was another than before
 
-	busy      atomic.Bool // something pends; read without the lock
+	busy      atomic.Bool // something is pending; read without the lock
 	advancing bool        // an Advance of a Manual wheel is under way: what becomes due now is deferred
 
 	past history // with Debug
 
-	levels levels // the last, as it is large
+	levels levels.Levels // the last field, as it is large
 }
 
-type counters struct {
-	pending                    int
-	registered, fired, removed uint64
-	refused, syncWaits         uint64
-	maxLate, sumLate           int64 // ns
-	maxRun, sumRun             int64 // ns
-	lateness                   [len(Stats{}.Lateness)]uint64
-	runTime                    [len(Stats{}.RunTime)]uint64
-	misuses                    uint64
-}
-
-// never is the deadline of a timer that is too far away for the clock. The
-// wheel's time never comes to it: see Wheel.elapsed.
+// never is the deadline of a timer that is too far away for the clock. The wheel's time
+// is always less: see Wheel.elapsed.
 const never = math.MaxInt64
 
 func newShard(w *Wheel, no uint32) *shard {
 	sh := &shard{w: w, no: no}
-	sh.levels = newLevels(int64(w.tick), &sh.records)
+	sh.levels = levels.New(int64(w.tick), &sh.records)
 	return sh
 }
 
@@ -82,15 +73,24 @@ func after(now int64, d time.Duration) int64 {
 	return now + int64(d)
 }
 
-// arm makes a timer pending with the deadline when, or moves it there, and sees
-// to it that the wheel is awake in time.
+// nanos returns the time at which a tick begins.
+func (sh *shard) nanos(tick int64) int64 {
+	high, ns := bits.Mul64(uint64(tick), uint64(sh.levels.Tick()))
+	if high != 0 || ns > never {
+		return never
+	}
+	return int64(ns)
+}
+
+// arm makes a timer pending with the deadline when, or moves it there, and makes sure
+// that the wheel is awake in time.
 //
-// A pending timer that is registered for later stays where it is: when its old
-// slot is emptied it is put where it belongs then. That makes the commonest
-// call of all, pushing a timeout back, one store.
+// A pending timer that is registered for later stays in its bucket: when that is emptied
+// the timer is put into the bucket of its new deadline. That makes the commonest call of
+// all, pushing a timeout back, one store.
 func (sh *shard) arm(i uint32, s *record, when, now int64) {
-	if when > now && s.stays(when) {
-		s.when, s.flags = when, s.flags&^(prompt|onGrid)
+	if when > now && s.CanStay(when) {
+		s.When, s.Flags = when, s.Flags&^(levels.Prompt|onGrid)
 		return
 	}
 	sh.move(i, s, when, now)
@@ -98,49 +98,45 @@ func (sh *shard) arm(i uint32, s *record, when, now int64) {
 
 // move is arm for a timer that must be put into another list.
 func (sh *shard) move(i uint32, s *record, when, now int64) {
-	if s.flags&pending != 0 {
-		sh.levels.remove(i, s)
+	if s.Flags&pending != 0 {
+		sh.levels.Remove(i, s)
 	} else {
 		sh.link(s)
 	}
-	s.when = when
-	s.flags &^= prompt | onGrid
+	s.When = when
+	s.Flags &^= levels.Prompt | onGrid
 	if when <= now {
-		s.flags |= prompt
+		s.Flags |= levels.Prompt
 	}
 	sh.w.wakeBy(sh.place(i, s, now))
 }
 
-// link makes a timer pending. The wheel's reference comes with that.
+// link makes a timer pending: it takes the wheel's reference.
 func (sh *shard) link(s *record) {
-	s.flags |= pending
+	s.Flags |= pending
 	sh.counters.registered++
 	if sh.counters.pending++; sh.counters.pending == 1 {
 		sh.busy.Store(true)
 	}
 }
 
-// stays reports whether a timer that is registered for when can stay where it
-// is: in a slot that is emptied before that.
-func (s *record) stays(when int64) bool { return s.flags&inBucket != 0 && when >= s.when }
-
-// place puts a pending timer that is in no list where its deadline belongs, and
-// returns the time by which the wheel must be awake for it.
+// place puts a pending timer that is in no list where its deadline belongs, and returns
+// the time by which the wheel must be awake for it.
 func (sh *shard) place(i uint32, s *record, now int64) (wake int64) {
-	if sh.advancing && s.when <= sh.w.elapsed() {
-		sh.levels.push(listDeferred, i, s)
+	if sh.advancing && s.When <= sh.w.elapsed() {
+		sh.levels.Push(levels.Deferred, i, s)
 		return never
 	}
-	sh.levels.catchUp(now)
-	return sh.nanos(sh.levels.insert(i, s))
+	sh.levels.CatchUp(now)
+	return sh.nanos(sh.levels.Insert(i, s))
 }
 
-// disarm removes a timer's firing, if there is one.
+// disarm removes a timer's firing, if there is one, and reports whether there was.
 func (sh *shard) disarm(i uint32, s *record) (found bool) {
-	if s.flags&pending == 0 {
+	if s.Flags&pending == 0 {
 		return false
 	}
-	if s.flags&hasBody != 0 && sh.w.debug {
+	if s.Flags&hasBody != 0 && sh.w.debug {
 		sh.recordRemoval(i, s)
 	}
 	sh.unlink(i, s)
@@ -148,44 +144,27 @@ func (sh *shard) disarm(i uint32, s *record) (found bool) {
 	return true
 }
 
-// unlink takes a pending timer off the wheel. Its reference goes with that.
+// unlink takes a pending timer off the wheel, and drops the wheel's reference.
 func (sh *shard) unlink(i uint32, s *record) {
 	if !sh.closed {
-		sh.levels.remove(i, s)
+		sh.levels.Remove(i, s)
 	}
-	s.flags &^= pending | inBucket | prompt | onGrid
+	s.Flags &^= pending | levels.InBucket | levels.Prompt | onGrid
 	if sh.counters.pending--; sh.counters.pending == 0 {
 		sh.busy.Store(false)
 	}
 }
 
-// refusal says why a Register of this timer must be refused, if it must.
-func (sh *shard) refusal(i uint32, s *record) error {
-	if s == nil {
-		return ErrStale
-	}
-	g := sh.groupOf(i, s)
-	switch {
-	case s.flags&shutdown != 0 || g.shutDown():
-		return ErrShutdown
-	case s.flags&deleting != 0 || g.beingDeleted():
-		return ErrDeleting
-	case sh.closed:
-		return ErrClosed
-	}
-	return nil
-}
-
-// refuse says whether a Register must be refused, and counts it. One look at the
-// flags is nearly always enough.
+// refuse returns the error of a Register that must be refused, and counts it; nil if the
+// Register may go on. One look at the flags is nearly always enough.
 func (sh *shard) refuse(i uint32, s *record) error {
-	if s != nil && s.flags&(shutdown|deleting|hasBody) == 0 && !sh.closed {
+	if s != nil && s.Flags&(shutdown|deleting|hasBody) == 0 && !sh.closed {
 		return nil
 	}
 	return sh.refuseSlow(i, s)
 }
 
-// examine is refuse for whom the flags alone do not clear.
+// refuseSlow is the slow path of refuse.
 func (sh *shard) refuseSlow(i uint32, s *record) error {
 	err := sh.refusal(i, s)
 	if err != nil {
@@ -195,71 +174,99 @@ func (sh *shard) refuseSlow(i uint32, s *record) error {
 	return err
 }
 
-// needsClock reports whether a Register for when must know the time: because
-// the wheel would have to be woken earlier for it than it will be.
+// refusal returns the error of a Register that must be refused.
+func (sh *shard) refusal(i uint32, s *record) error {
+	if s == nil {
+		return ErrStale
+	}
+	g := sh.groupOf(i, s)
+	switch {
+	case s.Flags&shutdown != 0 || g.shutDown():
+		return ErrShutdown
+	case s.Flags&deleting != 0 || g.beingDeleted():
+		return ErrDeleting
+	case sh.closed:
+		return ErrClosed
+	}
+	return nil
+}
+
+// needsClock reports whether a Register for when must know the time: because the wheel
+// would have to be woken earlier for it than the alarm is set.
 func (sh *shard) needsClock(s *record, when int64) bool {
 	look := when
-	if !s.stays(when) {
-		_, start := sh.levels.find(when / sh.levels.tick)
-		look = min(look, sh.nanos(start))
+	if !s.CanStay(when) {
+		look = min(look, sh.nanos(sh.levels.LooksAt(when)))
 	}
 	return look < sh.w.alarm.at.Load()
 }
 
-// nanos returns the time at which a tick begins.
-func (sh *shard) nanos(tick int64) int64 {
-	high, ns := bits.Mul64(uint64(tick), uint64(sh.levels.tick))
-	if high != 0 || ns > never {
-		return never
-	}
-	return int64(ns)
-}
-
-// soonest returns a time that is not after the next firing; never, if nothing
-// is in line. A timer that is held does not count: its runner sees to it.
+// nextWake returns a time that is not after the next firing; never, if no timer is
+// waiting for a time or a worker. A timer that is held back does not count: the worker
+// that ends its run puts it back.
 func (sh *shard) nextWake() int64 {
-	if sh.levels.tails[listDue] != 0 {
+	if !sh.levels.Empty(levels.Due) {
 		return 0
 	}
-	start, _, ok := sh.levels.next()
+	tick, ok := sh.levels.Next()
 	if !ok {
 		return never
 	}
-	return sh.nanos(start)
+	return sh.nanos(tick)
 }
 
-// batch is the number of timers that one critical section moves: it bounds how
-// long a Register may have to wait for a shard in which a million are due.
+// batch is the number of timers that one critical section moves: it bounds how long a
+// Register may have to wait for a shard in which a million timers are due.
 const batch = 64
 
-// pop returns the next timer that is due. It holds on to the lock for one
-// batch at most; more says that a further call may find one where this did not.
+// pop returns the next timer that is due. It holds the lock for at most one batch; more
+// reports that a further call may find a timer where this one found none.
 func (sh *shard) pop(now int64) (i uint32, ok, more bool) {
 	if sh.closed {
 		return 0, false, false
 	}
-	if sh.levels.tails[listDue] == 0 {
-		more = sh.levels.expire(now/sh.levels.tick, batch)
-		if sh.levels.tails[listDue] == 0 {
+	if sh.levels.Empty(levels.Due) {
+		more = sh.levels.Expire(now/sh.levels.Tick(), batch)
+		if sh.levels.Empty(levels.Due) {
 			return 0, false, more
 		}
 		sh.prefetch()
 	}
-	return sh.levels.last(listDue), true, true
+	return sh.levels.Last(levels.Due), true, true
 }
 
-// fetch looks at the functions of the timers that have just become due, and at
-// their chunks, before they are called and recycled one by one: they lie
-// scattered, and so the processor fetches many of them at once. Without it a firing
-// would cost half as much again ("CPU a firing" of bench/).
+// prefetch looks at the functions of the timers that have just become due, and at their
+// chunks, before they are called and recycled one by one. They lie scattered, and this way
+// the processor fetches many of them at once. Without it a firing would cost half as much
+// again ("CPU a firing" of bench/).
 func (sh *shard) prefetch() {
-	for tail := sh.levels.tails[listDue]; tail != 0; {
-		b := sh.levels.blocks.at(tail - 1)
-		for _, i := range b.entries[:b.n] {
-			if *sh.body(i) == nil || sh.records.chunks.rows[i>>chunkBits].empty() {
+	for block := range sh.levels.All(levels.Due) {
+		for _, i := range block {
+			if *sh.body(i) == nil || sh.records.Chunk(i/chunkLen).Empty() {
 				panic("timerwheel: a due timer that does not live")
 			}
 		}
-		tail = b.prev
+	}
+}
+
+// close drops everything that is pending. First it drops the lists, all at once, and then
+// the timers, chunk after chunk, as they lie in memory: taking each out of its list, in
+// the lists' order, costs several times as much (BenchmarkClose). While it lets go of the
+// lock no timer becomes pending.
+func (sh *shard) close() {
+	sh.lock()
+	defer sh.unlock()
+	sh.closed = true
+	sh.levels = levels.New(sh.levels.Tick(), &sh.records)
+	for i := uint32(0); sh.counters.pending > 0; i++ {
+		if sh.records.Chunk(i/chunkLen) == nil {
+			i |= chunkLen - 1 // the last one of it
+		} else if s := sh.records.At(i); sh.disarm(i, s) {
+			sh.release(i, s)
+		}
+		if (i+1)%batch == 0 {
+			sh.unlock()
+			sh.lock()
+		}
 	}
 }

@@ -4,23 +4,25 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/seed76848005/timerwheel/internal/gostack"
 )
 
-// A Stall is a handler that runs, or a deletion that waits for one, for longer
-// than Options.StallAfter.
+// A Stall is a handler that runs, or a deletion that waits for one, for longer than
+// Options.StallAfter.
 type Stall struct {
 	Timer Timer         // the timer whose handler runs
 	Since time.Time     // since when the handler runs, or the deletion waits
-	For   time.Duration // how long that was when it was noticed
+	For   time.Duration // how long that was when the wheel looked
 	Kind  StallKind     // what has stalled
 
 	Handler      string // the handler's function, file:line; of a method value, where in the method it is now
 	HandlerStack string // the stack of the handler's goroutine, as it is now
-	WaiterStack  string // that of the deletion's, or of the one that has waited longest, if any waits
+	WaiterStack  string // that of the deletion's goroutine, or of the one that has waited longest, if any waits
 
-	// WaiterStacks are those of all deletions that wait for the handler, the one
-	// that has waited longest first, but for DelAsyncs, which have no goroutine,
-	// and for those after the first 32.
+	// WaiterStacks are the stacks of all deletions that wait for the handler, the one that
+	// has waited longest first; without DelAsyncs, which have no goroutine, and without
+	// those after the first 32.
 	WaiterStacks []string
 
 	AllocatedAt  string // file:line, with Options.Debug
@@ -51,37 +53,14 @@ func (k StallKind) String() string {
 // maxWaiterStacks bounds Stall.WaiterStacks. A deadlock shows in the first few.
 const maxWaiterStacks = 32
 
-// Stalls are looked for when the alarm rings. It is set for the time at which
-// something that goes on now would have stalled, so a wheel on which nothing
-// runs is not woken for it.
-
-// watch makes sure that somebody looks when what began at since has stalled.
-// Holds the shard's lock, under which that began: so who ends it, and rearms
-// the alarm, comes after.
-func (w *Wheel) watch(since int64) {
-	if w.onStall != nil {
-		w.watchBy(after(since, w.stallAfter))
-	}
-}
-
-// nextStall returns the time at which the next handler or wait that goes on now
-// will have stalled.
-func (sh *shard) nextStall() int64 {
-	next := int64(never)
-	for k := range sh.running.n {
-		r := sh.running.at(uint32(k))
-		if !r.reported {
-			next = min(next, r.since)
-		}
-		next = min(next, r.waiting)
-	}
-	return after(next, sh.w.stallAfter)
-}
+// Stalls are looked for when the alarm rings. It is set for the time at which something
+// that goes on now will have stalled (watch), so a wheel on which nothing runs is not woken
+// for it.
 
 // reportStalls calls OnStall for what has stalled since it last looked.
 func (w *Wheel) reportStalls() {
 	now := w.elapsed()
-	dump := sync.OnceValue(stacks) // one for all: it stops the world
+	dump := sync.OnceValue(gostack.All) // one for all: it stops the world
 	for _, sh := range w.shards {
 		for more := true; more; {
 			var reports []func(*worker)
@@ -93,15 +72,15 @@ func (w *Wheel) reportStalls() {
 	}
 }
 
-// reports prepares the calls of OnStall for some of what has stalled. It reports
-// whether there may be more.
+// reports prepares the calls of OnStall for some of what has stalled. It reports whether
+// there may be more.
 func (sh *shard) reports(now int64, dump func() map[uint64]string) (reports []func(*worker), more bool) {
 	sh.lock()
 	defer sh.unlock()
 	latest := now - int64(sh.w.stallAfter) // what has begun by then
 	seen := 0
-	for k := range sh.running.n {
-		r := sh.running.at(uint32(k))
+	for k := range sh.running.Len() {
+		r := sh.running.At(uint32(k))
 		if (r.reported || r.since > latest) && r.waiting > latest {
 			continue
 		}
@@ -111,7 +90,7 @@ func (sh *shard) reports(now int64, dump func() map[uint64]string) (reports []fu
 			reports = append(reports, sh.report(r, nil, waiters, now, dump))
 		}
 		for seen++; r.waiting <= latest && seen < scanLen; seen++ {
-			x := r.wk.ending.next()
+			x := r.wk.ending.nextUnreported()
 			r.waiting = r.wk.ending.unreported()
 			if !x.reported { // for another run of its group
 				x.reported = true
@@ -125,8 +104,8 @@ func (sh *shard) reports(now int64, dump func() map[uint64]string) (reports []fu
 	return reports, false
 }
 
-// next takes the deletion that is the next to be reported.
-func (e *ending) next() *wait {
+// nextUnreported takes the deletion that is the next to be reported.
+func (e *ending) nextUnreported() *wait {
 	q := &e.syncs
 	if e.asyncs.unreported != nil && e.asyncs.unreported.Value.(*wait).since == e.unreported() {
 		q = &e.asyncs
@@ -136,14 +115,11 @@ func (e *ending) next() *wait {
 	return x
 }
 
-// report prepares the call of OnStall for a run, or for a deletion x that waits
-// for it, as waiters do, the goroutines that have waited longest.
+// report prepares the call of OnStall for a run, or for a deletion x that waits for it.
+// waiters are the goroutines that have waited for the run longest.
 func (sh *shard) report(r *runningSlot, x *wait, waiters []uint64, now int64, dump func() map[uint64]string) func(*worker) {
-	s := sh.records.at(r.i)
-	f := *sh.body(r.i)
-	if b, ok := f.(*body); ok {
-		f = b.f
-	}
+	s := sh.records.At(r.i)
+	f := sh.handlerOf(r.i, s)
 	stall := Stall{Timer: sh.timer(r.i, s), Kind: StalledHandler, Waiters: r.wk.ending.waiters()}
 	from := sh.origin(r.i, s)
 
@@ -169,16 +145,8 @@ func (sh *shard) report(r *runningSlot, x *wait, waiters []uint64, now int64, du
 	}
 }
 
-// waiters returns how many deletions wait for the end of a run. There may be none.
-func (e *ending) waiters() int {
-	if e == nil {
-		return 0
-	}
-	return e.syncs.Len() + e.asyncs.Len()
-}
-
-// goroutines returns the numbers of those that wait for the end of a run, the
-// longest wait first, up to a bound. A DelAsync has none.
+// goroutines returns the numbers of the goroutines that wait for the end of a run, the
+// longest wait first, up to a bound. A DelAsync has none. e may be nil.
 func (e *ending) goroutines() (ids []uint64) {
 	if e == nil {
 		return nil

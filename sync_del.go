@@ -4,100 +4,99 @@ import (
 	"container/list"
 	"context"
 	"slices"
+
+	"github.com/seed76848005/timerwheel/internal/levels"
 )
 
 // Deletion that waits.
 //
 // # Ground rules
 //
-// These rules are what the promises of DelSync rest on. What breaks without each
-// of them is said beside it; the tests that show it are in docs/promises.md.
+// The promises of DelSync rest on these rules. Each says what would break without it
+// ("Closed by it"); the tests that show it are in docs/promises.md.
 //
-// Locks. There are two kinds, and one order: a shard's mutex before Wheel.mu,
-// never the other way round; nobody holds the mutexes of two shards, but for
-// Stats, which takes them all, in their order. Neither is held while a function
-// of the user runs (a handler, OnPanic, OnStall, done, a timer's lock), nor
-// while anybody waits for anything but a mutex of ours.
+// Locks. There are two kinds, and one order: a shard's mutex before Wheel.mu, never the
+// other way round; no goroutine holds the mutexes of two shards. Neither is held while a
+// function of the user runs (a handler, OnPanic, OnStall, done, a timer's lock), nor
+// during a wait for anything but a mutex of ours.
 //
-// Rule 1: identity. Every call that is given a handle looks its generation up
-// under the shard's lock, and in the same critical section does what it does.
-// Nothing that was learned about a timer outlives the critical section: who
-// lets go of the lock keeps the handle, not the slot, and looks again. Closed
-// by it: the handle that reaches the slot's next tenant.
+// Rule 1: identity. Every call that is given a handle looks its generation up under the
+// shard's lock, and does its work in the same critical section. Nothing that was learned
+// about a timer outlives the critical section: code that lets go of the lock keeps the
+// handle, not the record, and looks again. Closed by it: the handle that reaches the
+// record's next tenant.
 //
-// Rule 2: publish at once. The critical section that takes a due timer off the
-// wheel puts it into the worker's running slot (begin). There is no moment at
-// which a timer is neither pending nor running, and about to run. Closed by it:
-// the delete that finds nothing, and returns just before the handler starts.
+// Rule 2: publish at once. The critical section that takes a due timer off the wheel puts
+// it into the worker's running slot (begin). There is no moment at which a timer is
+// neither pending nor running, and about to run. Closed by it: the delete that finds
+// nothing, and returns just before the handler starts.
 //
-// Rule 3: the run holds a reference. While a timer runs it is not recycled,
-// whoever frees it (flag running, release). So a running slot's timer is the
-// one that was put there, and a handler's own handle is always valid. Closed by
-// it: the tenant that is taken for the one that ran before it.
+// Rule 3: the run holds a reference. While a timer runs it is not recycled, no matter
+// which goroutine frees it (flag running, release). So a running slot's timer is the one
+// that was put there, and a handler's own handle is always valid. Closed by it: the
+// tenant that is taken for the timer that ran before it.
 //
-// Rule 4: one run at a time. A timer that falls due while it runs, or while a
-// worker waits for its lock, is held: pending, in a list that no worker takes
-// timers from (hold). Who ends the run or the wait puts it back. Closed by it:
-// the handler that runs on two processors, of which a deletion sees one.
+// Rule 4: one run at a time. A timer that falls due while it runs, or while a worker
+// waits for its lock, is held back: pending, in a list that no worker takes timers from
+// (holdBack). The worker that ends the run or the wait puts it back. Closed by it: the
+// handler that runs on two processors, of which a deletion sees one.
 //
-// Rule 5: mark before wait. A deletion that finds its timer running removes the
-// firing, marks the run (flag deleting) and joins those who wait for it, in one
-// critical section (enlist). A marked timer refuses to be registered. Closed by
-// it: the third processor, which re-adds the timer while the second waits for
-// the first; and the handler that re-adds itself.
+// Rule 5: mark before wait. A deletion that finds its timer running removes the firing,
+// marks the run (flag deleting) and joins the run's waiters, in one critical section
+// (enlist). A marked timer refuses to be registered. Closed by it: the third processor,
+// which re-adds the timer while the second waits for the first; and the handler that
+// re-adds itself.
 //
-// Rule 6: wait for the run, not for the timer. A waiting deletion watches a
-// channel that the end of the run closes (ending). It holds no reference, and does
-// not look at the timer again; what it looked at before is enough for its answer. The
-// worker of the run makes an ending for each run that is waited for, and none serves
-// two. Closed by it: the wait that reads freed storage, or waits for its next tenant,
-// or for the worker's next run.
+// Rule 6: wait for the run, not for the timer. A waiting deletion watches a channel that
+// the end of the run closes (ending). It holds no reference, and does not look at the
+// timer again; what it saw before is enough for its answer. The worker of the run makes an
+// ending for each run that is waited for, and none serves two runs. Closed by it: the wait
+// that reads freed storage, or waits for its next tenant, or for the worker's next run.
 //
-// Rule 7: the end is one critical section. The running slot is cleared, the
-// mark removed, the waits ended and the timer put back or recycled (finish),
-// all before anybody can see any of it. Only after that is a timer's own lock
-// released, and are the waiters woken (settle). So it is however a handler ends:
-// by returning, by a panic, by Goexit (rescue). Closed by it: the waiter that is
-// woken to find the handler still in flight; the refusal that outlives its run;
-// and the owner of a timer's lock that finds its handler running.
+// Rule 7: the end is one critical section. The running slot is cleared, the mark removed,
+// the waits ended and the timer put back or recycled (finish), all before any other
+// goroutine can see a part of it. Only after that is a timer's own lock released, and are
+// the waiters woken (notify). The same holds however a handler ends: by returning, by a
+// panic, by Goexit (rescue). Closed by it: the waiter that is woken to find the handler
+// still in flight; the refusal that outlives its run; and the owner of a timer's lock that
+// finds its handler running.
 //
-// Rule 8: no wait in a circle. Whoever is about to wait follows, under Wheel.mu,
-// the waits of the handlers that it would wait for (leadsTo), and adds its own in
-// the same critical section. If one of them waits for it, it does not wait:
-// ErrDeadlock. The edges of a wait go with the runs and with the wait, never later:
-// finish says in the run's ending that it has come, and abandon that the handler
-// waits no more, under the same two locks. So of several deletions that close a
-// circle the last one sees it, and only that. A DelAsync waits for nothing, and is
-// no edge.
+// Rule 8: no wait in a circle. A call that is about to wait follows, under Wheel.mu, the
+// waits of the handlers that it would wait for (reaches), and adds its own in the same
+// critical section. If one of those handlers waits for the caller's, the call does not
+// wait: ErrDeadlock. The edges of a wait go with the runs and with the wait, never later:
+// finish marks the run's ending as done, and abandon records that the handler waits no
+// more, under the same two locks. So of several deletions that close a circle the last one
+// sees it, and only that one. A DelAsync waits for nothing, and is no edge.
 //
-// Rule 9: a deletion never waits for what has not begun. A timer that is due,
-// in line, held, or waiting for its lock is pending, and is taken off the
-// wheel where it stands. Closed by it: the deletion that waits for a handler
-// that waits for the worker, or the lock, that the deleter holds.
+// Rule 9: a deletion never waits for what has not begun. A timer that is due, in line,
+// held back, or waiting for its lock is pending, and is taken off the wheel where it
+// stands. Closed by it: the deletion that waits for a handler that waits for the worker,
+// or the lock, that the deleter holds.
 //
 // # How long that takes
 //
-// Each of these critical sections does the same work whether one deletion waits for a
-// run or ten thousand, and whether one run is in flight or ten thousand, but that
-// runOf, and who looks for handlers that have stalled or block, read that many running
-// slots in a row. What has to do something for each of many (a group's deletion,
-// abandon, reportStalls, Running) lets go of the locks after a few of them. leadsTo and
-// circleTo alone follow chains of waits to their ends, and Inspect the runs that one
-// group's deletion waits for.
+// Each of these critical sections does the same work whether one deletion waits for a run
+// or ten thousand, and whether one run is in flight or ten thousand, with two exceptions:
+// findRun, and the looks for handlers that have stalled or block, read that many running
+// slots in a row. Work that has to do something for each of many (a group's deletion,
+// abandon, reportStalls, Running) lets go of the locks after a few of them. Only reaches
+// and circleTo follow chains of waits to their ends, and Inspect the runs that one group's
+// deletion waits for.
 //
 // # What a deletion cannot see
 //
-// Rule 8 sees the handlers of one wheel. Waits that lead through two wheels,
-// through a goroutine that a handler started and waits for, or through a lock
-// of the user's are invisible to it. DelSync's documentation draws them.
+// Rule 8 sees the handlers of one wheel. Waits that lead through two wheels, through a
+// goroutine that a handler started and waits for, or through a lock of the user's are
+// invisible to it. DelSync's documentation draws them.
 
 // A wait is a deletion that waits for runs to end.
 type wait struct {
-	edges  []edge  // the runs, those that have ended included; both locks are held to write it, one to read it, but by the goroutine that waits, which alone writes it
+	edges  []edge  // the runs, those that have ended included; written under both locks, read under one, or by the waiting goroutine, which alone writes it
 	done   func()  // of a DelAsync
 	group  *Group  // of a group's deletion
 	from   *worker // the worker in whose handler the deletion was called, if it was
-	circle *circle // with Debug, one that it must not close
+	circle *circle // with Debug, the circle that the wait would have closed
 	goid   uint64  // the goroutine that waits
 	since  int64   // since when, ns since the wheel's base
 
@@ -110,36 +109,36 @@ type edge struct {
 	elem *list.Element // in the run's queue
 }
 
-// An ending is the end of a run, as those see it that wait for it. The first of them
-// makes it. They share it, so that a run ends in the same time whether one waits for
-// it or ten thousand. wk and over never change; the shard's lock guards the rest until
-// the run has ended, and from then on the worker has it to itself (settle).
+// An ending is the end of a run, as its waiters see it. The first waiter makes it. They
+// share it, so that a run ends in the same time whether one deletion waits for it or ten
+// thousand. wk and over never change; the shard's lock guards the rest until the run has
+// ended, and from then on it is the worker's alone (notify).
 type ending struct {
 	wk     *worker       // whose run it is
 	over   chan struct{} // closed after the run has ended
-	done   bool          // the run has ended; both locks are held to write it, one to read it
+	done   bool          // the run has ended; written under both locks, read under one
 	syncs  queue         // the deletions that wait for it
 	asyncs queue         // the DelAsyncs that do
 	group  *Group        // whose deletion waits for it, if one does
-	groups int           // how many deletions of that group do
+	groups int           // the number of that group's deletions that do
 }
 
-// A queue is deletions that wait for one run, in their order.
+// A queue is the deletions that wait for one run, in their order.
 type queue struct {
 	list.List
 	unreported *list.Element // the first that has not been reported as stalled; nor have those after it, on account of this run
 }
 
-// delete removes the firing of a timer, in the caller's critical section, and
-// says what it found. s is nil if nothing is left of the timer.
-func (sh *shard) delete(t Timer, mark flags) (i uint32, s *record, found Found) {
+// delete removes the firing of a timer, in the caller's critical section, and returns what
+// it found. s is nil if the timer is stale or was recycled.
+func (sh *shard) delete(t Timer, mark levels.Flags) (i uint32, s *record, found Found) {
 	i, s = sh.lookup(t)
 	if s == nil {
 		return i, nil, found
 	}
-	found.Running = s.flags&running != 0
+	found.Running = s.Flags&running != 0
 	found.Pending = sh.disarm(i, s)
-	s.flags |= mark
+	s.Flags |= mark
 	if sh.release(i, s) {
 		s = nil
 	}
@@ -155,16 +154,29 @@ func (sh *shard) unlockDeleted(found Found) {
 	}
 }
 
-// delSync is DelSync and its sisters. To find out who calls is too dear for the
-// common case, in which the timer does not run, and for a critical section: so
-// it looks first, and if the timer runs asks, and begins anew.
-func (t Timer) delSync(ctx context.Context, mark flags) (Found, error) {
+// del is Del, and with the mark shutdown Shutdown.
+func (t Timer) del(mark levels.Flags) Found {
+	if t.w == nil {
+		return Found{}
+	}
+	sh := t.shard()
+	sh.lock()
+	_, _, found := sh.delete(t, mark)
+	sh.unlockDeleted(found)
+	return found
+}
+
+// delSync is DelSync, and with the mark shutdown ShutdownSync. Finding out which goroutine
+// calls takes too long for the common case, in which the timer does not run, and for a
+// critical section. So delSync looks first, and only if the timer runs it finds out, and
+// begins anew.
+func (t Timer) delSync(ctx context.Context, mark levels.Flags) (Found, error) {
 	if t.w == nil {
 		return Found{}, nil
 	}
 	sh := t.shard()
 	sh.lock()
-	if _, s := sh.lookup(t); s == nil || s.flags&running == 0 {
+	if _, s := sh.lookup(t); s == nil || s.Flags&running == 0 {
 		_, _, found := sh.delete(t, mark)
 		sh.unlockDeleted(found)
 		return found, nil
@@ -178,7 +190,7 @@ func (t Timer) delSync(ctx context.Context, mark flags) (Found, error) {
 	if found.Running {
 		deadlock = !sh.enlist(x, sh.findRun(i))
 		if !deadlock {
-			s.flags |= deleting
+			s.Flags |= deleting
 		}
 	}
 	sh.unlockDeleted(found)
@@ -197,17 +209,8 @@ func (w *Wheel) newWait() *wait {
 	return &wait{from: from, goid: id}
 }
 
-// runOf returns the worker that runs a timer, which must be running.
-func (sh *shard) findRun(i uint32) *worker {
-	k := uint32(0)
-	for sh.running.at(k).i != i {
-		k++
-	}
-	return sh.running.at(k).wk
-}
-
-// enlist makes x wait for a run, unless that waits for x in turn: it reports whether
-// x waits now. Holds the shard's lock.
+// enlist makes x wait for a run, unless that waits for x in turn: it reports whether x
+// waits now. Holds the shard's lock.
 func (sh *shard) enlist(x *wait, r *worker) bool {
 	w := sh.w
 	first := len(x.edges) == 0
@@ -251,7 +254,7 @@ func (sh *shard) addEdge(x *wait, r *worker) {
 	r.slot(sh).waiting = e.unreported()
 }
 
-// queue returns the queue in which x stands, or is to stand.
+// queue returns the queue in which x stands, or will stand.
 func (e *ending) queue(x *wait) *queue {
 	if x.done != nil {
 		return &e.asyncs
@@ -286,8 +289,16 @@ func (e *ending) unreported() int64 {
 	return since
 }
 
-// leadsTo reports whether the worker's handler waits, by any chain, for the end
-// of target's, or is that. Holds Wheel.mu.
+// waiters returns the number of deletions that wait for the end of a run. e may be nil.
+func (e *ending) waiters() int {
+	if e == nil {
+		return 0
+	}
+	return e.syncs.Len() + e.asyncs.Len()
+}
+
+// reaches reports whether the worker's handler waits, by any chain, for the end of
+// target's, or is that. Holds Wheel.mu.
 func (wk *worker) reaches(target *worker, seen map[*worker]bool) bool {
 	if wk == target {
 		return true
@@ -302,22 +313,23 @@ func (wk *worker) reaches(target *worker, seen map[*worker]bool) bool {
 	return slices.ContainsFunc(wk.waiting.edges, func(e edge) bool { return !e.done && e.wk.reaches(target, seen) })
 }
 
-// await waits until the runs that x waits for have ended, or ctx ends. It
-// touches no timer.
+// await waits until the runs that x waits for have ended, or ctx ends. It touches no
+// timer.
 func (sh *shard) await(ctx context.Context, x *wait) error {
 	for _, e := range x.edges {
 		if err := await(ctx, e.over); err != nil {
 			if sh.abandon(x) {
 				return err
 			}
-			return nil // they ended meanwhile
+			return nil // they ended in the end
 		}
 	}
 	x.detach(sh.w)
 	return nil
 }
 
-// leave ends the part that a deletion has in circles: its handler waits no more.
+// detach records that the handler in which a deletion was called waits no more: it takes
+// no part in circles.
 func (x *wait) detach(w *Wheel) {
 	if x.from != nil {
 		w.mu.Lock()
@@ -326,9 +338,8 @@ func (x *wait) detach(w *Wheel) {
 	}
 }
 
-// abandon gives up a wait, and reports whether there was still something to
-// wait for. The runs stay marked until they end. It lets go of the lock after every
-// batch.
+// abandon gives up a wait, and reports whether there was still something to wait for. The
+// runs stay marked until they end. It lets go of the lock after every batch.
 func (sh *shard) abandon(x *wait) (waited bool) {
 	sh.lock()
 	defer sh.unlock()
@@ -357,8 +368,8 @@ func (sh *shard) forget(x *wait, e edge) {
 	e.wk.slot(sh).waiting = e.unreported()
 }
 
-// endWaits ends the waits for a run, of which those who wait are told when nobody
-// holds a lock any more. Holds the shard's lock.
+// endWaits ends the waits for a run. notify wakes the waiters, when no lock is held any
+// more. Holds the shard's lock.
 func (wk *worker) endWaits() {
 	e := wk.ending
 	wk.w.mu.Lock()
@@ -368,15 +379,6 @@ func (wk *worker) endWaits() {
 		e.group.deleting--
 	}
 	wk.ending, wk.ended = nil, e
-}
-
-// tell calls the done of a DelAsync whose wait is over.
-func (x *wait) callDone(w *Wheel) {
-	if w.manual {
-		x.done() // in the Advance that has run the handler
-		return
-	}
-	w.spawn(func(*worker) { x.done() })
 }
 
 // delAsync is DelAsync for a timer of this wheel.
@@ -391,14 +393,14 @@ func (t Timer) delAsync(done func()) Found {
 	}
 	x := &wait{done: done}
 	sh.enlist(x, sh.findRun(i))
-	s.flags |= deleting
+	s.Flags |= deleting
 	sh.unlockDeleted(found)
 	return found
 }
 
-// callDone calls the done of a DelAsync that need not wait: on a goroutine of
-// the wheel, or, as a Manual wheel has none, in this one. Close does not wait
-// for what comes after it.
+// callDone calls the done of a DelAsync that need not wait: on a goroutine of the wheel,
+// or, as a Manual wheel has none, in this one. Close does not wait for a done that comes
+// after it.
 func (w *Wheel) callDone(done func()) {
 	switch {
 	case w.manual:
@@ -406,4 +408,13 @@ func (w *Wheel) callDone(done func()) {
 	case !w.spawnUnlessClosed(func(*worker) { done() }):
 		go done()
 	}
+}
+
+// callDone calls the done of a DelAsync whose wait is over.
+func (x *wait) callDone(w *Wheel) {
+	if w.manual {
+		x.done() // in the Advance that has run the handler
+		return
+	}
+	w.spawn(func(*worker) { x.done() })
 }

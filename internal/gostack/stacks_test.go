@@ -1,4 +1,4 @@
-package timerwheel
+package gostack
 
 import (
 	"strings"
@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Where a goroutine is, to its reader: the innermost call in code that is not the library's
-// nor Go's, whether the program tells where its files were or not.
+// Innermost finds the innermost call that is in neither the library nor Go's standard
+// library, whether the program says where its files were or not.
 func TestInnermostCallOfAStack(t *testing.T) {
 	defer func(tree string) { goTree = tree }(goTree)
 	for _, trimmed := range []bool{false, true} {
@@ -34,8 +34,8 @@ func TestInnermostCallOfAStack(t *testing.T) {
 			{"...5 frames elided...\n" + blocked + "...5 frames elided...\n" + literal, "main.main.func1 " + user + "main.go:9"},
 			{"", ""},
 		} {
-			require.Equal(t, c.want, innermost("goroutine 7 [sync.Mutex.Lock, 3 minutes]:\n"+c.stack), c.stack)
-			require.Equal(t, c.want, innermost("goroutine 7 [running]:\n"+strings.TrimSuffix(c.stack, "\n")), c.stack)
+			require.Equal(t, c.want, Innermost("goroutine 7 [sync.Mutex.Lock, 3 minutes]:\n"+c.stack), c.stack)
+			require.Equal(t, c.want, Innermost("goroutine 7 [running]:\n"+strings.TrimSuffix(c.stack, "\n")), c.stack)
 		}
 	}
 }

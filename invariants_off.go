@@ -2,7 +2,7 @@
 
 package timerwheel
 
-// checked says whether every critical section is checked when it ends.
+// checkInvariants says whether every critical section is checked when it ends.
 const checkInvariants = false
 
 func (sh *shard) check() {}

@@ -1,4 +1,4 @@
-package timerwheel
+package levels
 
 import (
 	"encoding/binary"
@@ -7,55 +7,90 @@ import (
 	"math"
 	"math/bits"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed76848005/timerwheel/internal/corpus"
 )
 
-// levelsBench is the levels, in the shard that uses them, and beside them the
-// dumb truth: a map of deadlines. Both count in ticks, which are as short as
-// they can be, so that never is as many of them as it can be. Register's own
-// code places the timers (shard.arm), so its laziness is on the bench, too.
+// levelsBench is the levels, and beside them the plain truth: a map of deadlines. Both count
+// in ticks, which are as short as Options allow, so that never is as many of them as it can
+// be. It moves timers as a shard does (shard.arm), so that the laziness of moves to a later
+// time is tested, too.
 type levelsBench struct {
-	t      testing.TB
-	sh     *shard
-	levels *levels
-	truth  map[uint32]int64 // deadlines, ticks
-	now    int64
+	t       testing.TB
+	records Records
+	levels  Levels
+	truth   map[uint32]int64 // deadlines, ticks
+	now     int64
+	steps   int
 }
 
+const (
+	never   = math.MaxInt64
+	minTick = time.Microsecond
+)
+
 func newLevelsBench(t testing.TB) *levelsBench {
-	w, err := New(Options{Manual: true, Tick: minTick})
-	require.NoError(t, err)
-	sh := w.shards[0]
-	return &levelsBench{t: t, sh: sh, levels: &sh.levels, truth: map[uint32]int64{}}
+	b := &levelsBench{t: t, truth: map[uint32]int64{}}
+	b.levels = New(int64(minTick), &b.records)
+	return b
+}
+
+// nanos returns the time at which a tick begins.
+func nanos(tick int64) int64 {
+	if tick > never/int64(minTick) {
+		return never
+	}
+	return tick * int64(minTick)
 }
 
 func (b *levelsBench) insert(when int64) {
-	if b.sh.records.free == 0 {
-		b.sh.initChunk(b.sh.records.grow(newChunk[record, [1 << chunkBits]record]()), new(values))
+	if b.records.Free() == 0 {
+		b.records.Grow(NewChunk())
 	}
-	i, _ := b.sh.newTimer(func() {}, nil)
-	b.arm(i, when)
+	b.arm(b.records.Alloc(), when)
 }
 
 // arm registers a timer, perhaps anew, perhaps for earlier.
 func (b *levelsBench) arm(i uint32, when int64) {
-	b.sh.arm(i, b.sh.records.at(i), b.sh.nanos(when), b.sh.nanos(b.now))
+	r, ns, now := b.records.At(i), nanos(when), nanos(b.now)
+	_, pending := b.truth[i]
 	b.truth[i] = max(when, b.now)
+	switch {
+	case pending && ns > now && r.CanStay(ns):
+		r.When, r.Flags = ns, r.Flags&^Prompt
+		return
+	case pending:
+		b.levels.Remove(i, r)
+	}
+	r.When, r.Flags = ns, 0
+	if ns <= now {
+		r.Flags = Prompt
+	}
+	b.levels.CatchUp(now)
+	b.levels.Insert(i, r)
 }
 
 func (b *levelsBench) remove(i uint32) {
-	s := b.sh.records.at(i)
-	b.sh.disarm(i, s)
-	b.sh.release(i, s)
+	b.levels.Remove(i, b.records.At(i))
+	b.records.Release(i)
 	delete(b.truth, i)
+}
+
+// nextWake returns the time at which the levels must be looked at next, as a shard does.
+func (b *levelsBench) nextWake() int64 {
+	if !b.levels.Empty(Due) {
+		return 0
+	}
+	tick, ok := b.levels.Next()
+	if !ok {
+		return never
+	}
+	return nanos(tick)
 }
 
 // advance fires all that is due by now.
@@ -67,30 +102,29 @@ func (b *levelsBench) advance(now int64) {
 	}
 }
 
-// take fires what is due, but no more than n timers: what remains is pending,
-// some of it out of its slot already. Each must be the first of all.
+// take fires what is due, but no more than n timers: the rest remains pending, some of it out
+// of its bucket already. Each timer must be the first of all.
 func (b *levelsBench) take(n int) {
 	for ; n > 0 && b.findDue(); n-- {
-		i := b.levels.last(listDue)
+		i := b.levels.Last(Due)
 		if when := b.truth[i]; when > b.now || when != b.first() {
-			require.Fail(b.t, "early, or out of turn", "due at %d, now %d; the first is due at %d", when, b.now, b.first())
+			require.Fail(b.t, "early, or out of order", "due at %d, now %d; the first is due at %d", when, b.now, b.first())
 		}
 		b.remove(i)
 	}
 }
 
-// findDue reports whether something is due. It looks with an odd budget, so
-// that slots are left half empty in between.
+// findDue reports whether something is due. It looks with an odd budget, so that buckets are
+// left half empty in between.
 func (b *levelsBench) findDue() bool {
-	for more := true; more && b.levels.tails[listDue] == 0; {
-		more = b.levels.expire(b.now, blockLen+7)
+	for more := true; more && b.levels.Empty(Due); {
+		more = b.levels.Expire(b.now, blockLen+7)
 		b.check()
 	}
-	return b.levels.tails[listDue] != 0
+	return !b.levels.Empty(Due)
 }
 
-// first returns the earliest deadline of all; one that there is not, if there
-// is no timer.
+// first returns the earliest deadline of all; MaxInt64, if there is no timer.
 func (b *levelsBench) first() int64 {
 	first := int64(math.MaxInt64)
 	for _, when := range b.truth {
@@ -101,12 +135,19 @@ func (b *levelsBench) first() int64 {
 
 // check verifies that no timer will be looked at too late.
 func (b *levelsBench) check() {
-	if soonest, due := b.sh.nextWake(), b.sh.nanos(b.first()); soonest > due {
+	if soonest, due := b.nextWake(), nanos(b.first()); soonest > due {
 		require.Fail(b.t, "looked at too late", "at %d, but one is due at %d", soonest, due)
 	}
-	if checkInvariants {
-		b.sh.check()
+	if b.steps++; b.steps%16 == 0 {
+		b.checkLists()
 	}
+}
+
+// checkLists verifies the levels themselves.
+func (b *levelsBench) checkLists() {
+	n, err := b.levels.Check(func(i uint32, _ *Record) bool { _, ok := b.truth[i]; return ok })
+	require.NoError(b.t, err)
+	require.Equal(b.t, len(b.truth), n, "timers in lists")
 }
 
 // any returns one of the timers, chosen by n.
@@ -122,11 +163,11 @@ func (b *levelsBench) any(n uint64) (uint32, bool) {
 	return all[n%uint64(len(all))], true
 }
 
-// distance makes a duration out of n that is as likely near as far, and often
-// on the edge of a level.
+// levelsDistance makes a duration out of n that is as likely short as long, and often on the
+// edge of a level.
 func levelsDistance(n uint64) int64 {
 	level := n >> 4 % levelsEdges
-	edge := int64(1) << (level * digitBits)
+	edge := int64(1) << (level * DigitBits)
 	switch n % 4 {
 	case 0:
 		return edge - 1
@@ -135,15 +176,14 @@ func levelsDistance(n uint64) int64 {
 	case 2:
 		return edge + 1
 	default:
-		return int64(n >> 8 % uint64(edge*digits))
+		return int64(n >> 8 % uint64(edge*Digits))
 	}
 }
 
 // levelsEdges is the number of powers of 64 that are before levelsLimit.
 const levelsEdges = 9
 
-// levelsRotate makes a second number of n, for a move: the first has chosen the
-// timer.
+// levelsRotate makes a second number of n, for a move: the first has chosen the timer.
 func levelsRotate(n uint64) uint64 { return bits.RotateLeft64(n, -3) }
 
 // levelsLimit is the latest tick that there is: never, in the shortest tick.
@@ -183,7 +223,7 @@ func (b *levelsBench) run(program []byte) {
 		case op <= levelsInsertAgain:
 			b.insert(b.at(n))
 		case op == levelsAdvance:
-			b.advance(min(b.at(n), levelsLimit-1)) // never does not come
+			b.advance(min(b.at(n), levelsLimit-1)) // never is never reached
 		case op == levelsTake:
 			b.now = max(b.now, min(b.at(n), levelsLimit-1))
 			b.take(int(n >> 60))
@@ -198,25 +238,26 @@ func (b *levelsBench) run(program []byte) {
 	b.drain()
 }
 
-// drain goes from one soonest time to the next, as the wheel does. Each must be
-// good for something: to fire a timer, or to bring one down a level.
+// drain goes from one wake-up to the next, as the wheel does. Each must do something: fire a
+// timer, or bring one down a level.
 func (b *levelsBench) drain() {
 	for i, when := range b.truth {
 		if when == levelsLimit {
 			b.remove(i)
 		}
 	}
-	steps := (2*numLevels + 1) * len(b.truth) // the half of it for those that were moved to later
+	steps := (2*NumLevels + 1) * len(b.truth) // half of it for timers that were moved to later
 	for ; len(b.truth) > 0; steps-- {
 		require.Positive(b.t, steps, "looked at too often")
-		b.advance(b.sh.nextWake() / b.levels.tick)
+		b.advance(b.nextWake() / b.levels.tick)
 	}
-	require.Equal(b.t, int64(never), b.sh.nextWake())
-	require.Zero(b.t, b.levels.blocks.live, "blocks are left")
+	require.Equal(b.t, int64(never), b.nextWake())
+	b.checkLists()
+	require.Zero(b.t, b.levels.blocks.Live(), "blocks are left")
 }
 
-// The levels against a dumb oracle, for any program of operations. What its
-// corpus is about stands in the names of its files.
+// The levels against a plain oracle, for any program of operations. The names of the files of
+// its corpus say what they are about.
 func FuzzLevels(f *testing.F) {
 	f.Fuzz(func(t *testing.T, program []byte) {
 		if len(program) > levelsStep*2000 {
@@ -226,16 +267,16 @@ func FuzzLevels(f *testing.F) {
 	})
 }
 
-// The fuzzer begins with what matters: for each level timers at its edges, and
-// steps onto them; steps of years, and timers that never come; timers that are
-// moved to later and to earlier; and dues that are left half taken.
+// The fuzzer begins with the cases that matter: for each level timers at its edges, and steps
+// onto them; steps of years, and timers that never fire; timers that are moved to later and to
+// earlier; and due timers of which some are left.
 func TestCorpusOfFuzzLevels(t *testing.T) {
 	const year = int64(365 * 24 * time.Hour / minTick)
 	var used [levelsOps]map[int64]bool // by operation: the distances
 	for op := range used {
 		used[op] = map[int64]bool{}
 	}
-	for _, program := range Corpus(t, "FuzzLevels") {
+	for _, program := range corpus.Seeds(t, "FuzzLevels") {
 		for op, n := range levelsSteps(program) {
 			if op == levelsMove {
 				n = levelsRotate(n)
@@ -245,7 +286,7 @@ func TestCorpusOfFuzzLevels(t *testing.T) {
 	}
 	for level := range levelsEdges {
 		for off := range int64(3) {
-			edge := int64(1)<<(level*digitBits) + off - 1
+			edge := int64(1)<<(level*DigitBits) + off - 1
 			for _, op := range []int{levelsInsert, levelsAdvance} {
 				require.Contains(t, used[op], edge, "operation %d", op)
 			}
@@ -255,28 +296,10 @@ func TestCorpusOfFuzzLevels(t *testing.T) {
 		require.Contains(t, used[levelsAdvance], d)
 	}
 	for _, op := range []int{levelsInsert, levelsMove, levelsAdvance, levelsTake} {
-		require.Contains(t, used[op], int64(1<<(levelsEdges*digitBits)-1), "never, operation %d", op)
+		require.Contains(t, used[op], int64(1<<(levelsEdges*DigitBits)-1), "never, operation %d", op)
 	}
 	require.NotEmpty(t, used[levelsRemove])
 	require.Contains(t, used[levelsMove], int64(0), "and to now")
-}
-
-// Corpus returns the seeds of a fuzz test, by their names.
-func Corpus(t testing.TB, fuzz string) map[string][]byte {
-	files, err := filepath.Glob("testdata/fuzz/" + fuzz + "/*")
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	corpus := map[string][]byte{}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
-		seed, ok := strings.CutPrefix(strings.TrimSpace(string(text)), "go test fuzz v1\n[]byte(")
-		require.True(t, ok, file)
-		program, err := strconv.Unquote(strings.TrimSuffix(seed, ")"))
-		require.NoError(t, err, file)
-		corpus[filepath.Base(file)] = []byte(program)
-	}
-	return corpus
 }
 
 // A long random walk.
@@ -297,7 +320,7 @@ func TestLevelsFireAtTheirTick(t *testing.T) {
 	for level := range levelsEdges {
 		for _, off := range []int64{-1, 0, 1} {
 			for _, from := range []int64{0, 1, 62, 63, 64, 4095, 4096, 1<<18 - 1, 1<<30 + 7} {
-				d := int64(1)<<(level*digitBits) + off
+				d := int64(1)<<(level*DigitBits) + off
 				b := newLevelsBench(t)
 				b.advance(from)
 				b.insert(from + d)
@@ -310,8 +333,8 @@ func TestLevelsFireAtTheirTick(t *testing.T) {
 	}
 }
 
-// A call of expire moves no more timers than its budget, however many there
-// are in the slot, so that a critical section is short.
+// A call of Expire moves no more timers than its budget, however many are in the bucket, so
+// that a critical section is short.
 func TestLevelsExpireKeepsToItsBudget(t *testing.T) {
 	b := newLevelsBench(t)
 	const n, budget = 1000, 64
@@ -320,12 +343,11 @@ func TestLevelsExpireKeepsToItsBudget(t *testing.T) {
 	}
 	calls := 0
 	for due := 0; due < n; calls++ {
-		before := b.levels.tails[listDue]
-		require.Zero(t, before)
-		b.levels.expire(5000, budget)
-		count, moved := b.levels.count(listDue), 0
-		for b.levels.tails[listDue] != 0 {
-			b.remove(b.levels.last(listDue))
+		require.True(t, b.levels.Empty(Due))
+		b.levels.Expire(5000, budget)
+		count, moved := b.levels.Count(Due), 0
+		for !b.levels.Empty(Due) {
+			b.remove(b.levels.Last(Due))
 			moved++
 		}
 		require.Equal(t, moved, count)
@@ -335,9 +357,9 @@ func TestLevelsExpireKeepsToItsBudget(t *testing.T) {
 	require.GreaterOrEqual(t, calls, 2*n/budget, "cascaded once and expired once each")
 }
 
-// What is due at once becomes due in pieces, and what was registered anew for later, in
-// the slot where it stood, moves on, even if that is all.
-func TestLevelsRipenInPieces(t *testing.T) {
+// The timers of a bucket become due in pieces. Timers that were registered anew for later move
+// on, even if that is all of them.
+func TestLevelsExpireABucketInPieces(t *testing.T) {
 	for _, later := range []int{1, 2, 3, 1000} { // every timer, every other one, ...
 		b := newLevelsBench(t)
 		for range 500 {
@@ -355,8 +377,8 @@ func TestLevelsRipenInPieces(t *testing.T) {
 	}
 }
 
-// Few timers, all of one tick, fire in the order of their registration, however far away
-// that tick is. Nobody is promised that.
+// Few timers, all of one tick, fire in the order of their registration, however far away that
+// tick is. That is no promise.
 func TestLevelsFireInTheOrderOfTheirRegistration(t *testing.T) {
 	for _, d := range []int64{0, 1, 63, 64, 100, 5000, 1 << 40} {
 		b := newLevelsBench(t)
@@ -366,7 +388,7 @@ func TestLevelsFireInTheOrderOfTheirRegistration(t *testing.T) {
 			want = append(want, k)
 		}
 		for b.now = d; b.findDue(); {
-			i := b.levels.last(listDue)
+			i := b.levels.Last(Due)
 			got = append(got, i)
 			b.remove(i)
 		}
@@ -374,10 +396,10 @@ func TestLevelsFireInTheOrderOfTheirRegistration(t *testing.T) {
 	}
 }
 
-// What is due within the lowest level is looked at at its tick, once; what is farther away
+// What is due within the Lowest level is looked at at its tick, once; what is farther away
 // when that level comes to it.
 func TestLevelsLookAtWhatIsNearAtItsTick(t *testing.T) {
-	for tick, looked := range map[int64]int64{1: 1, 63: 63, 64: 64, 100: 100, lowest - 1: lowest - 1, lowest + 5: lowest, 3*lowest - 1: 2 * lowest} {
+	for tick, looked := range map[int64]int64{1: 1, 63: 63, 64: 64, 100: 100, Lowest - 1: Lowest - 1, Lowest + 5: Lowest, 3*Lowest - 1: 2 * Lowest} {
 		b := newLevelsBench(t)
 		b.insert(tick)
 		start, _, ok := b.levels.next()
@@ -396,15 +418,15 @@ func TestLevelsHugeStep(t *testing.T) {
 	require.Empty(t, b.truth)
 }
 
-// A timer registered after a quiet time stands where it belongs as seen from
-// now, so that it is looked at once, when it is due.
+// A timer registered after a quiet time stands where it belongs as seen from now, so that it
+// is looked at once, when it is due.
 func TestLevelsCatchUpAfterQuietTime(t *testing.T) {
 	b := newLevelsBench(t)
 	b.insert(1 << 40)
-	b.now = 1<<30 - 1 // nobody has advanced
+	b.now = 1<<30 - 1 // without an advance
 	b.insert(b.now + 10)
 	start, level, _ := b.levels.next()
-	require.Equal(t, b.now+10-start, int64(b.now+10)&63, "start of its slot at most one digit before")
+	require.Equal(t, b.now+10-start, int64(b.now+10)&63, "start of its bucket at most one digit before")
 	require.LessOrEqual(t, level, uint(5))
 	b.advance(b.now + 9)
 	require.Len(t, b.truth, 2)
@@ -412,18 +434,18 @@ func TestLevelsCatchUpAfterQuietTime(t *testing.T) {
 	require.Len(t, b.truth, 1)
 }
 
-// A deadline in ns is rounded up to a tick, but for one that was due at once.
+// A deadline in ns is rounded up to a tick, unless it was due at once.
 func TestLevelsTickOf(t *testing.T) {
-	l := newLevels(1000, nil)
+	l := New(1000, nil)
 	for _, c := range []struct {
 		when int64
-		f    flags
+		f    Flags
 		want int64
 	}{
 		{0, 0, 0}, {1, 0, 1}, {999, 0, 1}, {1000, 0, 1}, {1001, 0, 2},
-		{999, prompt, 0}, {1000, prompt, 1}, {1999, prompt, 1},
+		{999, Prompt, 0}, {1000, Prompt, 1}, {1999, Prompt, 1},
 		{never, 0, never/1000 + 1},
 	} {
-		require.Equal(t, c.want, l.tickOf(&record{when: c.when, flags: c.f}), "%+v", c)
+		require.Equal(t, c.want, l.tickOf(&Record{When: c.when, Flags: c.f}), "%+v", c)
 	}
 }

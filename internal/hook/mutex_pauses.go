@@ -1,6 +1,6 @@
 //go:build pauses && !schedules
 
-package timerwheel
+package hook
 
 import (
 	"fmt"
@@ -15,26 +15,28 @@ import (
 	"unsafe" // the address that the system call wants
 )
 
-// A mutex is what guards a shard, and what guards a wheel: here, one that
-// measures how long it is held. See bench/cmd/pauses. It needs Linux.
+// A Mutex guards a shard, or a wheel. This one measures how long it is held, for
+// bench/cmd/pauses. It needs Linux.
 //
-// What counts is the processor time of the thread: a goroutine that is switched
-// away from in a critical section, by the system or by Go's scheduler, holds its
-// lock for longer, but the critical section is not longer for it. So while a
-// mutex is held its goroutine stays on its thread. Page faults, and what a
-// garbage collection has an allocation do, are processor time, and count.
-type mutex struct {
+// It measures the processor time of the thread. A goroutine that the system or
+// Go's scheduler switches away from in a critical section holds its lock for
+// longer, but its critical section does no more work. So a goroutine stays on its
+// thread while it holds a Mutex. Page faults, and the work that a garbage
+// collection makes an allocation do, are processor time, and count.
+type Mutex struct {
 	sync.Mutex
 	began moment
 }
 
-func (m *mutex) Lock() {
+// Lock locks, and starts the measurement.
+func (m *Mutex) Lock() {
 	m.Mutex.Lock()
 	runtime.LockOSThread()
 	m.began = clockIn()
 }
 
-func (m *mutex) TryLock() bool {
+// TryLock locks if it need not wait, and then starts the measurement.
+func (m *Mutex) TryLock() bool {
 	if !m.Mutex.TryLock() {
 		return false
 	}
@@ -43,20 +45,22 @@ func (m *mutex) TryLock() bool {
 	return true
 }
 
-func (m *mutex) Unlock() {
+// Unlock ends the measurement, and unlocks.
+func (m *Mutex) Unlock() {
 	h := m.began.clockOut()
 	m.Mutex.Unlock()
 	runtime.UnlockOSThread()
 	held.add(h)
 }
 
-// A moment is a point in the time of the thread, and in everybody's.
+// A moment is a reading of the thread's clock and of the wall clock.
 type moment struct{ own, wall int64 }
 
 var started = time.Now()
 
-// clockIn and clockOut read the clocks in opposite orders, so that the thread's, which
-// counts, measures the least of the other.
+// clockIn and clockOut read the clocks in opposite orders, so that the interval on
+// the thread's clock, which counts, includes as little as possible of the other
+// reading.
 func clockIn() (m moment) {
 	m.wall = int64(time.Since(started))
 	m.own = threadTime()
@@ -80,14 +84,14 @@ func threadTime() int64 {
 	return t.Nano()
 }
 
-// A hold is for how long a mutex was held, in ns.
+// A hold says how long a Mutex was held, in ns.
 type hold struct{ own, wall int64 }
 
-// clocks is what the clocks themselves take. It is subtracted.
+// clocks is the time that reading the clocks takes. It is subtracted.
 var clocks = func() hold {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	least := hold{never, never}
+	least := hold{math.MaxInt64, math.MaxInt64}
 	for range 10_000 {
 		h := clockIn().clockOut()
 		least = hold{min(least.own, h.own), min(least.wall, h.wall)}
@@ -95,16 +99,16 @@ var clocks = func() hold {
 	return least
 }()
 
-// Pauses are the times for which the mutexes of all wheels were held.
+// Pauses says how long the mutexes of all wheels were held.
 type Pauses struct {
 	Count      uint64
 	Max, P9999 time.Duration // processor time, while one was held
-	WallMax    time.Duration // for how long one was held, whoever had the processor
+	WallMax    time.Duration // wall time, while one was held
 	Each       []uint32      // processor time of each hold, ns, in the order in which they ended
 	Long       []LongPause   // by where the mutex was released, the longest first
 }
 
-// A LongPause is where mutexes were held for longer than 20 µs of processor
+// A LongPause names a place where a Mutex was held for more than 20 µs of processor
 // time.
 type LongPause struct {
 	Where string
@@ -113,19 +117,19 @@ type LongPause struct {
 }
 
 const (
-	longPause = 20_000 // ns
-	fineness  = 100    // ns
-	buckets   = 100_000
+	longPause = 20_000  // ns
+	step      = 100     // ns, of the histogram
+	steps     = 100_000 // of the histogram
 )
 
-// held has all holds since they were last taken.
+// held collects the holds since TakePauses was last called.
 var held = new(holds)
 
 type holds struct {
 	mu        sync.Mutex
 	count     uint64
 	max, wall int64
-	own       [buckets]uint64 // by processor time, in steps of fineness
+	own       [steps]uint64 // by processor time
 	each      []uint32
 	long      map[string]LongPause
 }
@@ -136,14 +140,14 @@ func (all *holds) add(h hold) {
 	defer all.mu.Unlock()
 	all.count++
 	all.max, all.wall = max(all.max, h.own), max(all.wall, h.wall)
-	all.own[min(h.own/fineness, buckets-1)]++
+	all.own[min(h.own/step, steps-1)]++
 	all.each = append(all.each, uint32(min(h.own, math.MaxUint32)))
 	if h.own > longPause {
 		all.note(time.Duration(h.own), releasedAt())
 	}
 }
 
-// note notes a long hold. Holds mu.
+// note records a long hold. Holds mu.
 func (all *holds) note(own time.Duration, where string) {
 	if all.long == nil {
 		all.long = make(map[string]LongPause)
@@ -152,7 +156,7 @@ func (all *holds) note(own time.Duration, where string) {
 	all.long[where] = LongPause{where, p.Count + 1, max(p.Max, own)}
 }
 
-// releasedAt names the functions that have released a mutex, innermost first.
+// releasedAt names the functions that released a Mutex, innermost first.
 func releasedAt() string {
 	pcs := make([]uintptr, 8)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(4, pcs)]) // 4: not this, add, Unlock
@@ -184,12 +188,13 @@ func TakePauses() Pauses {
 	return p
 }
 
-// quantile returns the time that a part q of the holds did not exceed. Holds mu.
+// quantile returns the time that the fraction q of the holds did not exceed. Holds
+// mu.
 func (all *holds) quantile(q float64) time.Duration {
 	left := uint64(q * float64(all.count))
 	for k, n := range all.own {
 		if n > left {
-			return time.Duration((k + 1) * fineness)
+			return time.Duration((k + 1) * step)
 		}
 		left -= n
 	}

@@ -1,6 +1,6 @@
 //go:build pauses
 
-package timerwheel
+package hook
 
 import (
 	"testing"
@@ -9,10 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// With the tag pauses, a critical section is measured by what it does, not by how
-// long others had the processor meanwhile, and is told by where it ends.
+// With the tag pauses a critical section is measured by its own processor time, not
+// by the time in which others had the processor, and is named by where it ends.
 func TestTimedMutex(t *testing.T) {
-	var m mutex
+	var m Mutex
 	TakePauses()
 	m.Lock()
 	for began := threadTime(); threadTime()-began < 2e6; {

@@ -1,0 +1,90 @@
+package levels
+
+import "fmt"
+
+// Check returns an error if the lists are wrong. pending reports whether a timer must be
+// in a list. It returns the number of timers in all lists. It is for tests, and costs time
+// in proportion to the timers.
+func (l *Levels) Check(pending func(i uint32, r *Record) bool) (n int, err error) {
+	for list := List(0); list < numLists; list++ {
+		if list%Digits == 0 && list < Lowest && l.occupiedTicks[list/Digits] == 0 && [Digits]uint32(l.tails[list:]) == [Digits]uint32{} {
+			list += Digits - 1 // 64 buckets that are empty, and known to be
+			continue
+		}
+		in, err := l.checkList(list, pending)
+		if err != nil {
+			return n, err
+		}
+		n += in
+	}
+	for k, word := range l.occupiedTicks {
+		if l.occupiedBuckets[0]>>k&1 != 0 != (word != 0) {
+			return n, fmt.Errorf("ticks %d: occupied is wrong", k)
+		}
+	}
+	for level, word := range l.occupiedBuckets {
+		if l.occupiedLevels>>level&1 != 0 != (word != 0) {
+			return n, fmt.Errorf("level %d: occupied is wrong", level)
+		}
+	}
+	return n, l.blocks.Check()
+}
+
+// checkList verifies one list, and returns the number of timers in it.
+func (l *Levels) checkList(list List, pending func(uint32, *Record) bool) (n int, err error) {
+	tail := l.tails[list]
+	for first := true; tail != 0; first = false {
+		b := l.blocks.At(tail - 1)
+		if b.list != list || b.n == 0 || !first && b.n != blockLen {
+			return n, fmt.Errorf("list %d has a block of list %d with %d entries", list, b.list, b.n)
+		}
+		n += int(b.n)
+		for k, i := range b.entries[:b.n] {
+			r := l.records.At(i)
+			if !pending(i, r) {
+				return n, fmt.Errorf("timer %d is in list %d, and not pending: %+v", i, list, *r)
+			}
+			if r.position != (tail-1)<<blockBits|uint32(k) || r.Flags&InBucket != 0 != (list < Due) {
+				return n, fmt.Errorf("timer %d does not know that it is in list %d: %+v", i, list, *r)
+			}
+			if list < Due {
+				if err := l.checkBucket(list, i, r); err != nil {
+					return n, err
+				}
+			}
+		}
+		tail = b.prev
+	}
+	if l.Count(list) != n {
+		return n, fmt.Errorf("list %d has %d timers, and counts %d", list, n, l.Count(list))
+	}
+	if list < Due && l.isOccupied(list) != (l.tails[list] != 0) {
+		return n, fmt.Errorf("list %d: occupied is wrong", list)
+	}
+	return n, nil
+}
+
+// isOccupied reports what the levels believe of a bucket.
+func (l *Levels) isOccupied(list List) bool {
+	if list < Lowest {
+		return l.occupiedTicks[list/Digits]>>(list%Digits)&1 != 0
+	}
+	return l.occupiedBuckets[levelOf(list)]>>(list%Digits)&1 != 0
+}
+
+// checkBucket verifies that a timer's bucket is looked at in time, and lies where buckets
+// are looked at at all.
+func (l *Levels) checkBucket(list List, i uint32, r *Record) error {
+	level, digit := levelOf(list), list%Digits
+	if level == 0 {
+		digit = list
+	}
+	start := l.cur>>above(level)<<above(level) | int64(digit)<<shift(level)
+	if own := l.cur >> shift(level) << shift(level); start < own || start == own && level > 0 && l.cascading != int(level) {
+		return fmt.Errorf("timer %d: level %d bucket %d is behind %d", i, level, digit, l.cur)
+	}
+	if start > max(l.cur, l.tickOf(r)) {
+		return fmt.Errorf("timer %d: its bucket starts at %d, it is due at %d", i, start, l.tickOf(r))
+	}
+	return nil
+}

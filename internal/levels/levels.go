@@ -1,0 +1,256 @@
+// Package levels is the hierarchical timing wheel as a pure structure: it knows no
+// lock, no clock and no goroutine. Time is a number of ticks since the wheel was made,
+// and the caller says what time it is. A shard's lock guards it.
+//
+// # Geometry
+//
+// Eight levels. The lowest has 4,096 buckets, one for each tick; the others have 64. The
+// digits of a deadline, written to the base 64, say where it goes: the last two select
+// the bucket on the lowest level, one digit each selects it on the others.
+//
+//	level  bucket spans (ticks)  level spans (ticks)  level spans, tick of 1 ms
+//	    0                     1                4,096                        4 s
+//	    1                 4,096              262,144                      4 min
+//	    2               262,144                 16 M                      4.7 h
+//	    3                  16 M                1.1 G                     12.4 d
+//	    4                 1.1 G                 69 G                      2.2 y
+//	    5                  69 G                4.4 T                      139 y
+//	    6                 4.4 T                281 T                    8,925 y
+//	    7                 281 T                 2^54                  571,000 y
+//
+// 64, because the occupied buckets of a level are then the bits of one word, and the
+// next one is one instruction away. The lowest level has two digits, 64 words and one
+// that says which of them to look at: with one digit each timer of more than 64 ticks
+// would have to be moved once more before it fires, and each move is a read that is in
+// no cache ("CPU a firing" of bench/). Eight, because the longest duration that a
+// time.Duration can hold, in the shortest tick that Options allow (1 µs), is less than
+// 2^54 ticks: no deadline needs a list of its own for what is too far away.
+//
+// A deadline stands in the level of the highest digit in which it differs from cur, in
+// the bucket of that digit. Two facts follow, on which everything below rests:
+//
+//   - The digits of cur above a level are those of every deadline in it, and the
+//     occupied buckets of a level lie after cur's own digit (at it or after it, on level
+//     0). No level ever wraps around.
+//   - Every deadline in a level comes before every deadline in a higher one. The next
+//     thing to do is therefore in the lowest occupied level, in its lowest occupied
+//     bucket.
+//
+// cur moves only to the start of the next occupied bucket, or to a time before it, so an
+// hour in which nothing is due costs nothing.
+//
+// # Lists
+//
+// A bucket's timers are an array in blocks, not a linked list. Emptying a bucket of a
+// million timers reads their numbers in a row, and the processor fetches many of the
+// timers at once. With a linked list it would have to wait for each timer before it
+// knows the next.
+package levels
+
+import (
+	"math/bits"
+
+	"github.com/seed76848005/timerwheel/internal/slab"
+)
+
+// The geometry.
+const (
+	DigitBits = 6
+	Digits    = 1 << DigitBits // buckets of a level
+	LowBits   = 2 * DigitBits
+	Lowest    = 1 << LowBits // buckets of level 0
+	NumLevels = 8
+)
+
+// A List is a list of timers: a bucket, level by level, or one of three for pending
+// timers that are in no bucket.
+type List uint16
+
+// The lists beside the buckets.
+const (
+	Due      List = Lowest + (NumLevels-1)*Digits + iota // due, taken out of their bucket, not begun
+	Held                                                 // due, but the timer's last run, or a wait for its lock, is not over
+	Deferred                                             // due at once, registered during an Advance: for the next one
+	numLists
+)
+
+// Levels is one shard's wheel. Every pending timer of the shard is in exactly one of its
+// lists.
+type Levels struct {
+	tick            int64             // length of a tick, ns
+	cur             int64             // everything that was due before this tick has left the levels
+	cascading       int               // the level whose bucket at cur is being emptied into lower ones; 0 if none is
+	occupiedLevels  uint16            // bit n: level n has an occupied bucket
+	occupiedBuckets [NumLevels]uint64 // bit n of a level: its bucket n is occupied; of level 0: occupiedTicks[n] has an occupied one
+	occupiedTicks   [Digits]uint64    // bit k of word n: bucket 64*n+k of level 0 is occupied
+	blocks          slab.Slab[block, [1 << blockShift]block]
+	records         *Records
+	tails           [numLists]uint32 // last block of a list, plus one; 0: the list is empty
+}
+
+const (
+	blockBits  = 5
+	blockLen   = 29
+	blockShift = 4 // log2 of the blocks in a chunk
+)
+
+// A block is a part of a list, in two cache lines. Only a list's last block is not full.
+type block struct {
+	prev    uint32 // the block before this one, plus one; 0: it is the first
+	list    List
+	n       uint16
+	full    uint32           // the blocks before it
+	entries [blockLen]uint32 // numbers of timers
+}
+
+// New returns empty levels with ticks of that length, in ns, for timers of records.
+func New(tick int64, records *Records) Levels { return Levels{tick: tick, records: records} }
+
+// shift returns the number of bits of a tick that are below a level's digits. It is less
+// than 64, which the mask tells the compiler.
+func shift(level uint) uint { return uint(shifts[level%NumLevels]) % 64 }
+
+var shifts = [NumLevels]uint8{0, 12, 18, 24, 30, 36, 42, 48}
+
+// above returns the number of bits of a tick that a level's buckets tell apart.
+func above(level uint) uint { return (level + 2) * DigitBits }
+
+// bucketList returns the list of the bucket on a level that begins at tick start.
+func bucketList(level uint, start int64) List {
+	if level == 0 {
+		return List(start & (Lowest - 1))
+	}
+	return List(level+Lowest/Digits-1)*Digits + List(start>>shift(level)&(Digits-1))
+}
+
+// levelOf returns the level of a bucket.
+func levelOf(list List) uint {
+	if list < Lowest {
+		return 0
+	}
+	return uint(list/Digits) - (Lowest/Digits - 1)
+}
+
+// Tick returns the length of a tick, in ns.
+func (l *Levels) Tick() int64 { return l.tick }
+
+// BeginOfTick returns when the tick began in which now lies, in ns: what has its deadline
+// then, or before, is due.
+func (l *Levels) BeginOfTick(now int64) int64 { return now - now%l.tick }
+
+// tickOf returns the tick at which r is due: the first that does not begin before its
+// deadline. A timer that was due when it was registered need not wait for a tick to
+// begin.
+func (l *Levels) tickOf(r *Record) int64 {
+	tick := r.When / l.tick
+	if r.Flags&Prompt == 0 && tick*l.tick != r.When {
+		tick++
+	}
+	return tick
+}
+
+// Insert puts timer i, which is in no list, into the bucket of its deadline, or, if that
+// has passed, into the bucket that is emptied next. It returns the tick at which that
+// bucket must be looked at.
+func (l *Levels) Insert(i uint32, r *Record) int64 { return l.insertAt(i, r, l.tickOf(r)) }
+
+func (l *Levels) insertAt(i uint32, r *Record, tick int64) int64 {
+	r.Flags |= InBucket
+	level, start := l.find(tick)
+	list := bucketList(level, start)
+	l.Push(list, i, r)
+	l.occupy(level, list)
+	return start
+}
+
+// find returns the level for a tick, and the first tick of its bucket there.
+func (l *Levels) find(tick int64) (level uint, start int64) {
+	tick = max(tick, l.cur)
+	level = uint(bits.Len64(uint64(tick^l.cur)|(Lowest-1))-1)/DigitBits - 1
+	return level, tick >> shift(level) << shift(level)
+}
+
+// LooksAt returns the tick at which the bucket of a deadline, in ns, would be looked at.
+func (l *Levels) LooksAt(when int64) (tick int64) {
+	_, tick = l.find(when / l.tick)
+	return tick
+}
+
+// CanStay reports whether a timer that is registered for when, in ns, can stay where it
+// is: in a bucket that is emptied before that, and then puts it where it belongs.
+func (r *Record) CanStay(when int64) bool { return r.Flags&InBucket != 0 && when >= r.When }
+
+// CatchUp moves cur to now, in ns, as far as nothing due stands in between. Without it a
+// timer registered after a quiet hour would be placed as seen from before that hour, and
+// cascade at once. To see that no tick has passed takes no division: each Register asks
+// that (BenchmarkRegisterDel).
+func (l *Levels) CatchUp(now int64) {
+	if now-l.cur*l.tick >= l.tick {
+		l.skip(now / l.tick)
+	}
+}
+
+func (l *Levels) skip(now int64) {
+	if start, _, ok := l.next(); !ok || start > now {
+		l.cur = now
+	}
+}
+
+// Next returns the earliest tick at which a bucket must be looked at; ok is false if all
+// are empty. No deadline in the buckets is before it.
+func (l *Levels) Next() (tick int64, ok bool) {
+	tick, _, ok = l.next()
+	return tick, ok
+}
+
+// next is Next, and returns the bucket's level as well.
+func (l *Levels) next() (start int64, level uint, ok bool) {
+	if l.cascading != 0 {
+		return l.cur, uint(l.cascading), true
+	}
+	if l.occupiedLevels == 0 {
+		return 0, 0, false
+	}
+	level = uint(bits.TrailingZeros16(l.occupiedLevels))
+	digit := int64(bits.TrailingZeros64(l.occupiedBuckets[level]))
+	if level == 0 {
+		digit = digit<<DigitBits | int64(bits.TrailingZeros64(l.occupiedTicks[digit]))
+	}
+	return l.cur>>above(level)<<above(level) | digit<<shift(level), level, true
+}
+
+// Begin returns the tick at which a level begins: its first bucket.
+func (l *Levels) Begin(level uint) int64 { return l.cur >> above(level) << above(level) }
+
+// occupy records that a bucket is not empty.
+func (l *Levels) occupy(level uint, list List) {
+	digit := list % Digits
+	if level == 0 {
+		l.occupiedTicks[list/Digits] |= 1 << digit
+		digit = list / Digits
+	}
+	l.occupiedBuckets[level] |= 1 << digit
+	l.occupiedLevels |= 1 << level
+}
+
+// vacate records that a bucket is empty.
+func (l *Levels) vacate(list List) {
+	level, digit := levelOf(list), list%Digits
+	if level == 0 {
+		l.occupiedTicks[list/Digits] &^= 1 << digit
+		if l.occupiedTicks[list/Digits] != 0 {
+			return
+		}
+		digit = list / Digits
+	}
+	l.occupiedBuckets[level] &^= 1 << digit
+	if l.occupiedBuckets[level] == 0 {
+		l.occupiedLevels &^= 1 << level
+	}
+	if l.cascading != 0 && list == bucketList(uint(l.cascading), l.cur) {
+		l.cascading = 0
+	}
+}
+
+// Bytes returns the storage that the lists take, without the Levels themselves.
+func (l *Levels) Bytes() int64 { return l.blocks.Bytes() }

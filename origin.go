@@ -1,0 +1,120 @@
+package timerwheel
+
+import (
+	"fmt"
+	"reflect"
+	"runtime"
+	"strings"
+
+	"github.com/seed76848005/timerwheel/internal/gostack"
+)
+
+// This file is what Options.Debug remembers of a timer: where it was allocated and used.
+
+// An origin says what a timer is for and where it was used. The shard's lock guards it
+// until the timer is recycled; after that it is never written.
+type origin struct {
+	handler    uintptr // its code
+	allocated  callers
+	registered callers // the last Register
+	freed      callers // the last Free
+	removed    callers // the deletion that removed its last firing, if one did
+}
+
+// callers are the innermost return addresses of a call of ours. They are translated to a
+// file and line only when that is asked for.
+type callers [8]uintptr
+
+func here() (c callers) {
+	runtime.Callers(2, c[:])
+	return c
+}
+
+// String returns file:line of the innermost caller outside this package; "" if there was
+// no call.
+func (c callers) String() string {
+	if c[0] == 0 {
+		return ""
+	}
+	frames := runtime.CallersFrames(c[:])
+	for {
+		f, more := frames.Next()
+		site := fmt.Sprintf("%s:%d", f.File, f.Line)
+		if !gostack.Library(f.Function, site) || !more {
+			return site
+		}
+	}
+}
+
+// withOrigin adds to the body of a new timer, with Debug, where the timer was allocated,
+// and makes its handler show in profiles.
+func (w *Wheel) withOrigin(f, arg any) any {
+	if !w.debug {
+		return f
+	}
+	b, ok := f.(*body)
+	if !ok {
+		b = &body{f: f, arg: arg}
+	}
+	b.origin = &origin{handler: code(b.f), allocated: here()}
+	b.f, b.arg = w.instrumented(b.f, b.arg), nil
+	return b
+}
+
+// recordRegister remembers, with Debug, where a timer was registered.
+func (sh *shard) recordRegister(i uint32, s *record) {
+	b := sh.bodyOf(i, s)
+	b.registered, b.removed = here(), callers{}
+}
+
+// recordFree remembers, with Debug, where a timer was freed.
+func (sh *shard) recordFree(i uint32, s *record) { sh.bodyOf(i, s).freed = here() }
+
+// recordRemoval remembers, with Debug, where a timer's firing was removed.
+func (sh *shard) recordRemoval(i uint32, s *record) { sh.bodyOf(i, s).removed = here() }
+
+// origin returns where a timer was allocated and used, as far as is known.
+func (sh *shard) origin(i uint32, s *record) origin {
+	if b := sh.bodyOf(i, s); b != nil && b.origin != nil {
+		return *b.origin
+	}
+	return origin{}
+}
+
+// handlerOf returns the code of a timer's handler.
+func (sh *shard) handlerOf(i uint32, s *record) uintptr {
+	switch b := sh.bodyOf(i, s); {
+	case b == nil:
+		return code(*sh.body(i))
+	case b.origin != nil:
+		return b.origin.handler
+	default:
+		return code(b.f)
+	}
+}
+
+// code returns the code of a function, which tells it from others.
+func code(f any) uintptr { return reflect.ValueOf(f).Pointer() }
+
+// codeName returns the name of the function that has this code.
+func codeName(pc uintptr) string {
+	return strings.TrimSuffix(runtime.FuncForPC(pc).Name(), "-fm") // which a method bound to its receiver has
+}
+
+// functionName returns the name of the function that has this code, and where it is
+// written, as far as that is known.
+func functionName(pc uintptr, stack string) string {
+	return strings.TrimSpace(codeName(pc) + " " + functionSite(pc, stack))
+}
+
+// functionSite returns where a function is written, as file:line. Of a method that was
+// bound to its receiver that is not known: then it is where the stack, in which the method
+// runs, says that it is now.
+func functionSite(pc uintptr, stack string) string {
+	fn := runtime.FuncForPC(pc)
+	if strings.HasSuffix(fn.Name(), "-fm") {
+		return gostack.Site(stack, codeName(pc))
+	}
+	file, line := fn.FileLine(fn.Entry())
+	return fmt.Sprintf("%s:%d", file, line)
+}
