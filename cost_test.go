@@ -202,9 +202,9 @@ func TestATimeoutThatIsPushedBackStaysWhereItIs(t *testing.T) {
 	require.NoError(t, tm.Register(time.Minute))
 	sh := tm.shard()
 	_, s := sh.lookup(tm)
-	list := sh.levels.list(s)
+	list := sh.levels.ListOf(s)
 	require.NoError(t, tm.Register(10*time.Hour))
-	require.Equal(t, list, sh.levels.list(s))
+	require.Equal(t, list, sh.levels.ListOf(s))
 	when, _ := tm.When()
 	require.Equal(t, w.Now().Add(10*time.Hour), when)
 }

@@ -20,7 +20,7 @@ func TestExhaustedSlotIsRetired(t *testing.T) {
 	sh := newTestShard(t)
 	last := sh.w.Alloc(func(Timer) {})
 	i, s := sh.lookup(last)
-	s.gen = lastGen - 1 // as after four thousand million timers
+	s.Gen = lastGen - 1 // as after four thousand million timers
 	last = sh.timer(i, s)
 	require.NoError(t, last.Free())
 
@@ -29,7 +29,7 @@ func TestExhaustedSlotIsRetired(t *testing.T) {
 	require.Equal(t, i, k, "the last generation is used")
 	require.NoError(t, last.Free())
 
-	for range 2 << chunkBits {
+	for range 2 * chunkLen {
 		other := sh.w.Alloc(func(Timer) {})
 		k, _ := sh.lookup(other)
 		require.NotEqual(t, i, k, "the retired slot is used again")
@@ -55,14 +55,14 @@ func TestGenerationsDoNotRestart(t *testing.T) {
 	}
 	seen := make(map[Timer]bool)
 	for round := range 20 {
-		all := alloc(4 << chunkBits)
+		all := alloc(4 * chunkLen)
 		for _, h := range all {
 			require.False(t, seen[h], "round %d: the handle %v comes again", round, h)
 			seen[h] = true
 		}
-		require.Equal(t, 4, sh.records.held)
+		require.Equal(t, 4, sh.records.Held())
 		free(all)
-		require.Equal(t, 1, sh.records.held, "chunks without timers are held")
+		require.Equal(t, 1, sh.records.Held(), "chunks without timers are held")
 	}
 	for h := range seen {
 		require.False(t, h.Valid())
@@ -73,20 +73,20 @@ func TestGenerationsDoNotRestart(t *testing.T) {
 // again.
 func TestChunkOfRetiredSlots(t *testing.T) {
 	sh := newTestShard(t)
-	for range 1 << chunkBits {
+	for range chunkLen {
 		h := sh.w.Alloc(func(Timer) {})
 		_, s := sh.lookup(h)
-		s.gen = lastGen
+		s.Gen = lastGen
 		h = sh.timer(uint32(h.id)>>shardBits, s)
 		defer func() { require.False(t, h.Valid()) }()
 	}
-	for i := range uint32(1 << chunkBits) {
-		require.NoError(t, sh.timer(i, sh.records.at(i)).Free())
+	for i := range uint32(chunkLen) {
+		require.NoError(t, sh.timer(i, sh.records.At(i)).Free())
 	}
 	h := sh.w.Alloc(func(Timer) {})
 	i, _ := sh.lookup(h)
-	require.GreaterOrEqual(t, i, uint32(1<<chunkBits), "a number of the retired chunk")
-	require.Equal(t, 1, sh.records.live)
+	require.GreaterOrEqual(t, i, uint32(1*chunkLen), "a number of the retired chunk")
+	require.Equal(t, 1, sh.records.Live())
 }
 
 // A chunk is not made and dropped in turns by one place that comes and goes; it is
@@ -94,22 +94,22 @@ func TestChunkOfRetiredSlots(t *testing.T) {
 func TestAnEmptyChunkIsKeptForTheNext(t *testing.T) {
 	sh := newTestShard(t)
 	var all []Timer
-	for range 2<<chunkBits + 1 {
+	for range 2*chunkLen + 1 {
 		all = append(all, sh.w.Alloc(func(Timer) {}))
 	}
 	last := len(all) - 1
 	i, _ := sh.lookup(all[last])
-	chunk := sh.records.chunks.rows[i>>chunkBits]
+	chunk := sh.records.Chunk(i / chunkLen)
 	for range 3 {
 		require.NoError(t, all[last].Free())
-		require.Same(t, chunk, sh.records.chunks.rows[i>>chunkBits])
+		require.Same(t, chunk, sh.records.Chunk(i/chunkLen))
 		all[last] = sh.w.Alloc(func(Timer) {})
 	}
-	require.Equal(t, 3, sh.records.held)
+	require.Equal(t, 3, sh.records.Held())
 	for _, tm := range all[1:] {
 		require.NoError(t, tm.Free())
 	}
-	require.Equal(t, 2, sh.records.held, "the chunk of the one that lives, and one more")
+	require.Equal(t, 2, sh.records.Held(), "the chunk of the one that lives, and one more")
 }
 
 // A peak of a group's members is not held for ever.
@@ -122,7 +122,7 @@ func TestMemberListShrinks(t *testing.T) {
 	_, err := g.DelSync()
 	require.NoError(t, err)
 	require.Zero(t, g.Len())
-	require.LessOrEqual(t, g.members.bytes(), int64(1024))
+	require.LessOrEqual(t, g.members.Bytes(), int64(1024))
 }
 
 // Contract 1 and 5: a chunk that has a retired slot is given back while other
@@ -132,19 +132,19 @@ func TestAChunkWithARetiredSlotIsNotReplaced(t *testing.T) {
 	sh := newTestShard(t)
 	const chunks = 4
 	var all []Timer
-	for range chunks << chunkBits {
+	for range chunks * chunkLen {
 		all = append(all, sh.w.Alloc(func(Timer) {}))
 	}
 	i, s := sh.lookup(all[0])
-	s.gen = lastGen
+	s.Gen = lastGen
 	all[0] = sh.timer(i, s)
 	for _, tm := range slices.Backward(all) { // the last empty chunk is the one with the retired slot
 		require.NoError(t, tm.Free())
 	}
-	require.True(t, sh.records.chunks.rows[i>>chunkBits] == nil, "the chunk is held")
-	for range 2 * chunks << chunkBits {
+	require.True(t, sh.records.Chunk(i/chunkLen) == nil, "the chunk is held")
+	for range 2 * chunks * chunkLen {
 		k, _ := sh.lookup(sh.w.Alloc(func(Timer) {}))
-		require.NotEqual(t, i>>chunkBits, k>>chunkBits, "a number of the chunk with the retired slot")
+		require.NotEqual(t, i/chunkLen, k/chunkLen, "a number of the chunk with the retired slot")
 	}
 }
 
@@ -153,22 +153,22 @@ func TestAChunkWithARetiredSlotIsNotReplaced(t *testing.T) {
 func TestTheBodiesOfAChunkAreGivenBackWithIt(t *testing.T) {
 	sh := newTestShard(t)
 	var all []Timer
-	for range 4 << chunkBits {
+	for range 4 * chunkLen {
 		all = append(all, sh.w.Alloc(func(Timer) {}))
 	}
 	for _, tm := range all {
 		require.NoError(t, tm.Free())
 	}
-	for n, chunk := range sh.records.chunks.rows {
-		require.Equal(t, chunk == nil, sh.bodies.rows[n] == nil, "chunk %d", n)
+	for n := range uint32(sh.records.Chunks()) {
+		require.Equal(t, sh.records.Chunk(n) == nil, sh.bodies.Row(n) == nil, "chunk %d", n)
 	}
 }
 
 // A tick beyond the reach of the clock begins never, not in the past.
 func TestATickBeyondTheClockBeginsNever(t *testing.T) {
 	sh := newTestShard(t)
-	last := int64(never) / sh.levels.tick
-	require.Equal(t, last*sh.levels.tick, sh.nanos(last))
+	last := int64(never) / sh.levels.Tick()
+	require.Equal(t, last*sh.levels.Tick(), sh.nanos(last))
 	require.EqualValues(t, int64(never), sh.nanos(last+1))
 }
 

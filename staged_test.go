@@ -13,6 +13,11 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/seed76848005/timerwheel/internal/gostack"
+	"github.com/seed76848005/timerwheel/internal/hook"
+	"github.com/seed76848005/timerwheel/internal/levels"
+	"github.com/seed76848005/timerwheel/internal/slab"
 )
 
 // This file stages what a run of the tests meets once in a million: who comes
@@ -234,7 +239,7 @@ func TestTwoWaitsThatBeginTogetherSeeEachOther(t *testing.T) {
 	wg.Wait()
 	require.True(t, *first != *second, "%v, %v: exactly one may wait", *first, *second)
 	for _, sh := range w.shards {
-		sh.running = pages[runningSlot]{}
+		sh.running = slab.Pages[runningSlot]{}
 	}
 }
 
@@ -296,7 +301,7 @@ func TestNobodyKeepsAShardForLong(t *testing.T) {
 	for name, set := range map[string]func() stage{
 		"a cascade": func() stage {
 			w, g := hours(Options{Manual: true})
-			return stage{w, g.sh, func() { _, _ = w.Advance(w.Now().Add(time.Hour - time.Second)) }, func() bool { return g.sh.levels.cascading != 0 }}
+			return stage{w, g.sh, func() { _, _ = w.Advance(w.Now().Add(time.Hour - time.Second)) }, func() bool { return g.sh.levels.Cascading() }}
 		},
 		"what an Advance has deferred": func() stage {
 			w := newTestWheel(t, Options{Manual: true})
@@ -306,7 +311,7 @@ func TestNobodyKeepsAShardForLong(t *testing.T) {
 				}
 			})
 			sh := w.shards[0]
-			return stage{w, sh, func() { _, _ = w.Advance(w.Now()) }, func() bool { return !sh.advancing && sh.levels.tails[listDeferred] != 0 }}
+			return stage{w, sh, func() { _, _ = w.Advance(w.Now()) }, func() bool { return !sh.advancing && !sh.levels.Empty(levels.Deferred) }}
 		},
 		"Close": func() stage {
 			w, g := hours(Options{})
@@ -318,7 +323,7 @@ func TestNobodyKeepsAShardForLong(t *testing.T) {
 			require.NoError(t, last.Register(time.Hour))
 			return stage{w, g.sh, func() { _, _ = g.DelSync() }, func() bool {
 				i, s := g.sh.lookup(last)
-				if s.flags&pending != 0 || g.sh.counters.pending == 0 {
+				if s.Flags&pending != 0 || g.sh.counters.pending == 0 {
 					return false
 				}
 				if err := g.sh.refusal(i, s); !errors.Is(err, ErrDeleting) {
@@ -367,15 +372,10 @@ func TestAPopMovesABatchAtMost(t *testing.T) {
 	}
 	sh.lock()
 	defer sh.unlock()
-	for more := true; more && sh.levels.tails[listDue] == 0; {
+	for more := true; more && sh.levels.Empty(levels.Due); {
 		_, _, more = sh.pop(int64(time.Second))
 	}
-	n := 0
-	for tail := sh.levels.tails[listDue]; tail != 0; {
-		b := sh.levels.blocks.at(tail - 1)
-		n += int(b.n)
-		tail = b.prev
-	}
+	n := sh.levels.Count(levels.Due)
 	require.NotZero(t, n)
 	require.LessOrEqual(t, n, batch)
 }
@@ -441,7 +441,7 @@ func TestCloseDropsWhatIsPutBackMeanwhile(t *testing.T) {
 			c.hold(g, &runs, end)
 			for held := false; !held; runtime.Gosched() {
 				g.sh.lock()
-				held = g.sh.levels.tails[listHeld] != 0
+				held = !g.sh.levels.Empty(levels.Held)
 				g.sh.unlock()
 			}
 			var wg sync.WaitGroup
@@ -576,8 +576,8 @@ func TestCloseDoesNotWaitForADoneThatCameAfterIt(t *testing.T) {
 	})
 }
 
-// One more worker is not wanted where as many as there are processors are
-// getting on with it.
+// One more worker is not wanted where as many as there are processors make progress; it is
+// wanted, and hires others, where a handler has run for longer than quickRun.
 func TestQuickHandlersWantNoMoreWorkersThanProcessors(t *testing.T) {
 	if checkInvariants {
 		t.Skip("these workers run nothing")
@@ -591,20 +591,16 @@ func TestQuickHandlersWantNoMoreWorkersThanProcessors(t *testing.T) {
 			require.Equal(t, k < procs, w.wanted(wk, k))
 			require.Equal(t, k < procs, wk.notBefore == 0)
 			require.False(t, wk.hiring)
-			require.Equal(t, k >= procs, sh.crowded(w.elapsed()))
 			run(sh, new(worker))
 		}
 		running := sh.running
-		sh.running = pages[runningSlot]{}
+		sh.running = slab.Pages[runningSlot]{}
 		require.False(t, w.wanted(&worker{w: w}, procs), "they are between two runs")
 		sh.running = running
-		time.Sleep(quickRun)
-		for k := range uint32(sh.running.n) {
-			sh.running.at(k).wk.waitingForLock.Store(true)
-		}
+		time.Sleep(quickRun - 1)
 		wk := &worker{w: w}
-		require.False(t, w.wanted(wk, procs+1) || wk.hiring, "they wait for the shard's lock, not in a handler")
-		sh.running.at(0).wk.waitingForLock.Store(false)
+		require.False(t, w.wanted(wk, procs+1) || wk.hiring)
+		time.Sleep(1)
 		require.True(t, w.wanted(wk, procs+1) && wk.hiring, "a handler is not quick")
 	})
 }
@@ -646,7 +642,7 @@ func TestAWorkerDoesNotGiveWayToGo(t *testing.T) {
 	for range 20 { // in some of them the handler is interrupted, and the worker is not there yet
 		seen := make(chan map[uint64]string)
 		w.AfterFunc(0, func() {
-			go func() { seen <- stacks() }() // when the processor is free
+			go func() { seen <- gostack.All() }() // when the processor is free
 			for begin := time.Now(); time.Since(begin) < 2*timeSlice; {
 			}
 		})
@@ -674,30 +670,12 @@ func TestWhoGivesWaySeesToASuccessor(t *testing.T) {
 
 // run gives a worker a running slot in which there is no timer that lives.
 func run(sh *shard, wk *worker) {
-	wk.slotIndex = sh.running.n
-	sh.running.push(runningSlot{wk: wk, since: sh.w.elapsed(), waiting: never})
+	wk.slotIndex = sh.running.Len()
+	sh.running.Push(runningSlot{wk: wk, since: sh.w.elapsed(), waiting: never})
 }
 
-// Where handlers take their time, but none is in the midst of it, some more are
-// hired: in proportion to the time that they have taken since somebody asked.
-func TestSlowHandlersAllowHires(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newTestWheel(t, Options{})
-		for _, c := range []struct {
-			slow  int64
-			hires int
-		}{{0, 0}, {w.hireDelay / 4, 0}, {w.hireDelay / 2, hiresEach}, {3 * w.hireDelay, 4 * hiresEach}, {0, 0}} {
-			w.shards[0].slow += c.slow
-			wk := &worker{w: w}
-			require.True(t, w.wanted(wk, 1))
-			require.Equal(t, c.hires, wk.hireBudget)
-			require.Equal(t, c.hires > 0, wk.hiring)
-		}
-	})
-}
-
-// A worker that came because handlers block, or are slow, hires the next as long
-// as there is evidence of that, and not because timers are due alone.
+// A worker that was called because handlers block hires the next one only while a worker may
+// be blocked, not merely because timers are due.
 func TestWhoIsHiredHiresTheNextOnEvidenceOnly(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -705,8 +683,8 @@ func TestWhoIsHiredHiresTheNextOnEvidenceOnly(t *testing.T) {
 		hires    int
 	}{
 		{"none", func(*Wheel, *worker) {}, 0},
-		{"allowed", func(_ *Wheel, wk *worker) { wk.hireBudget = 1 }, 1},
-		{"a lock is waited for", func(w *Wheel, _ *worker) { w.outside.Add(1) }, 1},
+		{"a handler is not quick", func(w *Wheel, _ *worker) { run(w.shards[0], new(worker)); time.Sleep(quickRun) }, 1},
+		{"a lock is waited for", func(w *Wheel, _ *worker) { w.userCalls.Add(1) }, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -727,7 +705,8 @@ func TestWhoIsHiredHiresTheNextOnEvidenceOnly(t *testing.T) {
 				workers := w.workers
 				w.mu.Unlock()
 				require.Equal(t, c.hires, workers)
-				w.outside.Store(0)
+				w.userCalls.Store(0)
+				w.shards[0].running = slab.Pages[runningSlot]{}
 				close(end)
 				require.NoError(t, w.Close())
 			})
@@ -831,7 +810,7 @@ func untilBlockedIn(t *testing.T, n int, function string) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		blocked := 0
-		for _, stack := range stacks() {
+		for _, stack := range gostack.All() {
 			state, frames, _ := strings.Cut(stack, "\n")
 			if strings.Contains(state, "sync.Mutex.Lock") && strings.Contains(frames, ")."+function+"(") {
 				blocked++
@@ -846,14 +825,14 @@ func untilBlockedIn(t *testing.T, n int, function string) {
 
 // handOn lets go of a mutex for which others have waited for a while, such that
 // it goes from hand to hand in their order.
-func handOn(mu *mutex) {
+func handOn(mu *hook.Mutex) {
 	askFor(mu)
 	mu.Unlock()
 }
 
 // askFor makes sure that who unlocks a mutex next hands it on to those who wait for it:
 // who is woken and finds it taken again asks for fairness.
-func askFor(mu *mutex) {
+func askFor(mu *hook.Mutex) {
 	time.Sleep(2 * time.Millisecond)
 	mu.Unlock()
 	mu.Lock()
@@ -896,11 +875,11 @@ func TestEachEdgeOfAWaitIsWatched(t *testing.T) {
 		w.mu.Unlock()
 		wk := &worker{w: w}
 		run(sh, wk)
-		sh.running.at(uint32(wk.slotIndex)).reported = true
+		sh.running.At(uint32(wk.slotIndex)).reported = true
 		require.True(t, sh.enlist(x, wk))
 		require.LessOrEqual(t, w.alarm.at.Load(), x.since+int64(w.stallAfter))
 	}
-	sh.running = pages[runningSlot]{}
+	sh.running = slab.Pages[runningSlot]{}
 }
 
 // Contract 2: Running walks from shard to shard. A run that begins meanwhile is not listed:
@@ -945,25 +924,25 @@ func TestRunningListsWhatHadBegun(t *testing.T) {
 func TestInspectAsksAgainIfAShardIsAhead(t *testing.T) {
 	w := newTestWheel(t, Options{Manual: true})
 	sh := w.shards[0]
-	for _, d := range []time.Duration{lowest + 5, lowest + digits + 5, 3 * lowest} {
+	for _, d := range []time.Duration{levels.Lowest + 5, levels.Lowest + levels.Digits + 5, 3 * levels.Lowest} {
 		w.AfterFunc(d*w.tick, func() {})
 	}
-	_, err := w.Advance(w.Now().Add((lowest + 1) * w.tick))
+	_, err := w.Advance(w.Now().Add((levels.Lowest + 1) * w.tick))
 	require.NoError(t, err)
 	views := func(now int64) []LevelInfo {
-		return []LevelInfo{{Start: now &^ (digits - 1), Span: 1}, {Start: now &^ (lowest - 1), Span: digits}, {Start: now &^ (lowest*digits - 1), Span: lowest}}
+		return []LevelInfo{{Start: now &^ (levels.Digits - 1), Span: 1}, {Start: now &^ (levels.Lowest - 1), Span: levels.Digits}, {Start: now &^ (levels.Lowest*levels.Digits - 1), Span: levels.Lowest}}
 	}
-	for _, now := range []int64{lowest + 1, lowest - 1} {
+	for _, now := range []int64{levels.Lowest + 1, levels.Lowest - 1} {
 		to := views(now)
 		_, ahead := sh.countTicks(to[:2])
-		require.Equal(t, now < lowest, ahead)
-		require.Equal(t, now > lowest, to[0].Timers[5] == 1)
+		require.Equal(t, now < levels.Lowest, ahead)
+		require.Equal(t, now > levels.Lowest, to[0].Timers[5] == 1)
 		require.Equal(t, 1, to[1].Timers[1], "of the 64 ticks after those of now")
 	}
 	to := views(-1)
 	_, ahead := sh.countLevel(to[2:])
 	require.True(t, ahead)
-	to = views(lowest + 1)
+	to = views(levels.Lowest + 1)
 	_, ahead = sh.countLevel(to[2:])
 	require.False(t, ahead)
 	require.Equal(t, 1, to[2].Timers[3])
@@ -998,7 +977,7 @@ func TestARunThatMovesIsWaitedForOnce(t *testing.T) {
 	begun.Wait()
 
 	sh.lock()
-	first := sh.running.at(0).i
+	first := sh.running.At(0).i
 	close(ends[first])
 	delete(ends, first)
 	untilBlockedIn(t, 1, "relock")

@@ -219,6 +219,9 @@ func (l *Levels) next() (start int64, level uint, ok bool) {
 	return l.cur>>above(level)<<above(level) | digit<<shift(level), level, true
 }
 
+// Cascading reports whether a bucket is being emptied into lower levels.
+func (l *Levels) Cascading() bool { return l.cascading != 0 }
+
 // Begin returns the tick at which a level begins: its first bucket.
 func (l *Levels) Begin(level uint) int64 { return l.cur >> above(level) << above(level) }
 
