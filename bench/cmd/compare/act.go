@@ -11,8 +11,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/seed76848005/timerwheel/bench/rival"
-	"github.com/seed76848005/timerwheel/bench/scene"
+	"github.com/seed76848005/timerwheel/bench/internal/rival"
+	"github.com/seed76848005/timerwheel/bench/internal/scene"
 )
 
 // This file is the two ends of a process that runs one scene of one rival. It

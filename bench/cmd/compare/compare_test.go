@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed76848005/timerwheel/bench/figure"
-	"github.com/seed76848005/timerwheel/bench/rival"
-	"github.com/seed76848005/timerwheel/bench/scene"
+	"github.com/seed76848005/timerwheel/bench/internal/figure"
+	"github.com/seed76848005/timerwheel/bench/internal/rival"
+	"github.com/seed76848005/timerwheel/bench/internal/scene"
 	"github.com/stretchr/testify/require"
 )
 

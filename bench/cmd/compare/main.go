@@ -19,7 +19,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seed76848005/timerwheel/bench/figure"
+	"github.com/seed76848005/timerwheel/bench/internal/figure"
 )
 
 type options struct {

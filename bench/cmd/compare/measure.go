@@ -5,9 +5,9 @@ import (
 	"os"
 	"slices"
 
-	"github.com/seed76848005/timerwheel/bench/figure"
-	"github.com/seed76848005/timerwheel/bench/rival"
-	"github.com/seed76848005/timerwheel/bench/scene"
+	"github.com/seed76848005/timerwheel/bench/internal/figure"
+	"github.com/seed76848005/timerwheel/bench/internal/rival"
+	"github.com/seed76848005/timerwheel/bench/internal/scene"
 )
 
 // measure runs the scenes, round by round. In a round the rivals run a scene one

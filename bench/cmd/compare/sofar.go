@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/seed76848005/timerwheel/bench/scene"
+	"github.com/seed76848005/timerwheel/bench/internal/scene"
 )
 
 var switches = regexp.MustCompile(`(?m)^(?:non)?voluntary_ctxt_switches:\s*(\d+)$`)

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/seed76848005/timerwheel/bench/rival"
+	"github.com/seed76848005/timerwheel/bench/internal/rival"
 	"github.com/stretchr/testify/require"
 )
 
@@ -84,12 +84,12 @@ func TestPlots(t *testing.T) {
 // What is committed was made from the figures that are committed, and the
 // repository's README has it.
 func TestCommittedPagesAreThoseOfTheFigures(t *testing.T) {
-	r, err := Read("../results/figures.json")
+	r, err := Read("../../results/figures.json")
 	require.NoError(t, err)
-	table, err := os.ReadFile("../results/table.md")
+	table, err := os.ReadFile("../../results/table.md")
 	require.NoError(t, err)
 	require.Equal(t, r.Page(), string(table), "go run -C bench ./cmd/compare -from results/figures.json -results results makes it anew")
-	page, err := os.ReadFile("../../README.md")
+	page, err := os.ReadFile("../../../README.md")
 	require.NoError(t, err)
 	renewed, err := r.Renew(string(page))
 	require.NoError(t, err)
@@ -103,7 +103,7 @@ func TestCommittedPagesAreThoseOfTheFigures(t *testing.T) {
 	for _, file := range made {
 		want, err := os.ReadFile(file)
 		require.NoError(t, err)
-		have, err := os.ReadFile(filepath.Join("../results", filepath.Base(file)))
+		have, err := os.ReadFile(filepath.Join("../../results", filepath.Base(file)))
 		require.NoError(t, err)
 		require.Equal(t, string(want), string(have), "%s is not of these figures", filepath.Base(file))
 	}
@@ -111,9 +111,9 @@ func TestCommittedPagesAreThoseOfTheFigures(t *testing.T) {
 
 // What stands in the way of a target that is not met, the README says.
 func TestEachTargetThatIsNotMetIsExplained(t *testing.T) {
-	r, err := Read("../results/figures.json")
+	r, err := Read("../../results/figures.json")
 	require.NoError(t, err)
-	page, err := os.ReadFile("../README.md")
+	page, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
 	_, section, found := strings.Cut(string(page), "\n## What is not met, and why\n")
 	require.True(t, found)

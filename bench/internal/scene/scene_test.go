@@ -3,8 +3,8 @@ package scene
 import (
 	"testing"
 
-	"github.com/seed76848005/timerwheel/bench/figure"
-	"github.com/seed76848005/timerwheel/bench/rival"
+	"github.com/seed76848005/timerwheel/bench/internal/figure"
+	"github.com/seed76848005/timerwheel/bench/internal/rival"
 	"github.com/stretchr/testify/require"
 )
 

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed76848005/timerwheel/bench/figure"
-	"github.com/seed76848005/timerwheel/bench/rival"
+	"github.com/seed76848005/timerwheel/bench/internal/figure"
+	"github.com/seed76848005/timerwheel/bench/internal/rival"
 )
 
 // startStops: timers that are started and stopped before they fire, as most

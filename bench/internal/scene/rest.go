@@ -4,8 +4,8 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/seed76848005/timerwheel/bench/figure"
-	"github.com/seed76848005/timerwheel/bench/rival"
+	"github.com/seed76848005/timerwheel/bench/internal/figure"
+	"github.com/seed76848005/timerwheel/bench/internal/rival"
 )
 
 // rests: what it costs that there are timers, while none of them is due.

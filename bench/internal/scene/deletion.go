@@ -4,8 +4,8 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/seed76848005/timerwheel/bench/figure"
-	"github.com/seed76848005/timerwheel/bench/rival"
+	"github.com/seed76848005/timerwheel/bench/internal/figure"
+	"github.com/seed76848005/timerwheel/bench/internal/rival"
 )
 
 // deletions: what it costs that a stop waits. Package time's does not.

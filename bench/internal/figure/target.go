@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/seed76848005/timerwheel/bench/rival"
+	"github.com/seed76848005/timerwheel/bench/internal/rival"
 )
 
 // A Target is what this library is to reach at a work. Times and Plus say of

@@ -4,7 +4,7 @@ import (
 	"math"
 	"testing"
 
-	"github.com/seed76848005/timerwheel/bench/rival"
+	"github.com/seed76848005/timerwheel/bench/internal/rival"
 	"github.com/stretchr/testify/require"
 )
 

@@ -3,8 +3,8 @@ package scene
 import (
 	"time"
 
-	"github.com/seed76848005/timerwheel/bench/figure"
-	"github.com/seed76848005/timerwheel/bench/rival"
+	"github.com/seed76848005/timerwheel/bench/internal/figure"
+	"github.com/seed76848005/timerwheel/bench/internal/rival"
 )
 
 // ends: what it costs to be done with a million pending timers. Where the rival

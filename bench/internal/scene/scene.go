@@ -14,8 +14,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/seed76848005/timerwheel/bench/figure"
-	"github.com/seed76848005/timerwheel/bench/rival"
+	"github.com/seed76848005/timerwheel/bench/internal/figure"
+	"github.com/seed76848005/timerwheel/bench/internal/rival"
 )
 
 // A Scene is some works that are measured in one process.

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/seed76848005/timerwheel/bench/rival"
+	"github.com/seed76848005/timerwheel/bench/internal/rival"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/plotutil"

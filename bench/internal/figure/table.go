@@ -5,7 +5,7 @@ import (
 	"math"
 	"strings"
 
-	"github.com/seed76848005/timerwheel/bench/rival"
+	"github.com/seed76848005/timerwheel/bench/internal/rival"
 )
 
 // A table is rows of cells; the first row is the head.
