@@ -1,6 +1,6 @@
-// Package figure is what a comparison has measured, and everything that is
-// made of it: medians, verdicts, tables, plots. All of it is made from one
-// file, results/figures.json, so that they cannot disagree.
+// Package figure holds what a comparison measured, and makes medians, verdicts,
+// tables and plots from it. All of them are made from one file,
+// results/figures.json, so they cannot disagree.
 package figure
 
 import (
@@ -9,10 +9,10 @@ import (
 	"slices"
 )
 
-// Results are the figures of one comparison.
+// Results holds the figures of one comparison.
 type Results struct {
 	Machine string  `json:"machine"`
-	Procs   int     `json:"procs"` // GOMAXPROCS where a work does not say otherwise
+	Procs   int     `json:"procs"` // GOMAXPROCS of works that do not set their own
 	Go      string  `json:"go"`
 	Date    string  `json:"date"`
 	Command string  `json:"command"`
@@ -20,22 +20,22 @@ type Results struct {
 	Curves  []Curve `json:"curves"`
 }
 
-// A Work is one line of the table.
+// A Work is what one line of the table measures.
 type Work struct {
 	Name    string             `json:"name"`
 	Unit    Unit               `json:"unit"`
-	Samples map[string]Samples `json:"samples"` // by rival; one that cannot do the work is missing
+	Samples map[string]Samples `json:"samples"` // by rival; a rival that cannot do the work has no entry
 }
 
-// Samples are one rival's figures for a work, one a round.
+// Samples are one rival's figures for a work, one for each round.
 type Samples []float64
 
-// A Curve is a distribution of a rival's, for a plot, in nanoseconds.
+// A Curve is the distribution of a rival's figures for a plot, in nanoseconds.
 type Curve struct {
 	Work      string    `json:"work"`
 	Rival     string    `json:"rival"`
 	Quantiles []float64 `json:"quantiles"`
-	Values    []Samples `json:"values"` // at each quantile, one a round
+	Values    []Samples `json:"values"` // at each quantile, one for each round
 }
 
 // A Unit says what a figure counts. Durations are in nanoseconds.
@@ -47,9 +47,9 @@ const (
 	Count       Unit = ""
 )
 
-// Add adds the figure of one round. All rivals' figures of a round must be added
-// before those of the next, and a rival that cannot do a work never has one: so
-// figures of one round have one index.
+// Add appends the figure of one round. The caller adds all rivals' figures of a
+// round before those of the next round, and a rival that cannot do a work never has
+// a figure, so the figures of one round have the same index.
 func (r *Results) Add(work string, unit Unit, rival string, value float64) {
 	k := slices.IndexFunc(r.Works, func(w Work) bool { return w.Name == work })
 	if k < 0 {
@@ -60,7 +60,7 @@ func (r *Results) Add(work string, unit Unit, rival string, value float64) {
 	w.Samples[rival] = append(w.Samples[rival], value)
 }
 
-// AddCurve adds a curve of one round.
+// AddCurve appends the values of one round to the curve of the same work and rival.
 func (r *Results) AddCurve(c Curve) {
 	k := slices.IndexFunc(r.Curves, func(have Curve) bool { return have.Work == c.Work && have.Rival == c.Rival })
 	if k < 0 {
@@ -72,8 +72,8 @@ func (r *Results) AddCurve(c Curve) {
 	}
 }
 
-// Of returns a rival's figures for a work, if there are any.
-func (r *Results) Of(work, rival string) Samples {
+// Samples returns a rival's figures for a work, or nil if there are none.
+func (r *Results) Samples(work, rival string) Samples {
 	for _, w := range r.Works {
 		if w.Name == work {
 			return w.Samples[rival]
@@ -82,7 +82,7 @@ func (r *Results) Of(work, rival string) Samples {
 	return nil
 }
 
-// Read reads what Write has written.
+// Read reads Results from a file in the format of JSON.
 func Read(file string) (r Results, err error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -91,7 +91,7 @@ func Read(file string) (r Results, err error) {
 	return r, json.Unmarshal(text, &r)
 }
 
-// JSON returns the results as JSON, one work a paragraph.
+// JSON returns the results as indented JSON.
 func (r *Results) JSON() ([]byte, error) {
 	text, err := json.MarshalIndent(r, "", "\t")
 	return append(text, '\n'), err

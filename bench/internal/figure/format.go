@@ -6,9 +6,10 @@ import (
 	"strconv"
 )
 
-// scales are what figures of a unit are written in.
+// scales lists, for each unit, the names it is written with, and from which figure
+// on each of them is used.
 var scales = map[Unit][]struct {
-	size float64
+	from float64
 	name string
 }{
 	Nanoseconds: {{1e9, " s"}, {1e6, " ms"}, {10e3, " µs"}, {0, " ns"}},
@@ -16,12 +17,13 @@ var scales = map[Unit][]struct {
 	Count:       {{0, ""}},
 }
 
+// sizes holds how many of its unit one of each name is.
 var sizes = map[string]float64{" s": 1e9, " ms": 1e6, " µs": 1e3, " ns": 1, " GiB": 1 << 30, " MiB": 1 << 20, " KiB": 1 << 10, " B": 1, "": 1}
 
-// Format writes a figure with its unit, to three digits.
+// Format returns a figure to three digits, with its unit.
 func (u Unit) Format(x float64) string {
 	for _, s := range scales[u] {
-		if math.Abs(x) >= s.size {
+		if math.Abs(x) >= s.from {
 			return digits(x/sizes[s.name]) + s.name
 		}
 	}

@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// Where the generated part of a page begins and ends.
+// The lines that enclose the generated part of a page.
 const (
 	pageBegins = "<!-- bench: what follows is made by the command in it -->\n"
 	pageEnds   = "<!-- bench: end -->\n"
 )
 
-// origin says what the figures come from.
+// origin returns machine, Go release, GOMAXPROCS and date of the figures.
 func (r *Results) origin() string {
 	return fmt.Sprintf("%s, %s, GOMAXPROCS %d, %s.", r.Machine, r.Go, r.Procs, r.Date)
 }
 
-// Page is results/table.md.
+// Page returns the text of results/table.md.
 func (r *Results) Page() string {
 	return fmt.Sprintf(`# What was measured
 
@@ -36,7 +36,7 @@ a dash means.
 %s`, "`"+r.Command+"`", r.origin(), r.Targets(), r.Table())
 }
 
-// Section is the generated part of the repository's README.
+// Section returns the generated part of the repository's README.
 func (r *Results) Section() string {
 	return fmt.Sprintf(`
 `+"```sh\n%s\n```"+`
@@ -56,7 +56,7 @@ trust it: [bench](bench); what stands in the way of the targets that are not met
 `, r.Command, r.origin(), r.Targets())
 }
 
-// Renew replaces the generated part of a page.
+// Renew returns a page with its generated part replaced.
 func (r *Results) Renew(page string) (string, error) {
 	before, rest, begins := strings.Cut(page, pageBegins)
 	_, after, ends := strings.Cut(rest, pageEnds)

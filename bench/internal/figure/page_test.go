@@ -11,7 +11,7 @@ import (
 )
 
 func TestTables(t *testing.T) {
-	r := given(StartStop, Samples{30, 33, 36}, Samples{100, 100, 100})
+	r := resultsOf(StartStop, Samples{30, 33, 36}, Samples{100, 100, 100})
 	r.Add(Close, Nanoseconds, rival.Ours, 80e6)
 	r.Add(Close, Nanoseconds, "go-zero", 20e3)
 	require.Equal(t, `| work | timerwheel | time | ours / time's | target |  |
@@ -19,8 +19,8 @@ func TestTables(t *testing.T) {
 | start+stop, 1M pending, serial | 33 ns | 100 ns | 0.33 | ≤ 0.35 of time's | pass |
 | Close, 1M pending | 80 ms | – | – | ≤ 50 ms | **FAIL** |
 `, r.Targets())
-	require.Contains(t, given(StartStop, Samples{3521}, Samples{10_000}).Targets(), "| 0.3521 | ≤ 0.35 of time's | **FAIL** |")
-	require.Contains(t, given(StartStop, Samples{3499}, Samples{10_000}).Targets(), "| 0.35 | ≤ 0.35 of time's | pass |")
+	require.Contains(t, resultsOf(StartStop, Samples{3521}, Samples{10_000}).Targets(), "| 0.3521 | ≤ 0.35 of time's | **FAIL** |")
+	require.Contains(t, resultsOf(StartStop, Samples{3499}, Samples{10_000}).Targets(), "| 0.35 | ≤ 0.35 of time's | pass |")
 	require.Equal(t, `| work | timerwheel | time | hand-rolled | go-zero | ours / time's |
 |---|---|---|---|---|---|
 | start+stop, 1M pending, serial | 33 ns ±5% | 100 ns | – | – | 0.33 |
@@ -29,7 +29,7 @@ func TestTables(t *testing.T) {
 }
 
 func TestRenew(t *testing.T) {
-	r := given(Close, Samples{1e6}, nil)
+	r := resultsOf(Close, Samples{1e6}, nil)
 	page, err := r.Renew("before\n" + pageBegins + "old\n" + pageEnds + "after\n")
 	require.NoError(t, err)
 	require.Equal(t, "before\n"+pageBegins+r.Section()+pageEnds+"after\n", page)
@@ -41,7 +41,7 @@ func TestRenew(t *testing.T) {
 }
 
 func TestJSON(t *testing.T) {
-	r := given(StartStop, Samples{30, 33}, Samples{100, 101})
+	r := resultsOf(StartStop, Samples{30, 33}, Samples{100, 101})
 	r.Machine, r.Procs = "this one", 2
 	r.AddCurve(Curve{"c", rival.Ours, []float64{0.5, 1}, []Samples{{1}, {2}}})
 	r.AddCurve(Curve{"c", rival.Ours, []float64{0.5, 1}, []Samples{{3}, {4}}})
@@ -55,10 +55,9 @@ func TestJSON(t *testing.T) {
 	require.Equal(t, *r, got)
 }
 
-// The plots say where their figures come from, and have a name for each rival
-// that is in them.
+// Each plot names the origin of its figures and the rivals that it shows.
 func TestPlots(t *testing.T) {
-	r := given(StartStop, Samples{30}, Samples{100})
+	r := resultsOf(StartStop, Samples{30}, Samples{100})
 	r.Machine, r.Go, r.Date = "a machine", "go1.99", "2001-02-03"
 	r.Add("start+stop, 1M pending, 2 procs", Nanoseconds, "go-zero", 5000)
 	r.Add("start+stop, 1M pending, 2 procs", Nanoseconds, rival.Ours, 50)
@@ -77,23 +76,23 @@ func TestPlots(t *testing.T) {
 		}
 	}
 	for _, file := range []string{"memory.svg", "lateness.svg", "cascade.svg", "firings.svg"} {
-		require.NoFileExists(t, filepath.Join(dir, file), "of this nothing was measured")
+		require.NoFileExists(t, filepath.Join(dir, file), "none of its works was measured")
 	}
 }
 
-// What is committed was made from the figures that are committed, and the
-// repository's README has it.
-func TestCommittedPagesAreThoseOfTheFigures(t *testing.T) {
+// The committed table, plots and section of the repository's README are those that the
+// committed figures make.
+func TestCommittedPagesMatchTheFigures(t *testing.T) {
 	r, err := Read("../../results/figures.json")
 	require.NoError(t, err)
 	table, err := os.ReadFile("../../results/table.md")
 	require.NoError(t, err)
-	require.Equal(t, r.Page(), string(table), "go run -C bench ./cmd/compare -from results/figures.json -results results makes it anew")
+	require.Equal(t, r.Page(), string(table), "go run -C bench ./cmd/compare -from results/figures.json -results results renews it")
 	page, err := os.ReadFile("../../../README.md")
 	require.NoError(t, err)
 	renewed, err := r.Renew(string(page))
 	require.NoError(t, err)
-	require.Equal(t, renewed, string(page), "go run -C bench ./cmd/compare -from results/figures.json -readme ../README.md makes it anew")
+	require.Equal(t, renewed, string(page), "go run -C bench ./cmd/compare -from results/figures.json -readme ../README.md renews it")
 	require.Len(t, r.Verdicts(), len(Targets()), "a target was not measured")
 	dir := t.TempDir()
 	require.NoError(t, r.Plot(dir))
@@ -105,12 +104,12 @@ func TestCommittedPagesAreThoseOfTheFigures(t *testing.T) {
 		require.NoError(t, err)
 		have, err := os.ReadFile(filepath.Join("../../results", filepath.Base(file)))
 		require.NoError(t, err)
-		require.Equal(t, string(want), string(have), "%s is not of these figures", filepath.Base(file))
+		require.Equal(t, string(want), string(have), "%s is not made from these figures", filepath.Base(file))
 	}
 }
 
-// What stands in the way of a target that is not met, the README says.
-func TestEachTargetThatIsNotMetIsExplained(t *testing.T) {
+// The README explains each target that is not met.
+func TestUnmetTargetsAreExplained(t *testing.T) {
 	r, err := Read("../../results/figures.json")
 	require.NoError(t, err)
 	page, err := os.ReadFile("../../README.md")

@@ -15,28 +15,28 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// Plot draws all plots, as SVG files in a directory. One of which nothing was
-// measured is left out.
+// Plot writes all plots as SVG files to a directory. It omits a plot if none of its
+// works was measured.
 func (r *Results) Plot(dir string) error {
 	for _, p := range []struct {
-		file  string
-		drawn func() (*plot.Plot, error)
+		file string
+		draw func() (*plot.Plot, error)
 	}{
 		{"calls.svg", r.calls},
 		{"procs.svg", r.procs},
 		{"firings.svg", r.firings},
 		{"memory.svg", r.memory},
 		{"tail.svg", func() (*plot.Plot, error) {
-			return r.curves("start+stop in a storm", "AfterFunc and Stop, while 1M timers fall due within 300 ms", "ns", true)
+			return r.distributions("start+stop in a storm", "AfterFunc and Stop, while 1M timers fall due within 300 ms", "ns", true)
 		}},
 		{"cascade.svg", func() (*plot.Plot, error) {
-			return r.curves("start+stop in a cascade", "AfterFunc and Stop, while 1M timers move down a level", "ns", true)
+			return r.distributions("start+stop in a cascade", "AfterFunc and Stop, while 1M timers move down a level", "ns", true)
 		}},
 		{"lateness.svg", func() (*plot.Plot, error) {
-			return r.curves("lateness, tick 1 ms", "How late handlers start, 1M due over 2 s, tick 1 ms", "ms", false)
+			return r.distributions("lateness, tick 1 ms", "How late handlers start, 1M due over 2 s, tick 1 ms", "ms", false)
 		}},
 	} {
-		drawn, err := p.drawn()
+		drawn, err := p.draw()
 		if err != nil {
 			return err
 		}
@@ -51,21 +51,21 @@ func (r *Results) Plot(dir string) error {
 }
 
 func (r *Results) calls() (*plot.Plot, error) {
-	return r.dots("What calls cost (less is better)", "ns a call, or a pair of calls",
+	return r.dotPlot("What calls cost (less is better)", "ns a call, or a pair of calls",
 		StartStop, StartStopParallel, ArmStop, LaterHot, LaterScattered, "re-arm earlier, one timer", "re-arm earlier, 1M timers, scattered")
 }
 
 func (r *Results) firings() (*plot.Plot, error) {
-	return r.dots("What firings cost (less is better)", "ns of processor time a firing",
+	return r.dotPlot("What firings cost (less is better)", "ns of processor time a firing",
 		Firing, "CPU a firing, 10k periodic timers of 10 ms")
 }
 
 func (r *Results) memory() (*plot.Plot, error) {
-	return r.dots("What timers hold (less is better)", "bytes a pending timer",
+	return r.dotPlot("What timers hold (less is better)", "bytes a pending timer",
 		Held, "memory a pending timer, 10M pending")
 }
 
-// blank is a plot with a title and the origin of its figures.
+// blank returns a plot with a title and the origin of its figures.
 func (r *Results) blank(title string) *plot.Plot {
 	p := plot.New()
 	p.Title.Text = title + "\n" + r.origin()
@@ -78,10 +78,10 @@ func (r *Results) blank(title string) *plot.Plot {
 	return p
 }
 
-// dots has a row for each work, and a dot in it for each rival, on a logarithmic
-// scale.
-func (r *Results) dots(title, axis string, works ...string) (*plot.Plot, error) {
-	works = slices.DeleteFunc(works, func(w string) bool { return len(r.Of(w, rival.Ours)) == 0 })
+// dotPlot plots a row for each work, with a dot for each rival, on a logarithmic scale.
+// It returns nil if none of the works was measured.
+func (r *Results) dotPlot(title, axis string, works ...string) (*plot.Plot, error) {
+	works = slices.DeleteFunc(works, func(w string) bool { return len(r.Samples(w, rival.Ours)) == 0 })
 	if len(works) == 0 {
 		return nil, nil
 	}
@@ -94,7 +94,7 @@ func (r *Results) dots(title, axis string, works ...string) (*plot.Plot, error) 
 	for k, kind := range rival.Kinds() {
 		var at plotter.XYs
 		for row, work := range works {
-			if s := r.Of(work, kind.Name); len(s) > 0 && s.Median() > 0 {
+			if s := r.Samples(work, kind.Name); len(s) > 0 && s.Median() > 0 {
 				at = append(at, plotter.XY{X: s.Median(), Y: float64(row)})
 			}
 		}
@@ -113,7 +113,7 @@ func (r *Results) dots(title, axis string, works ...string) (*plot.Plot, error) 
 	return p, nil
 }
 
-// widen gives a logarithmic axis whole decades.
+// widen extends a logarithmic axis to whole decades.
 func widen(a *plot.Axis) {
 	low, high := 1.0, 1.0
 	for low > a.Min {
@@ -128,13 +128,13 @@ func widen(a *plot.Axis) {
 	a.Min, a.Max = low, high
 }
 
-// procs has start and stop by the number of processors.
+// procs plots start and stop by the number of processors.
 func (r *Results) procs() (*plot.Plot, error) {
 	var names []string
 	var works []string
 	for _, n := range []int{1, 2, 4, 8} {
 		work := fmt.Sprintf("start+stop, 1M pending, %d procs", n)
-		if len(r.Of(work, rival.Ours)) > 0 {
+		if len(r.Samples(work, rival.Ours)) > 0 {
 			names, works = append(names, fmt.Sprint(n)), append(works, work)
 		}
 	}
@@ -143,16 +143,16 @@ func (r *Results) procs() (*plot.Plot, error) {
 	}
 	p := r.blank("AfterFunc and Stop by as many goroutines as GOMAXPROCS, 1M pending")
 	p.X.Label.Text = "GOMAXPROCS"
-	return p, r.lines(p, names, "ns a pair of calls", 1, func(kind string) (values Samples) {
+	return p, addLines(p, names, "ns a pair of calls", 1, func(kind string) (values Samples) {
 		for _, work := range works {
-			values = append(values, r.Of(work, kind).Median())
+			values = append(values, r.Samples(work, kind).Median())
 		}
 		return values
 	}, true)
 }
 
-// curves has a distribution of each rival's.
-func (r *Results) curves(work, title, unit string, logarithmic bool) (*plot.Plot, error) {
+// distributions plots a work's distribution for each rival.
+func (r *Results) distributions(work, title, unit string, logarithmic bool) (*plot.Plot, error) {
 	var names []string
 	for _, c := range r.Curves {
 		if c.Work == work {
@@ -167,7 +167,7 @@ func (r *Results) curves(work, title, unit string, logarithmic bool) (*plot.Plot
 	}
 	p := r.blank(title)
 	scale := map[string]float64{"ns": 1, "ms": 1e6}[unit]
-	return p, r.lines(p, names, unit, scale, func(kind string) (values Samples) {
+	return p, addLines(p, names, unit, scale, func(kind string) (values Samples) {
 		for _, c := range r.Curves {
 			if c.Work == work && c.Rival == kind {
 				for _, v := range c.Values {
@@ -191,8 +191,8 @@ func quantileName(q float64) string {
 	return fmt.Sprintf("%v%%", 100*q)
 }
 
-// lines has a line for each rival that has values, over names.
-func (r *Results) lines(p *plot.Plot, names []string, unit string, scale float64, values func(kind string) Samples, logarithmic bool) error {
+// addLines adds a line for each rival that has values, with names along the X axis.
+func addLines(p *plot.Plot, names []string, unit string, scale float64, values func(kind string) Samples, logarithmic bool) error {
 	p.NominalX(names...)
 	p.Y.Label.Text = unit
 	if logarithmic {
@@ -200,9 +200,8 @@ func (r *Results) lines(p *plot.Plot, names []string, unit string, scale float64
 	}
 	p.Legend.Left = true
 	for k, kind := range rival.Kinds() {
-		of := values(kind.Name)
 		var at plotter.XYs
-		for x, y := range of {
+		for x, y := range values(kind.Name) {
 			if !math.IsNaN(y) {
 				at = append(at, plotter.XY{X: float64(x), Y: y / scale})
 			}

@@ -5,25 +5,25 @@ import (
 	"slices"
 )
 
-// Median returns the median; NaN if there are none.
+// Median returns the median, or NaN if there are no samples.
 func (s Samples) Median() float64 { return s.Quantile(0.5) }
 
-// Quantile returns the value that a part q of the samples does not exceed,
-// interpolated between its neighbours.
+// Quantile returns the value that a fraction q of the samples does not exceed,
+// interpolated between the neighbouring samples.
 func (s Samples) Quantile(q float64) float64 { return s.Quantiles(q)[0] }
 
-// Quantiles returns several.
-func (s Samples) Quantiles(parts ...float64) Samples {
+// Quantiles returns the quantiles for several fractions.
+func (s Samples) Quantiles(fractions ...float64) Samples {
 	sorted := Samples(slices.Sorted(slices.Values(s)))
-	quantiles := make(Samples, len(parts))
-	for k, q := range parts {
-		quantiles[k] = sorted.quantile(q)
+	quantiles := make(Samples, len(fractions))
+	for k, q := range fractions {
+		quantiles[k] = sorted.sortedQuantile(q)
 	}
 	return quantiles
 }
 
-// quantile is Quantile of sorted samples.
-func (s Samples) quantile(q float64) float64 {
+// sortedQuantile returns a quantile of samples that are sorted.
+func (s Samples) sortedQuantile(q float64) float64 {
 	if len(s) == 0 {
 		return math.NaN()
 	}
@@ -31,13 +31,13 @@ func (s Samples) quantile(q float64) float64 {
 	low := int(at)
 	high := min(low+1, len(s)-1)
 	if s[low] == s[high] {
-		return s[low] // which may be infinite
+		return s[low] // may be infinite
 	}
 	return s[low] + (at-float64(low))*(s[high]-s[low])
 }
 
-// Spread returns half the distance between the quartiles, as a part of the
-// median: half of the rounds were within that of it, more or less.
+// Spread returns half the distance between the quartiles, as a fraction of the
+// median. About half of the rounds differ from the median by no more than that.
 func (s Samples) Spread() float64 {
 	m := s.Median()
 	if m == 0 {
@@ -46,12 +46,12 @@ func (s Samples) Spread() float64 {
 	return (s.Quantile(0.75) - s.Quantile(0.25)) / 2 / m
 }
 
-// Ratios divides the figures of each round. Those of one round were measured one
-// right after the other, so that what a machine does meanwhile cancels out: the
-// median of these ratios says more than the ratio of the medians.
-func Ratios(of, to Samples) (ratios Samples) {
-	for k := range min(len(of), len(to)) {
-		ratios = append(ratios, of[k]/to[k])
+// Ratios divides a by b, round by round. The figures of one round are measured right
+// after each other, so the other load of the machine cancels out: the median of these
+// ratios is more reliable than the ratio of the medians.
+func Ratios(a, b Samples) (ratios Samples) {
+	for k := range min(len(a), len(b)) {
+		ratios = append(ratios, a[k]/b[k])
 	}
 	return ratios
 }

@@ -11,7 +11,7 @@ func TestMedianAndQuantiles(t *testing.T) {
 	s := Samples{5, 1, 4, 2, 3}
 	require.Equal(t, 3.0, s.Median())
 	require.Equal(t, Samples{1, 2, 3.5, 5}, s.Quantiles(0, 0.25, 0.625, 1))
-	require.Equal(t, Samples{5, 1, 4, 2, 3}, s, "they are sorted for the rest, too")
+	require.Equal(t, Samples{5, 1, 4, 2, 3}, s, "Quantiles must not sort its receiver")
 	require.Equal(t, 2.5, Samples{2, 3}.Median())
 	require.Equal(t, 7.0, Samples{7}.Quantile(0.999))
 	require.True(t, math.IsNaN(Samples(nil).Median()))
@@ -23,8 +23,8 @@ func TestSpread(t *testing.T) {
 	require.Zero(t, Samples{3}.Spread())
 }
 
-// A machine that is slow in one round is slow for both: the ratio stays.
-func TestRatiosAreThoseOfEachRound(t *testing.T) {
+// A machine that is slow in one round is slow for both, and the ratio does not change.
+func TestRatiosAreTakenRoundByRound(t *testing.T) {
 	ours, time := Samples{10, 100, 11}, Samples{20, 200, 44}
 	require.Equal(t, Samples{0.5, 0.5, 0.25}, Ratios(ours, time))
 	require.Equal(t, 0.5, Ratios(ours, time).Median())

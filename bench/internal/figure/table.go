@@ -8,10 +8,10 @@ import (
 	"github.com/seed76848005/timerwheel/bench/internal/rival"
 )
 
-// A table is rows of cells; the first row is the head.
+// A table is rows of cells. The first row is the head.
 type table [][]string
 
-// String writes a table as Markdown.
+// String returns the table as Markdown.
 func (t table) String() string {
 	var b strings.Builder
 	for k, row := range t {
@@ -23,14 +23,14 @@ func (t table) String() string {
 	return b.String()
 }
 
-const none = "–"
+// noFigure stands in a cell without a figure.
+const noFigure = "–"
 
-// Targets is the table of targets: what this library has reached, against what
-// it was to reach.
+// Targets returns the table of targets: the figures of this library beside its targets.
 func (r *Results) Targets() string {
 	t := table{{"work", rival.Ours, rival.Time, "ours / time's", "target", ""}}
 	for _, v := range r.Verdicts() {
-		time := r.Of(v.Target.Work, rival.Time)
+		time := r.Samples(v.Target.Work, rival.Time)
 		verdict := "pass"
 		if !v.Pass() {
 			verdict = "**FAIL**"
@@ -40,7 +40,7 @@ func (r *Results) Targets() string {
 	return t.String()
 }
 
-// Table is the table of everything that was measured, with the spread.
+// Table returns the table of all figures, with their spread.
 func (r *Results) Table() string {
 	head := []string{"work"}
 	for _, k := range rival.Kinds() {
@@ -57,13 +57,15 @@ func (r *Results) Table() string {
 	return t.String()
 }
 
+// cell returns the median, for a table.
 func (u Unit) cell(s Samples) string {
 	if len(s) == 0 {
-		return none
+		return noFigure
 	}
 	return u.Format(s.Median())
 }
 
+// spread returns the median with its spread, for a table.
 func (u Unit) spread(s Samples) string {
 	if len(s) < 2 || s.Spread() < 0.005 {
 		return u.cell(s)
@@ -71,8 +73,8 @@ func (u Unit) spread(s Samples) string {
 	return fmt.Sprintf("%s ±%.0f%%", u.cell(s), 100*s.Spread())
 }
 
-// ratio is like that of two figures, with more digits where two would make a miss look
-// like a hit.
+// ratio returns the ratio of the verdict's figure to time's. It has more digits where
+// two would make a missed target look met.
 func (v Verdict) ratio(time Samples) string {
 	text := ratio(v.Ours, time)
 	if !v.Pass() && text == digits(v.Target.Times) {
@@ -81,10 +83,11 @@ func (v Verdict) ratio(time Samples) string {
 	return text
 }
 
+// ratio returns the median of the ratios of each round.
 func ratio(ours, time Samples) string {
 	m := Ratios(ours, time).Median()
 	if math.IsNaN(m) || math.IsInf(m, 0) {
-		return none
+		return noFigure
 	}
 	return digits(m)
 }

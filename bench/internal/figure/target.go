@@ -7,38 +7,40 @@ import (
 	"github.com/seed76848005/timerwheel/bench/internal/rival"
 )
 
-// A Target is what this library is to reach at a work. Times and Plus say of
-// which reference figure, of the same round: the figure must not be more than
-// Times that and Plus. Without a reference it must not be more than Plus.
+// A Target is an upper bound for this library's figure for a work: Times the
+// reference's figure of the same round, plus Plus. Without a reference the bound is
+// Plus.
 type Target struct {
-	Work  string
-	To    Reference
-	Times float64
-	Plus  float64
+	Work      string
+	Reference Reference
+	Times     float64
+	Plus      float64
 
-	// Unmet is how many times what it allows a target that is not met takes, at
-	// worst, as far as is known; 0 for one that is met, or missed by little. It does
-	// not make it pass: it is from where a check sees that a figure has become worse.
-	Unmet float64
+	// WorstKnown is, for a target that is not met, the worst figure known, as a
+	// multiple of the bound. It is 0 for a target that is met, or missed by little. It
+	// does not make the target pass: a check uses it to see whether a figure has become
+	// worse.
+	WorstKnown float64
 }
 
 // A Reference is a rival's figure for a work.
 type Reference struct{ Rival, Work string }
 
-// ToTime is what most targets refer to.
-func toTime(work string, times float64) Target {
-	return Target{Work: work, To: Reference{rival.Time, work}, Times: times}
+// ofTime returns a target that refers to time's figure for the same work, as most do.
+func ofTime(work string, times float64) Target {
+	return Target{Work: work, Reference: Reference{rival.Time, work}, Times: times}
 }
 
-// atMost is a target without a reference.
+// atMost returns a target without a reference.
 func atMost(work string, limit float64) Target { return Target{Work: work, Plus: limit} }
 
-func (t Target) unmet(times float64) Target {
-	t.Unmet = times
+func (t Target) worstKnown(times float64) Target {
+	t.WorstKnown = times
 	return t
 }
 
-// The works that have a target. Package scene measures them.
+// The works that have a target, and those that targets refer to. Package scene
+// measures them.
 const (
 	StartStop         = "start+stop, 1M pending, serial"
 	StartStopParallel = "start+stop, 1M pending, 2 procs"
@@ -61,101 +63,101 @@ const (
 	DelPending        = "stop of a pending timer, 10k pending"
 	DelSyncPending    = "stop that waits, of a pending timer, 10k pending"
 	IdleWakeUps       = "wake-ups in 10 s, one timer an hour away"
-	IdleCPU           = "CPU in 10 s, one timer an hour away"
 	Drained           = "goroutines when drained"
 	Close             = "Close, 1M pending"
 	HeapStart         = "heap before 5M timers"
 	HeapEnd           = "heap after 5M timers were deleted"
 )
 
-const (
-	microsecond = 1e3
-	millisecond = 1e6
-)
+const millisecond = 1e6 // in nanoseconds
 
-// cache is what a wheel may keep of 5M timers, all deleted, besides a tenth of
-// the heap before: the tables of its chunks, and the chunks that are not given
-// back so that one timer that comes and goes does not make and drop them.
-const cache = 1 << 20
+// keptStorage is what a wheel may keep after 5M timers were deleted, besides a tenth of
+// the heap before: the tables of its chunks, and the chunks that it does not give back,
+// so that one timer that is made and deleted does not allocate and free a chunk.
+const keptStorage = 1 << 20
 
-// Targets are all there are, in the order of the table.
+// Targets returns all targets, in the order of the table.
 func Targets() []Target {
 	return []Target{
-		toTime(StartStop, 0.35),
-		toTime(StartStopParallel, 0.33),
+		ofTime(StartStop, 0.35),
+		ofTime(StartStopParallel, 0.33),
 		atMost(StartStopAllocs, 0),
-		toTime(ArmStop, 0.85),
-		toTime(LaterHot, 0.80),
-		toTime(LaterScattered, 0.60),
-		toTime(LaterAtHot, 0.45),
+		ofTime(ArmStop, 0.85),
+		ofTime(LaterHot, 0.80),
+		ofTime(LaterScattered, 0.60),
+		ofTime(LaterAtHot, 0.45),
 		atMost(Held, 56),
-		toTime(GC, 0.25),
-		toTime(Firing, 0.20).unmet(2.2),
-		atMost(StormSlowest, 5*millisecond).unmet(2.2),
-		toTime(StormTail, 1),
-		{Work: Late, To: Reference{rival.Time, Late}, Times: 1, Plus: 2 * millisecond},
+		ofTime(GC, 0.25),
+		ofTime(Firing, 0.20).worstKnown(2.2),
+		atMost(StormSlowest, 5*millisecond).worstKnown(2.2),
+		ofTime(StormTail, 1),
+		{Work: Late, Reference: Reference{rival.Time, Late}, Times: 1, Plus: 2 * millisecond},
 		atMost(Early, 0),
 		atMost(EarlyFine, 0),
-		{Work: DelSyncIdle, To: Reference{rival.Ours, DelIdle}, Times: 1.3},
-		{Work: DelSyncPending, To: Reference{rival.Ours, DelPending}, Times: 1.3},
+		{Work: DelSyncIdle, Reference: Reference{rival.Ours, DelIdle}, Times: 1.3},
+		{Work: DelSyncPending, Reference: Reference{rival.Ours, DelPending}, Times: 1.3},
 		atMost(IdleWakeUps, 0),
 		atMost(Drained, 0),
 		atMost(Close, 50*millisecond),
-		{Work: HeapEnd, To: Reference{rival.Ours, HeapStart}, Times: 1.1, Plus: cache},
+		{Work: HeapEnd, Reference: Reference{rival.Ours, HeapStart}, Times: 1.1, Plus: keptStorage},
 	}
 }
 
-// A Verdict says how this library did at a target.
+// A Verdict compares this library's figures with a target.
 type Verdict struct {
-	Target Target
-	Unit   Unit
-	Ours   Samples
-	To     Samples // the reference's figures; none if it has no reference
-	Use    float64 // how much of what the target allows was used: 1 is all of it
+	Target    Target
+	Unit      Unit
+	Ours      Samples
+	Reference Samples // the reference's figures; nil if the target has no reference
+	Used      float64 // the figure as a fraction of what the target allows
 }
 
 // Pass reports whether the target is met.
 func (v Verdict) Pass() bool { return v.Within(1) }
 
-// NoWorse reports whether the figure is at most f times what the target allows, or
-// what is known to be taken.
-func (v Verdict) NoWorse(f float64) bool { return v.Within(f * max(1, v.Target.Unmet)) }
+// NoWorse reports whether the figure is at most f times what the target allows or,
+// where that is more, f times the worst figure known.
+func (v Verdict) NoWorse(f float64) bool { return v.Within(f * max(1, v.Target.WorstKnown)) }
 
 // Within reports whether the figure is at most f times what the target allows.
-func (v Verdict) Within(f float64) bool { return v.Use <= f }
+func (v Verdict) Within(f float64) bool { return v.Used <= f }
 
-// Verdicts judges the targets whose work has been measured.
+// Verdicts returns the verdicts on the targets whose work was measured.
 func (r *Results) Verdicts() (verdicts []Verdict) {
 	for _, t := range Targets() {
-		v := Verdict{Target: t, Ours: r.Of(t.Work, rival.Ours), To: r.Of(t.To.Work, t.To.Rival)}
-		if len(v.Ours) == 0 || t.Times != 0 && len(v.To) == 0 {
+		v := Verdict{
+			Target:    t,
+			Ours:      r.Samples(t.Work, rival.Ours),
+			Reference: r.Samples(t.Reference.Work, t.Reference.Rival),
+		}
+		if len(v.Ours) == 0 || t.Times != 0 && len(v.Reference) == 0 {
 			continue
 		}
-		v.Use = t.use(v.Ours, v.To).Median()
+		v.Used = t.used(v.Ours, v.Reference).Median()
 		v.Unit = r.unit(t.Work)
 		verdicts = append(verdicts, v)
 	}
 	return verdicts
 }
 
-// use returns, round for round, how much of what the target allows was used.
-func (t Target) use(ours, to Samples) (use Samples) {
+// used returns, round by round, the figure as a fraction of what the target allows.
+func (t Target) used(ours, reference Samples) (used Samples) {
 	for k, figure := range ours {
 		limit := t.Plus
 		if t.Times != 0 {
-			if k == len(to) {
+			if k == len(reference) {
 				break
 			}
-			limit += t.Times * to[k]
+			limit += t.Times * reference[k]
 		}
-		use = append(use, part(figure, limit))
+		used = append(used, fraction(figure, limit))
 	}
-	return use
+	return used
 }
 
-// part divides. Nothing of nothing is all that is allowed, and anything of
-// nothing too much, whatever it is multiplied with.
-func part(figure, limit float64) float64 {
+// fraction returns figure / limit. With a limit of 0 a figure of 0 is within the limit,
+// and any other figure exceeds it, whatever factor the limit is multiplied with.
+func fraction(figure, limit float64) float64 {
 	switch {
 	case limit != 0:
 		return figure / limit
@@ -174,7 +176,7 @@ func (r *Results) unit(work string) Unit {
 	return Count
 }
 
-// String says what the target is.
+// text returns the bound as the table shows it.
 func (t Target) text(u Unit) string {
 	switch {
 	case t.Times == 0 && t.Plus == 0:
@@ -182,13 +184,13 @@ func (t Target) text(u Unit) string {
 	case t.Times == 0:
 		return "≤ " + u.Format(t.Plus)
 	}
-	to := t.To.Rival + "'s"
-	if t.To.Rival == rival.Ours {
-		to = map[string]string{DelIdle: "Del's", DelPending: "Del's", HeapStart: "the heap before"}[t.To.Work]
+	reference := t.Reference.Rival + "'s"
+	if t.Reference.Rival == rival.Ours {
+		reference = map[string]string{DelIdle: "Del's", DelPending: "Del's", HeapStart: "the heap before"}[t.Reference.Work]
 	}
-	text := fmt.Sprintf("≤ %.2f of %s", t.Times, to)
+	text := fmt.Sprintf("≤ %.2f of %s", t.Times, reference)
 	if t.Times == 1 {
-		text = "≤ " + to
+		text = "≤ " + reference
 	}
 	if t.Plus != 0 {
 		text += " + " + u.Format(t.Plus)

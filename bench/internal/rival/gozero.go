@@ -7,20 +7,20 @@ import (
 	"github.com/zeromicro/go-zero/core/collection"
 )
 
-// goZero is the timing wheel of go-zero: one goroutine that is told everything
-// by channels, and timers that have keys instead of handles. Its tasks say
-// nothing when they are removed, and it has no deletion that waits.
+// goZero is the timing wheel of go-zero: one goroutine that receives every call
+// through a channel, and timers with keys instead of handles. It does not report
+// whether a removal found a task, and it has no deletion that waits.
 type goZero struct {
 	w       *collection.TimingWheel
-	keys    atomic.Uint64 // of one-shots; those of timers that are used again are below
-	started uint64        // the first key of StartAll's
+	keys    atomic.Uint64 // the last key of a one-shot; the keys of reused timers are lower
+	started uint64        // the first key of StartAll
 	f       func()
 	closed  atomic.Bool
 }
 
-// slots is the size of its one level. Timers that are further away go round,
-// and are looked at once a round.
-const slots = 4096
+// buckets is the size of its one level, numSlots of go-zero. It visits a timer that is
+// further away once in each revolution.
+const buckets = 4096
 
 func newGoZero(tick time.Duration) (Rival, error) {
 	if tick == 0 {
@@ -29,13 +29,13 @@ func newGoZero(tick time.Duration) (Rival, error) {
 	r := new(goZero)
 	r.keys.Store(1 << 32)
 	var err error
-	r.w, err = collection.NewTimingWheel(tick, slots, func(_, f any) { f.(func())() })
+	r.w, err = collection.NewTimingWheel(tick, buckets, func(_, f any) { f.(func())() })
 	return r, err
 }
 
 func (r *goZero) AfterFunc(d time.Duration, f func()) { _ = r.w.SetTimer(r.keys.Add(1), f, d) }
 
-// StartStop takes it that what was to be removed is.
+// StartStop assumes that each removal succeeds, because go-zero does not report it.
 func (r *goZero) StartStop(n int, d time.Duration, f func()) int {
 	for range n {
 		key := r.keys.Add(1)
@@ -101,5 +101,5 @@ func (r *goZero) Close() {
 	r.w.Stop()
 }
 
-// EndsAll says what Close does.
-func (r *goZero) EndsAll() {}
+// ClosesAll marks goZero as a FullCloser.
+func (r *goZero) ClosesAll() {}

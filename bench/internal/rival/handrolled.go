@@ -7,22 +7,22 @@ import (
 	"time"
 )
 
-// handRolled is what projects write on top of time.AfterFunc when they need a
-// deletion that waits. wireguard-go's timers are the best known of the kind.
+// handRolled is the wrapper that projects write around time.AfterFunc when they need a
+// deletion that waits. wireguard-go's timers are the best known of this kind.
 type handRolled struct {
 	started []*guarded
 	timers  []*guarded
 	closed  atomic.Bool
 }
 
-// A guarded timer has a flag that says whether its firing still counts, and a
-// mutex that is held while its handler runs. A Stop clears the flag; one that
-// waits also passes through the mutex.
+// A guarded timer has a flag that says whether its firing is still wanted, and a mutex
+// that is held while its handler runs. A stop clears the flag. A stop that waits also
+// locks that mutex.
 type guarded struct {
 	timer *time.Timer
 	f     func()
 
-	run sync.Mutex // held by the handler; comes before mu
+	run sync.Mutex // held while the handler runs; locked before mu
 
 	mu      sync.Mutex
 	pending bool
@@ -43,7 +43,7 @@ func (g *guarded) fire() {
 	}
 }
 
-// clear makes the timer not pending, and reports whether it was.
+// clear clears the flag and reports whether it was set.
 func (g *guarded) clear() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -68,8 +68,8 @@ func (g *guarded) stop() bool {
 	return was
 }
 
-// stopSync stops before it waits, so that the handler may not run again, and
-// after it, as the handler may have armed its timer.
+// stopSync stops the timer twice: before the wait, so that the handler does not run
+// again, and after it, because the handler may have armed its timer.
 func (g *guarded) stopSync() bool {
 	was := g.stop()
 	g.run.Lock()
@@ -165,7 +165,7 @@ func (r *handRolled) Every(period time.Duration, f func()) {
 	g.arm(period)
 }
 
-// Close stops the timers that were made, as std's does.
+// Close stops the timers of Make, as std's Close does.
 func (r *handRolled) Close() {
 	r.closed.Store(true)
 	for _, g := range r.timers {

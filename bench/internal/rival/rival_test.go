@@ -14,26 +14,26 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const tick = time.Millisecond
 
-// Each rival does the work that it is measured at: a comparison with one that
-// does not is none. Time is that of a bubble, in which nothing is late.
+// Each rival really does the work that it is measured at; otherwise the comparison would
+// be void. The test runs in a bubble, where no firing is late.
 func TestRivalsDoTheWork(t *testing.T) {
 	for _, kind := range Kinds() {
 		t.Run(kind.Name, func(t *testing.T) {
 			for name, test := range map[string]func(*testing.T, Rival){
-				"a one-shot fires once":           firesOnce,
-				"a one-shot is stopped":           isStopped,
-				"many one-shots are stopped":      areStopped,
-				"a timer is moved, and not lost":  isMoved,
-				"a timer is moved, told the time": isMovedTo,
-				"a timer is stopped":              doesNotFire,
-				"a timer is armed and stopped":    isArmedAndStopped,
-				"a series goes on":                goesOn,
+				"a one-shot fires once":          firesOnce,
+				"a one-shot is stopped":          isStopped,
+				"many one-shots are stopped":     areStopped,
+				"a timer is moved, and not lost": isMoved,
+				"a timer is moved to a time":     isMovedTo,
+				"a timer is stopped":             doesNotFire,
+				"a timer is armed and stopped":   isArmedAndStopped,
+				"a series goes on":               goesOn,
 			} {
 				t.Run(name, func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						r, err := kind.New(tick)
 						require.NoError(t, err)
-						defer synctest.Wait() // for what Close has ended
+						defer synctest.Wait() // for the goroutines that Close ended
 						defer r.Close()
 						test(t, r)
 					})
@@ -43,7 +43,7 @@ func TestRivalsDoTheWork(t *testing.T) {
 	}
 }
 
-// counter returns a handler, and how often it has been called by now.
+// counter returns a handler, and a function that returns how often it was called.
 func counter() (f func(), calls func() int) {
 	var n atomic.Int64
 	return func() { n.Add(1) }, func() int { synctest.Wait(); return int(n.Load()) }
@@ -56,7 +56,7 @@ func firesOnce(t *testing.T, r Rival) {
 	for range 100 {
 		r.AfterFunc(50*tick, f)
 	}
-	time.Sleep(48 * tick) // one is early, by up to a tick
+	time.Sleep(48 * tick) // go-zero fires up to a tick early
 	require.Zero(t, calls())
 	time.Sleep(4 * tick)
 	require.Equal(t, 100, calls())
@@ -71,8 +71,8 @@ func isStopped(t *testing.T, r Rival) {
 	require.Zero(t, calls())
 }
 
-// That none of them fires would not show, as they do nothing: so how many still
-// pended must be known.
+// These timers do nothing, so the test cannot see that none fires. It checks instead how
+// many were stopped before they fired.
 func areStopped(t *testing.T, r Rival) {
 	r.StartAll(100, 20*tick)
 	require.Equal(t, 100, r.StopAll())
@@ -101,7 +101,7 @@ func isMoved(t *testing.T, r Rival) {
 func isMovedTo(t *testing.T, r Rival) {
 	at, can := r.(AtRearmer)
 	if !can {
-		t.Skip("it cannot be told the time")
+		t.Skip("it accepts durations only")
 	}
 	f, calls := counter()
 	r.Make(5, f)
@@ -134,12 +134,13 @@ func goesOn(t *testing.T, r Rival) {
 	f, calls := counter()
 	r.Every(10*tick, f)
 	time.Sleep(105 * tick)
-	require.InDelta(t, 10, calls(), 2) // those that arm themselves anew drift
+	require.InDelta(t, 10, calls(), 2) // a series that re-arms itself drifts
 }
 
-// Not in a bubble, whose time stands still while anybody waits for a mutex, as
-// the hand-rolled one does.
-func TestAStopWaits(t *testing.T) {
+// StopSync returns after the handler. This test does not run in a bubble, because the
+// time of a bubble stands still while a goroutine waits for a mutex, as the hand-rolled
+// wrapper does.
+func TestStopSyncWaits(t *testing.T) {
 	for _, kind := range Kinds() {
 		t.Run(kind.Name, func(t *testing.T) {
 			r, err := kind.New(tick)
@@ -147,7 +148,7 @@ func TestAStopWaits(t *testing.T) {
 			defer r.Close()
 			s, can := r.(SyncStopper)
 			if !can {
-				t.Skip("it cannot wait")
+				t.Skip("its stop does not wait")
 			}
 			begun := make(chan struct{})
 			var ended atomic.Bool
@@ -159,10 +160,10 @@ func TestAStopWaits(t *testing.T) {
 			r.Rearm([]uint32{0}, tick, 0)
 			r.Rearm([]uint32{1}, time.Hour, 0)
 			<-begun
-			require.Equal(t, 1, s.StopSync([]uint32{1}), "it pends")
-			require.Zero(t, s.StopSync([]uint32{0}), "it runs")
-			require.True(t, ended.Load(), "it has not waited")
-			require.Zero(t, s.StopSync([]uint32{0, 1}), "idle")
+			require.Equal(t, 1, s.StopSync([]uint32{1}), "the timer is pending")
+			require.Zero(t, s.StopSync([]uint32{0}), "the timer runs and is not pending")
+			require.True(t, ended.Load(), "StopSync returned before the handler")
+			require.Zero(t, s.StopSync([]uint32{0, 1}), "both timers are idle")
 		})
 	}
 }

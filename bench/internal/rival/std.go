@@ -16,7 +16,7 @@ type std struct {
 
 func newStd(time.Duration) (Rival, error) { return new(std), nil }
 
-// AfterFunc forgets the timer, as a program would that never stops it.
+// AfterFunc drops the timer, as does a program that never stops it.
 func (r *std) AfterFunc(d time.Duration, f func()) { time.AfterFunc(d, f) }
 
 func (r *std) StartStop(n int, d time.Duration, f func()) (stopped int) {
@@ -78,8 +78,8 @@ func (r *std) Stop(order []uint32) (stopped int) {
 	return stopped
 }
 
-// Every is a timer that its handler resets, which is how package time has
-// periodic functions without a goroutine for each.
+// Every uses a timer that its handler resets. That is how package time calls periodic
+// functions without a goroutine for each.
 func (r *std) Every(period time.Duration, f func()) {
 	var t *time.Timer
 	t = time.AfterFunc(math.MaxInt64, func() {
@@ -91,7 +91,7 @@ func (r *std) Every(period time.Duration, f func()) {
 	t.Reset(period)
 }
 
-// Close stops the timers that were made. There is no way to stop the others.
+// Close stops the timers of Make. It cannot stop the others.
 func (r *std) Close() {
 	r.closed.Store(true)
 	for _, t := range r.timers {

@@ -6,8 +6,8 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// wheel is this library. What fires once or is stopped at once is made by
-// AfterFunc, what is used again by Alloc.
+// wheel is this library. It makes one-shots with AfterFunc, and reused timers with
+// Alloc.
 type wheel struct {
 	w       *timerwheel.Wheel
 	started []timerwheel.Timer
@@ -102,5 +102,5 @@ func (r *wheel) Every(period time.Duration, f func()) {
 
 func (r *wheel) Close() { _ = r.w.Close() }
 
-// EndsAll says what Close does.
-func (r *wheel) EndsAll() {}
+// ClosesAll marks wheel as a FullCloser.
+func (r *wheel) ClosesAll() {}

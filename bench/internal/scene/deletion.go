@@ -8,7 +8,8 @@ import (
 	"github.com/seed76848005/timerwheel/bench/internal/rival"
 )
 
-// deletions: what it costs that a stop waits. Package time's does not.
+// deletions returns the scenes that show what the wait of a stop costs. Stop of package
+// time does not wait.
 func deletions() []Scene {
 	return []Scene{
 		{Name: "stops", Works: []string{figure.DelSyncIdle, figure.DelSyncPending}, Run: stops},
@@ -16,24 +17,24 @@ func deletions() []Scene {
 	}
 }
 
-// stops compares stops that need not wait with stops that could not. Only the
-// stops are timed, in turns: 10k timers are armed, then stopped.
-func stops(s *Stage, r rival.Rival) {
+// stops compares StopSync where it need not wait with Stop, which cannot wait. It arms
+// and stops 10k timers, in turns with the one and the other, and times only the stops.
+func stops(m *Measurement, r rival.Rival) {
 	const n = 10_000
 	r.Make(n, nothing)
 	order := shuffled(n)
-	kinds := map[bool]func([]uint32) int{false: r.Stop}
+	stops := map[bool]func([]uint32) int{false: r.Stop} // by whether it can wait
 	if sync, can := r.(rival.SyncStopper); can {
-		kinds[true] = sync.StopSync
+		stops[true] = sync.StopSync
 	}
 	idle := map[bool]string{false: figure.DelIdle, true: figure.DelSyncIdle}
 	pending := map[bool]string{false: figure.DelPending, true: figure.DelSyncPending}
 	took := map[string]time.Duration{}
-	rounds := int(s.span() / time.Millisecond)
+	rounds := int(m.span() / time.Millisecond)
 	for round := range rounds {
 		for k := range 2 {
-			sync := k != round%2 // that neither is always the first
-			stop := kinds[sync]
+			sync := k != round%2 // so that neither is always the first
+			stop := stops[sync]
 			if stop == nil {
 				continue
 			}
@@ -42,7 +43,7 @@ func stops(s *Stage, r rival.Rival) {
 			stopped := stop(order)
 			took[pending[sync]] += time.Since(began)
 			if stopped != n {
-				s.failf("of %d timers that were armed %d were stopped", n, stopped)
+				m.failf("%d of %d armed timers were stopped", stopped, n)
 			}
 			began = time.Now()
 			stop(order)
@@ -51,14 +52,14 @@ func stops(s *Stage, r rival.Rival) {
 	}
 	for _, work := range []string{figure.DelIdle, figure.DelSyncIdle, figure.DelPending, figure.DelSyncPending} {
 		if took[work] > 0 {
-			s.report(work, figure.Nanoseconds, float64(took[work])/float64(n*rounds))
+			m.report(work, figure.Nanoseconds, float64(took[work])/float64(n*rounds))
 		}
 	}
 }
 
-// stopRunning measures from the end of the handler to the return of the stop
+// stopRunning measures the time from the end of a handler to the return of the StopSync
 // that waited for it.
-func stopRunning(s *Stage, r rival.Rival) {
+func stopRunning(m *Measurement, r rival.Rival) {
 	sync, can := r.(rival.SyncStopper)
 	if !can {
 		return
@@ -68,16 +69,16 @@ func stopRunning(s *Stage, r rival.Rival) {
 	r.Make(1, func() {
 		begun <- struct{}{}
 		for began := time.Now(); time.Since(began) < 100*time.Microsecond; {
-			runtime.Gosched() // the one who stops must come to wait
+			runtime.Gosched() // StopSync must begin to wait before the handler ends
 		}
 		end = time.Now()
 	})
-	var waits figure.Samples
+	var delays figure.Samples
 	for range 300 {
 		r.Rearm([]uint32{0}, 0, 0)
 		<-begun
 		sync.StopSync([]uint32{0})
-		waits = append(waits, float64(time.Since(end)))
+		delays = append(delays, float64(time.Since(end)))
 	}
-	s.report("from the end of a handler to the return of the stop that waits, median", figure.Nanoseconds, waits.Median())
+	m.report("from the end of a handler to the return of the stop that waits, median", figure.Nanoseconds, delays.Median())
 }

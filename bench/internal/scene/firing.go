@@ -10,17 +10,18 @@ import (
 	"github.com/seed76848005/timerwheel/bench/internal/rival"
 )
 
-// firings: what it costs to fire, in processor time. Wall time would say
-// nothing: a storm that is over in time has been waited for.
+// firings returns the scenes that measure the processor time of firings. Wall time would
+// say nothing, because it consists of waiting as long as the firings are in time.
 func firings() []Scene {
 	return []Scene{
-		{Name: figure.Firing, Cost: Dear, Works: []string{figure.Firing}, Run: storm},
-		{Name: "periodic", Cost: Dear, Run: periodic},
+		{Name: figure.Firing, Cost: Expensive, Works: []string{figure.Firing}, Run: storm},
+		{Name: "periodic", Cost: Expensive, Run: periodic},
 	}
 }
 
-// lead is how long before the first is due a rival begins to arm a million: six
-// times what that would take it if it took as long as the first twenty thousand.
+// lead returns how long before the first of a million timers is due the rival begins to
+// arm them: six times as long as it would take at the speed of the first twenty thousand,
+// but at least two seconds.
 func lead(r rival.Rival) time.Duration {
 	const sample = 20_000
 	began := time.Now()
@@ -30,9 +31,9 @@ func lead(r rival.Rival) time.Duration {
 	return max(6*took*million/sample, 2*time.Second)
 }
 
-// storm fires a million over two seconds, armed in random order before the first
-// is due.
-func storm(s *Stage, r rival.Rival) {
+// storm fires a million timers over two seconds. It arms them in random order before the
+// first is due.
+func storm(m *Measurement, r rival.Rival) {
 	const width = 2 * time.Second
 	lead := lead(r)
 	var fired atomic.Int64
@@ -47,16 +48,16 @@ func storm(s *Stage, r rival.Rival) {
 		r.AfterFunc(time.Until(began.Add(lead))+rand.N(width), f)
 	}
 	if took := time.Since(began); took > lead {
-		s.failf("it took %v to arm them: the first were due before that", took)
+		m.failf("arming took %v: the first timers were due before it ended", took)
 	}
 	runtime.GC()
 	before := cpu()
 	<-done
-	s.report(figure.Firing, figure.Nanoseconds, float64(cpu()-before)/million)
+	m.report(figure.Firing, figure.Nanoseconds, float64(cpu()-before)/million)
 }
 
-// periodic lets 10,000 series of 10 ms go on for a second and a half.
-func periodic(s *Stage, r rival.Rival) {
+// periodic measures 10,000 periodic timers of 10 ms for a second and a half.
+func periodic(m *Measurement, r rival.Rival) {
 	const series, period = 10_000, 10 * time.Millisecond
 	var fired atomic.Int64
 	for range series {
@@ -67,6 +68,6 @@ func periodic(s *Stage, r rival.Rival) {
 	time.Sleep(150 * period)
 	used := cpu() - before
 	n = fired.Load() - n
-	s.report("CPU a firing, 10k periodic timers of 10 ms", figure.Nanoseconds, float64(used)/float64(n))
-	s.report("firings of the 1.5M that 10k periodic timers of 10 ms have in 1.5 s", figure.Count, float64(n))
+	m.report("CPU a firing, 10k periodic timers of 10 ms", figure.Nanoseconds, float64(used)/float64(n))
+	m.report("firings of the 1.5M that 10k periodic timers of 10 ms have in 1.5 s", figure.Count, float64(n))
 }

@@ -8,23 +8,23 @@ import (
 	"github.com/seed76848005/timerwheel/bench/internal/rival"
 )
 
-// rearms: pending timers that are moved, which is what a timeout of a busy
-// connection spends its life with. One that is alone, one among a million, and a
-// million in random order.
+// rearms returns the scenes that move pending timers, as happens to the timeout of a busy
+// connection all the time: one timer alone, one among a million, and a million in random
+// order.
 func rearms() []Scene {
 	return []Scene{
-		{Name: "re-arm, one timer", Works: []string{figure.LaterHot, figure.LaterAtHot}, Run: func(s *Stage, r rival.Rival) {
+		{Name: "re-arm, one timer", Works: []string{figure.LaterHot, figure.LaterAtHot}, Run: func(m *Measurement, r rival.Rival) {
 			r.Make(1, nothing)
-			s.rearm(r, ", one timer", make([]uint32, unit))
+			m.rearm(r, ", one timer", make([]uint32, unit))
 		}},
-		{Name: "re-arm, one timer, 1M others", Run: func(s *Stage, r rival.Rival) {
+		{Name: "re-arm, one timer, 1M others", Run: func(m *Measurement, r rival.Rival) {
 			populate(r, million)
 			r.Make(1, nothing)
-			s.rearm(r, ", one timer, 1M others", make([]uint32, unit))
+			m.rearm(r, ", one timer, 1M others", make([]uint32, unit))
 		}},
-		{Name: "re-arm, 1M timers, scattered", Works: []string{figure.LaterScattered}, Run: func(s *Stage, r rival.Rival) {
+		{Name: "re-arm, 1M timers, scattered", Works: []string{figure.LaterScattered}, Run: func(m *Measurement, r rival.Rival) {
 			r.Make(million, nothing)
-			s.rearm(r, ", 1M timers, scattered", shuffled(million))
+			m.rearm(r, ", 1M timers, scattered", shuffled(million))
 		}},
 	}
 }
@@ -38,31 +38,32 @@ func shuffled(n int) []uint32 {
 	return order
 }
 
-// rearm measures moves to later (time goes on meanwhile), the same for one who
-// knows the time, and moves to earlier.
-func (s *Stage) rearm(r rival.Rival, which string, order []uint32) {
+// rearm measures moves to a later time (d stays the same while time passes), the same by
+// a caller that knows the time, and moves to an earlier time.
+func (m *Measurement) rearm(r rival.Rival, which string, order []uint32) {
 	const far = 1000 * time.Hour
 	r.Rearm(order, far, 0)
-	windows := around(order)
-	s.loop("re-arm later"+which, func(int) { r.Rearm(windows(), far, 0) })
+	next := cycle(order)
+	m.loop("re-arm later"+which, func(int) { r.Rearm(next(), far, 0) })
 
 	later := "re-arm later by RegisterAt" + which
 	if at, can := r.(rival.AtRearmer); can {
 		when := time.Now().Add(far)
-		s.loop(later, func(int) { when = at.RearmAt(windows(), when, 1) })
+		m.loop(later, func(int) { when = at.RearmAt(next(), when, 1) })
 	} else {
-		s.loop(later, func(int) { r.Rearm(windows(), far, 0) }) // what it has instead
+		m.loop(later, func(int) { r.Rearm(next(), far, 0) }) // a rival without RearmAt
 	}
 
 	d := far
-	s.loop("re-arm earlier"+which, func(int) { d = r.Rearm(windows(), d, -time.Microsecond) })
+	m.loop("re-arm earlier"+which, func(int) { d = r.Rearm(next(), d, -time.Microsecond) })
 	if d < time.Hour {
-		s.failf("%v is not far away any more", d)
+		m.failf("the moves to earlier times came down to %v", d)
 	}
 }
 
-// around returns a function that returns a unit of order after the other.
-func around(order []uint32) func() []uint32 {
+// cycle returns a function that returns unit after unit of order, and begins anew after
+// the last.
+func cycle(order []uint32) func() []uint32 {
 	k := 0
 	return func() []uint32 {
 		if k+unit > len(order) {

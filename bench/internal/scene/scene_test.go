@@ -8,21 +8,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Each target is measured by one scene, in short as well.
-func TestEveryTargetHasItsScene(t *testing.T) {
+// Exactly one scene measures each target, and a short run includes it.
+func TestOneSceneMeasuresEachTarget(t *testing.T) {
 	for _, target := range figure.Targets() {
 		n := 0
 		for _, s := range All() {
 			if s.Measures(target.Work) {
 				n++
-				require.True(t, s.Due(0, true), "%s", s.Name)
+				require.True(t, s.RunsIn(0, true), "%s", s.Name)
 			}
 		}
 		require.Equal(t, 1, n, "%s", target.Work)
 	}
 }
 
-func TestScenesHaveNamesOfTheirOwn(t *testing.T) {
+func TestSceneNamesAreUnique(t *testing.T) {
 	for _, s := range All() {
 		found, err := Find(s.Name)
 		require.NoError(t, err)
@@ -32,38 +32,38 @@ func TestScenesHaveNamesOfTheirOwn(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestDue(t *testing.T) {
+func TestRoundsOfScenes(t *testing.T) {
 	for _, c := range []struct {
 		cost                        Cost
 		first, second, third, short bool
 	}{
 		{Cheap, true, true, true, true},
-		{Dear, true, false, true, true},
+		{Expensive, true, false, true, true},
 		{Once, true, false, false, true},
 		{Long, true, false, false, false},
 	} {
 		s := Scene{Cost: c.cost, Works: []string{"with a target"}}
-		require.Equal(t, c.first, s.Due(0, false))
-		require.Equal(t, c.second, s.Due(1, false))
-		require.Equal(t, c.third, s.Due(2, false))
-		require.Equal(t, c.short, s.Due(0, true))
-		require.False(t, Scene{Cost: c.cost}.Due(0, true), "it has no target")
+		require.Equal(t, c.first, s.RunsIn(0, false))
+		require.Equal(t, c.second, s.RunsIn(1, false))
+		require.Equal(t, c.third, s.RunsIn(2, false))
+		require.Equal(t, c.short, s.RunsIn(0, true))
+		require.False(t, Scene{Cost: c.cost}.RunsIn(0, true), "a scene without a target")
 	}
 }
 
-// What a scene says that it measures, it measures. This is the one that is over at
-// once; the others are checked by every run of compare that checks.
-func TestStopsMeasuresWhatItSays(t *testing.T) {
+// A scene measures the works that it lists. This test runs the quickest scene; each run
+// of compare with -check checks the others.
+func TestStopsMeasuresItsWorks(t *testing.T) {
 	s, err := Find("stops")
 	require.NoError(t, err)
 	r, err := rival.Kinds()[0].New(0)
 	require.NoError(t, err)
 	defer r.Close()
-	stage := &Stage{Short: true}
-	s.Run(stage, r)
-	require.NoError(t, stage.Err())
+	m := &Measurement{Short: true}
+	s.Run(m, r)
+	require.NoError(t, m.Err())
 	var works []string
-	for _, f := range stage.Figures {
+	for _, f := range m.Figures {
 		works = append(works, f.Work)
 		require.Positive(t, f.Value)
 	}
