@@ -19,68 +19,67 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// grain is what an account is exact to. What happens in a program happens at a
-// multiple of it or shortly after, and the ticks of a wheel add up to less.
+// grain is the precision of events. The events of a program happen at a multiple of it
+// or shortly after, and the ticks of a wheel add up to less.
 const grain = 50 * time.Millisecond
 
-// Every program gives the same account on the real clock, on a wheel's, and on
-// that of a Manual wheel which somebody drives.
-func TestBesideTheRealClock(t *testing.T) {
+// Every program has the same events on the real clock, on a wheel, and on a Manual wheel
+// that the test drives.
+func TestProgramsMatchTheRealClock(t *testing.T) {
 	for name, run := range programs {
 		t.Run(name, func(t *testing.T) {
-			var account []line
-			synctest.Test(t, func(t *testing.T) { account = accountOf(run, clockwork.NewRealClock(), nil) })
-			require.NotEmpty(t, account)
+			var events []event
+			synctest.Test(t, func(t *testing.T) { events = eventsOf(run, clockwork.NewRealClock(), nil) })
+			require.NotEmpty(t, events)
 			synctest.Test(t, func(t *testing.T) {
 				w := newWheel(t, timerwheel.Options{})
-				require.Equal(t, account, accountOf(run, clock.On(w), nil))
+				require.Equal(t, events, eventsOf(run, clock.On(w), nil))
 				require.NotZero(t, w.Stats().Fired)
 			})
 			synctest.Test(t, func(t *testing.T) {
 				w := newWheel(t, timerwheel.Options{Manual: true})
 				start := time.Now()
-				require.Equal(t, account, accountOf(run, clock.On(w), w))
-				require.Zero(t, time.Since(start), "time has passed by another clock")
+				require.Equal(t, events, eventsOf(run, clock.On(w), w))
+				require.Zero(t, time.Since(start), "the program waits for another clock")
 			})
 		})
 	}
 }
 
-// A line of an account: what was said, and when.
-type line struct {
+// An event is a line that a program logged, and when.
+type event struct {
 	at   time.Duration
 	what string
 }
 
-// accountOf runs a program, and returns what it says. If the clock is a Manual
-// wheel's, drive is that wheel: it is advanced to what is due next whenever the
-// program can do nothing but wait.
-func accountOf(run program, c clockwork.Clock, drive *timerwheel.Wheel) []line {
+// eventsOf runs a program and returns its events. For the clock of a Manual wheel, drive
+// is that wheel: eventsOf advances it to the next firing whenever the program only waits.
+func eventsOf(run program, c clockwork.Clock, drive *timerwheel.Wheel) []event {
 	start := c.Now()
 	var mu sync.Mutex
-	var account []line
-	say := func(format string, a ...any) {
+	var events []event
+	logf := func(format string, a ...any) {
 		mu.Lock()
 		defer mu.Unlock()
-		account = append(account, line{c.Since(start).Truncate(grain), fmt.Sprintf(format, a...)})
+		events = append(events, event{c.Since(start).Truncate(grain), fmt.Sprintf(format, a...)})
 	}
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
-		run(c, say)
+		run(c, logf)
 	}()
 	if drive != nil {
 		driveUntil(over, drive)
 	}
 	<-over
 	synctest.Wait()
-	slices.SortStableFunc(account, func(a, b line) int { // what happens at one time has no order
+	slices.SortStableFunc(events, func(a, b event) int { // events at the same time have no order
 		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.what, b.what))
 	})
-	return account
+	return events
 }
 
-// driveUntil is how a test drives a Manual wheel in a bubble.
+// driveUntil advances a Manual wheel in a bubble until over is closed.
 func driveUntil(over <-chan struct{}, w *timerwheel.Wheel) {
 	for {
 		synctest.Wait()
@@ -91,7 +90,7 @@ func driveUntil(over <-chan struct{}, w *timerwheel.Wheel) {
 		}
 		next, ok := w.Next()
 		if !ok {
-			panic("the program waits, and nothing pends on its clock")
+			panic("the program waits, and no timer of its clock is pending")
 		}
 		_, err := w.Advance(next)
 		check(err)
