@@ -12,7 +12,7 @@
 // names of functions and files, and what the program does, so do not serve it to the
 // public. It is read-only: no request changes anything.
 //
-// # What it costs
+// # Cost
 //
 // A request calls [timerwheel.Wheel.Inspect] once. That locks a part of the wheel for a
 // few microseconds at a time, however many timers are pending. Without requests the

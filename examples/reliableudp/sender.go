@@ -115,7 +115,7 @@ func (m *message) transmit(t timerwheel.Timer) {
 	s.link.send(m.datagram, s.peer)
 
 	// If the acknowledgement has arrived already, its DelSync waits for this handler,
-	// and the timer refuses Register. That is as it should be.
+	// and the timer refuses Register. That is correct.
 	d := backoff(m.tries)
 	m.tries++
 	m.due = time.Now().Add(d)

@@ -21,7 +21,7 @@
 // So the timers are those of package stdtime. An unarmed one has no storage in the wheel.
 // It keeps its function itself, and each arming is a [timerwheel.Wheel.AfterFunc], which
 // has no owner: the wheel recycles it, and drops the function, after it has fired or was
-// stopped. The wheel keeps only a timer alive that is pending or whose function runs, just
+// stopped. The wheel keeps a timer alive only while it is pending or its function runs, just
 // as the runtime keeps a pending time.AfterFunc. There is nothing to free, and no
 // finalizer or cleanup that does so.
 package netstack

@@ -27,7 +27,7 @@ func TestRivalsDoTheWork(t *testing.T) {
 				"a timer is moved to a time":     isMovedTo,
 				"a timer is stopped":             doesNotFire,
 				"a timer is armed and stopped":   isArmedAndStopped,
-				"a series goes on":               goesOn,
+				"a series continues":             continues,
 			} {
 				t.Run(name, func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
@@ -130,7 +130,7 @@ func isArmedAndStopped(t *testing.T, r Rival) {
 	require.Zero(t, calls())
 }
 
-func goesOn(t *testing.T, r Rival) {
+func continues(t *testing.T, r Rival) {
 	f, calls := counter()
 	r.Every(10*tick, f)
 	time.Sleep(105 * tick)

@@ -61,7 +61,7 @@ func (m *Measurement) rearm(r rival.Rival, which string, order []uint32) {
 	}
 }
 
-// cycle returns a function that returns unit after unit of order, and begins anew after
+// cycle returns a function that returns unit after unit of order, and starts again after
 // the last.
 func cycle(order []uint32) func() []uint32 {
 	k := 0
