@@ -1,26 +1,24 @@
-// Package debug shows a timing wheel to who looks at it, in a browser:
+// Package debug serves a page that shows a timing wheel while it runs:
 //
 //	http.Handle("/debug/timers/", debug.Handler(w))
 //
-// It is one page, which refreshes itself once a second: how many timers stand
-// where on the wheel, when the next one fires, the handlers in flight with their
-// age, who waits for whom, histograms of how late handlers begin and how long they
-// run, and the counters over the last minutes. The same as JSON, a [Report], is at
-// ?format=json.
+// The page refreshes itself once a second. It shows how many timers are in each bucket
+// of the wheel, when the next one fires, the handlers in flight with their age, who
+// waits for whom, histograms of how late handlers begin and how long they run, and the
+// counters over the last minutes. ?format=json answers with the same as JSON, a
+// [Report].
 //
-// It is for whoever keeps the program running, and for nobody else: like
-// net/http/pprof's, the page tells names of functions and files, and what the
-// program does. Do not serve it to the world. It changes nothing: there is no
-// request by which anybody could.
+// The page is for the operators of the program only. Like net/http/pprof it reveals
+// names of functions and files, and what the program does, so do not serve it to the
+// public. It is read-only: no request changes anything.
 //
-// # What it costs
+// # Cost
 //
-// A request looks at the wheel once, with [timerwheel.Wheel.Inspect]: that locks a
-// part of the wheel for a few microseconds at a time, however many timers pend.
-// While nobody asks, nothing is looked at and no goroutine exists: a wheel that is
-// idle stays idle. So the counters over the last minutes are what was seen while
-// somebody looked, and have gaps where nobody did. A page that is paused, or not
-// on view, does not ask.
+// A request calls [timerwheel.Wheel.Inspect] once. That locks a part of the wheel for a
+// few microseconds at a time, however many timers are pending. Without requests the
+// package does nothing and has no goroutine, so an idle wheel stays idle. Therefore the
+// counters over the last minutes consist of what earlier requests read, and have gaps
+// where there were none. A page that is paused or hidden sends no requests.
 package debug
 
 import (
@@ -34,18 +32,17 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// Handler returns a handler that serves the wheel's page, and with ?format=json
-// its [Report]. It may be mounted anywhere, with or without http.StripPrefix: it
-// does not look at the path, and the page asks for nothing but itself. A program
-// that has several wheels mounts a handler for each; each page is titled by its
-// path.
+// Handler returns an http.Handler that serves the wheel's page, and with ?format=json
+// its [Report]. It may be mounted at any path, with or without http.StripPrefix: it
+// ignores the path, and the page requests only its own address. A program with several
+// wheels mounts a Handler for each. The title of each page is its path.
 //
-// It answers to GET and HEAD: to anything else with 405, and to another format
-// with 400. With since=N besides format=json it leaves out the samples up to that
-// number.
+// It answers GET and HEAD. It answers other methods with status 405, and unknown formats
+// with 400. With since=N in addition to format=json it omits the samples up to number N.
 //
-// It may be called by several goroutines at once, by handlers of the wheel, too,
-// and when the wheel is closed. While it is mounted the wheel is not garbage.
+// It is safe for use by several goroutines at once, by handlers of the wheel too, and it
+// works on a closed wheel. A mounted Handler keeps its wheel from being garbage
+// collected.
 //
 // Handler panics if the wheel is nil.
 func Handler(w *timerwheel.Wheel) http.Handler {
@@ -86,7 +83,7 @@ func (h *handler) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// answer writes what has been asked for; of that, HEAD is told the size.
+// answer writes a response. To HEAD it sends the header only, with the size of the body.
 func answer(rw http.ResponseWriter, r *http.Request, kind string, body []byte) {
 	header := rw.Header()
 	header.Set("Content-Type", kind)
@@ -95,7 +92,7 @@ func answer(rw http.ResponseWriter, r *http.Request, kind string, body []byte) {
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Referrer-Policy", "no-referrer")
 	if r.Method != http.MethodHead {
-		_, _ = rw.Write(body) // who asked has gone, if that fails
+		_, _ = rw.Write(body) // an error means that the client has gone
 	}
 }
 
@@ -111,7 +108,7 @@ func (h *handler) report(since uint64) []byte {
 	report := newReport(&in)
 	report.Samples = samples
 	if err := json.NewEncoder(&b).Encode(report); err != nil {
-		panic(err) // a Report holds nothing that JSON does not know
+		panic(err) // JSON can encode every field of a Report
 	}
 	return b.Bytes()
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/seed76848005/timerwheel/debug"
 )
 
-// In a server. What only those see who keep it running has an address of its own.
+// A server serves the page at an address of its own, which only its operators can reach.
 func Example() {
 	w, err := timerwheel.New(timerwheel.Options{})
 	if err != nil {
@@ -24,7 +24,7 @@ func Example() {
 	log.Fatal(http.ListenAndServe("localhost:6060", nil))
 }
 
-// A program reads what the page shows.
+// A program reads the data of the page.
 func ExampleReport() {
 	w, err := timerwheel.New(timerwheel.Options{})
 	if err != nil {
@@ -44,6 +44,6 @@ func ExampleReport() {
 	if err := json.NewDecoder(response.Body).Decode(&r); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(r.Stats.Pending, "timer pends, and", len(r.Runs), "handlers run")
-	// Output: 1 timer pends, and 0 handlers run
+	fmt.Println(r.Stats.Pending, "timer is pending,", len(r.Runs), "handlers run")
+	// Output: 1 timer is pending, 0 handlers run
 }

@@ -23,15 +23,15 @@ import (
 
 // ---- The JSON ----
 
-// aBadDay is a wheel on which one handler is stuck, and another waits for it; times are
-// exact. The answer is what testdata/report.json says, but for what the machine and the
-// program make of it: numbers of goroutines, shards and slots, places in files, and
-// storage.
-func aBadDay(t *testing.T) (text string) {
+// stuckWheelJSON returns the report of a wheel on which one handler is stuck, and another
+// waits for it. The wheel is in a bubble, so times are exact. The answer equals
+// testdata/report.json except for what depends on the machine and the program: numbers of
+// goroutines, shards and records, lines in files, and storage.
+func stuckWheelJSON(t *testing.T) (text string) {
 	synctest.Test(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{Debug: true, OnPanic: func(timerwheel.HandlerPanic) {}, OnMisuse: func(error) {}, MaxWorkers: 3})
 		h := debug.Handler(w)
-		end := openedAtTheEnd(t)
+		end := closedAtTheEnd(t)
 		g := w.NewGroup()
 		stuck := g.Alloc(func(timerwheel.Timer) { <-end })
 		require.NoError(t, stuck.Register(time.Second))
@@ -64,9 +64,9 @@ func aBadDay(t *testing.T) (text string) {
 	return text
 }
 
-// machines replaces what is not the same on each machine.
-func machines(t *testing.T, text string) string {
-	goroutines := map[string]string{"0": "0"} // numbered as they come
+// normalize replaces what differs between machines.
+func normalize(t *testing.T, text string) string {
+	goroutines := map[string]string{"0": "0"} // numbered in order of appearance
 	number := func(s string) string {
 		return regexp.MustCompile(`\d+`).ReplaceAllStringFunc(s, func(n string) string {
 			if goroutines[n] == "" {
@@ -80,7 +80,7 @@ func machines(t *testing.T, text string) string {
 		`Timer\([^)]*\)`:                               func(string) string { return "Timer(0.0#0)" },
 		`"bytes":[1-9]\d*`:                             func(string) string { return `"bytes":1` },
 		`(/|[A-Z]:)[^" ]*/handler_test\.go:[1-9]\d*`:   func(string) string { return "/handler_test.go:1" },
-		`debug_test\.[\w.]*aBadDay[.\w]*`:              func(string) string { return "debug_test.aBadDay.func" },
+		`debug_test\.[\w.]*stuckWheelJSON[.\w]*`:       func(string) string { return "debug_test.stuckWheelJSON.func" },
 		`("now"|"start"|"since"|"at"):"[^"]*(Z|\d\d)"`: inUTC(t),
 	} {
 		text = regexp.MustCompile(pattern).ReplaceAllStringFunc(text, with)
@@ -97,19 +97,19 @@ func inUTC(t *testing.T) func(string) string {
 	}
 }
 
-func TestTheJSONIsWhatItWas(t *testing.T) {
-	got := machines(t, aBadDay(t))
+func TestJSON(t *testing.T) {
+	got := normalize(t, stuckWheelJSON(t))
 	want, err := os.ReadFile("testdata/report.json")
 	require.NoError(t, err)
 	require.JSONEq(t, string(want), got, "%s", got)
 }
 
-func TestNothingIsNullButWhatMayBe(t *testing.T) {
+func TestOnlyNextMayBeNull(t *testing.T) {
 	text := ask(debug.Handler(openWheel(t, timerwheel.Options{})), http.MethodGet, "/?format=json").Body.String()
-	require.Equal(t, []string{`"next":null`}, regexp.MustCompile(`"\w+":null`).FindAllString(text, -1), "who reads it may count on arrays")
+	require.Equal(t, []string{`"next":null`}, regexp.MustCompile(`"\w+":null`).FindAllString(text, -1), "lists are arrays, never null")
 }
 
-func TestWhenTheNextFiringIs(t *testing.T) {
+func TestNext(t *testing.T) {
 	start := time.Unix(0, 0)
 	w := openWheel(t, timerwheel.Options{Manual: true, Start: start})
 	h := debug.Handler(w)
@@ -123,8 +123,8 @@ func TestWhenTheNextFiringIs(t *testing.T) {
 	require.Zero(t, *reportOf(t, h, "").Next)
 }
 
-// A level's slots are where they should be, seen from now, also where that is centuries away.
-func TestWhereALevelBegins(t *testing.T) {
+// The buckets of a level begin at the right distance from now, also if that is centuries.
+func TestLevels(t *testing.T) {
 	start := time.Unix(0, 0)
 	w := openWheel(t, timerwheel.Options{Manual: true, Start: start})
 	h := debug.Handler(w)
@@ -147,13 +147,13 @@ func TestWhereALevelBegins(t *testing.T) {
 
 // ---- The samples ----
 
-func TestSamplesAreTakenWhenSomebodyAsks(t *testing.T) {
+func TestRequestsTakeSamples(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{})
 		h := debug.Handler(w)
 		time.Sleep(time.Hour)
 		begun := time.Now()
-		require.Len(t, reportOf(t, h, "").Samples, 1, "nobody has asked before")
+		require.Len(t, reportOf(t, h, "").Samples, 1, "this is the first request")
 		for range 10 {
 			w.AfterFunc(time.Hour, func() {})
 			time.Sleep(300 * time.Millisecond)
@@ -169,7 +169,7 @@ func TestSamplesAreTakenWhenSomebodyAsks(t *testing.T) {
 		require.Len(t, reportOf(t, h, "&since=2").Samples, 1)
 		require.Empty(t, reportOf(t, h, "&since=3").Samples)
 		require.NotNil(t, reportOf(t, h, "&since=3").Samples)
-		require.Len(t, reportOf(t, h, "&since=4").Samples, 3, "who comes from another wheel gets all")
+		require.Len(t, reportOf(t, h, "&since=4").Samples, 3, "a number of another wheel yields all samples")
 
 		for range 1000 {
 			time.Sleep(time.Second)
@@ -186,9 +186,9 @@ func TestSamplesAreTakenWhenSomebodyAsks(t *testing.T) {
 	})
 }
 
-// A wheel that nobody looks at has no goroutine and no wake-up because of its handler: in a
-// bubble with nothing else to do, an hour passes at once, and nothing has been sampled.
-func TestNothingHappensWhileNobodyLooks(t *testing.T) {
+// Without requests a Handler has no goroutine, causes no wake-up and takes no sample: in an
+// otherwise idle bubble an hour passes at once.
+func TestNothingHappensWithoutRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before := runtime.NumGoroutine()
 		h := debug.Handler(openWheel(t, timerwheel.Options{}))
@@ -204,16 +204,16 @@ func TestNothingHappensWhileNobodyLooks(t *testing.T) {
 
 // ---- The page ----
 
-func TestThePageStandsAlone(t *testing.T) {
+func TestPageIsSelfContained(t *testing.T) {
 	answer := ask(debug.Handler(openWheel(t, timerwheel.Options{})), http.MethodGet, "/")
 	page, policy := answer.Body.String(), answer.Header().Get("Content-Security-Policy")
 	require.Equal(t, http.StatusOK, answer.Code)
 	require.Equal(t, "text/html; charset=utf-8", answer.Header().Get("Content-Type"))
 	require.NotRegexp(t, `/\* page\.(css|js) \*/`, page)
 	for _, link := range regexp.MustCompile(`(?:src|href|action|url|import)\s*[=(]\s*["']?([^"'\s>)]+)`).FindAllStringSubmatch(page, -1) {
-		require.Contains(t, []string{"data:,", "?format=json", "#arrow"}, link[1], "it needs nothing but itself")
+		require.Contains(t, []string{"data:,", "?format=json", "#arrow"}, link[1], "the page needs only itself")
 	}
-	require.NotRegexp(t, `innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b`, page, "what it is told is text")
+	require.NotRegexp(t, `innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b`, page, "the page inserts data as text")
 	require.NotRegexp(t, ` (style|on\w+)=["']`, page, "the policy forbids it")
 
 	require.Contains(t, policy, "default-src 'none'")
@@ -226,7 +226,7 @@ func TestThePageStandsAlone(t *testing.T) {
 	}
 }
 
-func TestItIsReadOnly(t *testing.T) {
+func TestReadOnly(t *testing.T) {
 	h := debug.Handler(openWheel(t, timerwheel.Options{}))
 	for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE", "get"} {
 		for _, url := range []string{"/", "/?format=json"} {
@@ -237,7 +237,7 @@ func TestItIsReadOnly(t *testing.T) {
 	}
 }
 
-func TestAHeadIsAGetWithoutItsBody(t *testing.T) {
+func TestHeadIsGetWithoutBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // so that no time passes between the two
 		h := debug.Handler(openWheel(t, timerwheel.Options{}))
 		for _, url := range []string{"/", "/?format=json"} {
@@ -252,7 +252,7 @@ func TestAHeadIsAGetWithoutItsBody(t *testing.T) {
 	})
 }
 
-func TestWhatIsWronglyAsked(t *testing.T) {
+func TestBadRequests(t *testing.T) {
 	h := debug.Handler(openWheel(t, timerwheel.Options{}))
 	for _, query := range []string{"?format=xml", "?format=JSON", "?format=json&since=", "?format=json&since=-1", "?format=json&since=x", "?format=json&since=1e3"} {
 		answer := ask(h, http.MethodGet, "/"+query)
@@ -262,7 +262,8 @@ func TestWhatIsWronglyAsked(t *testing.T) {
 	require.PanicsWithValue(t, "debug: Handler with a nil Wheel", func() { debug.Handler(nil) })
 }
 
-// Wherever it is mounted, the page and the address that the page asks are the same.
+// At every path, with or without StripPrefix, the Handler serves the page, and its report at
+// the address that the page requests.
 func TestMountedAnywhere(t *testing.T) {
 	h := debug.Handler(openWheel(t, timerwheel.Options{}))
 	mux := http.NewServeMux()
@@ -289,9 +290,9 @@ func TestMountedAnywhere(t *testing.T) {
 	}
 }
 
-// ---- At any time ----
+// ---- Handlers, closed wheels, concurrent requests ----
 
-func TestAHandlerOfTheWheelMayAsk(t *testing.T) {
+func TestHandlerOfTheWheelMayRequest(t *testing.T) {
 	start := time.Unix(0, 0)
 	w := openWheel(t, timerwheel.Options{Manual: true, Start: start})
 	h := debug.Handler(w)
@@ -300,14 +301,14 @@ func TestAHandlerOfTheWheelMayAsk(t *testing.T) {
 	_, err := w.Advance(start.Add(time.Minute))
 	require.NoError(t, err)
 	require.Len(t, within.Runs, 1)
-	require.Contains(t, within.Runs[0].Handler, "TestAHandlerOfTheWheelMayAsk")
+	require.Contains(t, within.Runs[0].Handler, "TestHandlerOfTheWheelMayRequest")
 	require.Zero(t, within.Runs[0].Age)
 
 	require.NoError(t, w.Close())
 	require.True(t, reportOf(t, h, "").Closed)
 }
 
-func TestAskedByManyAtOnce(t *testing.T) {
+func TestConcurrentRequests(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{})
 	h := debug.Handler(w)
 	var all sync.WaitGroup

@@ -14,10 +14,11 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain fails the package if any test leaves a goroutine behind: a handler has none.
+// TestMain fails the package if a test leaves a goroutine behind: a Handler has none.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// openWheel makes a wheel that ends with the test. In a bubble, t must be the bubble's own.
+// openWheel makes a wheel and closes it at the end of the test. In a bubble, t must be the
+// bubble's own.
 func openWheel(t *testing.T, o timerwheel.Options) *timerwheel.Wheel {
 	t.Helper()
 	w, err := timerwheel.New(o)
@@ -26,20 +27,20 @@ func openWheel(t *testing.T, o timerwheel.Options) *timerwheel.Wheel {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := w.CloseContext(ctx); err != nil && !t.Failed() {
-			t.Errorf("the wheel does not end: %v", err)
+			t.Errorf("the wheel does not close: %v", err)
 		}
 	})
 	return w
 }
 
-// ask makes a request of a handler.
+// ask sends a request to a handler.
 func ask(h http.Handler, method, url string) *httptest.ResponseRecorder {
 	answer := httptest.NewRecorder()
 	h.ServeHTTP(answer, httptest.NewRequest(method, url, nil))
 	return answer
 }
 
-// reportOf asks for a Report. Fields that Report does not have are an error.
+// reportOf requests a Report. It fails if the answer has a field that Report lacks.
 func reportOf(t *testing.T, h http.Handler, query string) (r debug.Report) {
 	t.Helper()
 	answer := ask(h, http.MethodGet, "/?format=json"+query)
@@ -51,9 +52,9 @@ func reportOf(t *testing.T, h http.Handler, query string) (r debug.Report) {
 	return r
 }
 
-// openedAtTheEnd makes a channel for handlers to wait on. A test that fails before it
-// closes the channel must still be able to end.
-func openedAtTheEnd(t *testing.T) (end chan struct{}) {
+// closedAtTheEnd makes a channel that handlers wait for. It closes the channel at the end of
+// a test that failed before it did so itself, because the wheel could not close otherwise.
+func closedAtTheEnd(t *testing.T) (end chan struct{}) {
 	end = make(chan struct{})
 	t.Cleanup(func() {
 		select {

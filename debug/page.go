@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// The page is one file for the browser, and three for whoever changes it. All that
-// it shows comes with the Report, by its script, as text, never as HTML.
+// The browser receives the page as one file; its source is three files. The script of the
+// page inserts everything that it shows from a Report as text, never as HTML.
 
 var (
 	//go:embed page/page.html
@@ -20,13 +20,14 @@ var (
 
 	page = []byte(strings.NewReplacer("/* page.css */", css, "/* page.js */", js).Replace(html))
 
-	// policy lets the page use its own style and script, and ask its own server;
-	// nothing else, so what should get into it by mistake does nothing.
+	// policy allows the page its own style and script, and requests to its own server.
+	// It forbids everything else, so code that gets into the page by mistake has no
+	// effect.
 	policy = "default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'" +
 		"; style-src " + hash(css) + "; script-src " + hash(js)
 )
 
-// hash names an inline element in a Content-Security-Policy.
+// hash returns the name of an inline element in a Content-Security-Policy.
 func hash(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"

@@ -6,43 +6,43 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// A Report is what the page shows, and what ?format=json answers: a
-// [timerwheel.Inspection], and the samples of the last minutes. Durations are in
-// seconds. Where nothing else is said, a field means what the field of that name
-// means there, or in [timerwheel.Stats].
+// A Report is the data of the page, and the answer to ?format=json: a
+// [timerwheel.Inspection] and the samples of the last minutes. Durations are in
+// seconds. A field without a comment means the same as the field with its name in
+// Inspection or in [timerwheel.Stats].
 type Report struct {
-	Now     time.Time `json:"now"`   // the wheel's
+	Now     time.Time `json:"now"`   // the wheel's time
 	Start   time.Time `json:"start"` // when the wheel was made
 	Closed  bool      `json:"closed"`
 	Options Options   `json:"options"`
-	Next    *float64  `json:"next"` // how far away the next firing is at least; null if nothing pends
+	Next    *float64  `json:"next"` // the next firing is at least this far away; null if no timer is pending
 
 	Levels   []Level `json:"levels"`
 	Due      int     `json:"due"`
 	Held     int     `json:"held"`
 	Deferred int     `json:"deferred"`
 
-	Runs    []Run    `json:"runs"` // the oldest first, at most 256 of stats.running
+	Runs    []Run    `json:"runs"` // the oldest first; at most 256 of the stats.running
 	Stats   Stats    `json:"stats"`
-	Samples []Sample `json:"samples"` // at most one a second, the last 300
+	Samples []Sample `json:"samples"` // at most one for each second; the last 300
 }
 
-// Options are the wheel's.
+// Options are the options of the wheel.
 type Options struct {
 	Tick       float64 `json:"tick"`
 	MaxWorkers int     `json:"max_workers"`
 	Manual     bool    `json:"manual"`
 	Debug      bool    `json:"debug"`
-	OnPanic    bool    `json:"on_panic"` // whether there is one
+	OnPanic    bool    `json:"on_panic"` // whether it is set
 	OnStall    bool    `json:"on_stall"` // likewise
 	StallAfter float64 `json:"stall_after"`
-	OnMisuse   bool    `json:"on_misuse"` // whether there is one
+	OnMisuse   bool    `json:"on_misuse"` // whether it is set
 }
 
-// A Level is one of the wheel's: slot k begins From + k*Span from now.
+// A Level is a level of the wheel. Bucket k begins From + k*Span after now.
 type Level struct {
-	From   float64 `json:"from"` // never positive, as what is past has been emptied
-	Span   float64 `json:"span"` // of a slot
+	From   float64 `json:"from"` // at most 0: buckets of the past have been emptied
+	Span   float64 `json:"span"` // of a bucket
 	Timers []int   `json:"timers"`
 }
 
@@ -50,26 +50,26 @@ type Level struct {
 type Run struct {
 	Timer        string    `json:"timer"`
 	Goroutine    uint64    `json:"goroutine"`
-	Handler      string    `json:"handler"` // the function, file:line; of a method bound to its receiver the name alone
+	Handler      string    `json:"handler"` // its function, file:line; for a method value the name only
 	Since        time.Time `json:"since"`
 	Age          float64   `json:"age"`
 	AllocatedAt  string    `json:"allocated_at,omitempty"`  // with Options.Debug
 	RegisteredAt string    `json:"registered_at,omitempty"` // likewise
-	Waiters      int       `json:"waiters"`                 // deletions that wait for its end
-	Waits        []Wait    `json:"waits"`                   // at most 16 of them
-	Waiting      *Wait     `json:"waiting"`                 // the deletion that waits in this handler; null if none does
+	Waiters      int       `json:"waiters"`                 // number of deletions that wait for its end
+	Waits        []Wait    `json:"waits"`                   // at most 16 of these deletions
+	Waiting      *Wait     `json:"waiting"`                 // the deletion that waits in this handler; null if there is none
 	WaitsFor     []uint64  `json:"waits_for"`               // the goroutines of the handlers that it waits for, at most 16
 }
 
 // A Wait is a deletion that waits for handlers.
 type Wait struct {
-	Kind      string    `json:"kind"`      // "DelSync" (Shutdown, too), "DelAsync" or "Group"
+	Kind      string    `json:"kind"`      // "DelSync" (ShutdownSync, too), "DelAsync" or "Group"
 	Goroutine uint64    `json:"goroutine"` // 0 for a DelAsync
 	Since     time.Time `json:"since"`
 	Age       float64   `json:"age"`
 }
 
-// Stats are the wheel's.
+// Stats are the Stats of the wheel.
 type Stats struct {
 	Live       int      `json:"live"`
 	Pending    int      `json:"pending"`
@@ -124,8 +124,8 @@ func newReport(in *timerwheel.Inspection) *Report {
 	return r
 }
 
-// newLevel counts the span in floating point: it may be longer than a Duration
-// reaches. The beginning is before now, and after the wheel's.
+// newLevel computes the span in floating point, because it may exceed the range of a
+// Duration. From fits into one, because it is between the wheel's start and now.
 func newLevel(in *timerwheel.Inspection, l *timerwheel.LevelInfo) Level {
 	return Level{
 		From:   (time.Duration(l.Start)*in.Options.Tick - in.Now.Sub(in.Start)).Seconds(),
@@ -168,7 +168,7 @@ func newWait(in *timerwheel.Inspection, x *timerwheel.WaitInfo) Wait {
 	return Wait{Kind: kind, Goroutine: x.Goroutine, Since: x.Since, Age: age(in, x.Since)}
 }
 
-// age is how long ago something began; it may have begun after the look did.
+// age returns how long ago something began. It may have begun after Inspect read the time.
 func age(in *timerwheel.Inspection, since time.Time) float64 {
 	return max(0, in.Now.Sub(since).Seconds())
 }

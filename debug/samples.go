@@ -6,8 +6,7 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// A Sample is what some of a wheel's Stats were at a time at which somebody
-// looked.
+// A Sample holds some of a wheel's Stats at the time of a request.
 type Sample struct {
 	No         uint64    `json:"no"` // 1, 2, 3...
 	At         time.Time `json:"at"`
@@ -25,17 +24,17 @@ type Sample struct {
 }
 
 const (
-	memory   = 300         // samples that are kept
-	interval = time.Second // two of them are never closer to each other
+	memory   = 300         // number of samples that are kept
+	interval = time.Second // least distance between two samples
 )
 
-// samples are the last ones, a ring: the one with number n is at n % memory.
+// samples is a ring of the last samples. Sample n is at index n % memory.
 type samples struct {
 	ring [memory]Sample
-	last uint64 // the number of the last one; 0: there is none
+	last uint64 // the number of the last sample, or 0 if there is none
 }
 
-// add takes a sample, unless there is one that is new.
+// add appends a sample, unless the last one is less than interval old.
 func (s *samples) add(now time.Time, stats *timerwheel.Stats) {
 	if s.last > 0 && now.Sub(s.ring[s.last%memory].At) < interval {
 		return
@@ -58,8 +57,8 @@ func (s *samples) add(now time.Time, stats *timerwheel.Stats) {
 	}
 }
 
-// after returns the samples that come after number no, in their order. Who has
-// seen a number that is yet to come has seen another handler's: it gets all.
+// after returns the samples after number no, in order. If that number is not yet in use,
+// the client has it from another Handler, and after returns all samples.
 func (s *samples) after(no uint64) []Sample {
 	if no > s.last {
 		no = 0

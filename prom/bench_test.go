@@ -10,7 +10,8 @@ import (
 	"github.com/seed76848005/timerwheel/prom"
 )
 
-// What a scrape costs the program, up to the text: it does not depend on how many timers there are.
+// BenchmarkGather measures what a scrape costs the program, without writing the text. The
+// cost does not depend on the number of timers.
 func BenchmarkGather(b *testing.B) {
 	for _, timers := range []int{0, 1_000_000} {
 		b.Run(fmt.Sprintf("timers=%d", timers), func(b *testing.B) {
@@ -32,7 +33,7 @@ func BenchmarkGather(b *testing.B) {
 			}
 		})
 	}
-	// The wheel's share of it, for which it holds its locks.
+	// The part of it in which the wheel holds its locks.
 	b.Run("Stats", func(b *testing.B) {
 		w, err := timerwheel.New(timerwheel.Options{})
 		if err != nil {

@@ -1,9 +1,9 @@
-// Package prom shows a timing wheel to Prometheus: its Stats as metrics.
+// Package prom exports the Stats of a timing wheel as Prometheus metrics.
 //
 //	reg.MustRegister(prom.NewCollector(w, "sessions"))
 //
-// It is a module of its own, so that who does not use Prometheus does not get
-// its dependencies.
+// It is a module of its own, so programs without Prometheus do not get its
+// dependencies.
 package prom
 
 import (
@@ -13,25 +13,25 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// NewCollector returns a Collector of the wheel's metrics. They carry the
-// constant label wheel="name", so a program that has several wheels registers
-// one Collector for each; two of the same name are an error of the second
-// Register, and so is a name that is not UTF-8. Further labels, and a prefix,
-// are added by prometheus.WrapRegistererWith and its sister.
+// NewCollector returns a Collector of the wheel's metrics. They have the constant
+// label wheel="name", so a program with several wheels registers one Collector for
+// each. Register returns an error if a Collector with the same name is registered
+// already, or if the name is not UTF-8. To add labels or a prefix, use
+// prometheus.WrapRegistererWith or prometheus.WrapRegistererWithPrefix.
 //
-// Each Collect takes one [timerwheel.Wheel.Stats], so in each scrape
+// Each Collect calls [timerwheel.Wheel.Stats] once, so in each scrape
 //
 //	timerwheel_timers_registered_total ==
 //		timerwheel_timers_fired_total + timerwheel_timers_removed_total + timerwheel_timers_pending
 //
-// the count of timerwheel_lateness_seconds is timerwheel_timers_fired_total, and
-// that of timerwheel_handler_seconds is so much less as timerwheel_handlers_running.
-// Only timerwheel_handler_oldest_seconds and timerwheel_deletions_waiting are
-// from [timerwheel.Wheel.Running], a moment later.
+// The count of timerwheel_lateness_seconds is timerwheel_timers_fired_total. The count
+// of timerwheel_handler_seconds is timerwheel_timers_fired_total less
+// timerwheel_handlers_running. Only timerwheel_handler_oldest_seconds and
+// timerwheel_deletions_waiting come from [timerwheel.Wheel.Running], a moment later.
 //
-// The Collector may be used by several goroutines at once, in handlers too, and
-// with a wheel that is closed, whose counters stay what they were. While it is
-// registered the wheel is not garbage.
+// The Collector is safe for use by several goroutines at once, by handlers too. It also
+// works on a closed wheel, whose counters keep their values. A registered Collector
+// keeps its wheel from being garbage collected.
 //
 // NewCollector panics if the wheel is nil.
 func NewCollector(w *timerwheel.Wheel, name string) prometheus.Collector {
@@ -46,7 +46,7 @@ func NewCollector(w *timerwheel.Wheel, name string) prometheus.Collector {
 		c.descs[k] = desc(m.name, m.help)
 	}
 	c.lateness = desc("lateness_seconds", "How long after their deadlines handlers began.")
-	c.runTime = desc("handler_seconds", "How long handlers ran that have ended.")
+	c.runTime = desc("handler_seconds", "How long the handlers that have ended ran.")
 	return c
 }
 
@@ -57,14 +57,14 @@ type collector struct {
 	runTime  *prometheus.Desc
 }
 
-// A reading is what one Collect has read of its wheel.
+// A reading holds the values that one Collect reads from the wheel.
 type reading struct {
 	timerwheel.Stats
 	oldest  time.Duration // how long the oldest handler in flight has been running
 	waiting int           // deletions that wait
 }
 
-// metrics are all metrics of a wheel but the histograms.
+// metrics lists all metrics of a wheel except the histograms.
 var metrics = []struct {
 	name, help string
 	kind       prometheus.ValueType
@@ -74,7 +74,7 @@ var metrics = []struct {
 		func(r *reading) float64 { return float64(r.Live) }},
 	{"timers_pending", "Timers that are pending.", prometheus.GaugeValue,
 		func(r *reading) float64 { return float64(r.Pending) }},
-	{"timers_registered_total", "Times that a timer became pending; to move one that pends is not counted.", prometheus.CounterValue,
+	{"timers_registered_total", "Times that a timer became pending; a move of a pending timer does not count.", prometheus.CounterValue,
 		func(r *reading) float64 { return float64(r.Registered) }},
 	{"timers_fired_total", "Handlers begun.", prometheus.CounterValue,
 		func(r *reading) float64 { return float64(r.Fired) }},
@@ -117,9 +117,9 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	for k, m := range metrics {
 		ch <- prometheus.MustNewConstMetric(c.descs[k], m.kind, m.value(&r))
 	}
-	ch <- prometheus.MustNewConstHistogram(c.lateness, r.Fired, r.SumLate.Seconds(), atMost(r.Lateness[:]))
+	ch <- prometheus.MustNewConstHistogram(c.lateness, r.Fired, r.SumLate.Seconds(), cumulative(r.Lateness[:]))
 	ended := r.Fired - uint64(r.Running)
-	ch <- prometheus.MustNewConstHistogram(c.runTime, ended, r.SumRun.Seconds(), atMost(r.RunTime[:]))
+	ch <- prometheus.MustNewConstHistogram(c.runTime, ended, r.SumRun.Seconds(), cumulative(r.RunTime[:]))
 }
 
 func (c *collector) read() reading {
@@ -131,12 +131,13 @@ func (c *collector) read() reading {
 	return r
 }
 
-// atMost makes the buckets of a Prometheus histogram, each of which counts what
-// is at most so many seconds, from those of Stats, the kth of which counts what
-// is less than 2^k microseconds. The wheel counts in nanoseconds, so exactly
-// that is at most one nanosecond less: the bounds are 2^k µs - 1 ns. The last
-// bucket of Stats has no bound, and Prometheus takes it from the count.
-func atMost(counts []uint64) map[float64]uint64 {
+// cumulative converts the buckets of a histogram of Stats to those of a Prometheus
+// histogram. Bucket k of Stats counts the values that are less than 2^k µs and not in
+// an earlier bucket. A bucket of Prometheus counts all values of at most its bound, in
+// seconds. The wheel measures whole nanoseconds, so the bounds are exactly
+// 2^k µs - 1 ns. The last bucket of Stats has no bound; Prometheus derives it from the
+// count.
+func cumulative(counts []uint64) map[float64]uint64 {
 	buckets := make(map[float64]uint64, len(counts)-1)
 	sum := uint64(0)
 	for k, n := range counts[:len(counts)-1] {

@@ -19,12 +19,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ---- What each metric says ----
+// ---- The value of each metric ----
 
-// scrapeABadDay returns what Prometheus gets of a wheel with one worker: of two handlers
-// the first kept the second waiting for 29 s, and a deletion waits for the second. It
-// happens in a bubble, so all times are exact.
-func scrapeABadDay(t *testing.T) (text string) {
+// scrapeStalledWheel returns what Prometheus gets from a wheel with one worker. The first
+// of two handlers delayed the second by 29 s, and a deletion waits for the second. The
+// wheel is in a bubble, so all times are exact.
+func scrapeStalledWheel(t *testing.T) (text string) {
 	synctest.Test(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{MaxWorkers: 1})
 		reg := register(t, w, "sessions")
@@ -39,7 +39,7 @@ func scrapeABadDay(t *testing.T) (text string) {
 		require.True(t, deleted.Stop())
 		require.ErrorIs(t, deleted.Register(time.Hour), timerwheel.ErrStale)
 
-		time.Sleep(41 * time.Second) // the first handler ran from 1 to 31, the second has been running since
+		time.Sleep(41 * time.Second) // the first handler ran from 1 s to 31 s, the second has run since then
 		go func() { _, _ = slow.DelSync() }()
 		synctest.Wait()
 		require.ErrorIs(t, slow.Register(time.Hour), timerwheel.ErrDeleting)
@@ -56,13 +56,14 @@ func scrapeABadDay(t *testing.T) (text string) {
 	return text
 }
 
-// The storage depends on the machine: a wheel has as many shards as there are processors.
+// storage matches the line of the storage, which depends on the machine: a wheel has as
+// many shards as there are processors.
 var storage = regexp.MustCompile(`(?m)^timerwheel_storage_bytes.* [1-9][0-9]*$`)
 
-func TestEachMetricSaysWhatItsNameSays(t *testing.T) {
+func TestMetrics(t *testing.T) {
 	want, err := os.ReadFile("testdata/scrape.txt")
 	require.NoError(t, err)
-	got := scrapeABadDay(t)
+	got := scrapeStalledWheel(t)
 	require.Regexp(t, storage, got)
 	lines := func(text string) []string {
 		return strings.Split(storage.ReplaceAllString(text, "timerwheel_storage_bytes"), "\n")
@@ -70,9 +71,9 @@ func TestEachMetricSaysWhatItsNameSays(t *testing.T) {
 	require.Equal(t, lines(string(want)), lines(got))
 }
 
-// A bucket counts exactly the handlers that began at most so many seconds late as its bound
-// says, also where that is a nanosecond from the next bucket.
-func TestTheBucketsAreExactAtTheirEdges(t *testing.T) {
+// A bucket counts exactly the handlers that began late by at most its bound, also where the
+// lateness is a nanosecond from the next bucket.
+func TestBucketsAreExactAtTheirBounds(t *testing.T) {
 	start := time.Unix(0, 0)
 	w := openWheel(t, timerwheel.Options{Manual: true, Start: start, Tick: time.Microsecond})
 	var latenesses []time.Duration
@@ -83,7 +84,7 @@ func TestTheBucketsAreExactAtTheirEdges(t *testing.T) {
 	latenesses = append(latenesses, 0, 1, time.Hour)
 	now, sum := start, 0.0
 	for _, late := range latenesses {
-		now = now.Truncate(time.Microsecond).Add(time.Millisecond) // the end of a tick, at which it could fire
+		now = now.Truncate(time.Microsecond).Add(time.Millisecond) // the end of a tick, the earliest time at which the timer can fire
 		require.NoError(t, w.Alloc(func(timerwheel.Timer) {}).RegisterAt(now))
 		now = now.Add(late)
 		fired, err := w.Advance(now)
@@ -95,7 +96,7 @@ func TestTheBucketsAreExactAtTheirEdges(t *testing.T) {
 	h := metric(t, gather(t, register(t, w, "w")), "timerwheel_lateness_seconds").GetHistogram()
 	require.EqualValues(t, len(latenesses), h.GetSampleCount())
 	require.InDelta(t, sum, h.GetSampleSum(), 1e-6)
-	require.Len(t, h.GetBucket(), len(w.Stats().Lateness)-1, "that of all is implied")
+	require.Len(t, h.GetBucket(), len(w.Stats().Lateness)-1, "the last bucket is implied by the count")
 	for k, b := range h.GetBucket() {
 		bound := b.GetUpperBound()
 		want := 0
@@ -105,11 +106,11 @@ func TestTheBucketsAreExactAtTheirEdges(t *testing.T) {
 			}
 		}
 		assert.EqualValues(t, want, b.GetCumulativeCount(), "at most %v s", bound)
-		assert.Equal(t, math.Round(math.Exp2(float64(k))*1000-1), math.Round(bound*1e9), "the %d. bound, in ns", k)
+		assert.Equal(t, math.Round(math.Exp2(float64(k))*1000-1), math.Round(bound*1e9), "bound %d, in ns", k)
 	}
 }
 
-func TestTheNamesFollowTheConventions(t *testing.T) {
+func TestMetricNamesFollowConventions(t *testing.T) {
 	problems, err := testutil.GatherAndLint(register(t, openWheel(t, timerwheel.Options{}), "w"))
 	require.NoError(t, err)
 	require.Empty(t, problems)
@@ -117,7 +118,7 @@ func TestTheNamesFollowTheConventions(t *testing.T) {
 
 // ---- Registering ----
 
-func TestWheelsAreToldApartByTheirNames(t *testing.T) {
+func TestNamesDistinguishWheels(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	pending := map[string]int{"one": 1, "two": 2, "three": 3}
 	for name, n := range pending {
@@ -148,7 +149,7 @@ func TestWheelsAreToldApartByTheirNames(t *testing.T) {
 	require.ErrorAs(t, reg.Register(other), new(prometheus.AlreadyRegisteredError))
 	check()
 
-	require.True(t, reg.Unregister(other), "a Collector stands for its name")
+	require.True(t, reg.Unregister(other), "Unregister identifies a Collector by its name")
 	delete(pending, "one")
 	check()
 	require.NoError(t, reg.Register(other))
@@ -156,7 +157,7 @@ func TestWheelsAreToldApartByTheirNames(t *testing.T) {
 	check()
 }
 
-func TestAWheelThatIsUnregisteredIsGone(t *testing.T) {
+func TestUnregister(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	c := prom.NewCollector(openWheel(t, timerwheel.Options{}), "w")
 	require.NoError(t, reg.Register(c))
@@ -165,7 +166,7 @@ func TestAWheelThatIsUnregisteredIsGone(t *testing.T) {
 	require.Empty(t, gather(t, reg))
 }
 
-func TestOtherLabelsAndAPrefix(t *testing.T) {
+func TestFurtherLabelsAndPrefix(t *testing.T) {
 	reg := prometheus.NewPedanticRegistry()
 	wrapped := prometheus.WrapRegistererWithPrefix("app_", prometheus.WrapRegistererWith(prometheus.Labels{"zone": "a"}, reg))
 	require.NoError(t, wrapped.Register(prom.NewCollector(openWheel(t, timerwheel.Options{}), "w")))
@@ -176,15 +177,15 @@ app_timerwheel_timers_live{wheel="w",zone="a"} 0
 `), "app_timerwheel_timers_live"))
 }
 
-func TestWhatIsWrongIsSaidBeforeTheFirstScrape(t *testing.T) {
+func TestBadArgumentsFailBeforeTheFirstScrape(t *testing.T) {
 	require.PanicsWithValue(t, "prom: NewCollector with a nil Wheel", func() { prom.NewCollector(nil, "w") })
 	err := prometheus.NewRegistry().Register(prom.NewCollector(openWheel(t, timerwheel.Options{}), "\xff"))
 	require.ErrorContains(t, err, "UTF-8")
 }
 
-// ---- At any time ----
+// ---- Closed wheels and handlers ----
 
-func TestAClosedWheelKeepsItsCounters(t *testing.T) {
+func TestClosedWheelKeepsItsCounters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{})
 		reg := register(t, w, "w")
@@ -205,8 +206,9 @@ func TestAClosedWheelKeepsItsCounters(t *testing.T) {
 	})
 }
 
-// On a Manual wheel, ages are in the wheel's time, and a handler may scrape the wheel that runs it.
-func TestAHandlerMayCollect(t *testing.T) {
+// A handler may scrape the wheel that runs it. On a Manual wheel the age of a handler is in
+// the wheel's time.
+func TestHandlerMayCollect(t *testing.T) {
 	start := time.Date(2000, 5, 21, 0, 0, 0, 0, time.UTC)
 	w := openWheel(t, timerwheel.Options{Manual: true, Start: start})
 	reg := register(t, w, "w")
@@ -226,9 +228,9 @@ func TestAHandlerMayCollect(t *testing.T) {
 
 // ---- The README ----
 
-// What the README shows of a scrape is of scrapeABadDay's, and every metric that it speaks
-// of is there.
-func TestTheREADMEIsRight(t *testing.T) {
+// The lines of a scrape in the README are those of scrapeStalledWheel, and the README names
+// exactly the metrics that exist.
+func TestREADMEMatchesTheScrape(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
 	scrape, err := os.ReadFile("testdata/scrape.txt")

@@ -14,7 +14,7 @@ import (
 	"github.com/seed76848005/timerwheel/prom"
 )
 
-// In a server.
+// A server serves the metrics of its wheel.
 func Example() {
 	w, err := timerwheel.New(timerwheel.Options{})
 	if err != nil {
@@ -26,7 +26,7 @@ func Example() {
 	http.Handle("/metrics", promhttp.Handler())
 }
 
-// In a test, on a wheel that the test drives.
+// A test reads the metrics of a wheel that it drives itself.
 func ExampleNewCollector() {
 	midnight := time.Date(2000, 5, 21, 0, 0, 0, 0, time.UTC)
 	w, err := timerwheel.New(timerwheel.Options{Manual: true, Start: midnight})
@@ -58,7 +58,7 @@ func ExampleNewCollector() {
 	// # HELP timerwheel_timers_pending Timers that are pending.
 	// # TYPE timerwheel_timers_pending gauge
 	// timerwheel_timers_pending{wheel="sessions"} 1
-	// # HELP timerwheel_timers_registered_total Times that a timer became pending; to move one that pends is not counted.
+	// # HELP timerwheel_timers_registered_total Times that a timer became pending; a move of a pending timer does not count.
 	// # TYPE timerwheel_timers_registered_total counter
 	// timerwheel_timers_registered_total{wheel="sessions"} 3
 	// # HELP timerwheel_timers_removed_total Firings removed by a deletion or by Close.

@@ -18,7 +18,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// openWheel makes a wheel that ends with the test.
+// openWheel makes a wheel and closes it at the end of the test.
 func openWheel(t *testing.T, o timerwheel.Options) *timerwheel.Wheel {
 	t.Helper()
 	w, err := timerwheel.New(o)
@@ -27,14 +27,14 @@ func openWheel(t *testing.T, o timerwheel.Options) *timerwheel.Wheel {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := w.CloseContext(ctx); err != nil && !t.Failed() {
-			t.Errorf("the wheel does not end: %v", err)
+			t.Errorf("the wheel does not close: %v", err)
 		}
 	})
 	return w
 }
 
-// register makes a registry for one wheel. It is a pedantic one: a Gather fails if what is
-// collected is not what was described.
+// register makes a registry for one wheel. The registry is pedantic: its Gather fails if
+// Collect and Describe disagree.
 func register(t *testing.T, w *timerwheel.Wheel, name string) *prometheus.Registry {
 	t.Helper()
 	reg := prometheus.NewPedanticRegistry()
@@ -42,7 +42,7 @@ func register(t *testing.T, w *timerwheel.Wheel, name string) *prometheus.Regist
 	return reg
 }
 
-// gather returns the families of a registry by their names.
+// gather returns the families of a registry by name.
 func gather(t *testing.T, reg prometheus.Gatherer) map[string]*dto.MetricFamily {
 	t.Helper()
 	families, err := reg.Gather()
@@ -54,7 +54,7 @@ func gather(t *testing.T, reg prometheus.Gatherer) map[string]*dto.MetricFamily 
 	return byName
 }
 
-// metric returns the one metric of a family.
+// metric returns the only metric of a family.
 func metric(t *testing.T, families map[string]*dto.MetricFamily, name string) *dto.Metric {
 	t.Helper()
 	require.Len(t, families[name].GetMetric(), 1, name)

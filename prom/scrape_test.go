@@ -25,13 +25,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// These tests scrape as Prometheus does: by HTTP, in each of the formats that it negotiates.
+// These tests scrape as Prometheus does: over HTTP, in each of the formats that it negotiates.
 
 // ---- A scrape ----
 
-// A scrape is what an HTTP request has got of one wheel.
+// A scrape holds the metrics of one wheel that an HTTP request returned.
 type scrape struct {
-	values     map[string]float64 // of counters and gauges, by the names of their samples
+	values     map[string]float64 // of counters and gauges, by sample name
 	histograms map[string]*dto.Histogram
 	kinds      map[string]dto.MetricType
 }
@@ -41,7 +41,7 @@ const (
 	runTime  = "timerwheel_handler_seconds"
 )
 
-// A format is one that Prometheus may ask for.
+// A format is a format that Prometheus may request.
 type format struct {
 	name, accept, answer string
 	read                 func(body []byte) (*scrape, error)
@@ -53,7 +53,7 @@ var formats = []format{
 	{"protobuf", string(expfmt.FmtProtoDelim), "application/vnd.google.protobuf", readProtobuf},
 }
 
-// serve serves a registry's metrics on loopback.
+// serve serves a registry's metrics on the loopback interface.
 func serve(t *testing.T, reg *prometheus.Registry) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(promhttp.HandlerFor(reg, promhttp.HandlerOpts{EnableOpenMetrics: true}))
@@ -101,17 +101,17 @@ func readText(body []byte) (*scrape, error) {
 // counters finds the counters of an OpenMetrics text.
 var counters = regexp.MustCompile(`(?m)^# TYPE (\w+) counter$`)
 
-// readOpenMetrics reads what differs from text in this: it ends with a mark, and the family
-// of a counter is called without the _total of its sample.
+// readOpenMetrics reads the OpenMetrics format. It differs from text in two points: it ends
+// with a mark, and the name of a counter's family lacks the _total of its sample.
 func readOpenMetrics(body []byte) (*scrape, error) {
 	text, ended := strings.CutSuffix(string(body), "# EOF\n")
 	if !ended {
-		return nil, errors.New("the end is missing")
+		return nil, errors.New("the end mark is missing")
 	}
 	for _, match := range counters.FindAllStringSubmatch(text, -1) {
 		family := match[1]
 		if strings.HasSuffix(family, "_total") {
-			return nil, fmt.Errorf("the family of a counter is called %q", family)
+			return nil, fmt.Errorf("a counter's family has the name %q", family)
 		}
 		for _, about := range []string{"# HELP ", "# TYPE "} {
 			text = strings.Replace(text, about+family+" ", about+family+"_total ", 1)
@@ -145,10 +145,10 @@ func newScrape() *scrape {
 	}
 }
 
-// add adds a family, which must be of one wheel.
+// add adds a family, which must have the metric of one wheel.
 func (s *scrape) add(f *dto.MetricFamily) error {
 	if len(f.GetMetric()) != 1 || f.GetHelp() == "" {
-		return fmt.Errorf("not one metric with a help: %v", f)
+		return fmt.Errorf("not exactly one metric, or no help: %v", f)
 	}
 	m := f.GetMetric()[0]
 	switch s.kinds[f.GetName()] = f.GetType(); f.GetType() {
@@ -164,7 +164,7 @@ func (s *scrape) add(f *dto.MetricFamily) error {
 	return nil
 }
 
-// cumulative returns what is in a bucket and in those before it, for each bucket.
+// cumulative returns, for each bucket, the sum of it and the buckets before it.
 func cumulative(buckets []uint64) (counts []uint64) {
 	sum := uint64(0)
 	for _, n := range buckets {
@@ -174,11 +174,11 @@ func cumulative(buckets []uint64) (counts []uint64) {
 	return counts
 }
 
-// counts returns those of a histogram's buckets, that of all included.
+// counts returns the counts of a histogram's buckets, including the last one, without bound.
 func (s *scrape) counts(histogram string) (counts []uint64) {
 	h := s.histograms[histogram]
 	for _, b := range h.GetBucket() {
-		if !math.IsInf(b.GetUpperBound(), 1) { // text has that bucket, protobuf does not need it
+		if !math.IsInf(b.GetUpperBound(), 1) { // only text contains the last bucket
 			counts = append(counts, b.GetCumulativeCount())
 		}
 	}
@@ -187,11 +187,11 @@ func (s *scrape) counts(histogram string) (counts []uint64) {
 
 // ---- The tests ----
 
-func TestAScrapeIsWhatStatsSays(t *testing.T) {
+func TestScrapeMatchesStats(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{})
 	server := serve(t, register(t, w, "w"))
 
-	// Something of everything, misuse as well, and a handler in flight with a deletion that waits.
+	// Some of every event, also misuse, and a handler in flight with a deletion that waits.
 	for range 100 {
 		w.AfterFunc(0, func() {})
 		w.AfterFunc(time.Hour, func() {})
@@ -202,17 +202,17 @@ func TestAScrapeIsWhatStatsSays(t *testing.T) {
 	require.ErrorIs(t, freed.Free(), timerwheel.ErrStale)
 	require.ErrorIs(t, freed.Retain(), timerwheel.ErrStale)
 	end := make(chan struct{})
-	parked := w.Alloc(func(timerwheel.Timer) { <-end })
-	require.NoError(t, parked.Register(0))
-	require.Eventually(t, func() bool { return w.Stats().Fired == 101 && parked.Running() }, time.Minute, time.Millisecond)
+	blocked := w.Alloc(func(timerwheel.Timer) { <-end })
+	require.NoError(t, blocked.Register(0))
+	require.Eventually(t, func() bool { return w.Stats().Fired == 101 && blocked.Running() }, time.Minute, time.Millisecond)
 	deleted := make(chan struct{})
-	go func() { defer close(deleted); _, _ = parked.DelSync() }()
+	go func() { defer close(deleted); _, _ = blocked.DelSync() }()
 	t.Cleanup(func() { close(end); <-deleted })
 	require.Eventually(t, func() bool {
 		running := w.Running()
 		return len(running) == 1 && running[0].Waiters == 1 && w.Stats().Workers == 1
 	}, time.Minute, time.Millisecond)
-	require.ErrorIs(t, parked.Register(0), timerwheel.ErrDeleting)
+	require.ErrorIs(t, blocked.Register(0), timerwheel.ErrDeleting)
 
 	for _, f := range formats {
 		t.Run(f.name, func(t *testing.T) {
@@ -221,7 +221,7 @@ func TestAScrapeIsWhatStatsSays(t *testing.T) {
 			got, err := f.get(server)
 			require.NoError(t, err)
 			eldest := w.Now().Sub(since)
-			require.Equal(t, before, w.Stats(), "the test moves")
+			require.Equal(t, before, w.Stats(), "the wheel changed during the scrape")
 
 			oldest := got.values["timerwheel_handler_oldest_seconds"]
 			require.GreaterOrEqual(t, oldest, youngest.Seconds())
@@ -247,7 +247,7 @@ func TestAScrapeIsWhatStatsSays(t *testing.T) {
 			require.EqualValues(t, 101, got.histograms[lateness].GetSampleCount())
 			require.Equal(t, before.SumLate.Seconds(), got.histograms[lateness].GetSampleSum())
 			require.Equal(t, cumulative(before.RunTime[:]), got.counts(runTime))
-			require.EqualValues(t, 100, got.histograms[runTime].GetSampleCount(), "one runs")
+			require.EqualValues(t, 100, got.histograms[runTime].GetSampleCount(), "one handler still runs")
 			require.Equal(t, before.SumRun.Seconds(), got.histograms[runTime].GetSampleSum())
 			require.Len(t, got.histograms, 2)
 			for name, kind := range got.kinds {
@@ -264,9 +264,9 @@ func TestAScrapeIsWhatStatsSays(t *testing.T) {
 	}
 }
 
-// Each scrape is one snapshot, whatever the wheel does meanwhile: nothing is counted twice
-// or not at all, and no scrape is of another time than its own.
-func TestEveryScrapeUnderLoadAddsUp(t *testing.T) {
+// Each scrape is one snapshot while the wheel is busy: it counts no event twice, omits none,
+// and is taken during the request.
+func TestScrapesUnderLoadAddUp(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{})
 	server := serve(t, register(t, w, "w"))
 	var stop atomic.Bool
@@ -308,8 +308,8 @@ func TestEveryScrapeUnderLoadAddsUp(t *testing.T) {
 	scrapers.Wait()
 }
 
-// churn is a little of all that timers do, with no pause in it: two readings of one scrape
-// that are not of the same instant shall differ.
+// churn calls a mixture of timer verbs without a pause, so that two readings at different
+// instants differ.
 func churn(w *timerwheel.Wheel) {
 	t := w.Alloc(func(t timerwheel.Timer) { _ = t.Register(rand.N(time.Millisecond)) })
 	_ = t.Register(0)
@@ -324,7 +324,8 @@ func churn(w *timerwheel.Wheel) {
 	_ = t.Free()
 }
 
-// addsUp says what is wrong with a scrape that was made between two Stats.
+// addsUp returns an error if the law does not hold in a scrape that was made between two
+// Stats, or if a value is not between theirs.
 func (s *scrape) addsUp(before, after timerwheel.Stats) error {
 	v := func(name string) uint64 { return uint64(s.values["timerwheel_"+name]) }
 	registered, fired, removed := v("timers_registered_total"), v("timers_fired_total"), v("timers_removed_total")
@@ -342,7 +343,7 @@ func (s *scrape) addsUp(before, after timerwheel.Stats) error {
 	} {
 		h := s.histograms[c.histogram]
 		if h.GetSampleCount() != c.count {
-			return fmt.Errorf("%s counts %d, and not %d", c.histogram, h.GetSampleCount(), c.count)
+			return fmt.Errorf("%s counts %d instead of %d", c.histogram, h.GetSampleCount(), c.count)
 		}
 		if sum := h.GetSampleSum(); sum < c.sumBefore.Seconds() || sum > c.sumAfter.Seconds() {
 			return fmt.Errorf("the sum of %s is %v, not between %v and %v", c.histogram, sum, c.sumBefore, c.sumAfter)

@@ -14,22 +14,22 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A deadlocked is examples/deadlocks while its deadlocks stand.
-type deadlocked struct {
+// A deadlockedProgram is a process of examples/deadlocks while its deadlocks last.
+type deadlockedProgram struct {
 	program *exec.Cmd
 	url     string // of its page
 	out     *bufio.Scanner
 }
 
-func startDeadlocks(t *testing.T) *deadlocked {
+func startDeadlocks(t *testing.T) *deadlockedProgram {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "deadlocks")
 	build := exec.Command("go", "build", "-o", binary, "./examples/deadlocks")
 	build.Dir = "../.."
-	said, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", said)
+	output, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", output)
 
-	d := &deadlocked{program: exec.Command(binary, "-hold", "10m", "-http", "127.0.0.1:0")}
+	d := &deadlockedProgram{program: exec.Command(binary, "-hold", "10m", "-http", "127.0.0.1:0")}
 	d.program.Stderr = os.Stderr
 	out, err := d.program.StdoutPipe()
 	require.NoError(t, err)
@@ -44,8 +44,8 @@ func startDeadlocks(t *testing.T) *deadlocked {
 	return d
 }
 
-// end interrupts the program, which then ends by itself, and returns what it has printed.
-func (d *deadlocked) end(t *testing.T) (printed string) {
+// end interrupts the program, waits until it ends by itself, and returns its output.
+func (d *deadlockedProgram) end(t *testing.T) (printed string) {
 	t.Helper()
 	require.NoError(t, d.program.Process.Signal(os.Interrupt))
 	for d.out.Scan() {
@@ -55,15 +55,16 @@ func (d *deadlocked) end(t *testing.T) (printed string) {
 	return printed
 }
 
-// A program of its own that deadlocks: its page shows both who holds the lock and who wants
-// it, and two of three that wait in a circle. That is what the README says that it shows.
-func TestThePageOfAProgramThatDeadlocks(t *testing.T) {
+// The page of another program that deadlocks shows the handler that wants a lock and the
+// deletion that waits for it, and the two waits of a circle of three handlers. The README
+// shows the same.
+func TestPageOfADeadlockedProgram(t *testing.T) {
 	tab := newTab(t)
 	d := startDeadlocks(t)
 	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(d.url)))
 	eventually(t, tab, `document.querySelectorAll("#graph g").length === 5 && document.querySelectorAll("#run-list li.stalled").length === 4`)
 
-	// The lock: its handler waits for nobody, and the deletion waits for it.
+	// The lock: the handler waits for no other, and the deletion waits for it.
 	require.Contains(t, eval[[]string](t, tab, `[...document.querySelectorAll("#graph g.blocking .name")].map((e) => e.textContent)`), "main.(*session).expire")
 	row := eval[string](t, tab, `[...document.querySelectorAll("#run-list li")].find((li) => li.innerText.includes("(*session).expire")).innerText`)
 	waiter := regexp.MustCompile(`1 deletion waits for it: (goroutine \d+) \(DelSync`).FindStringSubmatch(row)
@@ -71,7 +72,8 @@ func TestThePageOfAProgramThatDeadlocks(t *testing.T) {
 	require.Contains(t, row, "session.go:24", "where the timer was allocated")
 	require.Equal(t, waiter[1], eval[string](t, tab, `document.querySelector("#graph g.outside .name").textContent`))
 
-	// The circle: who was refused runs, one waits for it, and another for that one.
+	// The circle: the handler whose deletion was refused runs, one waits for it, and another
+	// for that one.
 	waits := strings.Split(eval[string](t, tab, `document.getElementById("graph").getAttribute("aria-label")`), "; ")
 	require.Len(t, waits, 3)
 	require.Contains(t, waits, waiter[1]+" waits for main.(*session).expire")
@@ -81,16 +83,16 @@ func TestThePageOfAProgramThatDeadlocks(t *testing.T) {
 			require.Equal(t, next[stage(from)], stage(to))
 		}
 	}
-	require.Equal(t, 2, eval[int](t, tab, `document.querySelectorAll("#graph g.blocking").length`), "the lock's handler, and who was refused")
+	require.Equal(t, 2, eval[int](t, tab, `document.querySelectorAll("#graph g.blocking").length`), "the handler that wants the lock, and the one whose deletion was refused")
 
-	require.Equal(t, withoutChance(inREADME(t)), withoutChance(waits))
+	require.Equal(t, normalize(inREADME(t)), normalize(waits))
 
 	// No arrow crosses another, and names are in their boxes.
 	rows := eval[[]string](t, tab, `[...document.querySelectorAll("#graph g")].sort((a, b) => a.getCTM().e - b.getCTM().e || a.getCTM().f - b.getCTM().f).map((g) => g.getAttribute("class"))`)
 	require.Equal(t, []string{"outside", "handler", "blocking", "handler", "blocking"}, rows, "column by column")
 	require.True(t, eval[bool](t, tab, `[...document.querySelectorAll("#graph g")].every((g) => g.querySelector(".name").getBBox().width < g.querySelector("rect").getBBox().width - 10)`))
 
-	require.NoError(t, chromedp.Do(tab, chromedp.Navigate("about:blank"))) // it would complain that nobody answers
+	require.NoError(t, chromedp.Do(tab, chromedp.Navigate("about:blank"))) // otherwise the page reports that the program does not answer
 	printed := d.end(t)
 	require.NotContains(t, printed, "FAILED")
 	require.Equal(t, 5, strings.Count(printed, "\n  ok "), printed)
@@ -98,7 +100,7 @@ func TestThePageOfAProgramThatDeadlocks(t *testing.T) {
 
 func stage(handler string) string { return handler[strings.LastIndex(handler, ".")+1:] }
 
-// inREADME returns what the README says who waits for whom.
+// inREADME returns the lines of the README that say who waits for whom.
 func inREADME(t *testing.T) []string {
 	t.Helper()
 	readme, err := os.ReadFile("../../README.md")
@@ -108,12 +110,13 @@ func inREADME(t *testing.T) []string {
 	return strings.Split(string(block[1]), "\n")
 }
 
-var chance = regexp.MustCompile(`goroutine \d+|read|parse|write`)
+// varying matches what differs from run to run.
+var varying = regexp.MustCompile(`goroutine \d+|read|parse|write`)
 
-// withoutChance takes from some lines what is different each time.
-func withoutChance(lines []string) (sorted []string) {
+// normalize sorts lines, and replaces what differs from run to run.
+func normalize(lines []string) (sorted []string) {
 	for _, line := range lines {
-		sorted = append(sorted, chance.ReplaceAllString(line, "~"))
+		sorted = append(sorted, varying.ReplaceAllString(line, "~"))
 	}
 	slices.Sort(sorted)
 	return sorted

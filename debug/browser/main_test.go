@@ -1,8 +1,8 @@
-// Package browser has no code: its tests look at package debug's page with a real
-// browser, and are a module of their own because of what drives that.
+// Package browser contains only tests, which open package debug's page in a real browser.
+// They are a module of their own because of the dependencies that drive the browser.
 //
-// They need Chromium (Debian's package chromium). Where there is none they are
-// skipped; with CI=true that is a failure.
+// They need Chromium (Debian's package chromium). Without it they are skipped, or fail
+// with CI=true.
 package browser
 
 import (
@@ -22,7 +22,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// chromium is one browser for all tests; each has a tab of its own.
+// chromium is the browser of all tests. Each test has a tab of its own.
 var chromium context.Context
 
 func TestMain(m *testing.M) {
@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// start starts the browser, if there is one, with a profile of its own that is empty.
+// start starts the browser, if it is installed, with an empty profile of its own.
 func start() (stop func()) {
 	path, err := exec.LookPath("chromium")
 	if err != nil {
@@ -65,23 +65,23 @@ func start() (stop func()) {
 	}
 }
 
-// newTab opens a tab that ends with the test, and fails the test if the page in it
-// complains of anything: an exception, or what its policy forbids.
+// newTab opens a tab and closes it at the end of the test. It fails the test if the page
+// throws an exception or violates its policy.
 func newTab(t *testing.T) context.Context {
 	t.Helper()
 	if chromium == nil {
 		if os.Getenv("CI") == "true" {
-			t.Fatal("there is no chromium on this machine: apt-get install chromium")
+			t.Fatal("chromium is not installed: apt-get install chromium")
 		}
-		t.Skip("there is no chromium on this machine")
+		t.Skip("chromium is not installed")
 	}
 	tab, closeTab := chromedp.NewContext(chromium, chromedp.WithListener(func(event any) {
 		switch event := event.(type) {
 		case *runtime.EventExceptionThrown:
 			t.Errorf("the page throws: %v", event.ExceptionDetails)
 		case *log.EventEntryAdded:
-			if !strings.Contains(event.Entry.Text, "503") { // which one test provokes
-				t.Errorf("the browser says: %s %s", event.Entry.Text, event.Entry.URL)
+			if !strings.Contains(event.Entry.Text, "503") { // one test provokes it
+				t.Errorf("the browser reports: %s %s", event.Entry.Text, event.Entry.URL)
 			}
 		}
 	}))
@@ -92,7 +92,7 @@ func newTab(t *testing.T) context.Context {
 	return tab
 }
 
-// openWheel makes a wheel that ends with the test.
+// openWheel makes a wheel and closes it at the end of the test.
 func openWheel(t *testing.T, o timerwheel.Options) *timerwheel.Wheel {
 	t.Helper()
 	w, err := timerwheel.New(o)
@@ -101,7 +101,7 @@ func openWheel(t *testing.T, o timerwheel.Options) *timerwheel.Wheel {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := w.CloseContext(ctx); err != nil && !t.Failed() {
-			t.Errorf("the wheel does not end: %v", err)
+			t.Errorf("the wheel does not close: %v", err)
 		}
 	})
 	return w

@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What the page is told is text, whatever it looks like: here the file of the handler is
-// named like an element, as generated code may name it.
-func TestWhatThePageIsToldIsText(t *testing.T) {
+// The page inserts data as text, also where it looks like HTML. Here the name of the
+// handler's file looks like an element, which generated code may cause.
+func TestDataIsInsertedAsText(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{Debug: true})
 	_, tab := open(t, w)
 	end := make(chan struct{})

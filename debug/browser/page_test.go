@@ -18,11 +18,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A server serves the page of a wheel, and counts what is asked of it.
+// A server serves the page of a wheel and counts the requests.
 type server struct {
 	*httptest.Server
-	reports atomic.Int64 // asked for
-	others  sync.Map     // requests that are neither for the page nor for a report: there should be none
+	reports atomic.Int64 // requests for a report
+	others  sync.Map     // requests for anything but the page and its report; there should be none
 }
 
 const path = "/debug/timers/"
@@ -46,17 +46,16 @@ func serve(t *testing.T, w *timerwheel.Wheel) *server {
 	return s
 }
 
-// eventually waits until an expression of JavaScript is true in the page as it is: nobody
-// reloads it.
+// eventually waits until a JavaScript expression is true in the page, without reloading it.
 func eventually(t *testing.T, tab context.Context, expression string) {
 	t.Helper()
 	err := chromedp.Do(tab, chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(time.Minute)))
 	if err != nil {
-		t.Fatalf("%s\n%v; the page says:\n%s", expression, err, eval[string](t, tab, "document.body.innerText"))
+		t.Fatalf("%s\n%v; the page shows:\n%s", expression, err, eval[string](t, tab, "document.body.innerText"))
 	}
 }
 
-// eval evaluates an expression of JavaScript in the page.
+// eval evaluates a JavaScript expression in the page.
 func eval[T any](t *testing.T, tab context.Context, expression string) T {
 	t.Helper()
 	result, err := chromedp.Run(tab, chromedp.Evaluate[T](expression))
@@ -64,8 +63,8 @@ func eval[T any](t *testing.T, tab context.Context, expression string) T {
 	return result
 }
 
-// open shows a wheel's page, and waits until it is alive. The page may complain of nothing,
-// and get nothing from elsewhere.
+// open opens a wheel's page and waits until it is live. It fails the test if the page
+// reports an error, reloads, or requests anything but itself.
 func open(t *testing.T, w *timerwheel.Wheel) (*server, context.Context) {
 	t.Helper()
 	s, tab := serve(t, w), newTab(t)
@@ -73,8 +72,8 @@ func open(t *testing.T, w *timerwheel.Wheel) (*server, context.Context) {
 	eventually(t, tab, `document.body.className === "live"`)
 	eval[bool](t, tab, `window.neverReloaded = true`)
 	t.Cleanup(func() {
-		require.True(t, eval[bool](t, tab, `window.neverReloaded === true`), "the page has been loaded anew")
-		s.others.Range(func(url, _ any) bool { t.Errorf("the page asked for %v", url); return true })
+		require.True(t, eval[bool](t, tab, `window.neverReloaded === true`), "the page was reloaded")
+		s.others.Range(func(url, _ any) bool { t.Errorf("the page requested %v", url); return true })
 	})
 	return s, tab
 }
@@ -84,10 +83,10 @@ func waitForTheSession(mu *sync.Mutex) {
 	defer mu.Unlock()
 }
 
-// The deadlock that nobody but the user can see, on the page: a handler wants a lock, whose
-// owner waits for the handler. It comes, and goes when the lock is released; all of it in
-// one page that is never reloaded.
-func TestABlockedHandlerAndItsWaiterAppearAndGo(t *testing.T) {
+// The page shows a deadlock that the wheel cannot detect: a handler wants a lock, and the
+// owner of the lock waits for the handler. It appears on the page and disappears when the
+// lock is released, without a reload.
+func TestBlockedHandlerAndItsWaiterAppearAndGo(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{Debug: true, StallAfter: 100 * time.Millisecond})
 	_, tab := open(t, w)
 	eventually(t, tab, `!document.getElementById("no-runs").hidden && !document.getElementById("no-waits").hidden`)
@@ -100,10 +99,10 @@ func TestABlockedHandlerAndItsWaiterAppearAndGo(t *testing.T) {
 	require.NoError(t, timer.Register(0))
 	eventually(t, tab, `document.querySelectorAll("#run-list li").length === 1`)
 	require.True(t, eval[bool](t, tab, `document.getElementById("no-runs").hidden`))
-	require.Contains(t, eval[string](t, tab, `document.querySelector("#run-list .name").textContent`), "TestABlockedHandlerAndItsWaiterAppearAndGo.func")
+	require.Contains(t, eval[string](t, tab, `document.querySelector("#run-list .name").textContent`), "TestBlockedHandlerAndItsWaiterAppearAndGo.func")
 	require.Contains(t, eval[string](t, tab, `document.querySelector("#run-list li").innerText`), "page_test.go:")
 	eventually(t, tab, `document.querySelector("#run-list li.stalled") !== null`)
-	require.True(t, eval[bool](t, tab, `document.getElementById("graph").hasAttribute("hidden")`), "nobody waits yet")
+	require.True(t, eval[bool](t, tab, `document.getElementById("graph").hasAttribute("hidden")`), "no deletion waits yet")
 
 	deleted := make(chan struct{})
 	go func() {
@@ -115,7 +114,7 @@ func TestABlockedHandlerAndItsWaiterAppearAndGo(t *testing.T) {
 	require.Regexp(t, `^goroutine \d+ waits for .*AppearAndGo`, eval[string](t, tab, `document.getElementById("graph").getAttribute("aria-label")`))
 	require.Regexp(t, `1 deletion waits for it: goroutine \d+ \(DelSync`, eval[string](t, tab, `document.querySelector("#run-list li").innerText`))
 
-	// It is alive: the age grows.
+	// The page is live: the age grows.
 	age := eval[string](t, tab, `document.querySelector("#run-list .age").textContent`)
 	eventually(t, tab, `document.querySelector("#run-list .age").textContent !== `+strconv.Quote(age))
 
@@ -125,9 +124,9 @@ func TestABlockedHandlerAndItsWaiterAppearAndGo(t *testing.T) {
 	eventually(t, tab, `!document.getElementById("no-runs").hidden && !document.getElementById("no-waits").hidden`)
 }
 
-// Handlers that wait for each other stand in a row, in the order in which they wait, and of
-// many that wait there is one node.
-func TestAChainIsDrawnInItsOrder(t *testing.T) {
+// The page draws handlers that wait for each other from left to right, in the order in which
+// they wait, and many waiting deletions as one node.
+func TestChainIsDrawnInOrder(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{})
 	_, tab := open(t, w)
 	end := make(chan struct{})
@@ -140,7 +139,7 @@ func TestAChainIsDrawnInItsOrder(t *testing.T) {
 	}
 	for k, timer := range chain {
 		require.NoError(t, timer.Register(0))
-		require.Eventually(t, func() bool { // that it waits for the one before it
+		require.Eventually(t, func() bool { // it waits for the one before it
 			runs := w.Inspect().Runs
 			return len(runs) == k+1 && (k == 0 || runs[k].Waiting != nil)
 		}, time.Minute, time.Millisecond)
@@ -150,47 +149,47 @@ func TestAChainIsDrawnInItsOrder(t *testing.T) {
 		waiters.Go(func() { _, _ = chain[2].DelSync() })
 	}
 	eventually(t, tab, `document.querySelectorAll("#graph g").length === 4 && document.getElementById("graph").textContent.includes("2,000 deletions")`)
-	places := eval[[]string](t, tab, `[...document.querySelectorAll("#graph g")].sort((a, b) => a.getCTM().e - b.getCTM().e).map((g) => g.getAttribute("class"))`)
-	require.Equal(t, []string{"outside", "handler", "handler", "blocking"}, places, "from left to right")
+	classes := eval[[]string](t, tab, `[...document.querySelectorAll("#graph g")].sort((a, b) => a.getCTM().e - b.getCTM().e).map((g) => g.getAttribute("class"))`)
+	require.Equal(t, []string{"outside", "handler", "handler", "blocking"}, classes, "from left to right")
 	require.Equal(t, 3, eval[int](t, tab, `document.querySelectorAll("#graph > path").length`), "arrows")
 	release()
 	waiters.Wait()
 	eventually(t, tab, `document.getElementById("graph").hasAttribute("hidden")`)
 }
 
-// A misuse is counted, and the page says who knows more of it.
-func TestTheMisuseCounter(t *testing.T) {
+// The page counts misuses, and says where their details are.
+func TestMisuses(t *testing.T) {
 	for name, o := range map[string]timerwheel.Options{
-		"Debug says where":       {},
-		"their errors say where": {Debug: true},
-		"OnMisuse is told":       {Debug: true, OnMisuse: func(error) {}},
+		"lines with Debug":      {},
+		"lines in their errors": {Debug: true},
+		"reported to OnMisuse":  {Debug: true, OnMisuse: func(error) {}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := openWheel(t, o)
 			_, tab := open(t, w)
 			box := `[...document.querySelectorAll("#numbers .number")].find((box) => box.querySelector("dt").textContent === "Misuses")`
-			says := func(count, more string) {
+			shows := func(count, more string) {
 				t.Helper()
 				eventually(t, tab, box+`.querySelector("dd").textContent === `+strconv.Quote(count)+` && `+box+`.querySelector(".more").textContent === `+strconv.Quote(more))
 			}
-			says("0", "")
+			shows("0", "")
 			timer := w.Alloc(func(timerwheel.Timer) {})
 			require.NoError(t, timer.Free())
 			require.ErrorIs(t, timer.Free(), timerwheel.ErrStale)
 			require.ErrorIs(t, timer.Register(0), timerwheel.ErrStale)
-			says("2", name)
+			shows("2", name)
 		})
 	}
 }
 
-// The picture of a million timers: each slot says what is in it, and the dark ones are the
-// full ones.
-func TestThePictureOfAMillionTimers(t *testing.T) {
+// With a million timers, each bucket on the page shows its count, and full buckets have
+// another colour than empty ones.
+func TestMapOfAMillionTimers(t *testing.T) {
 	const n = 1_000_000
 	w := openWheel(t, timerwheel.Options{})
 	_, tab := open(t, w)
 	for k := range n {
-		d := 1000 * time.Hour // all but a few stand in one slot
+		d := 1000 * time.Hour // most of them are in one bucket
 		if k%10 == 0 {
 			d = time.Hour + time.Duration(k)*100*time.Millisecond
 		}
@@ -201,7 +200,7 @@ func TestThePictureOfAMillionTimers(t *testing.T) {
 	require.Equal(t, 9*64, eval[int](t, tab, timers+`.length`))
 	full := `[...document.querySelectorAll("#map rect")].reduce((a, b) => Number(a.dataset.timers) > Number(b.dataset.timers) ? a : b)`
 	require.Equal(t, 900_000, eval[int](t, tab, `Number(`+full+`.dataset.timers)/100_000|0`)*100_000)
-	require.Regexp(t, `^Level \d, slot \d+, in .* to .*: 9\d\d,\d{3} timers$`, eval[string](t, tab, full+`.querySelector("title").textContent`))
+	require.Regexp(t, `^Level \d, bucket \d+, in .* to .*: 9\d\d,\d{3} timers$`, eval[string](t, tab, full+`.querySelector("title").textContent`))
 	colours := func(which string) string {
 		return `getComputedStyle(` + which + `).fill`
 	}
@@ -209,46 +208,47 @@ func TestThePictureOfAMillionTimers(t *testing.T) {
 	require.Equal(t, 9, eval[int](t, tab, `document.querySelectorAll("#map .now").length`))
 	eventually(t, tab, `document.getElementById("numbers").innerText.includes("1,000,000")`)
 
-	// The keys go through the slots, and what is chosen is read out.
+	// The arrow keys move through the buckets, and the page describes the chosen one.
 	require.NoError(t, chromedp.Do(tab, chromedp.Focus("#map"), chromedp.KeyEvent(kb.ArrowDown), chromedp.KeyEvent(kb.ArrowRight)))
-	require.Regexp(t, `^Level 1, slot 1, .*: 0 timers$`, eval[string](t, tab, `document.getElementById("cell").textContent`))
+	require.Regexp(t, `^Level 1, bucket 1, .*: 0 timers$`, eval[string](t, tab, `document.getElementById("cell").textContent`))
 	require.NoError(t, chromedp.Do(tab, chromedp.KeyEvent(kb.ArrowUp), chromedp.KeyEvent(kb.ArrowUp), chromedp.KeyEvent(kb.ArrowLeft)))
-	require.Regexp(t, `^Level 8, slot 0, now, until in .* y: 0 timers$`, eval[string](t, tab, `document.getElementById("cell").textContent`))
+	require.Regexp(t, `^Level 8, bucket 0, now, for another .* y: 0 timers$`, eval[string](t, tab, `document.getElementById("cell").textContent`))
 }
 
-// A page that is paused or hidden asks for nothing; one that is looked at again goes on.
-func TestAPausedOrHiddenPageAsksForNothing(t *testing.T) {
+// A paused or hidden page sends no requests. It continues when it is resumed or visible
+// again.
+func TestPausedOrHiddenPageSendsNoRequests(t *testing.T) {
 	s, tab := open(t, openWheel(t, timerwheel.Options{}))
-	moves := func() {
+	refreshes := func() {
 		t.Helper()
 		before := s.reports.Load()
 		require.Eventually(t, func() bool { return s.reports.Load() > before+1 }, time.Minute, 10*time.Millisecond)
 	}
-	rests := func() {
+	isQuiet := func() {
 		t.Helper()
 		before := s.reports.Load()
 		time.Sleep(2500 * time.Millisecond)
-		require.LessOrEqual(t, s.reports.Load(), before+1, "but for one that was on its way")
+		require.LessOrEqual(t, s.reports.Load(), before+1, "at most one request was under way")
 	}
-	moves()
+	refreshes()
 	require.NoError(t, chromedp.Do(tab, chromedp.Click("#pause")))
 	eventually(t, tab, `document.getElementById("pause").getAttribute("aria-pressed") === "true" && document.body.className === "paused"`)
-	rests()
+	isQuiet()
 	require.NoError(t, chromedp.Do(tab, chromedp.Click("#pause")))
-	moves()
+	refreshes()
 
 	hide := func(hidden bool) {
 		eval[bool](t, tab, `Object.defineProperty(document, "hidden", { value: `+strconv.FormatBool(hidden)+`, configurable: true }),
 			document.dispatchEvent(new Event("visibilitychange"))`)
 	}
 	hide(true)
-	rests()
+	isQuiet()
 	hide(false)
-	moves()
+	refreshes()
 }
 
-// When the program is gone the page says so, and when it is back goes on.
-func TestThePageSaysWhenNobodyAnswers(t *testing.T) {
+// The page shows when the program does not answer, and continues when it answers again.
+func TestPageShowsLostConnection(t *testing.T) {
 	var gone atomic.Bool
 	page := debug.Handler(openWheel(t, timerwheel.Options{}))
 	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -263,15 +263,15 @@ func TestThePageSaysWhenNobodyAnswers(t *testing.T) {
 	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(s.URL)))
 	eventually(t, tab, `document.body.className === "live"`)
 	gone.Store(true)
-	eventually(t, tab, `document.body.className === "lost" && document.getElementById("said").textContent.includes("503")`)
+	eventually(t, tab, `document.body.className === "lost" && document.getElementById("state-text").textContent.includes("503")`)
 	gone.Store(false)
 	eventually(t, tab, `document.body.className === "live"`)
 }
 
-// No layout jumps: what comes and goes on the page moves nothing else. And on a phone it is
-// no wider than that.
-func TestNothingMovesOnThePage(t *testing.T) {
-	for name, width := range map[string]int64{"desk": 1400, "phone": 360} {
+// The layout does not jump: handlers that appear on the page move nothing else. On a phone
+// the page is no wider than the screen.
+func TestLayoutIsStable(t *testing.T) {
+	for name, width := range map[string]int64{"desktop": 1400, "phone": 360} {
 		t.Run(name, func(t *testing.T) {
 			w := openWheel(t, timerwheel.Options{})
 			_, tab := open(t, w)

@@ -1,11 +1,11 @@
 "use strict";
 (() => {
-	// ---- Words ----
+	// ---- Elements and texts ----
 
 	const byId = (id) => document.getElementById(id);
 
-	// say sets an element's text, if it is another one.
-	const say = (element, text) => {
+	// setText sets an element's text if it has changed.
+	const setText = (element, text) => {
 		if (element.textContent !== text) element.textContent = text;
 	};
 
@@ -25,7 +25,7 @@
 
 	const number = (n) => n.toLocaleString("en");
 
-	// short is a number in few characters.
+	// short formats a number in few characters.
 	const short = (n) => {
 		for (const [unit, size] of [["G", 1e9], ["M", 1e6], ["k", 1e3]]) {
 			if (n >= size) return (n / size).toPrecision(3) + " " + unit;
@@ -35,7 +35,7 @@
 
 	const units = [["y", 365.25 * 86400], ["d", 86400], ["h", 3600], ["min", 60], ["s", 1], ["ms", 1e-3], ["µs", 1e-6], ["ns", 1e-9]];
 
-	// span is a time in one unit, or in two where that is usual.
+	// span formats a time in one unit.
 	const span = (seconds) => {
 		if (seconds <= 0) return "0 s";
 		const k = units.findIndex(([, size]) => seconds >= size);
@@ -48,9 +48,9 @@
 	const clock = (date) => date.toLocaleTimeString("en-GB");
 	const count = (n, one, many) => number(n) + " " + (n === 1 ? one : many);
 
-	// functionOf and placeOf take "function file:line" apart. A function's name has no space.
+	// functionOf and lineOf split "function file:line". A function's name has no space.
 	const functionOf = (handler) => handler.split(" ", 1)[0];
-	const placeOf = (handler) => handler.slice(functionOf(handler).length + 1);
+	const lineOf = (handler) => handler.slice(functionOf(handler).length + 1);
 	const lastPart = (path) => path.slice(path.lastIndexOf("/") + 1);
 
 	// ---- The counters ----
@@ -58,21 +58,21 @@
 	const rate = (field) => (sample, before, seconds) => before && (sample[field] - before[field]) / seconds;
 	const level = (field) => (sample) => sample[field];
 	const numbers = [
-		{ name: "Next firing", now: (r) => r.next === null ? "none" : r.next === 0 ? "now" : "in " + span(r.next), more: (r) => r.next === null ? "nothing pends" : nextAt(r) },
+		{ name: "Next firing", now: (r) => r.next === null ? "none" : r.next === 0 ? "now" : "in " + span(r.next), more: (r) => r.next === null ? "no timer is pending" : nextAt(r) },
 		{ name: "Pending", value: level("pending"), now: (r) => short(r.stats.pending), more: (r) => number(r.stats.pending) },
 		{ name: "Alive", value: level("live"), now: (r) => short(r.stats.live), more: (r) => number(r.stats.live) },
 		{ name: "Running", value: level("running"), now: (r) => number(r.stats.running), more: (r) => "of at most " + number(r.options.max_workers) },
-		{ name: "Goroutines", value: level("workers"), now: (r) => number(r.stats.workers), more: (r) => r.options.manual ? "Manual: the host's" : "of the wheel's" },
-		{ name: "Storage", value: level("bytes"), now: (r) => short(r.stats.bytes) + "B", more: (r) => r.stats.live === 0 ? "no timer lives" : short(r.stats.bytes / r.stats.live) + "B a timer" },
+		{ name: "Goroutines", value: level("workers"), now: (r) => number(r.stats.workers), more: (r) => r.options.manual ? "Manual: the host's" : "of the wheel" },
+		{ name: "Storage", value: level("bytes"), now: (r) => short(r.stats.bytes) + "B", more: (r) => r.stats.live === 0 ? "no timer is alive" : short(r.stats.bytes / r.stats.live) + "B a timer" },
 		{ name: "Registered a second", value: rate("registered"), more: (r) => short(r.stats.registered) + " in all" },
 		{ name: "Fired a second", value: rate("fired"), more: (r) => short(r.stats.fired) + " in all" },
 		{ name: "Removed a second", value: rate("removed"), more: (r) => short(r.stats.removed) + " in all" },
 		{ name: "Refused a second", value: rate("refused"), more: (r) => short(r.stats.refused) + " in all" },
 		{ name: "Waits a second", value: rate("sync_waits"), more: (r) => short(r.stats.sync_waits) + " in all" },
-		{ name: "Misuses", value: level("misuses"), now: (r) => short(r.stats.misuses), more: (r) => r.stats.misuses === 0 ? "" : r.options.on_misuse ? "OnMisuse is told" : r.options.debug ? "their errors say where" : "Debug says where" },
+		{ name: "Misuses", value: level("misuses"), now: (r) => short(r.stats.misuses), more: (r) => r.stats.misuses === 0 ? "" : r.options.on_misuse ? "reported to OnMisuse" : r.options.debug ? "lines in their errors" : "lines with Debug" },
 	];
-	const minutes = 5; // that the curves show
-	const gap = 5; // seconds without a sample that break a curve
+	const minutes = 5; // shown by the curves
+	const gap = 5; // seconds without a sample that interrupt a curve
 
 	const nextAt = (r) => r.next < 86400 ? "at " + clock(new Date(Date.parse(r.now) + r.next * 1000)) : "";
 
@@ -88,7 +88,7 @@
 		n.path = draw(n.svg, "path", {});
 	}
 
-	// curve returns the path of some points, the highest of which touches the top.
+	// curve returns the path through points. The highest of them touches the top.
 	const curve = (points, end) => {
 		const top = Math.max(1, ...points.map((p) => p.y));
 		let path = "", last = -Infinity;
@@ -111,20 +111,20 @@
 				const y = n.value && n.value(sample, before, before ? sample.seconds - before.seconds : 0);
 				if (y !== undefined) points.push({ at: sample.seconds, y });
 			});
-			say(n.dd, n.now ? n.now(r) : points.length ? short(points[points.length - 1].y) : "–");
-			say(n.note, n.more(r));
+			setText(n.dd, n.now ? n.now(r) : points.length ? short(points[points.length - 1].y) : "–");
+			setText(n.note, n.more(r));
 			if (n.path) n.path.setAttribute("d", curve(points, end));
 		}
 	};
 
 	// ---- The levels ----
 
-	const levels = 9, slots = 64, rowHeight = 20;
-	const cells = []; // by level and slot
+	const levels = 9, buckets = 64, rowHeight = 20;
+	const cells = []; // by level and bucket
 	const totals = [], spans = [];
-	let chosen = null, shown = null; // the slot that is read out; the Report
+	let chosen = null, shown = null; // the described bucket; the last Report
 
-	// heat is the class of a cell: how many digits its count has.
+	// heat returns the class of a cell, from the number of digits of its count.
 	const heat = (n) => "h" + (n === 0 ? 0 : Math.min(7, String(n).length));
 
 	const drawMap = () => {
@@ -133,10 +133,10 @@
 			spans.push(draw(map, "text", { "text-anchor": "end" }));
 			totals.push(draw(map, "text", { "text-anchor": "end", class: "total" }));
 			cells.push([]);
-			for (let s = 0; s < slots; s++) {
+			for (let b = 0; b < buckets; b++) {
 				const rect = draw(map, "rect", { class: "h0" });
 				rect.dataset.level = l;
-				rect.dataset.slot = s;
+				rect.dataset.bucket = b;
 				rect.dataset.timers = 0;
 				cells[l].push({ rect, title: draw(rect, "title") });
 			}
@@ -144,20 +144,20 @@
 		new ResizeObserver(layOut).observe(map);
 	};
 
-	// layOut makes the map as wide as its place, with letters of the same size.
+	// layOut fits the map to the width of the page without scaling its letters.
 	const layOut = () => {
 		const map = byId("map"), width = map.clientWidth, left = width < 600 ? 76 : 104, right = width < 600 ? 58 : 84;
-		const cellWidth = (width - left - right) / slots, space = Math.min(2, cellWidth / 5);
+		const cellWidth = (width - left - right) / buckets, space = Math.min(2, cellWidth / 5);
 		map.setAttribute("viewBox", `0 0 ${width} ${levels * rowHeight}`);
-		const place = (element, attributes) => {
+		const set = (element, attributes) => {
 			for (const key in attributes) element.setAttribute(key, attributes[key]);
 		};
 		for (let l = 0; l < levels; l++) {
 			const y = l * rowHeight;
-			place(spans[l], { x: left - 6, y: y + 14 });
-			place(totals[l], { x: width, y: y + 14 });
-			cells[l].forEach(({ rect }, s) => place(rect, {
-				x: left + s * cellWidth + space / 2, y: y + 1, width: cellWidth - space, height: rowHeight - 2, rx: space,
+			set(spans[l], { x: left - 6, y: y + 14 });
+			set(totals[l], { x: width, y: y + 14 });
+			cells[l].forEach(({ rect }, b) => set(rect, {
+				x: left + b * cellWidth + space / 2, y: y + 1, width: cellWidth - space, height: rowHeight - 2, rx: space,
 			}));
 		}
 	};
@@ -170,71 +170,71 @@
 		});
 	};
 
-	// describe says what a slot is, and how many timers are in it.
-	const describe = (r, l, s) => {
+	// describe returns the times of a bucket and the number of its timers.
+	const describe = (r, l, b) => {
 		const level = r.levels[l];
-		const from = level.from + s * level.span, to = from + level.span;
-		const when = to <= 0 ? "past" : from <= 0 ? "now, until in " + span(to) : "in " + span(from) + " to " + span(to);
-		return `Level ${l}, slot ${s}, ${when}: ` + count(level.timers[s], "timer", "timers");
+		const from = level.from + b * level.span, to = from + level.span;
+		const when = to <= 0 ? "past" : from <= 0 ? "now, for another " + span(to) : "in " + span(from) + " to " + span(to);
+		return `Level ${l}, bucket ${b}, ${when}: ` + count(level.timers[b], "timer", "timers");
 	};
 
 	const showLevels = (r) => {
 		r.levels.forEach((level, l) => {
 			const now = Math.floor(-level.from / level.span);
-			level.timers.forEach((n, s) => {
-				const { rect, title } = cells[l][s];
-				const name = heat(n) + (s === now ? " now" : "") + (chosen && chosen.l === l && chosen.s === s ? " chosen" : "");
+			level.timers.forEach((n, b) => {
+				const { rect, title } = cells[l][b];
+				const name = heat(n) + (b === now ? " now" : "") + (chosen && chosen.l === l && chosen.b === b ? " chosen" : "");
 				if (rect.getAttribute("class") !== name) rect.setAttribute("class", name);
 				rect.dataset.timers = n;
-				say(title, describe(r, l, s));
+				setText(title, describe(r, l, b));
 			});
-			say(spans[l], `${l} · ${span(level.span)}`);
+			setText(spans[l], `${l} · ${span(level.span)}`);
 			const total = level.timers.reduce((a, b) => a + b);
-			say(totals[l], total === 0 ? "" : number(total));
+			setText(totals[l], total === 0 ? "" : number(total));
 		});
-		if (chosen) say(byId("cell"), describe(r, chosen.l, chosen.s));
-		say(byId("off"), `On no level: ${number(r.due)} due and in line for a worker, ${number(r.held)} held by their own run or their lock` +
+		if (chosen) setText(byId("cell"), describe(r, chosen.l, chosen.b));
+		setText(byId("off"), `Not shown above: ${number(r.due)} due and in line for a worker, ${number(r.held)} held by their own run or their lock` +
 			(r.options.manual ? `, ${number(r.deferred)} left to the next Advance.` : "."));
 	};
 
-	const choose = (l, s) => {
-		if (chosen) cells[chosen.l][chosen.s].rect.classList.remove("chosen");
-		chosen = { l, s };
-		cells[l][s].rect.classList.add("chosen");
-		say(byId("cell"), describe(shown, l, s));
+	const choose = (l, b) => {
+		if (chosen) cells[chosen.l][chosen.b].rect.classList.remove("chosen");
+		chosen = { l, b };
+		cells[l][b].rect.classList.add("chosen");
+		setText(byId("cell"), describe(shown, l, b));
 	};
 
 	byId("map").addEventListener("pointerover", (event) => {
-		const { level, slot } = event.target.dataset;
-		if (slot !== undefined && shown) choose(Number(level), Number(slot));
+		const { level, bucket } = event.target.dataset;
+		if (bucket !== undefined && shown) choose(Number(level), Number(bucket));
 	});
 
 	byId("map").addEventListener("keydown", (event) => {
 		const move = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
 		if (!move || !shown) return;
 		event.preventDefault();
-		const { l, s } = chosen || { l: 0, s: 0 };
-		choose((l + move[0] + cells.length) % cells.length, (s + move[1] + slots) % slots);
+		const { l, b } = chosen || { l: 0, b: 0 };
+		choose((l + move[0] + cells.length) % cells.length, (b + move[1] + buckets) % buckets);
 	});
 
 	// ---- The handlers in flight ----
 
 	const kinds = { DelSync: "DelSync", DelAsync: "DelAsync", Group: "Group.DelSync" };
 
-	// waiter names who waits.
+	// waiter names a deletion that waits, and its goroutine if it has one.
 	const waiter = (wait) => {
 		const what = `${kinds[wait.kind]}, ${span(wait.age)}`;
 		return wait.goroutine === 0 ? what : `goroutine ${wait.goroutine} (${what})`;
 	};
 
-	const mostRuns = 256; // in a Report
+	const mostRuns = 256; // of a Report
 	const rows = new Map(); // by goroutine, since and timer
 
 	const makeRow = () => {
 		const li = document.createElement("li");
 		const top = make(li, "div", "top");
 		const row = { li, name: make(top, "span", "name"), age: make(top, "span", "age") };
-		row.place = make(make(li, "div", "detail"), "code");
+		row.line = make(make(li, "div", "detail"), "code");
 		row.ids = make(li, "div", "detail");
 		row.origin = make(li, "div", "detail");
 		row.waiting = make(li, "div", "waited");
@@ -244,24 +244,24 @@
 
 	const fillRow = (row, run, r) => {
 		row.li.classList.toggle("stalled", run.age >= r.options.stall_after);
-		say(row.name, lastPart(functionOf(run.handler)));
+		setText(row.name, lastPart(functionOf(run.handler)));
 		row.name.title = functionOf(run.handler);
-		say(row.age, "for " + span(run.age));
-		say(row.place, placeOf(run.handler));
-		say(row.ids, `${run.timer}, goroutine ${run.goroutine}, since ${clock(new Date(run.since))}`);
-		say(row.origin, [run.allocated_at && "allocated at " + run.allocated_at, run.registered_at && "registered at " + run.registered_at].filter(Boolean).join(", "));
+		setText(row.age, "for " + span(run.age));
+		setText(row.line, lineOf(run.handler));
+		setText(row.ids, `${run.timer}, goroutine ${run.goroutine}, since ${clock(new Date(run.since))}`);
+		setText(row.origin, [run.allocated_at && "allocated at " + run.allocated_at, run.registered_at && "registered at " + run.registered_at].filter(Boolean).join(", "));
 		const others = run.waiters - run.waits.length;
-		say(row.waits, run.waiters === 0 ? "" : count(run.waiters, "deletion waits", "deletions wait") + " for it: " +
+		setText(row.waits, run.waiters === 0 ? "" : count(run.waiters, "deletion waits", "deletions wait") + " for it: " +
 			run.waits.map(waiter).join(", ") + (others > 0 ? `, and ${number(others)} more` : ""));
-		say(row.waiting, run.waiting ? "waits in " + kinds[run.waiting.kind] + " for goroutine " + run.waits_for.join(", ") + ", for " + span(run.waiting.age) : "");
+		setText(row.waiting, run.waiting ? "waits in " + kinds[run.waiting.kind] + " for goroutine " + run.waits_for.join(", ") + ", for " + span(run.waiting.age) : "");
 	};
 
 	const showRuns = (r) => {
 		const list = byId("run-list");
 		const keys = r.runs.map((run) => run.goroutine + " " + run.since + " " + run.timer);
-		const there = new Set(keys);
+		const current = new Set(keys);
 		for (const [key, row] of rows) {
-			if (there.has(key)) continue;
+			if (current.has(key)) continue;
 			row.li.remove();
 			rows.delete(key);
 		}
@@ -273,15 +273,15 @@
 		});
 		byId("no-runs").hidden = r.runs.length > 0;
 		const n = r.runs.length;
-		say(byId("runs-title"), "Handlers in flight" + (n === 0 ? "" : n < mostRuns ? ": " + number(n) : `: the oldest ${n} of ${number(r.stats.running)}`));
+		setText(byId("runs-title"), "Handlers in flight" + (n === 0 ? "" : n < mostRuns ? ": " + number(n) : `: the oldest ${n} of ${number(r.stats.running)}`));
 	};
 
 	// ---- Who waits for whom ----
 
 	const boxWidth = 230, boxHeight = 40, columnGap = 50, rowGap = 14, mostBoxes = 60;
 
-	// network returns the handlers that wait or are waited for, and the deletions outside of handlers that wait for them. Of few, each is a node; of
-	// many that wait for one handler, there is one node for all.
+	// network returns the handlers that wait or for which deletions wait, and the deletions outside of handlers that wait for them. Each deletion is a
+	// node. If many wait for one handler, one node stands for all of them.
 	const network = (r) => {
 		const nodes = new Map(), edges = [];
 		const add = (id, node) => nodes.get(id) || (nodes.set(id, { id, ...node }), nodes.get(id));
@@ -317,16 +317,17 @@
 		return { nodes, edges: edges.filter((e) => nodes.has(e.from) && nodes.has(e.to)) };
 	};
 
-	// rank is the row of the first that a node waits for: who waits stands as they do, so that few arrows cross. Who waits for nobody stands above.
+	// rank returns the topmost row that a node waits for, so that nodes have the order of those that they wait for and few arrows cross. Nodes that
+	// wait for none are above the others.
 	const rank = (node, nodes, edges) => {
 		const rows = edges.filter((e) => e.from === node.id).map((e) => nodes.get(e.to).row || 0);
 		return rows.length ? Math.min(...rows) : -1;
 	};
 
-	// arrange gives each node a column, right of all that wait for it, and a row.
+	// arrange gives each node a row, and a column to the right of all nodes that wait for it.
 	const arrange = ({ nodes, edges }) => {
 		for (const node of nodes.values()) node.column = 0;
-		for (let n = 0, moved = true; moved && n < nodes.size; n++) { // bounded: what is read while it changes might show a circle
+		for (let n = 0, moved = true; moved && n < nodes.size; n++) { // bounded: a Report is no snapshot, so it may contain a circle
 			moved = false;
 			for (const { from, to } of edges) {
 				if (nodes.get(to).column > nodes.get(from).column) continue;
@@ -334,7 +335,7 @@
 				moved = true;
 			}
 		}
-		for (const { from, to } of edges) { // who waits stands just left of what it waits for
+		for (const { from, to } of edges) { // a node for which none waits is immediately left of what it waits for
 			const node = nodes.get(from);
 			if (!edges.some((e) => e.to === from)) node.column = Math.max(node.column, nodes.get(to).column - 1);
 		}
@@ -381,7 +382,7 @@
 		if (net.nodes.size === 0) return;
 		const { width, height } = arrange(net);
 		graph.setAttribute("viewBox", `0 0 ${width} ${height}`);
-		graph.style.maxWidth = width + "px"; // it shrinks with the page, as far as it can be read
+		graph.style.maxWidth = width + "px"; // it shrinks with the page as long as it is legible
 		graph.style.minWidth = width * .75 + "px";
 		graph.setAttribute("aria-label", net.edges.map((e) => net.nodes.get(e.from).name + " waits for " + net.nodes.get(e.to).name).join("; "));
 		drawGraph(graph, net);
@@ -391,7 +392,7 @@
 
 	const barWidth = 20, barHeight = 110, marks = { 0: "1 µs", 5: "32 µs", 10: "1 ms", 15: "33 ms", 20: "1 s", 23: "8 s" };
 
-	// below is the end of a bucket, in seconds: the kth counts what is less than that.
+	// below returns the upper bound of bucket k, in seconds. The bucket counts what is less.
 	const below = (k) => 1e-6 * 2 ** k;
 
 	const quantile = (buckets, q) => {
@@ -414,9 +415,9 @@
 		});
 	};
 
-	const histograms = {}; // their bars, by the section's id
+	const histograms = {}; // bars, by the id of their section
 
-	// showHistogram draws the bars on a logarithmic scale: the few that were very late are what one looks for.
+	// showHistogram draws the bars on a logarithmic scale, so that the few handlers that were very late are visible.
 	const showHistogram = (id, buckets, sum, max) => {
 		const section = byId(id);
 		const bars = histograms[id];
@@ -426,24 +427,24 @@
 			bars[k].rect.setAttribute("y", (barHeight - height).toFixed(1));
 			bars[k].rect.setAttribute("height", height.toFixed(1));
 			const range = k === 0 ? "less than 1 µs" : k === buckets.length - 1 ? span(below(k - 1)) + " or more" : span(below(k - 1)) + " to " + span(below(k));
-			say(bars[k].title, `${range}: ${number(n)}`);
+			setText(bars[k].title, `${range}: ${number(n)}`);
 		});
-		say(section.querySelector(".readout"), total === 0 ? "None yet." :
-			`mean ${span(sum / total)}, half ${quantile(buckets, .5)}, 99 % ${quantile(buckets, .99)}, the worst ${span(max)}; of ${short(total)}, on a log scale`);
+		setText(section.querySelector(".readout"), total === 0 ? "None yet." :
+			`mean ${span(sum / total)}, median ${quantile(buckets, .5)}, 99 % ${quantile(buckets, .99)}, worst ${span(max)}; ${short(total)} in all, log scale`);
 	};
 
-	// ---- All of it ----
+	// ---- The whole page ----
 
 	const showWheel = (r) => {
 		const o = r.options;
-		say(byId("wheel"), [
+		setText(byId("wheel"), [
 			"tick " + span(o.tick), o.manual && "Manual", o.debug && "Debug",
 			o.on_stall && "OnStall after " + span(o.stall_after), o.on_panic && "OnPanic", r.closed && "closed",
 		].filter(Boolean).join(" · "));
 	};
 
 	const remember = (r) => {
-		if (shown && shown.start !== r.start) samples = []; // another wheel: the program has begun anew
+		if (shown && shown.start !== r.start) samples = []; // another wheel: the program was restarted
 		for (const sample of r.samples) {
 			if (samples.length && sample.no <= samples[samples.length - 1].no) samples = [];
 			sample.seconds = Date.parse(sample.at) / 1000;
@@ -465,20 +466,20 @@
 		showHistogram("run-time", r.stats.run_time, r.stats.sum_run, r.stats.max_run);
 	};
 
-	// ---- Asking ----
+	// ---- Requests ----
 
-	const pause = 1000; // between an answer and the next question
-	let paused = false, asking = false, timer = 0;
+	const pause = 1000; // ms between an answer and the next request
+	let paused = false, requesting = false, timer = 0;
 
 	const state = (name, text) => {
 		document.body.className = name;
-		say(byId("said"), text);
+		setText(byId("state-text"), text);
 	};
 
-	const ask = async () => {
+	const request = async () => {
 		clearTimeout(timer);
-		if (paused || document.hidden || asking) return;
-		asking = true;
+		if (paused || document.hidden || requesting) return;
+		requesting = true;
 		try {
 			const since = samples.length ? samples[samples.length - 1].no : 0;
 			const response = await fetch(`?format=json&since=${since}`, { cache: "no-store" });
@@ -488,24 +489,24 @@
 		} catch (error) {
 			if (!paused) state("lost", "no answer: " + error.message);
 		}
-		asking = false;
-		timer = setTimeout(ask, pause);
+		requesting = false;
+		timer = setTimeout(request, pause);
 	};
 
 	byId("pause").addEventListener("click", () => {
 		paused = !paused;
 		byId("pause").setAttribute("aria-pressed", paused);
-		say(byId("pause"), paused ? "Go on" : "Pause");
+		setText(byId("pause"), paused ? "Resume" : "Pause");
 		if (paused) state("paused", "paused, " + clock(new Date()));
-		ask();
+		request();
 	});
 
-	document.addEventListener("visibilitychange", ask);
+	document.addEventListener("visibilitychange", request);
 
-	say(byId("path"), location.pathname);
+	setText(byId("path"), location.pathname);
 	document.title = "timerwheel " + location.pathname;
 	drawMap();
 	drawLegend();
 	for (const id of ["lateness", "run-time"]) histograms[id] = drawHistogram(id, 25);
-	ask();
+	request();
 })();

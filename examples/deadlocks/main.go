@@ -1,15 +1,15 @@
-// Deadlocks has three deadlocks in it, each in a file of its own, as programs come
-// by them; the wheel names each while the program runs: go run ./examples/deadlocks
+// Deadlocks contains three deadlocks of the kind that programs have, each in a file of
+// its own. The wheel names each while the program runs: go run ./examples/deadlocks
 //
-// In session.go a lock is held over a deletion that waits for who wants the lock:
-// nobody but the program can see that, so OnStall reports it when it has lasted.
-// In poller.go a handler waits for itself, in pipeline.go three handlers wait for
-// each other: these waits do not begin, their calls return ErrDeadlock.
+// In session.go the caller of a deletion that waits holds a lock that the handler wants.
+// The wheel cannot see the lock, so OnStall reports the wait once it has lasted. In
+// poller.go a handler waits for itself, and in pipeline.go three handlers wait for each
+// other. These waits do not begin: their calls return ErrDeadlock.
 //
-// The program prints what it is told, checks that these are the three, and exits
-// with status 1 if one was not named. With -hold the lock's deadlock stands for a
-// while, or until an interrupt, and the circle as far as it was closed, so that
-// -http can show who waits for whom:
+// The program prints the reports of the wheel, checks that they name the three, and exits
+// with status 1 otherwise. With -hold it lets the lock's deadlock last for that time, or
+// until an interrupt, and the circle as far as it was closed, so that -http can show who
+// waits for whom:
 // go run ./examples/deadlocks -hold 1m -http localhost:8080
 package main
 
@@ -30,9 +30,9 @@ import (
 )
 
 func main() {
-	after := flag.Duration("after", 200*time.Millisecond, "how long a handler, or a wait, lasts before it is reported")
-	hold := flag.Duration("hold", 0, "how long the deadlocks stand before the program ends")
-	address := flag.String("http", "", "where the wheel's page is served meanwhile, host:port")
+	after := flag.Duration("after", 200*time.Millisecond, "how long a handler or a wait lasts before the wheel reports it")
+	hold := flag.Duration("hold", 0, "how long the deadlocks last before the program ends")
+	address := flag.String("http", "", "serve the wheel's page at this host:port")
 	flag.Parse()
 
 	if err := run(*after, *hold, *address); err != nil {
@@ -52,7 +52,7 @@ func run(after, hold time.Duration, address string) error {
 		OnStall: func(s timerwheel.Stall) {
 			select {
 			case stalls <- s:
-			default: // the lock's two have come: with -hold, what stalls now is the circle
+			default: // both reports of the lock were sent; with -hold the circle stalls, too
 			}
 		},
 	})
@@ -78,27 +78,27 @@ func run(after, hold time.Duration, address string) error {
 		case s := <-stalls:
 			d.lock = append(d.lock, s)
 		case <-time.After(after + time.Minute):
-			return errors.New("a deadlock has stood for a minute, and nobody was told")
+			return errors.New("a deadlock has lasted for a minute, and OnStall has not reported it")
 		}
 	}
 
-	looked := make(chan struct{})
-	pipeline := newPipeline(wheel, looked)
+	held := make(chan struct{})
+	pipeline := newPipeline(wheel, held)
 	d.circle = append(d.circle, <-pipeline.ended)
-	look(hold)
-	close(looked)
+	waitOrInterrupt(hold)
+	close(held)
 	for range 2 {
 		d.circle = append(d.circle, <-pipeline.ended)
 	}
 
-	// What hangs hangs: the wheel is closed, but it does not end.
+	// The deadlock of the lock stays, so the wheel closes but its Close cannot finish.
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 	defer cancel()
 	d.end = wheel.CloseContext(ctx)
 	return d.report()
 }
 
-// serve serves the wheel's page, and prints where that is.
+// serve serves the wheel's page and prints its address.
 func serve(wheel *timerwheel.Wheel, address string) (stop func() error, err error) {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -110,8 +110,8 @@ func serve(wheel *timerwheel.Wheel, address string) (stop func() error, err erro
 	return server.Close, nil
 }
 
-// look waits until the deadlocks have been looked at.
-func look(hold time.Duration) {
+// waitOrInterrupt returns after a time or at an interrupt.
+func waitOrInterrupt(hold time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), hold)
 	defer cancel()
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt)
@@ -119,7 +119,7 @@ func look(hold time.Duration) {
 	<-ctx.Done()
 }
 
-// diagnoses are what the wheel has said.
+// diagnoses holds what the wheel reported.
 type diagnoses struct {
 	self   error
 	circle []error
@@ -138,15 +138,15 @@ func (d *diagnoses) report() error {
 			closers++
 		}
 	}
-	told := map[timerwheel.StallKind]string{}
+	stalls := map[timerwheel.StallKind]string{}
 	for _, s := range d.lock {
 		fmt.Println("lock:  ", s)
-		told[s.Kind] = s.String()
+		stalls[s.Kind] = s.String()
 	}
 	fmt.Println()
 
 	failed := 0
-	that := func(ok bool, what string) {
+	expect := func(ok bool, what string) {
 		result := "ok    "
 		if !ok {
 			result = "FAILED"
@@ -154,11 +154,11 @@ func (d *diagnoses) report() error {
 		}
 		fmt.Printf("  %s  %s\n", result, what)
 	}
-	that(errors.Is(d.self, timerwheel.ErrDeadlock), "the handler that would have waited for itself was told so")
-	that(closers == 1, "of the three that would have waited for each other one was told so, and the others went on")
-	that(names(told[timerwheel.StalledHandler], "(*session).expire", "session.go:"), "the handler that hangs was named, and where")
-	that(names(told[timerwheel.StalledDeletion], "(*session).expire", "(*session).close", "session.go:"), "and so was the deletion that waits for it, and where")
-	that(errors.Is(d.end, context.DeadlineExceeded), "the wheel does not end while a deadlock stands, and says so")
+	expect(errors.Is(d.self, timerwheel.ErrDeadlock), "the handler that would have waited for itself got ErrDeadlock")
+	expect(closers == 1, "of the three that would have waited for each other one got ErrDeadlock, and the others continued")
+	expect(names(stalls[timerwheel.StalledHandler], "(*session).expire", "session.go:"), "OnStall named the handler that hangs, and its line")
+	expect(names(stalls[timerwheel.StalledDeletion], "(*session).expire", "(*session).close", "session.go:"), "OnStall named the deletion that waits for it, and its line")
+	expect(errors.Is(d.end, context.DeadlineExceeded), "CloseContext reports that the wheel cannot finish while a deadlock lasts")
 	if failed > 0 {
 		return fmt.Errorf("%d checks failed", failed)
 	}

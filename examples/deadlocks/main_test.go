@@ -11,9 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What the README shows is what the program prints, but for times, handles, the order of
-// the lines, and which stage of the pipeline it is that would close the circle.
-func TestTheREADMEShowsWhatTheProgramPrints(t *testing.T) {
+// The README shows the output of the program, except for times, handles, the order of the
+// lines, and which stage of the pipeline would close the circle.
+func TestREADMEShowsTheOutput(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	require.NoError(t, err)
 	_, section, found := strings.Cut(string(readme), "\n## Deadlocks are named\n")
@@ -26,14 +26,15 @@ func TestTheREADMEShowsWhatTheProgramPrints(t *testing.T) {
 	program.Stderr = os.Stderr
 	printed, err := program.Output()
 	require.NoError(t, err)
-	told, checked, _ := strings.Cut(string(printed), "\n\n")
-	require.NotContains(t, checked, "FAILED")
-	require.Equal(t, withoutChance(block), withoutChance(told))
+	reports, checks, _ := strings.Cut(string(printed), "\n\n")
+	require.NotContains(t, checks, "FAILED")
+	require.Equal(t, normalize(block), normalize(reports))
 }
 
-var chance = regexp.MustCompile(`Timer\(\d+\.\d+#\d+\)|\d[\d.]*m?s\b|read|parse|write`)
+// varying matches what differs from run to run.
+var varying = regexp.MustCompile(`Timer\(\d+\.\d+#\d+\)|\d[\d.]*m?s\b|read|parse|write`)
 
-// withoutChance takes from what the program prints what is different each time.
-func withoutChance(text string) []string {
-	return slices.Sorted(slices.Values(strings.Split(chance.ReplaceAllString(text, "~"), "\n")))
+// normalize sorts the lines of the output, and replaces what differs from run to run.
+func normalize(text string) []string {
+	return slices.Sorted(slices.Values(strings.Split(varying.ReplaceAllString(text, "~"), "\n")))
 }

@@ -7,21 +7,21 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// A pipeline has three stages, each of which has a timeout that stops the next.
+// A pipeline has three stages. Each has a timeout that stops the next stage.
 //
-// Its deadlock: if all three time out at once, each handler waits for the next
-// one's, in a circle. DelSync sees that, too: the call that would close it returns
-// ErrDeadlock, the others go on. (Cure: Del, or one owner who stops all, by a Group.)
+// Its deadlock: if all three time out at once, each handler waits for the next one,
+// in a circle. DelSync detects that: the call that would close the circle returns
+// ErrDeadlock, the others continue. (Cure: Del, or one owner that stops a Group.)
 type pipeline struct {
 	read, parse, write timerwheel.Timer
 
-	atOnce sync.WaitGroup // they do time out at once
+	atOnce sync.WaitGroup // makes them time out at once
 	ended  chan error
-	looked <-chan struct{} // closed when nobody looks at who waits for whom any more
+	held   <-chan struct{} // closed when the waits need not be shown any more
 }
 
-func newPipeline(w *timerwheel.Wheel, looked <-chan struct{}) *pipeline {
-	p := &pipeline{ended: make(chan error, 3), looked: looked}
+func newPipeline(w *timerwheel.Wheel, held <-chan struct{}) *pipeline {
+	p := &pipeline{ended: make(chan error, 3), held: held}
 	p.atOnce.Add(3)
 	p.read = w.Alloc(p.readTimeout)
 	p.parse = w.Alloc(p.parseTimeout)
@@ -56,12 +56,12 @@ func (p *pipeline) others() {
 	p.atOnce.Wait()
 }
 
-// end ends a stage's handler. Of who would have closed the circle that may take a
-// while, in which the two others do wait.
+// end ends a stage's handler. The handler that would have closed the circle waits for
+// held first, and the two others wait for it.
 func (p *pipeline) end(stage string, err error) {
 	if err != nil {
 		err = fmt.Errorf("the stage %q: %w", stage, err)
 	}
 	p.ended <- err
-	<-p.looked
+	<-p.held
 }

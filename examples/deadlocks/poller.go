@@ -6,14 +6,14 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// A poller asks for news until there is some.
+// A poller polls for news until there is some.
 //
 // Its deadlock: the handler itself stops the poller, and stop waits for the
-// handler. DelSync sees that: it removes the firing, and returns ErrDeadlock
-// instead of waiting. (Cure: Del, or DelAsync, or not to register anew.)
+// handler. DelSync detects that: it removes the firing and returns ErrDeadlock
+// instead of waiting. (Cure: Del, DelAsync, or not registering again.)
 type poller struct {
 	timer timerwheel.Timer
-	asked int
+	polls int
 	ended chan error
 }
 
@@ -29,7 +29,7 @@ func newPoller(w *timerwheel.Wheel) *poller {
 // poll is the handler.
 func (p *poller) poll(timerwheel.Timer) {
 	_ = p.timer.Register(pollEvery)
-	if p.asked++; p.asked == 3 { // there is news
+	if p.polls++; p.polls == 3 { // there is news
 		p.ended <- p.stop()
 	}
 }

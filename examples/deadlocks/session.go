@@ -7,12 +7,12 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// A session hangs up when it has been idle for too long, or when it is closed.
+// A session ends when it has been idle for too long, or when it is closed.
 //
 // Its deadlock is the commonest: close holds the lock that the handler wants, and
-// waits for the handler. Nobody but this file knows of the lock, so the wait lasts,
-// and Options.OnStall tells of both sides. (Cures: unlock before DelSync; or make
-// the timer by AllocLocked, and delete it by Del.)
+// waits for the handler. The wheel cannot see the lock, so the wait lasts, and
+// Options.OnStall reports both sides. (Cures: unlock before DelSync, or make the
+// timer with AllocLocked and delete it with Del.)
 type session struct {
 	mu     sync.Mutex
 	idle   timerwheel.Timer
@@ -44,7 +44,7 @@ func (s *session) close() {
 	_, _ = s.idle.DelSync()
 }
 
-// flush sends what is left. It takes so long that the session expires meanwhile.
+// flush sends what is left. The session expires before it has finished.
 func (s *session) flush() {
 	for !s.idle.Running() {
 		time.Sleep(time.Millisecond)

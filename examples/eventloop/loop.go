@@ -7,8 +7,8 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// A loop is the goroutine that calls run, and what belongs to it. Nothing in it
-// is guarded, because nobody else touches it: the handlers run on it, too.
+// A loop is the state of the goroutine that calls run. It needs no lock, because only that
+// goroutine uses it: the handlers run on it, too.
 type loop struct {
 	wheel *timerwheel.Wheel
 	start time.Time
@@ -21,16 +21,16 @@ type loop struct {
 
 	advancing bool
 	saves     int // received
-	built     int // saves that a build has taken up
+	built     int // saves that a build included
 	builds    int
 	beats     int
-	fired     int // by Advance's account
+	fired     int // firings, as Advance reported them
 	wakeups   int
-	hasty     int // handlers before their time
-	strayed   int // handlers outside Advance
+	early     int // handlers before their deadline
+	outside   int // handlers outside Advance
 }
 
-// A file is built by its timer's handler.
+// A file is a file that the handler of its timer builds.
 type file struct {
 	name  string
 	saves int // since the last build
@@ -45,7 +45,7 @@ func newLoop(wheel *timerwheel.Wheel, quiet, period time.Duration) *loop {
 	return l
 }
 
-// run handles input and time until the input is closed and no timer pends.
+// run handles input and time until the input is closed and no timer is pending.
 func (l *loop) run(saves <-chan string) error {
 	alarm := time.NewTimer(0)
 	defer alarm.Stop()
@@ -55,7 +55,7 @@ func (l *loop) run(saves <-chan string) error {
 		case <-alarm.C:
 			err = l.advance()
 		case name, ok := <-saves:
-			// First the time, then the input: Register counts from the wheel's
+			// First the time, then the input, because Register counts from the wheel's
 			// Now, which is the time of the last Advance.
 			err = l.advance()
 			switch {
@@ -64,7 +64,7 @@ func (l *loop) run(saves <-chan string) error {
 				err = l.onSave(name)
 			default:
 				saves = nil  // a nil channel is never ready
-				l.beat.Del() // here Del is as good as DelSync: the handler runs on this goroutine
+				l.beat.Del() // Del is enough here, because the handler runs on this goroutine
 			}
 		}
 		if err != nil {
@@ -78,8 +78,8 @@ func (l *loop) run(saves <-chan string) error {
 	return nil
 }
 
-// setAlarm sets the alarm to the time at which the wheel wants to be advanced
-// next, and reports whether there is such a time.
+// setAlarm sets the alarm to the time at which the loop must advance the wheel next. It
+// reports whether there is such a time.
 func (l *loop) setAlarm(alarm *time.Timer) bool {
 	when, ok := l.wheel.Next()
 	if ok {
@@ -90,7 +90,7 @@ func (l *loop) setAlarm(alarm *time.Timer) bool {
 	return ok
 }
 
-// advance runs what is due by now.
+// advance runs the handlers that are due.
 func (l *loop) advance() error {
 	l.advancing = true
 	fired, err := l.wheel.Advance(time.Now())
@@ -99,7 +99,7 @@ func (l *loop) advance() error {
 	return err
 }
 
-// onSave is the input's handler: build the file when it has been quiet, counted
+// onSave handles the input: it schedules a build for when the file has been quiet, counted
 // from now.
 func (l *loop) onSave(name string) error {
 	f := l.files[name]
@@ -114,37 +114,38 @@ func (l *loop) onSave(name string) error {
 	return f.timer.Register(l.quiet)
 }
 
-// build is a file's timer's handler.
+// build is the handler of a file's timer.
 func (l *loop) build(f *file) {
-	l.inspect(f.last.Add(l.quiet))
+	l.check(f.last.Add(l.quiet))
 	l.builds++
 	l.built += f.saves
-	l.say("build %s, saved %d times", f.name, f.saves)
+	l.logf("build %s, saved %d times", f.name, f.saves)
 	f.saves = 0
 }
 
-// onBeat is the periodic timer's handler. Beats that the loop was too busy for
-// are skipped, not made up for.
+// onBeat is the handler of the periodic timer. The wheel skips beats for which the loop was
+// too busy, and does not repeat them.
 func (l *loop) onBeat(timerwheel.Timer) {
-	l.inspect(l.beatDue)
+	l.check(l.beatDue)
 	l.beats++
-	l.say("beat %d", l.beats)
+	l.logf("beat %d", l.beats)
 	for !l.beatDue.After(l.wheel.Now()) {
 		l.beatDue = l.beatDue.Add(l.period)
 	}
 }
 
-// inspect is what every handler checks first.
-func (l *loop) inspect(due time.Time) {
+// check counts a handler that begins early or outside Advance. Each handler calls it first.
+func (l *loop) check(due time.Time) {
 	if l.wheel.Now().Before(due) {
-		l.hasty++
+		l.early++
 	}
 	if !l.advancing {
-		l.strayed++
+		l.outside++
 	}
 }
 
-func (l *loop) say(format string, args ...any) {
+// logf prints an event with the time since the start.
+func (l *loop) logf(format string, args ...any) {
 	at := l.wheel.Now().Sub(l.start).Round(time.Millisecond)
 	fmt.Printf("%8v  %s\n", at, fmt.Sprintf(format, args...))
 }

@@ -1,17 +1,17 @@
-// Eventloop drives a Manual wheel from a single goroutine that waits for input and time
-// alike: go run ./examples/eventloop
+// Eventloop drives a Manual wheel from a single goroutine that waits for both input and
+// time: go run ./examples/eventloop
 //
-// A Manual wheel has no goroutine and no clock. The loop asks it when to wake
-// up (Next), sleeps until then or until there is input, and tells it what time
-// it is (Advance), which runs the handlers right there. So the handlers and the
-// rest of the loop never run at the same time: no locks, no atomics.
+// A Manual wheel has no goroutine and no clock. The loop asks it when to wake up (Next),
+// sleeps until then or until there is input, and passes it the time (Advance), which runs
+// the handlers. So the handlers and the rest of the loop never run at the same time, and
+// need no locks and no atomics.
 //
-// The loop is that of a small build tool. Editors save files in bursts, and a
-// file is built when it has been quiet for a while: each save pushes the file's
-// timer back. A periodic timer beats beside it.
+// The loop is that of a small build tool. Editors save files in bursts. The loop builds a
+// file when it has been quiet for a while: each save moves the file's timer. A periodic
+// timer beats beside that.
 //
-// The program prints what happens, checks itself, and exits with status 1 if a
-// check fails. The file loop.go is the part to start from.
+// The program prints the events, checks itself, and exits with status 1 if a check fails.
+// Start reading at loop.go.
 package main
 
 import (
@@ -28,7 +28,7 @@ import (
 
 func main() {
 	duration := flag.Duration("for", time.Second, "how long the editors work")
-	quiet := flag.Duration("quiet", 30*time.Millisecond, "build a file when it has been quiet for so long")
+	quiet := flag.Duration("quiet", 30*time.Millisecond, "build a file when it has been quiet for this long")
 	beat := flag.Duration("beat", 200*time.Millisecond, "period of the heartbeat")
 	flag.Parse()
 
@@ -58,7 +58,7 @@ func run(duration, quiet, beat time.Duration) error {
 	return check(l, wheel)
 }
 
-// edit is three editors, each with a file of its own. It closes saves at the end.
+// edit runs three editors, each with a file of its own. It closes saves at the end.
 func edit(saves chan<- string, duration, quiet time.Duration) {
 	end := time.Now().Add(duration)
 	var editors sync.WaitGroup
@@ -83,7 +83,7 @@ func check(l *loop, wheel *timerwheel.Wheel) error {
 	fmt.Printf("\n%d saves, %d builds, %d beats; the loop woke up %d times\n\n", l.saves, l.builds, l.beats, l.wakeups)
 
 	failed := 0
-	that := func(ok bool, what string) {
+	expect := func(ok bool, what string) {
 		result := "ok    "
 		if !ok {
 			result = "FAILED"
@@ -91,12 +91,12 @@ func check(l *loop, wheel *timerwheel.Wheel) error {
 		}
 		fmt.Printf("  %s  %s\n", result, what)
 	}
-	that(l.built == l.saves, "every save was built, once")
-	that(l.hasty == 0, "no file was built before it had been quiet long enough, no beat came early")
-	that(l.strayed == 0, "every handler ran on the loop, inside Advance")
-	that(l.fired == l.builds+l.beats && uint64(l.fired) == s.Fired, "Advance, the handlers and the wheel agree on how many fired")
-	that(l.wakeups <= 10+5*(l.saves+l.fired), "the loop slept while there was nothing to do")
-	that(!pending && s.Live == 0 && s.Registered == s.Fired+s.Removed, "no timer is left, and Registered = Fired + Removed")
+	expect(l.built == l.saves, "every save was built, once")
+	expect(l.early == 0, "no build and no beat was early")
+	expect(l.outside == 0, "every handler ran on the loop, inside Advance")
+	expect(l.fired == l.builds+l.beats && uint64(l.fired) == s.Fired, "Advance, the handlers and the wheel agree on the number of firings")
+	expect(l.wakeups <= 10+5*(l.saves+l.fired), "the loop slept while there was nothing to do")
+	expect(!pending && s.Live == 0 && s.Registered == s.Fired+s.Removed, "no timer is left, and Registered = Fired + Removed")
 	if failed > 0 {
 		return fmt.Errorf("%d checks failed", failed)
 	}

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// comeAndGo is the life of a client: connect, talk, and again, until ctx ends.
-func comeAndGo(ctx context.Context, addr string, idle time.Duration, tally *tally) {
+// runClient connects and talks, again and again, until ctx ends.
+func runClient(ctx context.Context, addr string, idle time.Duration, tally *tally) {
 	var dialer net.Dialer
 	for ctx.Err() == nil {
 		nc, err := dialer.DialContext(ctx, "tcp", addr)
 		if err != nil {
-			time.Sleep(time.Millisecond) // the server is full, or gone; ctx tells which
+			time.Sleep(time.Millisecond) // the server is full or gone; in the second case ctx has ended
 			continue
 		}
 		if talk(nc, idle) {
@@ -24,9 +24,9 @@ func comeAndGo(ctx context.Context, addr string, idle time.Duration, tally *tall
 	}
 }
 
-// talk sends a few lines at random intervals. Then some clients hang up, and
-// some say no more and wait for the server to lose its patience. It reports
-// whether the server said goodbye.
+// talk sends a few lines at random intervals. Then some clients hang up, and others stay
+// silent until the server closes the connection. It reports whether the server said
+// goodbye.
 func talk(nc net.Conn, idle time.Duration) (goodbye bool) {
 	for range rand.N(6) {
 		if _, err := nc.Write([]byte("still here\n")); err != nil {
@@ -43,18 +43,18 @@ func talk(nc net.Conn, idle time.Duration) (goodbye bool) {
 	return goodbye
 }
 
-// pause is how long a client thinks before its next line: mostly less than the
-// idle limit, sometimes so near to it that the line and the expiry race.
+// pause returns the time before a client's next line: mostly less than the idle limit,
+// sometimes so close to it that the line and the expiry race.
 func pause(idle time.Duration) time.Duration {
-	const near = 4 * time.Millisecond
+	const spread = 4 * time.Millisecond
 	if rand.N(4) == 0 {
-		return idle - near/2 + rand.N(near)
+		return idle - spread/2 + rand.N(spread)
 	}
 	return rand.N(idle)
 }
 
-// listenFor waits for d and reports whether the server ended the connection
-// meanwhile, and whether it said goodbye before it did.
+// listenFor reads for at most d. It reports whether the server ended the connection, and
+// whether it said goodbye before that.
 func listenFor(nc net.Conn, d time.Duration) (ended, goodbye bool) {
 	var line [64]byte
 	nc.SetReadDeadline(time.Now().Add(d))

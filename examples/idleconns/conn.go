@@ -10,36 +10,36 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// A cause is what ended a connection. Several may try; the first one counts.
+// A cause is what ended a connection. If there are several, the first one counts.
 type cause uint32
 
 const (
-	open cause = iota // nothing has ended it yet
+	open cause = iota // the connection has not ended
 	byClient
 	byIdle
 	byServer
 	causes
 )
 
-// A conn is the server's side of a connection. Three parties meet here: the
-// reader (serve) pushes the timer back, the wheel's worker (expire) runs the
-// handler, and whoever ends the connection deletes the timer (tearDown).
+// A conn is the server's side of a connection. Three goroutines use it: the reader (serve)
+// moves the timer, the wheel's worker runs the handler (expire), and the goroutine that
+// ends the connection deletes the timer (tearDown).
 type conn struct {
 	srv   *server
 	net   net.Conn
 	idle  timerwheel.Timer
-	due   atomic.Int64  // the deadline to measure the handler against; see arm
+	due   atomic.Int64  // the deadline from which the handler measures its lateness; see arm
 	ended atomic.Uint32 // a cause
 	once  sync.Once     // tearDown
 
-	// What the handler works with. No lock and no atomic guards it: up to the
-	// deletion of the timer it belongs to the handler, after it to tearDown.
-	// Built with -race, the race detector watches that promise too.
+	// The memory that the handler uses. No lock and no atomic guards it: until the
+	// deletion of the timer it belongs to the handler, afterwards to tearDown. In a
+	// build with -race the race detector checks that promise, too.
 	session session
 }
 
-// A session stands for the memory that a driver frees once it has deleted its
-// timer: used by a handler after that, it is somebody else's.
+// A session stands for the memory that a driver frees after it has deleted its timer. A
+// handler that used it then would use memory that belongs to other code.
 type session struct {
 	goodbye  []byte
 	poisoned bool
@@ -53,8 +53,8 @@ func newConn(srv *server, nc net.Conn) *conn {
 
 // serve reads until the connection ends.
 func (c *conn) serve() {
-	// serve alone arms the timer, and by then it has stopped doing so. Nobody
-	// is left to register it anew, so DelSync is all it takes.
+	// Only serve arms the timer, and it has stopped doing so by then. No other code
+	// registers it again, so DelSync is enough.
 	defer c.tearDown(byClient, c.idle.DelSync)
 
 	buf := make([]byte, 256)
@@ -66,9 +66,9 @@ func (c *conn) serve() {
 	}
 }
 
-// arm gives the connection another idle period from now. It reports false when
-// the timer refuses, because somebody is deleting or has deleted it: then the
-// connection is as good as closed.
+// arm gives the connection another idle period from now. It returns false if the timer
+// refuses, because another goroutine deletes it or has deleted it. Then the connection is
+// about to close.
 func (c *conn) arm() bool {
 	due := c.srv.clock() + c.srv.idle
 	if err := c.idle.Register(c.srv.idle); err != nil {
@@ -77,9 +77,9 @@ func (c *conn) arm() bool {
 	}
 	c.srv.tally.armed.Add(1)
 
-	// Tell the handler what to measure itself against, after Register and only
-	// if no run of an earlier firing is in flight: that one would take the new
-	// deadline for its own and call itself early.
+	// Store the deadline from which the handler measures its lateness. Do so after
+	// Register, and only if no run of an earlier firing is in flight: that run would
+	// take the new deadline for its own, and count itself as early.
 	if c.idle.Running() {
 		due = 0
 	}
@@ -87,20 +87,20 @@ func (c *conn) arm() bool {
 	return true
 }
 
-// expire is the handler: nothing has been read for the idle period. It runs on
-// a worker of the wheel, concurrently with all the rest, so it is quick: a
-// write that cannot block for long, and a close.
+// expire is the handler: the server has read nothing for the idle period. It runs on a
+// worker of the wheel, concurrently with all other code, so it is short: a write that
+// cannot block for long, and a close.
 func (c *conn) expire(t timerwheel.Timer) {
 	began := c.srv.clock()
 	tally := &c.srv.tally
 	tally.handlers.Add(1)
 	c.mustOwnSession()
-	tally.lateness.record(time.Duration(c.due.Load()), began)
+	tally.lateness.add(time.Duration(c.due.Load()), began)
 
 	switch {
-	case t.Pending(): // a read at the last moment has armed it again: not idle after all
-		tally.gaveWay.Add(1)
-	case !c.end(byIdle): // somebody else ended the connection first
+	case t.Pending(): // a read at the last moment has armed it again, so the connection is not idle
+		tally.notIdle.Add(1)
+	case !c.end(byIdle): // another cause ended the connection first
 		tally.tooLate.Add(1)
 	default:
 		c.sayGoodbye()
@@ -109,46 +109,44 @@ func (c *conn) expire(t timerwheel.Timer) {
 	c.mustOwnSession()
 }
 
-// sayGoodbye uses the session's memory. The client hangs up as soon as it reads
-// the line, which makes for tear-downs that find the handler still at work.
+// sayGoodbye uses the session's memory. The client hangs up as soon as it reads the line,
+// which causes tear-downs that find the handler running.
 func (c *conn) sayGoodbye() {
 	s := &c.session
 	s.goodbye = fmt.Appendf(s.goodbye[:0], "idle for %v, goodbye\n", c.srv.idle)
 	c.net.SetWriteDeadline(time.Now().Add(time.Millisecond))
-	c.net.Write(s.goodbye) // the peer may be gone: nothing to be done about that
+	c.net.Write(s.goodbye) // ignore an error: the peer may be gone
 }
 
-// mustOwnSession counts a violation if the session has been taken from the
-// handler, which means that a deletion returned while the handler was running
-// or before it began.
+// mustOwnSession counts a violation if the session no longer belongs to the handler. That
+// means that a deletion returned while the handler was running or before it began.
 func (c *conn) mustOwnSession() {
 	if c.session.poisoned {
 		c.srv.tally.violations.Add(1)
 	}
 }
 
-// end claims the connection's end and reports whether the caller was the first.
+// end sets the cause of the connection's end, and reports whether there was none before.
 func (c *conn) end(by cause) bool {
 	return c.ended.CompareAndSwap(uint32(open), uint32(by))
 }
 
-// tearDown ends the connection and deletes its timer by del, which is one of
-// the deletions that wait. When it has returned the connection is gone, also if
-// another goroutine did the work. The handler itself must not come here: it
-// would wait for its own end (the library would say ErrDeadlock), so it closes
-// the socket and leaves the rest to serve.
+// tearDown ends the connection and deletes its timer with del, one of the deletions that
+// wait. When it has returned the connection is gone, also if another goroutine did the
+// work. The handler must not call it: it would wait for its own end (the deletion would
+// return ErrDeadlock). Instead the handler closes the socket and leaves the rest to serve.
 func (c *conn) tearDown(by cause, del func() (timerwheel.Found, error)) {
 	c.once.Do(func() {
 		c.end(by)
 		found, err := del()
-		c.session = session{poisoned: true} // no handler runs, none will: the memory is ours
+		c.session = session{poisoned: true} // no handler runs or will run: the memory is ours
 		if err == nil {
 			err = c.idle.Free()
 		}
-		if c.idle.Valid() { // nobody owns it, and it must not be pending: the deletion let a Register through
+		if c.idle.Valid() { // it has no owner, so it is pending: the deletion let a Register through
 			c.srv.tally.violations.Add(1)
 		}
 		c.net.Close()
-		c.srv.forget(c, by, found, err)
+		c.srv.remove(c, by, found, err)
 	})
 }

@@ -2,5 +2,5 @@
 
 package main
 
-// descriptorLimit is unknown here.
+// descriptorLimit returns false: the limit is unknown on this system.
 func descriptorLimit() (uint64, bool) { return 0, false }

@@ -4,8 +4,8 @@ package main
 
 import "syscall"
 
-// descriptorLimit is how many files this process may have open. The Go runtime
-// has already raised the soft limit as far as the hard one allows.
+// descriptorLimit returns how many files this process may have open. The Go runtime has
+// already raised the soft limit to the hard limit.
 func descriptorLimit() (uint64, bool) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

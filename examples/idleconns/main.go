@@ -1,20 +1,18 @@
 // Idleconns shows a TCP server that closes idle connections: go run ./examples/idleconns
 //
-// The server listens on loopback and two thousand real clients talk to it. Each
-// connection has an idle timer that every read pushes back. A connection ends
-// in one of three ways, and the three race all the time: the client hangs up,
-// the idle timer expires, or the server closes the connection for reasons of
-// its own, by preference when the timer is about to expire.
+// The server listens on loopback, and two thousand real clients connect to it. Each
+// connection has an idle timer that every read moves. A connection ends in one of three
+// ways, which race all the time: the client hangs up, the idle timer expires, or the
+// server closes the connection for other reasons, preferably when the timer is about to
+// expire.
 //
-// Whatever ends it, the connection's memory is given up once its timer has been
-// deleted, and the handler uses that memory without any lock. That is safe only
-// if no handler runs after its deletion has returned, which is what the program
-// proves about itself: it prints what happened, checks that every count adds
-// up, and exits with status 1 if anything is wrong.
+// In each case the connection gives up its memory once its timer was deleted, and the
+// handler uses that memory without any lock. That is safe only if no handler runs after
+// its deletion has returned. The program proves that: it prints what happened, checks that
+// all counts add up, and exits with status 1 if anything is wrong.
 //
-// The files, in reading order: conn.go is the part to learn from (arming,
-// expiring, tearing down), server.go and client.go are the two sides around it,
-// report.go prints and checks.
+// The files in reading order: conn.go is the part to learn from (arm, expire, tear down),
+// server.go and client.go are the two sides around it, report.go prints and checks.
 package main
 
 import (
@@ -30,11 +28,11 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// A config is what the flags say.
+// A config holds the values of the flags.
 type config struct {
 	conns    int           // clients, each with one connection at a time
-	duration time.Duration // how long the clients come and go
-	idle     time.Duration // a connection that was quiet for so long is closed
+	duration time.Duration // how long clients connect
+	idle     time.Duration // a connection that was quiet for this long is closed
 	tick     time.Duration // granularity of the wheel
 }
 
@@ -56,8 +54,8 @@ func parse(args []string) (config, error) {
 	var cfg config
 	flags := flag.NewFlagSet("idleconns", flag.ContinueOnError)
 	flags.IntVar(&cfg.conns, "conns", 2000, "connections open at the same time (each takes two file descriptors here)")
-	flags.DurationVar(&cfg.duration, "for", 5*time.Second, "how long clients come and go")
-	flags.DurationVar(&cfg.idle, "idle", 250*time.Millisecond, "close a connection after so long without a read")
+	flags.DurationVar(&cfg.duration, "for", 5*time.Second, "how long clients connect")
+	flags.DurationVar(&cfg.idle, "idle", 250*time.Millisecond, "close a connection after this time without a read")
 	flags.DurationVar(&cfg.tick, "tick", time.Millisecond, "granularity of the timer wheel")
 	if err := flags.Parse(args); err != nil {
 		return cfg, err
@@ -68,7 +66,7 @@ func parse(args []string) (config, error) {
 	return cfg, nil
 }
 
-// run plays the whole scene: open, let them race, tear down, report.
+// run starts the server, lets the clients race, tears everything down and reports.
 func run(cfg config) error {
 	cfg.conns = withinDescriptors(cfg.conns)
 	fmt.Printf("idleconns: %d clients at a time for %v; idle limit %v, tick %v\n", cfg.conns, cfg.duration, cfg.idle, cfg.tick)
@@ -85,9 +83,9 @@ func run(cfg config) error {
 	var peak peak
 	sampler := wheel.Every(10*time.Millisecond, func(timerwheel.Timer) { peak.sample(wheel.Stats()) })
 
-	letThemRace(cfg, srv)
+	race(cfg, srv)
 
-	if _, err := sampler.DelSync(); err != nil { // from here on, peak is ours alone
+	if _, err := sampler.DelSync(); err != nil { // from here on only this goroutine uses peak
 		return err
 	}
 	drained := wheel.Stats()
@@ -105,24 +103,24 @@ func run(cfg config) error {
 	return report.check(os.Stdout)
 }
 
-// letThemRace returns when the time is over and every client, every connection
-// and the server itself are gone.
-func letThemRace(cfg config, srv *server) {
+// race returns when the time is over and all clients, all connections and the server have
+// ended.
+func race(cfg config, srv *server) {
 	ctx, cancel := context.WithTimeout(context.Background(), cfg.duration)
 	defer cancel()
 
 	var clients sync.WaitGroup
 	for range cfg.conns {
-		clients.Go(func() { comeAndGo(ctx, srv.addr(), cfg.idle, &srv.tally) })
+		clients.Go(func() { runClient(ctx, srv.addr(), cfg.idle, &srv.tally) })
 	}
 	srv.closeAtRandom(ctx)
 	srv.shutdown()
 	clients.Wait()
 }
 
-// withinDescriptors lowers n to what the limit on open files allows, and says
-// so: client and server live in this one process, and each side of a connection
-// is a descriptor of its own.
+// withinDescriptors lowers n to what the limit on open files allows, and prints that.
+// Client and server are in the same process, and each side of a connection takes a
+// descriptor.
 func withinDescriptors(n int) int {
 	const reserve = 64 // standard streams, the listener, the poller, sockets about to close
 	limit, ok := descriptorLimit()
@@ -134,8 +132,8 @@ func withinDescriptors(n int) int {
 	return lowered
 }
 
-// leftover counts the goroutines beyond those of the start. One that is on its
-// last instructions is no leak, so it gives them time.
+// leftover returns the number of goroutines beyond those of the start. It waits for
+// goroutines that are about to end, because they are no leak.
 func leftover(before int) int {
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		if runtime.NumGoroutine() <= before {

@@ -11,25 +11,25 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// A tally is what the program counts by itself, next to the wheel's Stats.
+// A tally holds the program's own counts, beside the wheel's Stats.
 type tally struct {
 	opened, closed atomic.Uint64
 	ends           [causes]atomic.Uint64 // closed, by cause
 	reads          atomic.Uint64
-	armed, refused atomic.Uint64 // Registers that were accepted, and not
+	armed, refused atomic.Uint64 // Registers that were accepted, and refused
 	goodbyes       atomic.Uint64 // heard by clients
 
 	handlers   atomic.Uint64 // begun
-	gaveWay    atomic.Uint64 // of these: a read had armed the timer again
-	tooLate    atomic.Uint64 // of these: the connection had been ended by somebody else
+	notIdle    atomic.Uint64 // of these: a read had armed the timer again
+	tooLate    atomic.Uint64 // of these: another cause had ended the connection
 	lateness   lateness
 	violations atomic.Uint64 // handlers that ran after their deletion
 
-	inFlight [causes]atomic.Uint64 // deletions that found the handler in flight, by who made them
+	inFlight [causes]atomic.Uint64 // deletions that found the handler in flight, by their caller
 	failed   atomic.Uint64         // deletions that returned an error
 }
 
-// collisions is the number of deletions that found the handler in flight.
+// collisions returns the number of deletions that found the handler in flight.
 func (t *tally) collisions() uint64 {
 	return t.inFlight[byClient].Load() + t.inFlight[byServer].Load()
 }
@@ -40,8 +40,8 @@ type lateness struct {
 	samples []time.Duration
 }
 
-// record notes a handler that was due and began then. A due of 0 is unknown.
-func (l *lateness) record(due, began time.Duration) {
+// add adds a handler that was due and began at these times. A due of 0 means unknown.
+func (l *lateness) add(due, began time.Duration) {
 	if due == 0 {
 		return
 	}
@@ -50,8 +50,7 @@ func (l *lateness) record(due, began time.Duration) {
 	l.mu.Unlock()
 }
 
-// sorted returns the samples in order. There is at least one: a run without any
-// has the one sample 0.
+// sorted returns the samples in order. Without samples it returns one sample of 0.
 func (l *lateness) sorted() []time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -61,9 +60,9 @@ func (l *lateness) sorted() []time.Duration {
 	return slices.Sorted(slices.Values(l.samples))
 }
 
-// A peak is the most that samples of the wheel's Stats have shown. No lock:
-// only the handler of one timer touches it, which never runs twice at once, and
-// whoever has deleted that timer synchronously.
+// A peak holds the maxima of samples of the wheel's Stats. It needs no lock: only the
+// handler of one timer uses it, which never runs twice at once, and the goroutine that has
+// deleted that timer with DelSync.
 type peak struct {
 	live, workers int
 	bytes         int64 // when live was reached
@@ -78,11 +77,11 @@ func (p *peak) sample(s timerwheel.Stats) {
 	}
 }
 
-// A report is all there is to say after the run.
+// A report holds the results of the run.
 type report struct {
 	*tally
 	peak       peak
-	drained    timerwheel.Stats // when all connections were gone, before Close
+	drained    timerwheel.Stats // after all connections were gone, before Close
 	workers    int              // the wheel's goroutines after Close
 	goroutines int              // goroutines beyond those of the start
 }
@@ -99,14 +98,14 @@ func (r *report) print(out io.Writer) {
 	row(out, "reads", r.reads.Load(), "")
 
 	fmt.Fprintf(out, "\nIDLE TIMERS\n")
-	row(out, "armed or pushed back", r.armed.Load(), "once a connection, once a read")
+	row(out, "armed or moved", r.armed.Load(), "once a connection, once a read")
 	row(out, "refused", r.refused.Load(), "the server was deleting the timer")
 	row(out, "handlers begun", r.handlers.Load(), "")
-	row(out, "  gave way", r.gaveWay.Load(), "to a read at the last moment")
-	row(out, "  came too late", r.tooLate.Load(), "somebody else had ended the connection")
+	row(out, "  not idle", r.notIdle.Load(), "a read at the last moment had armed the timer")
+	row(out, "  came too late", r.tooLate.Load(), "another cause had ended the connection")
 	row(out, "deletions that found the handler running", r.collisions(), "and waited for it")
 	row(out, "  made by the reader", r.inFlight[byClient].Load(), "by DelSync")
-	row(out, "  made by the server", r.inFlight[byServer].Load(), "by Shutdown")
+	row(out, "  made by the server", r.inFlight[byServer].Load(), "by ShutdownSync")
 	row(out, "handlers running after their deletion", r.violations.Load(), "")
 
 	fmt.Fprintf(out, "\nTHE WHEEL\n")
@@ -123,24 +122,24 @@ func (r *report) print(out io.Writer) {
 func (r *report) check(out io.Writer) error {
 	s := r.drained
 	ends := r.ends[byIdle].Load() + r.ends[byClient].Load() + r.ends[byServer].Load()
-	outcomes := r.ends[byIdle].Load() + r.gaveWay.Load() + r.tooLate.Load()
+	outcomes := r.ends[byIdle].Load() + r.notIdle.Load() + r.tooLate.Load()
 
 	fmt.Fprintf(out, "\nCHECKS\n")
 	v := verdict{out: out}
-	v.that(r.violations.Load() == 0, "no handler ran after its deletion had returned; %s deletions found it running", commas(r.collisions()))
-	v.that(r.failed.Load() == 0, "no deletion failed")
-	v.that(r.opened.Load() > 0 && r.handlers.Load() > 0, "there was something to check")
-	v.that(early(r.lateness.sorted()) == 0, "no handler began before its deadline")
-	v.that(r.opened.Load() == r.closed.Load(), "opened = closed")
-	v.that(r.closed.Load() == ends, "closed = by idle timer + by client + by server")
-	v.that(r.opened.Load()+r.reads.Load() == r.armed.Load()+r.refused.Load(), "opened + reads = armed + refused")
-	v.that(r.refused.Load() == s.Refused, "refused, as counted here = as counted by the wheel")
-	v.that(r.handlers.Load() == outcomes, "handlers = closed by idle timer + gave way + came too late")
-	v.that(r.handlers.Load()+r.peak.samples == s.Fired, "handlers, as counted here = as counted by the wheel")
-	v.that(s.Registered == s.Fired+s.Removed+uint64(s.Pending), "Registered = Fired + Removed + Pending: %s = %s + %s + %d",
+	v.expect(r.violations.Load() == 0, "no handler ran after its deletion had returned; %s deletions found it running", commas(r.collisions()))
+	v.expect(r.failed.Load() == 0, "no deletion failed")
+	v.expect(r.opened.Load() > 0 && r.handlers.Load() > 0, "there were connections and handlers to check")
+	v.expect(early(r.lateness.sorted()) == 0, "no handler began before its deadline")
+	v.expect(r.opened.Load() == r.closed.Load(), "opened = closed")
+	v.expect(r.closed.Load() == ends, "closed = by idle timer + by client + by server")
+	v.expect(r.opened.Load()+r.reads.Load() == r.armed.Load()+r.refused.Load(), "opened + reads = armed + refused")
+	v.expect(r.refused.Load() == s.Refused, "refused, as counted here = as counted by the wheel")
+	v.expect(r.handlers.Load() == outcomes, "handlers = closed by idle timer + not idle + came too late")
+	v.expect(r.handlers.Load()+r.peak.samples == s.Fired, "handlers, as counted here = as counted by the wheel")
+	v.expect(s.Registered == s.Fired+s.Removed+uint64(s.Pending), "Registered = Fired + Removed + Pending: %s = %s + %s + %d",
 		commas(s.Registered), commas(s.Fired), commas(s.Removed), s.Pending)
-	v.that(s.Live == 0 && s.Pending == 0 && s.Running == 0, "no timer is left: %d live, %d pending, %d running", s.Live, s.Pending, s.Running)
-	v.that(r.workers == 0 && r.goroutines == 0, "no goroutine is left: %d of the wheel, %d in all", r.workers, r.goroutines)
+	v.expect(s.Live == 0 && s.Pending == 0 && s.Running == 0, "no timer is left: %d live, %d pending, %d running", s.Live, s.Pending, s.Running)
+	v.expect(r.workers == 0 && r.goroutines == 0, "no goroutine is left: %d of the wheel, %d in all", r.workers, r.goroutines)
 	return v.err()
 }
 
@@ -150,7 +149,7 @@ type verdict struct {
 	failed int
 }
 
-func (v *verdict) that(ok bool, format string, args ...any) {
+func (v *verdict) expect(ok bool, format string, args ...any) {
 	result := "ok    "
 	if !ok {
 		result = "FAILED"
@@ -166,7 +165,7 @@ func (v *verdict) err() error {
 	return nil
 }
 
-// early counts the negative ones of sorted latenesses.
+// early returns the number of negative values among sorted latenesses.
 func early(sorted []time.Duration) int {
 	n, _ := slices.BinarySearch(sorted, 0)
 	return n
@@ -183,7 +182,7 @@ func row(out io.Writer, label string, value any, remark string) {
 	fmt.Fprintln(out, line)
 }
 
-// commas writes n with a comma before every three digits.
+// commas formats n with a comma before every three digits.
 func commas(n uint64) string {
 	if n < 1000 {
 		return fmt.Sprint(n)

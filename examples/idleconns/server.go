@@ -11,7 +11,7 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// A server accepts connections and keeps those that have not been torn down.
+// A server accepts connections, and holds those that are not torn down yet.
 type server struct {
 	wheel    *timerwheel.Wheel
 	idle     time.Duration
@@ -38,11 +38,11 @@ func listen(wheel *timerwheel.Wheel, idle time.Duration) (*server, error) {
 
 func (s *server) addr() string { return s.listener.Addr().String() }
 
-// clock is the time since the start by the monotonic clock.
+// clock returns the time since the start, by the monotonic clock.
 func (s *server) clock() time.Duration { return time.Since(s.start) }
 
-// accept serves connections until the listener is closed. Any other error (no
-// descriptor left, the client gone already) passes.
+// accept serves connections until the listener is closed. Other errors (no descriptor
+// left, the client already gone) are temporary.
 func (s *server) accept() {
 	for {
 		nc, err := s.listener.Accept()
@@ -54,14 +54,14 @@ func (s *server) accept() {
 			continue
 		}
 		c := newConn(s, nc)
-		s.remember(c)
+		s.add(c)
 		s.serving.Go(c.serve)
 	}
 }
 
-// closeAtRandom closes connections, as a server short of memory might, until
-// ctx ends. It likes those whose idle timer is just going off: that is where
-// deletion and handler meet.
+// closeAtRandom closes connections until ctx ends, as a server short of memory might. It
+// prefers those whose idle timer is just firing, because there the deletion and the
+// handler collide.
 func (s *server) closeAtRandom(ctx context.Context) {
 	round := time.NewTicker(time.Millisecond)
 	defer round.Stop()
@@ -77,8 +77,8 @@ func (s *server) closeAtRandom(ctx context.Context) {
 	}
 }
 
-// pick returns some of the connections due within the window before now, and
-// hardly ever one that is not.
+// pick returns some of the connections that became due within the window before now, and
+// rarely others.
 func (s *server) pick(window time.Duration) (picked []*conn) {
 	now := s.clock()
 	s.mu.Lock()
@@ -95,14 +95,14 @@ func (s *server) pick(window time.Duration) (picked []*conn) {
 	return picked
 }
 
-// close tears c down while its reader may be about to arm the timer again.
-// DelSync would leave room for that, right after its return. Shutdown does not.
+// close tears c down while its reader may be about to arm the timer again. After DelSync
+// the reader still could. ShutdownSync prevents that.
 func (s *server) close(c *conn) {
 	c.tearDown(byServer, c.idle.ShutdownSync)
 }
 
-// shutdown stops accepting, closes what is open, all at once, and returns when
-// every connection is gone.
+// shutdown stops accepting, closes all open connections at the same time, and returns
+// when they are gone.
 func (s *server) shutdown() {
 	s.listener.Close()
 	s.accepting.Wait()
@@ -122,16 +122,16 @@ func (s *server) open() []*conn {
 	return all
 }
 
-func (s *server) remember(c *conn) {
+func (s *server) add(c *conn) {
 	s.mu.Lock()
 	s.conns[c] = struct{}{}
 	s.mu.Unlock()
 	s.tally.opened.Add(1)
 }
 
-// forget books the end of a connection; found and err are what the deletion of
-// its timer said to by.
-func (s *server) forget(c *conn, by cause, found timerwheel.Found, err error) {
+// remove removes a connection and counts its end. found and err are the results of the
+// deletion that by made.
+func (s *server) remove(c *conn, by cause, found timerwheel.Found, err error) {
 	s.mu.Lock()
 	delete(s.conns, c)
 	s.mu.Unlock()

@@ -1,13 +1,13 @@
-// Metrics shows a wheel's Stats to the outside, by expvar, and logs what goes wrong in it,
-// by slog: go run ./examples/metrics
+// Metrics publishes a wheel's Stats with expvar, and logs its stalls and panics with slog:
+// go run ./examples/metrics
 //
-// Nothing but the standard library is needed. (For Prometheus there is the
-// module prom.) The program serves /debug/vars on loopback and scrapes itself
-// while timers fire and are deleted; then a handler stalls and another panics,
-// and both must be in the log. The hooks for slog are in logging.go.
+// It needs only the standard library. (Module prom is for Prometheus.) The program serves
+// /debug/vars on loopback and scrapes itself while timers fire and are deleted. Then one
+// handler stalls and another panics, and both must be in the log. The hooks for slog are in
+// logging.go.
 //
-// The program prints what it finds, checks itself, and exits with status 1 if a
-// check fails.
+// The program prints its findings, checks itself, and exits with status 1 if a check
+// fails.
 package main
 
 import (
@@ -38,8 +38,8 @@ func main() {
 	}
 }
 
-// Both are short, so that the program is; but far from each other, so that a
-// busy machine does not hide the stall.
+// Both are short, so that the program is short, too. They are far apart, so that a busy
+// machine does not hide the stall.
 const (
 	stallAfter = 50 * time.Millisecond
 	tooLong    = time.Second
@@ -49,7 +49,7 @@ func run(users int, duration time.Duration) error {
 	if users < 1 || duration <= 0 {
 		return errors.New("-users and -for must be positive")
 	}
-	var log bytes.Buffer // one record of JSON a line
+	var log bytes.Buffer // one JSON object a line
 	options := timerwheel.Options{StallAfter: stallAfter}
 	logTo(slog.New(slog.NewJSONHandler(&log, nil)), &options)
 	wheel, err := timerwheel.New(options)
@@ -58,8 +58,8 @@ func run(users int, duration time.Duration) error {
 	}
 	defer wheel.Close()
 
-	// All that a program needs to do for expvar; most serve http.DefaultServeMux
-	// somewhere, which has /debug/vars already.
+	// A program needs to do no more for expvar. Most programs serve
+	// http.DefaultServeMux, which has /debug/vars already.
 	expvar.Publish("timerwheel", expvar.Func(func() any { return wheel.Stats() }))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -85,21 +85,21 @@ func run(users int, duration time.Duration) error {
 	work.Wait()
 
 	misbehave(wheel)
-	if err := wheel.Close(); err != nil { // waits for the hooks as well: now the log can be read
+	if err := wheel.Close(); err != nil { // also waits for the hooks, so the log can be read now
 		return err
 	}
-	if err := found.scrape(url, wheel); err != nil { // of the closed wheel: what it has done stays
+	if err := found.scrape(url, wheel); err != nil { // a closed wheel keeps its counters
 		return err
 	}
-	records, err := read(&log)
+	lines, err := read(&log)
 	if err != nil {
 		return err
 	}
-	return report(&found, records, wheel.Stats())
+	return report(&found, lines, wheel.Stats())
 }
 
-// useTimersUntil arms timers, of which some fire, some are pushed back, and some
-// are deleted in time.
+// useTimersUntil arms timers. Some of them fire, some are moved, and some are deleted
+// before they fire.
 func useTimersUntil(end time.Time, wheel *timerwheel.Wheel) {
 	for time.Now().Before(end) {
 		wheel.AfterFunc(rand.N(5*time.Millisecond), func() {})
@@ -109,11 +109,11 @@ func useTimersUntil(end time.Time, wheel *timerwheel.Wheel) {
 		_ = t.Register(rand.N(time.Millisecond))
 		_, _ = t.DelSync()
 		_ = t.Free()
-		_ = t.Register(0) //timerwheelvet:ignore it is too late, and refused: that is to be counted
+		_ = t.Register(0) //timerwheelvet:ignore refused, so that the wheel counts a refusal
 	}
 }
 
-// misbehave returns when a handler that stalls and one that panics are over.
+// misbehave runs a handler that stalls and one that panics, and returns after both.
 func misbehave(wheel *timerwheel.Wheel) {
 	for _, handler := range []func(timerwheel.Timer){sleepTooLong, panics} {
 		t := wheel.Alloc(handler)

@@ -8,14 +8,14 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// findings are what the scrapes found, right and wrong.
+// findings counts the scrapes, right and wrong.
 type findings struct {
 	scrapes int
 	last    timerwheel.Stats
 
 	unbalanced int // scrapes in which registered is not fired + removed + pending
-	uncounted  int // scrapes in which the latenesses are not as many as have fired
-	elsewhen   int // scrapes that are not of the time at which they were made
+	uncounted  int // scrapes in which the number of latenesses is not fired
+	outdated   int // scrapes that were not taken during their request
 }
 
 func (f *findings) scrape(url string, wheel *timerwheel.Wheel) error {
@@ -39,12 +39,12 @@ func (f *findings) scrape(url string, wheel *timerwheel.Wheel) error {
 		f.uncounted++
 	}
 	if s.Registered < before.Registered || s.Registered > after.Registered || s.Fired < before.Fired || s.Fired > after.Fired {
-		f.elsewhen++
+		f.outdated++
 	}
 	return nil
 }
 
-// get reads the wheel's Stats from what expvar serves. Durations are in ns.
+// get reads the wheel's Stats from expvar. Durations are in ns.
 func get(url string) (timerwheel.Stats, error) {
 	response, err := http.Get(url)
 	if err != nil {

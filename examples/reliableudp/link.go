@@ -9,10 +9,10 @@ import (
 	"sync/atomic"
 )
 
-// maxDatagram is the largest datagram that is sent here, with room to spare.
+// maxDatagram is more than the size of the largest datagram.
 const maxDatagram = 256
 
-// A link is a UDP socket that loses some of what it is asked to send.
+// A link is a UDP socket that loses some of the datagrams that it sends.
 type link struct {
 	conn *net.UDPConn
 	loss float64
@@ -28,7 +28,7 @@ func (l *link) send(datagram []byte, to netip.AddrPort) {
 		l.lost.Add(1)
 		return
 	}
-	l.conn.WriteToUDPAddrPort(datagram, to) // an error is one more loss
+	l.conn.WriteToUDPAddrPort(datagram, to) // an error counts as a loss
 }
 
 // receive calls f with each datagram until the link is closed.
@@ -43,7 +43,7 @@ func (l *link) receive(f func(datagram []byte, from netip.AddrPort)) {
 	}
 }
 
-// A datagram is a checksum of the rest, a sequence number and the payload.
+// A datagram consists of a checksum of the rest, a sequence number and the payload.
 const header = 4 + 8
 
 func encode(datagram []byte, seq uint64, payload string) []byte {

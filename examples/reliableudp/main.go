@@ -1,17 +1,17 @@
 // Reliableudp sends messages over a lossy UDP link and retransmits until they are
 // acknowledged: go run ./examples/reliableudp
 //
-// Each message in flight has a timer, and the timer's handler is the only one
-// that transmits it: at once, then again after 5 ms, 10 ms, 20 ms and so on,
-// until the acknowledgement comes or it gives up. The acknowledgement deletes
-// the timer by DelSync, after which the message's buffer is used for the next
-// message at once. A transmission that was still going on would send garbage,
-// and the receiver would notice: each datagram carries a checksum.
+// Each message in flight has a timer. Only the timer's handler transmits the message: at
+// once, then again after 5 ms, 10 ms, 20 ms and so on, until the acknowledgement comes or
+// the sender gives up. The acknowledgement deletes the timer with DelSync. After that the
+// sender reuses the message's buffer for the next message at once. A transmission that
+// still ran would send garbage, and the receiver would detect it, because each datagram
+// contains a checksum.
 //
-// A second sender talks to a peer that never answers, and has to give up.
+// A second sender sends to a peer that never answers, and has to give up.
 //
-// The program checks that every message arrived exactly once and unharmed, and
-// exits with status 1 otherwise.
+// The program checks that every message arrived exactly once and undamaged, and exits
+// with status 1 otherwise.
 package main
 
 import (
@@ -26,7 +26,7 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// A config is what the flags say.
+// A config holds the values of the flags.
 type config struct {
 	messages int
 	loss     float64 // of datagrams, in both directions
@@ -37,7 +37,7 @@ type config struct {
 func main() {
 	var cfg config
 	flag.IntVar(&cfg.messages, "messages", 5000, "messages to send")
-	flag.Float64Var(&cfg.loss, "loss", 0.2, "share of the datagrams lost on purpose, in either direction")
+	flag.Float64Var(&cfg.loss, "loss", 0.2, "fraction of the datagrams lost on purpose, in either direction")
 	flag.IntVar(&cfg.window, "window", 64, "messages in flight at the same time")
 	flag.IntVar(&cfg.tries, "tries", 24, "transmissions of a message before giving up")
 	flag.Parse()
@@ -71,7 +71,7 @@ func run(cfg config) error {
 	start := time.Now()
 	var sending sync.WaitGroup
 	sending.Go(func() { send.sendAll(cfg.messages) })
-	sending.Go(func() { hopeless.sendAll(cfg.window) }) // a window full: more would have to wait
+	sending.Go(func() { hopeless.sendAll(cfg.window) }) // one window: more messages would have to wait
 	sending.Wait()
 	elapsed := time.Since(start)
 
@@ -111,7 +111,7 @@ func report(cfg config, elapsed time.Duration, send, hopeless *sender, recv *rec
 	row("  lost on purpose", send.link.lost.Load())
 	row("acknowledgements", recv.acks)
 	row("  lost on purpose", recv.link.lost.Load())
-	row("duplicates that the receiver put aside", recv.duplicates)
+	row("duplicates that the receiver dropped", recv.duplicates)
 	row("acknowledgements that found the handler running", send.collisions.Load())
 	row("transmissions to the peer that never answers", hopeless.transmissions.Load())
 	row("  messages given up", hopeless.gaveUp.Load())
@@ -121,7 +121,7 @@ func report(cfg config, elapsed time.Duration, send, hopeless *sender, recv *rec
 
 func check(cfg config, send, hopeless *sender, recv *receiver, s timerwheel.Stats) error {
 	failed := 0
-	that := func(ok bool, what string) {
+	expect := func(ok bool, what string) {
 		result := "ok    "
 		if !ok {
 			result = "FAILED"
@@ -129,14 +129,14 @@ func check(cfg config, send, hopeless *sender, recv *receiver, s timerwheel.Stat
 		}
 		fmt.Printf("  %s  %s\n", result, what)
 	}
-	that(recv.exactlyOnce(cfg.messages), "every message arrived exactly once")
-	that(recv.corrupt == 0, "none was damaged: no buffer was transmitted after its DelSync")
-	that(send.gaveUp.Load() == 0, "the sender gave up none of them")
-	that(hopeless.gaveUp.Load() == uint64(cfg.window), "all messages to the peer that never answers were given up")
-	that(hopeless.transmissions.Load() == uint64(cfg.window*cfg.tries), "after exactly as many transmissions as allowed")
-	that(send.early.Load()+hopeless.early.Load() == 0, "no retransmission came before its time")
-	that(send.failed.Load()+hopeless.failed.Load() == 0, "no call failed")
-	that(s.Live == 0 && s.Registered == s.Fired+s.Removed, "no timer is left, and Registered = Fired + Removed")
+	expect(recv.exactlyOnce(cfg.messages), "every message arrived exactly once")
+	expect(recv.corrupt == 0, "no message was damaged: no buffer was transmitted after its DelSync")
+	expect(send.gaveUp.Load() == 0, "the sender gave up no message")
+	expect(hopeless.gaveUp.Load() == uint64(cfg.window), "all messages to the peer that never answers were given up")
+	expect(hopeless.transmissions.Load() == uint64(cfg.window*cfg.tries), "each of them after exactly the allowed number of transmissions")
+	expect(send.early.Load()+hopeless.early.Load() == 0, "no retransmission was early")
+	expect(send.failed.Load()+hopeless.failed.Load() == 0, "no call failed")
+	expect(s.Live == 0 && s.Registered == s.Fired+s.Removed, "no timer is left, and Registered = Fired + Removed")
 	if failed > 0 {
 		return fmt.Errorf("%d checks failed", failed)
 	}

@@ -5,14 +5,14 @@ import (
 	"sync"
 )
 
-// A receiver acknowledges every message, each time that it comes, and delivers
-// it once. One goroutine does it all; wait before you read the fields.
+// A receiver acknowledges a message each time that it arrives, and delivers it once. One
+// goroutine does all of it. Call wait before you read the fields.
 type receiver struct {
 	link      *link
 	receiving sync.WaitGroup
 
 	seen       map[uint64]bool
-	delivered  []string // what the application gets
+	delivered  []string // the messages that the application gets
 	ack        []byte
 	acks       int
 	duplicates int
@@ -25,7 +25,7 @@ func newReceiver(l *link) *receiver {
 	return r
 }
 
-// wait returns when the receiver has stopped; its link must be closed.
+// wait waits until the receiver has stopped. Close its link first.
 func (r *receiver) wait() { r.receiving.Wait() }
 
 func (r *receiver) handle(datagram []byte, from netip.AddrPort) {
@@ -34,8 +34,8 @@ func (r *receiver) handle(datagram []byte, from netip.AddrPort) {
 		r.corrupt++
 		return
 	}
-	// A duplicate is acknowledged as well: that it came means that the sender
-	// had not heard of the first one.
+	// Acknowledge a duplicate as well, because the sender had not received the
+	// acknowledgement of the first one.
 	r.ack = encode(r.ack, seq, "")
 	r.acks++
 	r.link.send(r.ack, from)
@@ -48,8 +48,8 @@ func (r *receiver) handle(datagram []byte, from netip.AddrPort) {
 	r.delivered = append(r.delivered, payload)
 }
 
-// exactlyOnce reports whether the application got the messages from 0 to n-1,
-// each of them once, in whatever order.
+// exactlyOnce reports whether the application got the messages 0 to n-1 once each, in any
+// order.
 func (r *receiver) exactlyOnce(n int) bool {
 	copies := make(map[string]int)
 	for _, text := range r.delivered {

@@ -20,7 +20,7 @@ type sender struct {
 	link  *link
 	peer  netip.AddrPort
 	tries int
-	idle  chan *message // those not in flight; its capacity is the window
+	idle  chan *message // messages that are not in flight; its capacity is the window
 
 	mu       sync.Mutex
 	inflight map[uint64]*message
@@ -29,14 +29,14 @@ type sender struct {
 
 	transmissions atomic.Uint64
 	gaveUp        atomic.Uint64
-	early         atomic.Uint64 // retransmissions before their time
+	early         atomic.Uint64 // retransmissions before their deadline
 	collisions    atomic.Uint64 // acknowledgements that found the handler running
-	failed        atomic.Uint64 // calls that returned an error, and should not
+	failed        atomic.Uint64 // calls that returned an unexpected error
 }
 
-// A message has one timer for all its uses. Nothing guards the fields: while
-// the message is in flight they are the handler's, otherwise they belong to
-// whoever holds the message. DelSync is the handing back.
+// A message reuses its timer. No lock guards the fields: while the message is in flight
+// they belong to the handler, and otherwise to the goroutine that has the message. DelSync
+// is the transfer back.
 type message struct {
 	sender   *sender
 	timer    timerwheel.Timer
@@ -63,8 +63,8 @@ func newSender(wheel *timerwheel.Wheel, l *link, peer netip.AddrPort, cfg config
 	return s
 }
 
-// sendAll sends n messages and returns when each of them has been acknowledged
-// or given up. The sender is then used up.
+// sendAll sends n messages and returns when each was acknowledged or given up. The sender
+// cannot be used again.
 func (s *sender) sendAll(n int) {
 	for seq := range uint64(n) {
 		s.send(<-s.idle, seq)
@@ -74,8 +74,8 @@ func (s *sender) sendAll(n int) {
 	}
 }
 
-// retire returns a message's timer to the wheel. A message that was given up
-// comes here straight from its handler, which may not have returned yet.
+// retire frees a message's timer. The handler of a message that was given up may not have
+// returned yet, so retire waits for it.
 func (s *sender) retire(m *message) {
 	if _, err := m.timer.DelSync(); err != nil {
 		s.failed.Add(1)
@@ -83,11 +83,11 @@ func (s *sender) retire(m *message) {
 	m.timer.Free()
 }
 
-// wait returns when the sender listens no more; its link must be closed.
+// wait waits until the sender has stopped listening. Close its link first.
 func (s *sender) wait() { s.listening.Wait() }
 
-// send puts m in flight. The first transmission, too, is left to the timer:
-// then the handler is the only one that ever reads the buffer.
+// send puts m in flight. The timer does the first transmission, too, so that only the
+// handler ever reads the buffer.
 func (s *sender) send(m *message, seq uint64) {
 	m.seq, m.tries, m.due = seq, 0, time.Now()
 	m.datagram = encode(m.datagram, seq, payload(seq))
@@ -95,7 +95,7 @@ func (s *sender) send(m *message, seq uint64) {
 	s.mu.Lock()
 	s.inflight[seq] = m
 	s.mu.Unlock()
-	if m.timer.Register(0) != nil { // no reason is known
+	if m.timer.Register(0) != nil { // not expected
 		s.failed.Add(1)
 		s.giveUp(m)
 	}
@@ -114,21 +114,21 @@ func (m *message) transmit(t timerwheel.Timer) {
 	s.transmissions.Add(1)
 	s.link.send(m.datagram, s.peer)
 
-	// Should the acknowledgement be here already, its DelSync is waiting for
-	// this handler, and Register is refused. Nothing better could happen.
+	// If the acknowledgement has arrived already, its DelSync waits for this handler,
+	// and the timer refuses Register. That is correct.
 	d := backoff(m.tries)
 	m.tries++
 	m.due = time.Now().Add(d)
 	t.Register(d)
 }
 
-// backoff is how long to wait for an acknowledgement after so many
-// retransmissions: twice as long each time, within reason.
+// backoff returns how long to wait for an acknowledgement after a number of
+// retransmissions: twice as long each time, up to lastTimeout.
 func backoff(retransmissions int) time.Duration {
 	return min(firstTimeout<<min(retransmissions, 10), lastTimeout)
 }
 
-// acknowledge handles a datagram from the peer: a message has arrived.
+// acknowledge handles a datagram from the peer, the acknowledgement of a message.
 func (s *sender) acknowledge(datagram []byte, _ netip.AddrPort) {
 	seq, _, ok := decode(datagram)
 	if !ok {
@@ -136,10 +136,10 @@ func (s *sender) acknowledge(datagram []byte, _ netip.AddrPort) {
 	}
 	m := s.take(seq)
 	if m == nil {
-		return // of an earlier transmission
+		return // the acknowledgement of an earlier transmission
 	}
-	// Only the handler arms the timer now. After DelSync it is not running, so
-	// nobody will: the message is ours.
+	// From here on only the handler arms the timer. After DelSync the handler does not
+	// run, so the timer stays idle and the message is ours.
 	found, err := m.timer.DelSync()
 	if err != nil {
 		s.failed.Add(1)
@@ -150,9 +150,9 @@ func (s *sender) acknowledge(datagram []byte, _ netip.AddrPort) {
 	s.release(m)
 }
 
-// giveUp ends a message that nobody acknowledges. The handler calls it, so if
-// the message is no longer in flight, the acknowledgement has come after all,
-// and its DelSync waits for the handler's end.
+// giveUp ends a message without an acknowledgement. The handler calls it. If the message
+// is no longer in flight, the acknowledgement has arrived after all, and its DelSync waits
+// for the end of the handler.
 func (s *sender) giveUp(m *message) {
 	if s.take(m.seq) != nil {
 		s.gaveUp.Add(1)
@@ -160,7 +160,8 @@ func (s *sender) giveUp(m *message) {
 	}
 }
 
-// take takes a message out of flight, for the one caller that gets it.
+// take removes a message from those in flight. It returns the message to one caller only,
+// and nil to the others.
 func (s *sender) take(seq uint64) *message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -169,12 +170,12 @@ func (s *sender) take(seq uint64) *message {
 	return m
 }
 
-// release makes m available for the next message. Its buffer is wiped, so that
-// a transmission that should not be cannot go unnoticed.
+// release makes m available for the next message. It clears the buffer, so that the
+// receiver detects a transmission that should not happen.
 func (s *sender) release(m *message) {
 	clear(m.datagram)
 	s.idle <- m
 }
 
-// payload is the text of a message, for both sides to know.
+// payload returns the text of a message, which both sides know.
 func payload(seq uint64) string { return fmt.Sprintf("this is message %d", seq) }

@@ -10,40 +10,40 @@ import (
 // period is how often a device polls its hardware.
 const period = 500 * time.Microsecond
 
-// A timer is what a device needs of either library.
+// A timer is what a device needs from either library.
 type timer interface {
 	arm(d time.Duration) // add the timer, or move it if it is pending
-	del()                // delete it, by the best means that there are
+	del()                // delete it as well as the library can
 	remove() bool        // remove a firing that is still to come, and report whether there was one
 	free()
 }
 
-// A device is the driver of the mail. It lives for a few polls, then its timer
-// is deleted and its memory is freed: from then on, gone is true.
+// A device is the driver of the mail. After a few polls it deletes its timer and frees its
+// memory. From then on gone is true.
 type device struct {
 	timer  timer
 	score  *score
-	shared bool // a third party adds the timer, too
+	shared bool // whether a third party adds the timer, too
 	gone   atomic.Bool
 	inside atomic.Int32 // handlers in flight
 }
 
-// A score counts what happened to all devices of a run.
+// A score counts the events of all devices of a run.
 type score struct {
 	devices, begun atomic.Uint64
 
-	running    atomic.Uint64 // handlers that were running when the delete had returned
-	late       atomic.Uint64 // handlers that began when the delete had returned
-	survived   atomic.Uint64 // timers that were armed when the delete had returned
+	running    atomic.Uint64 // handlers that still ran after the delete had returned
+	late       atomic.Uint64 // handlers that began after the delete had returned
+	survived   atomic.Uint64 // timers that were armed after the delete had returned
 	overlapped atomic.Uint64 // handlers that began while another run of the same timer was in flight
 }
 
-// harm is how often memory would have been used after it was freed, or worse.
-func (s *score) harm() uint64 {
+// violations returns how often memory would have been used after it was freed, or worse.
+func (s *score) violations() uint64 {
 	return s.running.Load() + s.late.Load() + s.survived.Load() + s.overlapped.Load()
 }
 
-// race lets n devices at a time come and go until the time is over.
+// race runs device after device, n at a time, for a duration.
 func race(n int, duration time.Duration, newTimer func(*device) timer) *score {
 	s := new(score)
 	end := time.Now().Add(duration)
@@ -58,11 +58,11 @@ func race(n int, duration time.Duration, newTimer func(*device) timer) *score {
 		})
 	}
 	drivers.Wait()
-	time.Sleep(10 * period) // stray handlers that have not begun yet count, too
+	time.Sleep(10 * period) // so that handlers that begin late are counted, too
 	return s
 }
 
-// live is a device's whole life, as CPU1 sees it.
+// live runs a device from beginning to end, as CPU1 does.
 func (d *device) live() {
 	var third sync.WaitGroup
 	if d.shared {
@@ -80,7 +80,7 @@ func (d *device) live() {
 	d.score.devices.Add(1)
 }
 
-// poll is the handler, on CPU0: look at the hardware, and again a period later.
+// poll is the handler, on CPU0: it polls the hardware, and arms the timer again.
 func (d *device) poll() {
 	d.score.begun.Add(1)
 	if d.gone.Load() {
@@ -92,15 +92,15 @@ func (d *device) poll() {
 	}
 	defer d.inside.Add(-1)
 
-	time.Sleep(50 * time.Microsecond) // the hardware takes its time
+	time.Sleep(50 * time.Microsecond) // the duration of a poll
 	d.timer.arm(period)
 	if d.gone.Load() {
 		d.score.running.Add(1)
 	}
 }
 
-// transmit is CPU2: every packet pushes the timer back. It knows of the delete
-// only when the device is gone.
+// transmit runs on CPU2: every packet moves the timer. It learns of the delete only when
+// the device is gone.
 func (d *device) transmit() {
 	for !d.gone.Load() {
 		d.timer.arm(rand.N(2 * period))
@@ -108,8 +108,8 @@ func (d *device) transmit() {
 	}
 }
 
-// audit counts a re-add that survived, after the handlers that are still in
-// flight, if any, have had their chance to make one.
+// audit counts a re-add that survived the delete. It first waits for handlers that are
+// still in flight, because they may make one.
 func (d *device) audit() {
 	for d.inside.Load() > 0 {
 		time.Sleep(10 * time.Microsecond)

@@ -1,20 +1,20 @@
-// Seedrace runs a driver's tear-down race over time and over timerwheel, side by side: go
-// run ./examples/seedrace
+// Seedrace runs a driver's tear-down race with package time and with timerwheel, side by
+// side: go run ./examples/seedrace
 //
-// In May 2000 a kernel developer described what goes wrong when a driver
-// deletes its timer and frees the memory that the handler works with:
+// In May 2000 a kernel developer described what goes wrong when a driver deletes its
+// timer and frees the memory that the handler uses:
 //
 //   - CPU0 is running the handler, which adds the timer again
 //   - CPU1 deletes the timer, and frees the memory
 //   - CPU2 adds the timer again
 //
-// This program is such a driver, many times over, and counts what happens to
-// it: handlers that run on freed memory, and re-adds that outlive the delete.
-// The left column is time.AfterFunc with Stop and Reset, the way such code is
-// usually written; the right column is the same driver over timerwheel, which
-// deletes by DelSync or Shutdown. Every number is counted, none is scripted.
+// This program runs such a driver many times, and counts handlers that run on freed
+// memory and re-adds that outlive the delete. The left column uses time.AfterFunc with
+// Stop and Reset, the way such code is usually written. The right column is the same
+// driver with timerwheel, which deletes with DelSync or ShutdownSync. Every number is
+// counted, none is scripted.
 //
-// It exits with status 1 if any harm is counted in the right column.
+// It exits with status 1 if it counts a violation in the right column.
 package main
 
 import (
@@ -28,8 +28,8 @@ import (
 )
 
 func main() {
-	duration := flag.Duration("for", time.Second, "how long each of the two is raced")
-	devices := flag.Int("devices", 64, "devices that come and go at the same time")
+	duration := flag.Duration("for", time.Second, "duration of each of the two races")
+	devices := flag.Int("devices", 64, "devices at the same time")
 	flag.Parse()
 
 	if err := run(*devices, *duration); err != nil {
@@ -58,8 +58,8 @@ func run(devices int, duration time.Duration) error {
 
 	printTable(std, ours, stats)
 	switch {
-	case ours.harm() > 0:
-		return fmt.Errorf("timerwheel broke its promise: %d times", ours.harm())
+	case ours.violations() > 0:
+		return fmt.Errorf("timerwheel broke its promise: %d times", ours.violations())
 	case stats.Live != 0 || stats.Registered != stats.Fired+stats.Removed:
 		return fmt.Errorf("timerwheel lost count: %+v", stats)
 	}
@@ -67,9 +67,9 @@ func run(devices int, duration time.Duration) error {
 }
 
 func printTable(std, ours *score, stats timerwheel.Stats) {
-	row := func(label string, left, right any) { fmt.Printf("  %-46s %10v %18v\n", label, left, right) }
+	row := func(label string, left, right any) { fmt.Printf("  %-46s %10v %20v\n", label, left, right) }
 	row("", "time", "timerwheel")
-	row("", "Stop", "DelSync/Shutdown")
+	row("", "Stop", "DelSync/ShutdownSync")
 	row("devices torn down", std.devices.Load(), ours.devices.Load())
 	row("handlers begun", std.begun.Load(), ours.begun.Load())
 	row("deletes that had to wait for the handler", "cannot", stats.SyncWaits)
@@ -84,16 +84,16 @@ func printTable(std, ours *score, stats timerwheel.Stats) {
 }
 
 func explain(std, ours *score) {
-	if std.harm() == 0 {
-		fmt.Println("time came through unharmed this time. That was luck: its documentation promises none of")
-		fmt.Println("this (\"Stop does not wait for f to complete before returning\"). Try -for 10s.")
+	if std.violations() == 0 {
+		fmt.Println("time has no violation in this run. That is luck: its documentation promises none of this")
+		fmt.Println("(\"Stop does not wait for f to complete before returning\"). Try -for 10s.")
 	} else {
-		fmt.Println("Stop removes what is pending and no more. It does not wait for a handler that has begun, as its")
-		fmt.Println("documentation says, and keeps nobody from adding the timer again. Each (a) and (b) in its column")
-		fmt.Println("is memory that was freed while a handler used it, or was going to.")
+		fmt.Println("Stop only removes a pending firing. As its documentation says, it does not wait for a handler that")
+		fmt.Println("has begun, and it does not prevent a later Reset. Each (a) and (b) in its column is memory that was")
+		fmt.Println("freed while a handler used it, or was going to.")
 	}
-	if ours.harm() == 0 {
-		fmt.Println("DelSync and Shutdown return when the timer is not pending and its handler has returned, and have")
-		fmt.Println("refused to add it again meanwhile (Shutdown: ever after). Their column is all zero.")
+	if ours.violations() == 0 {
+		fmt.Println("DelSync and ShutdownSync return when the timer is not pending and its handler has returned. Until then")
+		fmt.Println("they refuse to add it again (ShutdownSync: for ever). Their column is all zero.")
 	}
 }

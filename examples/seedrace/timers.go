@@ -6,12 +6,12 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// A stdTimer is the left column.
+// A stdTimer is the timer of the left column.
 type stdTimer struct{ t *time.Timer }
 
 func newStdTimer(d *device) timer {
-	t := time.AfterFunc(time.Hour, d.poll) // the only way to have one that is not armed:
-	t.Stop()                               // time has no Alloc
+	t := time.AfterFunc(time.Hour, d.poll) // the only way to make a timer that is not armed,
+	t.Stop()                               // because time has no Alloc
 	return stdTimer{t}
 }
 
@@ -20,7 +20,7 @@ func (s stdTimer) del()                { s.t.Stop() }
 func (s stdTimer) remove() bool        { return s.t.Stop() }
 func (s stdTimer) free()               {}
 
-// A wheelTimer is the right column.
+// A wheelTimer is the timer of the right column.
 type wheelTimer struct {
 	t      timerwheel.Timer
 	shared bool
@@ -30,13 +30,12 @@ func newWheelTimer(wheel *timerwheel.Wheel, d *device) timer {
 	return wheelTimer{t: wheel.Alloc(func(timerwheel.Timer) { d.poll() }), shared: d.shared}
 }
 
-// arm need not look at the error: that the timer refuses when it is being
-// deleted is the very point.
+// arm ignores the error: the timer is supposed to refuse while it is being deleted.
 func (w wheelTimer) arm(d time.Duration) { w.t.Register(d) }
 
-// del deletes a timer that only its handler adds again by DelSync: while it
-// waits, that is refused, and afterwards there is no handler. Where somebody
-// else adds it, too, Shutdown also forbids that for the time after.
+// del uses DelSync for a timer that only its handler adds again. While DelSync waits, the
+// timer refuses that, and afterwards no handler runs. If a third party adds the timer,
+// too, del uses ShutdownSync, which also refuses that afterwards.
 func (w wheelTimer) del() {
 	if w.shared {
 		w.t.ShutdownSync()

@@ -9,18 +9,18 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// ErrClosed is what Set and Touch say after Close.
+// ErrClosed is returned by Set and Touch after Close.
 var ErrClosed = errors.New("ttlcache: closed")
 
-// A Cache maps keys to values, each of which lives for the time that it was
-// set or last touched for: never shorter, and hardly longer (a tick or two of
-// the wheel). It is safe for use by any goroutine.
+// A Cache maps keys to values. Each entry lives for the ttl of its last Set or Touch:
+// never shorter, and at most a tick or two of the wheel longer. A Cache is safe for use
+// by any goroutine.
 //
-// Every entry has a timer that is bound to the mutex of the entry's shard. This
-// is what keeps the code simple: the handler runs with the mutex held, and not
-// at all once its timer has been deleted or moved under that mutex. So a handler
-// can never be about to remove an entry that has just been deleted, touched or
-// given a new value, and there is no flag or generation counter here to tell it.
+// Every entry has a timer that is bound to the mutex of the entry's shard, which keeps
+// the code simple. The handler runs with the mutex held, and does not run once its timer
+// was deleted or moved under that mutex. So a handler can never be about to remove an
+// entry that was just deleted, touched or given a new value, and the cache needs no flag
+// or generation counter to prevent that.
 type Cache[K comparable, V any] struct {
 	wheel  *timerwheel.Wheel
 	seed   maphash.Seed
@@ -28,7 +28,7 @@ type Cache[K comparable, V any] struct {
 }
 
 type shard[K comparable, V any] struct {
-	mu      sync.Mutex // guards all below; the timers' Locker
+	mu      sync.Mutex // guards all fields below; the Locker of the timers
 	entries map[K]*entry[V]
 	closed  bool
 	stats   Stats
@@ -39,11 +39,11 @@ type entry[V any] struct {
 	timer timerwheel.Timer
 }
 
-// Stats counts entries: Inserted == Expired + Deleted + those still there.
+// Stats counts entries: Inserted == Expired + Deleted + Len.
 type Stats struct{ Inserted, Expired, Deleted uint64 }
 
-// NewCache returns an empty cache whose entries expire by the given wheel, which
-// others may use as well. Close the cache before the wheel.
+// NewCache returns an empty cache whose entries expire on wheel. Other code may use the
+// wheel as well. Close the cache before the wheel.
 func NewCache[K comparable, V any](wheel *timerwheel.Wheel) *Cache[K, V] {
 	c := &Cache[K, V]{wheel: wheel, seed: maphash.MakeSeed()}
 	for i := range c.shards {
@@ -62,7 +62,7 @@ func (c *Cache[K, V]) Get(key K) (value V, ok bool) {
 	return value, false
 }
 
-// Set gives key a value for the time of ttl, whatever it had before.
+// Set sets the value of key, which then lives for ttl.
 func (c *Cache[K, V]) Set(key K, value V, ttl time.Duration) error {
 	s := c.lock(key)
 	defer s.mu.Unlock()
@@ -74,11 +74,10 @@ func (c *Cache[K, V]) Set(key K, value V, ttl time.Duration) error {
 		e = s.insert(c.wheel, key)
 	}
 	e.value = value
-	return e.timer.Register(ttl) // moves a timer that is pending: its old deadline never fires
+	return e.timer.Register(ttl) // moves a pending timer: its old deadline never fires
 }
 
-// Touch lets key live for the time of ttl from now. It reports whether there is
-// such a key.
+// Touch lets key live for ttl from now. It reports whether the key is in the cache.
 func (c *Cache[K, V]) Touch(key K, ttl time.Duration) (bool, error) {
 	s := c.lock(key)
 	defer s.mu.Unlock()
@@ -92,21 +91,21 @@ func (c *Cache[K, V]) Touch(key K, ttl time.Duration) (bool, error) {
 	return true, e.timer.Register(ttl)
 }
 
-// Delete removes key and reports whether it was there.
+// Delete removes key and reports whether it was in the cache.
 func (c *Cache[K, V]) Delete(key K) bool {
 	s := c.lock(key)
 	defer s.mu.Unlock()
 	return s.delete(key)
 }
 
-// Close removes all entries, for good. The wheel goes on.
+// Close removes all entries and refuses new ones. It does not close the wheel.
 func (c *Cache[K, V]) Close() {
 	for i := range c.shards {
 		c.shards[i].close()
 	}
 }
 
-// Len is the number of entries.
+// Len returns the number of entries.
 func (c *Cache[K, V]) Len() (n int) {
 	for i := range c.shards {
 		s := &c.shards[i]
@@ -117,7 +116,7 @@ func (c *Cache[K, V]) Len() (n int) {
 	return n
 }
 
-// Stats adds up the counts of all shards.
+// Stats returns the sum of the counts of all shards.
 func (c *Cache[K, V]) Stats() (sum Stats) {
 	for i := range c.shards {
 		s := &c.shards[i]
@@ -137,8 +136,8 @@ func (c *Cache[K, V]) lock(key K) *shard[K, V] {
 	return s
 }
 
-// insert adds an entry without a value, its timer not yet pending. The caller
-// holds mu.
+// insert adds an entry without a value. Its timer is not pending yet. The caller holds
+// mu.
 func (s *shard[K, V]) insert(wheel *timerwheel.Wheel, key K) *entry[V] {
 	e := new(entry[V])
 	e.timer = wheel.AllocLocked(&s.mu, func(timerwheel.Timer) { s.expire(key) })
@@ -147,29 +146,28 @@ func (s *shard[K, V]) insert(wheel *timerwheel.Wheel, key K) *entry[V] {
 	return e
 }
 
-// expire is the handler of key's timer. The worker holds mu, and since the
-// timer was neither deleted nor moved, the entry is there and its time is over.
+// expire is the handler of key's timer. The worker holds mu. The timer was neither deleted
+// nor moved, so the entry exists and its ttl is over.
 func (s *shard[K, V]) expire(key K) {
 	s.remove(key)
 	s.stats.Expired++
 }
 
-// delete removes key, if it is there. The caller holds mu.
+// delete removes key if it is in the cache. The caller holds mu.
 func (s *shard[K, V]) delete(key K) bool {
 	e := s.entries[key]
 	if e == nil {
 		return false
 	}
-	// Under mu, Del is all it takes: the handler is not running, for it would
-	// hold mu, and it will not begin. Waiting by DelSync would find nothing to
-	// wait for.
+	// Under mu, Del is enough: the handler is not running, because it would hold mu,
+	// and it will not begin. DelSync would have nothing to wait for.
 	e.timer.Del()
 	s.remove(key)
 	s.stats.Deleted++
 	return true
 }
 
-// remove forgets the entry of key and gives its timer back. The caller holds mu.
+// remove removes the entry of key and frees its timer. The caller holds mu.
 func (s *shard[K, V]) remove(key K) {
 	s.entries[key].timer.Free()
 	delete(s.entries, key)

@@ -1,10 +1,9 @@
 // Ttlcache is a generic cache whose entries expire, built on lock-bound timers: go run
 // ./examples/ttlcache
 //
-// The cache is in cache.go. This file exercises it: several goroutines set,
-// get, touch and delete keys with short lives. Each has keys of its own, so it
-// knows what the cache has to answer. The program exits with status 1 if the
-// cache ever answers otherwise.
+// The cache is in cache.go. This file exercises it: several goroutines set, get, touch
+// and delete keys with short lives. Each has keys of its own, so it knows the right
+// answers of the cache. The program exits with status 1 if an answer is wrong.
 package main
 
 import (
@@ -48,7 +47,7 @@ func run(users, keys int, ttl, duration time.Duration) error {
 	end := time.Now().Add(duration)
 	var wg sync.WaitGroup
 	for i := range users {
-		u := user{cache: cache, id: i, ttl: ttl, sure: make([]time.Time, keys), found: &found}
+		u := user{cache: cache, id: i, ttl: ttl, mustHold: make([]time.Time, keys), found: &found}
 		wg.Go(func() { u.exerciseUntil(end) })
 	}
 	wg.Wait()
@@ -61,28 +60,29 @@ func run(users, keys int, ttl, duration time.Duration) error {
 // A key belongs to one user.
 type key struct{ user, number int }
 
-// findings counts what users found, right and wrong.
+// findings counts the answers of the cache, right and wrong.
 type findings struct {
 	hits, misses, touches, deletes atomic.Uint64
 
-	tooEarly atomic.Uint64 // entries gone before their time
-	ghosts   atomic.Uint64 // entries there although deleted
+	tooEarly atomic.Uint64 // entries that expired early
+	ghosts   atomic.Uint64 // deleted entries that were found
 	mixedUp  atomic.Uint64 // entries with another key's value
-	refused  atomic.Uint64 // errors, where there is no reason for any
+	refused  atomic.Uint64 // unexpected errors
 }
 
-// A user knows what to expect of its own keys.
+// A user uses its own keys, and knows the right answers for them.
 type user struct {
 	cache *Cache[key, string]
 	id    int
 	ttl   time.Duration
-	sure  []time.Time // until then the key must be there; zero: it must not
 	found *findings
+
+	mustHold []time.Time // for each key, until when the cache must hold it; zero if it must not
 }
 
 func (u *user) exerciseUntil(end time.Time) {
 	for time.Now().Before(end) {
-		n := rand.N(len(u.sure))
+		n := rand.N(len(u.mustHold))
 		switch p := rand.N(100); {
 		case p < 60:
 			u.get(n)
@@ -110,7 +110,7 @@ func (u *user) set(n int) {
 	if u.cache.Set(key{u.id, n}, u.value(n), ttl) != nil {
 		u.found.refused.Add(1)
 	}
-	u.sure[n] = now.Add(ttl)
+	u.mustHold[n] = now.Add(ttl)
 }
 
 func (u *user) touch(n int) {
@@ -123,32 +123,32 @@ func (u *user) touch(n int) {
 	u.judge(n, ok)
 	if ok {
 		u.found.touches.Add(1)
-		u.sure[n] = now.Add(ttl)
+		u.mustHold[n] = now.Add(ttl)
 	}
 }
 
 func (u *user) delete(n int) {
 	u.judge(n, u.cache.Delete(key{u.id, n}))
 	u.found.deletes.Add(1)
-	u.sure[n] = time.Time{}
+	u.mustHold[n] = time.Time{}
 }
 
-// judge compares what the cache has just said of a key with what u knows. An
-// entry whose time is over may be found for a moment, since expiry is never
-// early but a little late; one that was missed once must not come back.
+// judge compares an answer of the cache with what u knows of the key. The cache may still
+// hold an entry for a moment after its ttl, because expiry is never early but a little
+// late. Once an entry is missing it must not come back.
 func (u *user) judge(n int, ok bool) {
 	switch {
-	case ok && u.sure[n].IsZero():
+	case ok && u.mustHold[n].IsZero():
 		u.found.ghosts.Add(1)
 	case ok:
 		u.found.hits.Add(1)
-	case time.Now().Before(u.sure[n]):
+	case time.Now().Before(u.mustHold[n]):
 		u.found.tooEarly.Add(1)
 	default:
 		u.found.misses.Add(1)
 	}
 	if !ok {
-		u.sure[n] = time.Time{}
+		u.mustHold[n] = time.Time{}
 	}
 }
 
@@ -158,10 +158,10 @@ func report(f *findings, left int, cache *Cache[key, string], s timerwheel.Stats
 	c := cache.Stats()
 	fmt.Printf("ttlcache: %d hits, %d misses, %d touches, %d deletes\n", f.hits.Load(), f.misses.Load(), f.touches.Load(), f.deletes.Load())
 	fmt.Printf("          %d entries inserted, %d expired, %d deleted, %d of these by Close\n", c.Inserted, c.Expired, c.Deleted, left)
-	fmt.Printf("          latest expiry %v after its time\n\n", s.MaxLate.Round(time.Microsecond))
+	fmt.Printf("          latest expiry %v after its ttl\n\n", s.MaxLate.Round(time.Microsecond))
 
 	failed := 0
-	that := func(ok bool, what string) {
+	expect := func(ok bool, what string) {
 		result := "ok    "
 		if !ok {
 			result = "FAILED"
@@ -169,13 +169,13 @@ func report(f *findings, left int, cache *Cache[key, string], s timerwheel.Stats
 		}
 		fmt.Printf("  %s  %s\n", result, what)
 	}
-	that(f.tooEarly.Load() == 0, "no entry expired before its time")
-	that(f.ghosts.Load() == 0, "no deleted entry was found again")
-	that(f.mixedUp.Load() == 0, "no entry had another's value")
-	that(f.refused.Load() == 0, "no call failed")
-	that(c.Inserted == c.Expired+c.Deleted && cache.Len() == 0, "inserted = expired + deleted, and the cache is empty")
-	that(c.Expired == s.Fired, "expired = fired by the wheel")
-	that(s.Live == 0 && s.Registered == s.Fired+s.Removed, "no timer is left, and Registered = Fired + Removed")
+	expect(f.tooEarly.Load() == 0, "no entry expired early")
+	expect(f.ghosts.Load() == 0, "no deleted entry was found")
+	expect(f.mixedUp.Load() == 0, "no entry had the value of another")
+	expect(f.refused.Load() == 0, "no call failed")
+	expect(c.Inserted == c.Expired+c.Deleted && cache.Len() == 0, "inserted = expired + deleted, and the cache is empty")
+	expect(c.Expired == s.Fired, "expired = fired by the wheel")
+	expect(s.Live == 0 && s.Registered == s.Fired+s.Removed, "no timer is left, and Registered = Fired + Removed")
 	if failed > 0 {
 		return fmt.Errorf("%d checks failed", failed)
 	}

@@ -13,18 +13,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A client speaks Centrifuge's JSON protocol over a real WebSocket: commands and
-// replies are lines, the server's ping is an empty object, and so is the pong.
+// A client uses Centrifuge's JSON protocol over a real WebSocket. Commands and replies are
+// lines. The server's ping and the pong are empty objects.
 type client struct {
 	t       testing.TB
 	conn    *websocket.Conn
 	writes  sync.Mutex
-	answers atomic.Bool // answer pings at once
+	answers atomic.Bool // whether it answers pings, at once
 	last    int         // id of the last command
 
-	pings   chan struct{} // those that came
+	pings   chan struct{} // the received pings
 	replies chan reply
-	closed  chan int // the code that the server closed the connection with; 0 for none
+	closed  chan int // the code with which the server closed the connection, or 0
 }
 
 type reply struct {
@@ -64,14 +64,14 @@ func (c *client) receive(line []byte) {
 	}
 	var r reply
 	if err := json.Unmarshal(line, &r); err != nil {
-		c.t.Errorf("the server said %s: %v", line, err)
+		c.t.Errorf("the server sent %s: %v", line, err)
 	}
 	if r.ID != 0 {
 		c.replies <- r
 	}
 }
 
-// write sends a line. That the server may have gone is no error.
+// write sends a line. It ignores errors, because the server may have closed the connection.
 func (c *client) write(line string) {
 	c.writes.Lock()
 	defer c.writes.Unlock()
@@ -91,7 +91,7 @@ func (c *client) command(name, body string) reply {
 	return r
 }
 
-// connect says connect, and returns the id that the node gives the client.
+// connect sends the connect command, and returns the id that the node gives the client.
 func (c *client) connect() string {
 	c.t.Helper()
 	r := c.command("connect", `{}`)
@@ -99,15 +99,15 @@ func (c *client) connect() string {
 	return r.Connect.Client
 }
 
-// pong answers a ping. When it returns the node has seen the answer: a
-// connection's commands are handled one after the other.
+// pong answers a ping. When it returns the node has handled the answer, because the node
+// handles the commands of a connection one after the other.
 func (c *client) pong() {
 	c.t.Helper()
 	c.write("{}")
 	c.lives()
 }
 
-// lives checks that the connection still works, both ways.
+// lives checks that the connection still works in both directions.
 func (c *client) lives() {
 	c.t.Helper()
 	r := c.command("rpc", `{"method":"echo","data":"here"}`)
@@ -121,19 +121,20 @@ func (c *client) pinged() {
 	receive(c.t, c.pings, "a ping")
 }
 
-// ended waits for the connection's end, and checks its code.
+// ended waits for the end of the connection, and checks its code.
 func (c *client) ended(code uint32) {
 	c.t.Helper()
 	require.Equal(c.t, int(code), receive(c.t, c.closed, "the end of the connection"))
 }
 
+// receive receives a value, or fails the test.
 func receive[T any](t testing.TB, from <-chan T, what string) T {
 	t.Helper()
 	select {
 	case v := <-from:
 		return v
 	case <-time.After(patience):
-		require.FailNow(t, "did not come", what)
+		require.FailNow(t, "not received", what)
 		panic("not reached")
 	}
 }

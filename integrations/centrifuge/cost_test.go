@@ -12,11 +12,11 @@ import (
 	centrifugewheel "github.com/seed76848005/timerwheel/integrations/centrifuge"
 )
 
-// A connection re-arms its one timer as centrifuge's client does: it stops what
-// pends, and arms the next.
+// A connection re-arms its timer as centrifuge's client does: it stops the pending
+// operation and arms the next.
 type connection interface{ rearm(d time.Duration) }
 
-// withTimer is what the client does by default.
+// withTimer does what the client does by default.
 type withTimer struct{ timer *time.Timer }
 
 func (c *withTimer) rearm(d time.Duration) {
@@ -30,7 +30,7 @@ func (c *withTimer) rearm(d time.Duration) {
 
 func (c *withTimer) onTimer() {}
 
-// withScheduler is what it does with a TimerScheduler.
+// withScheduler does what the client does with a TimerScheduler.
 type withScheduler struct {
 	s centrifuge.TimerScheduler
 	c centrifuge.TimerCanceler
@@ -45,15 +45,15 @@ func (c *withScheduler) rearm(d time.Duration) {
 
 func (c *withScheduler) onTimer() {}
 
-// Scheduling and cancelling allocates the canceler and nothing else.
+// Scheduling and cancelling allocates only the canceler.
 func TestAllocations(t *testing.T) {
 	s := centrifugewheel.On(newWheel(t, timerwheel.Options{}))
 	callback := func() {}
 	require.LessOrEqual(t, testing.AllocsPerRun(10000, func() { s.ScheduleTimer(time.Hour, callback).Cancel() }), 1.0)
 }
 
-// BenchmarkRearm is what a ping costs in timers, beside 100,000 connections that
-// have theirs, and what those hold.
+// BenchmarkRearm measures the timer operations of a ping, beside 100,000 connections
+// with a timer each, and the memory of those timers.
 func BenchmarkRearm(b *testing.B) {
 	const n = 100_000
 	for _, kind := range []string{"default", "wheel"} {
@@ -81,7 +81,7 @@ func BenchmarkRearm(b *testing.B) {
 	}
 }
 
-// inUse returns the bytes that the heap holds.
+// inUse returns the bytes in use on the heap.
 func inUse() uint64 {
 	runtime.GC()
 	var m runtime.MemStats

@@ -10,7 +10,7 @@ import (
 	centrifugewheel "github.com/seed76848005/timerwheel/integrations/centrifuge"
 )
 
-// The timers of all connections of a node pend on one wheel.
+// The timers of all connections of a node are on one wheel.
 func ExampleOn() {
 	w, err := timerwheel.New(timerwheel.Options{})
 	if err != nil {

@@ -12,18 +12,17 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// BenchmarkLateCallbacks counts what a cancel that does not wait leaves to
-// chance. A client re-arms its timer under its lock. A callback that had begun by
-// then, and waits for that lock, finds the next operation afterwards in place of
-// its own, and does that one, early. After a ping the next operation is the check
-// of its pong: so a connection that answers every ping, but whose expiry is moved
-// at the instant of one, can be closed for want of a pong that it had no time to
-// send.
+// BenchmarkLateCallbacks counts the connections that are closed by mistake because a
+// cancel does not wait. A client re-arms its timer under its lock. A callback that has
+// begun by then, and waits for that lock, finds the next operation in place of its own,
+// and does it early. After a ping the next operation is the check of its pong. So the node
+// can close a connection that answers every ping, if its expiry is moved at the instant of
+// a ping: it had no time to send the pong.
 //
-// An iteration is fifteen seconds of a hundred connections that answer at once,
-// within the 900 ms that they have. Their expiry is moved about a hundred times a
-// second, which is more often than a program would, to meet the instant. For
-// comparison something is sent to them as often, which leaves the timer alone.
+// An iteration runs a hundred connections for fifteen seconds. They answer at once, within
+// the 900 ms that they have. Their expiry is moved about a hundred times a second, more
+// often than in a program, to hit that instant. For comparison something is sent to them
+// as often, which does not touch the timer.
 func BenchmarkLateCallbacks(b *testing.B) {
 	move := func(c *centrifuge.Client) {
 		_ = c.Refresh(centrifuge.WithRefreshExpireAt(time.Now().Add(time.Hour).Unix()))
@@ -66,13 +65,13 @@ func BenchmarkLateCallbacks(b *testing.B) {
 	}
 }
 
-// disturbed opens a connection that answers, and disturbs it again and again. It
-// reports whether the node closed the connection before d had passed.
+// disturbed opens a connection that answers, and disturbs it repeatedly. It reports
+// whether the node closed the connection before d had passed.
 func (s *server) disturbed(disturb func(*centrifuge.Client), d time.Duration) bool {
 	c := s.dial()
 	c.answers.Store(true)
 	id := c.connect()
-	s.eventually("the node knows it", func() bool { return s.node.Hub().Connections()[id] != nil })
+	s.eventually("the node has registered the connection", func() bool { return s.node.Hub().Connections()[id] != nil })
 	served := s.node.Hub().Connections()[id]
 	for end := time.Now().Add(d); time.Now().Before(end); {
 		select {

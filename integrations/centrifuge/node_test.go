@@ -11,16 +11,15 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// Pings come when the wheel says so and not before; who answers them lives on;
-// who does not is disconnected when the wheel says so. The wheel is driven by
-// hand, and so its ledger is exact.
+// The node sends pings at their time and not before. It keeps connections that answer, and
+// disconnects those that do not, at their time. The wheel is Manual, so Stats is exact.
 func TestPingPong(t *testing.T) {
 	const n, rounds = 40, 3
 	s := newManualServer(t)
 	clients := s.dialMany(n)
 	live, silent := clients[:n/2], clients[n/2:]
 
-	require.Zero(t, s.advance(periods.ping/2-time.Second), "the first ping is due from half the interval on")
+	require.Zero(t, s.advance(periods.ping/2-time.Second), "no first ping is due before half the interval")
 	for _, c := range clients {
 		require.Empty(t, c.pings)
 	}
@@ -31,7 +30,7 @@ func TestPingPong(t *testing.T) {
 	for _, c := range live {
 		c.pong()
 	}
-	require.Zero(t, s.advance(periods.pong-time.Second), "the pongs are not due")
+	require.Zero(t, s.advance(periods.pong-time.Second), "the checks of the pongs are not due")
 	for _, c := range silent {
 		c.lives()
 	}
@@ -39,7 +38,7 @@ func TestPingPong(t *testing.T) {
 	for _, c := range silent {
 		c.ended(centrifuge.DisconnectNoPong.Code)
 	}
-	s.eventually("the silent are gone", func() bool { return s.node.Hub().NumClients() == n/2 })
+	s.eventually("the silent connections are gone", func() bool { return s.node.Hub().NumClients() == n/2 })
 
 	for range rounds {
 		require.Equal(t, n/2, s.advance(periods.ping))
@@ -55,13 +54,12 @@ func TestPingPong(t *testing.T) {
 
 	stats := s.w.Stats()
 	pings, checks := n+rounds*n/2, n+rounds*n/2
-	require.Equal(t, uint64(n), stats.Removed, "the timers for the connections that never say connect")
+	require.Equal(t, uint64(n), stats.Removed, "the timers that close connections without a connect command")
 	require.Equal(t, uint64(pings+checks), stats.Fired)
-	require.Equal(t, n/2, stats.Pending, "the next pings of those that live")
+	require.Equal(t, n/2, stats.Pending, "the next pings of the live connections")
 }
 
-// Connections that never say connect are closed when the wheel says so; those
-// that have said it are not.
+// The node closes connections that never send connect, at their time, and no others.
 func TestStaleConnections(t *testing.T) {
 	const n = 20
 	s := newManualServer(t)
@@ -70,7 +68,7 @@ func TestStaleConnections(t *testing.T) {
 	for range n {
 		mute = append(mute, s.dial())
 	}
-	s.eventually("all timers pend", func() bool { return s.w.Stats().Pending == 2*n })
+	s.eventually("all timers are pending", func() bool { return s.w.Stats().Pending == 2*n })
 
 	require.Zero(t, s.advance(periods.stale-time.Second))
 	for _, c := range mute {
@@ -86,21 +84,21 @@ func TestStaleConnections(t *testing.T) {
 	require.Equal(t, n, s.w.Stats().Pending)
 }
 
-// A connection that says connect at the very last moment, when its timer is due
-// but has not fired, lives.
+// A connection that sends connect at the last moment, when its timer is due but has not
+// fired, stays open.
 func TestConnectAtTheLastMoment(t *testing.T) {
 	s := newManualServer(t)
 	c := s.dial()
-	s.eventually("its timer pends", func() bool { return s.w.Stats().Pending == 1 })
+	s.eventually("its timer is pending", func() bool { return s.w.Stats().Pending == 1 })
 	require.Zero(t, s.advance(periods.stale-time.Second))
 	c.connect()
-	s.eventually("it was cancelled", func() bool { return s.w.Stats().Removed == 1 && s.w.Stats().Pending == 1 })
+	s.eventually("the timer was cancelled", func() bool { return s.w.Stats().Removed == 1 && s.w.Stats().Pending == 1 })
 	require.Zero(t, s.advance(2*time.Second))
 	c.lives()
 }
 
-// The timers of connections that their clients close go with them.
-func TestClientsThatLeave(t *testing.T) {
+// The node cancels the timers of connections that their clients close.
+func TestClientsClose(t *testing.T) {
 	const n = 40
 	s := newManualServer(t)
 	clients := s.dialMany(n)
@@ -110,25 +108,25 @@ func TestClientsThatLeave(t *testing.T) {
 	s.eventually("their timers are gone", func() bool { return s.w.Stats().Pending == n/2 })
 	require.Equal(t, uint64(n+n/2), s.w.Stats().Removed)
 	require.Equal(t, n/2, s.w.Stats().Live)
-	require.Equal(t, n/2, s.advance(periods.ping), "and are not fired")
+	require.Equal(t, n/2, s.advance(periods.ping), "the cancelled timers do not fire")
 }
 
-// Presence updates tick: the AliveHandler is called with each.
+// Presence updates are periodic: the node calls the AliveHandler with each.
 func TestPresence(t *testing.T) {
 	s := newServer(t, newWheel(t, timerwheel.Options{Manual: true}), centrifuge.Config{ClientPresenceUpdateInterval: time.Hour},
 		centrifuge.PingPongConfig{PingInterval: -1})
 	id := s.dial().connect()
-	s.eventually("the first update pends", func() bool { return s.w.Stats().Removed == 1 && s.w.Stats().Pending == 1 })
+	s.eventually("the first update is pending", func() bool { return s.w.Stats().Removed == 1 && s.w.Stats().Pending == 1 })
 	require.Zero(t, s.advance(30*time.Minute-time.Second))
 	for k := range 3 {
 		require.Equal(t, 1, s.advance(time.Hour))
 		require.Equal(t, id, receive(t, s.alive, "the AliveHandler's call"))
-		s.eventually("the next update pends", func() bool { return s.w.Stats().Pending == 1 })
+		s.eventually("the next update is pending", func() bool { return s.w.Stats().Pending == 1 })
 		require.Equal(t, uint64(k+1), s.w.Stats().Fired)
 	}
 }
 
-// A connection that expires is refreshed, or closed, when the wheel says so.
+// The node refreshes or closes an expired connection, at its time.
 func TestExpiry(t *testing.T) {
 	s := newManualServer(t)
 	s.credentials.ExpireAt = time.Now().Add(10 * time.Minute).Unix()
@@ -137,7 +135,7 @@ func TestExpiry(t *testing.T) {
 	require.Equal(t, 1, s.advance(2*time.Second))
 	refresh := receive(t, s.refresh, "the RefreshHandler's call")
 	refresh(centrifuge.RefreshReply{ExpireAt: time.Now().Add(10 * time.Minute).Unix()}, nil)
-	s.eventually("the next expiry pends", func() bool { return s.w.Stats().Pending == 1 })
+	s.eventually("the next expiry is pending", func() bool { return s.w.Stats().Pending == 1 })
 	c.lives()
 	require.Equal(t, 1, s.advance(10*time.Minute))
 	refresh = receive(t, s.refresh, "the RefreshHandler's call")
@@ -145,7 +143,7 @@ func TestExpiry(t *testing.T) {
 	c.ended(centrifuge.DisconnectExpired.Code)
 }
 
-// A node that is shut down cancels all that its connections had pending.
+// A node that shuts down cancels all timers of its connections.
 func TestShutdown(t *testing.T) {
 	const n = 40
 	s := newManualServer(t)
@@ -154,7 +152,7 @@ func TestShutdown(t *testing.T) {
 	for _, c := range clients {
 		c.ended(centrifuge.DisconnectShutdown.Code)
 	}
-	s.eventually("nothing pends", func() bool { return s.w.Stats().Pending == 0 })
+	s.eventually("no timer is pending", func() bool { return s.w.Stats().Pending == 0 })
 	stats := s.w.Stats()
 	require.Equal(t, uint64(2*n), stats.Removed)
 	require.Zero(t, stats.Fired)

@@ -12,14 +12,14 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// Hundreds of connections on a wheel with a clock: those that answer outlive
-// those that do not, and never is a ping early.
+// Hundreds of connections on a wheel in real time: the node closes exactly those that do
+// not answer, and no ping is early.
 func TestManyInRealTime(t *testing.T) {
 	const n, interval, timeout = 300, 2 * time.Second, 1500 * time.Millisecond
 	s := newServer(t, newWheel(t, timerwheel.Options{}), centrifuge.Config{},
 		centrifuge.PingPongConfig{PingInterval: interval, PongTimeout: timeout})
 
-	type times struct{ ping, end time.Duration } // since the connect
+	type times struct{ ping, end time.Duration } // since connect
 	seen := make([]times, n)
 	live := make([]*client, n/2)
 	var all sync.WaitGroup
@@ -53,16 +53,15 @@ func TestManyInRealTime(t *testing.T) {
 	for _, c := range live {
 		c.lives()
 	}
-	s.eventually("the silent are gone", func() bool { return s.node.Hub().NumClients() == n/2 })
+	s.eventually("the silent connections are gone", func() bool { return s.node.Hub().NumClients() == n/2 })
 	stats := s.w.Stats()
-	require.GreaterOrEqual(t, stats.Fired, uint64(n+n+n/2), "a ping and a check each, and the second pings")
-	require.GreaterOrEqual(t, stats.Removed, uint64(n), "the timers for those that never say connect")
+	require.GreaterOrEqual(t, stats.Fired, uint64(n+n+n/2), "a ping and a check for each connection, and the second pings")
+	require.GreaterOrEqual(t, stats.Removed, uint64(n), "the timers that close connections without a connect command")
 }
 
-// Connections come and go while their timers fire every few milliseconds: the
-// client's own locks and flags, the callbacks in flight and the cancels get into
-// each other's way as much as they can. What is left is what newServer's end
-// checks: nothing.
+// Connections open and close while their timers fire every few milliseconds, so that the
+// client's own locks and flags, callbacks in flight and cancels collide as often as
+// possible. At the end server.end checks that nothing is left.
 func TestChurn(t *testing.T) {
 	const n, rounds, ping = 100, 3, 10 * time.Millisecond
 	s := newServer(t, newWheel(t, timerwheel.Options{}),
@@ -77,7 +76,7 @@ func TestChurn(t *testing.T) {
 				if k%3 != 0 {
 					c.write(`{"id":1,"connect":{}}`)
 				}
-				select { // the node may be first
+				select { // the node may close it first
 				case <-c.closed:
 				case <-time.After(rand.N(20 * ping)):
 				}

@@ -25,13 +25,13 @@ func newWheel(t testing.TB, o timerwheel.Options) *timerwheel.Wheel {
 	return w
 }
 
-// A callback is called once, when its time has come and not before, and what is
-// due at once is not called by the caller either.
+// A callback is called once, at its time and not before. The caller of ScheduleTimer never
+// calls it, not even if it is due at once.
 func TestCallback(t *testing.T) {
 	for _, d := range []time.Duration{-time.Second, 0, time.Millisecond, time.Second, time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWheel(t, timerwheel.Options{})
-			var mu sync.Mutex // held as the client holds its own; the callback wants it
+			var mu sync.Mutex // held as the client holds its lock; the callback wants it
 			var calls []time.Duration
 
 			mu.Lock()
@@ -52,7 +52,8 @@ func TestCallback(t *testing.T) {
 	}
 }
 
-// What was cancelled in time is not called, also at the last moment.
+// A callback that is cancelled before its time is not called, not even if it is cancelled
+// at the last moment.
 func TestCancel(t *testing.T) {
 	for _, after := range []time.Duration{0, time.Second - 1} {
 		synctest.Test(t, func(t *testing.T) {
@@ -67,7 +68,7 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// What is due, and waits for a worker, can still be cancelled.
+// A callback that is due and waits for a worker can still be cancelled.
 func TestCancelInLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWheel(t, timerwheel.Options{MaxWorkers: 1})
@@ -102,20 +103,19 @@ func TestCancelUnderTheCallbacksLock(t *testing.T) {
 		require.False(t, called)
 		mu.Unlock()
 		synctest.Wait()
-		require.True(t, called, "it was in flight, and so it ends")
+		require.True(t, called, "the callback was in flight, so it ends")
 	})
 }
 
-// A callback cancels its own call, and schedules the next one; and a client
-// cancels calls that are over. None of that may reach a timer that has the
-// storage of one that is gone.
-func TestCancelOfTheGoneReachesNobody(t *testing.T) {
+// A callback cancels its own call and schedules the next, and a client cancels calls that
+// have ended. Neither may cancel a timer that reuses the record of another.
+func TestCancelOfEndedCallHasNoEffect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWheel(t, timerwheel.Options{})
 		s := centrifugewheel.On(w)
 		const rounds = 1000
 		var calls int
-		var gone []centrifuge.TimerCanceler
+		var ended []centrifuge.TimerCanceler
 		var current centrifuge.TimerCanceler
 		var mu sync.Mutex
 		var tick func()
@@ -123,12 +123,12 @@ func TestCancelOfTheGoneReachesNobody(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			calls++
-			gone = append(gone, current)
+			ended = append(ended, current)
 			if calls == rounds {
 				return
 			}
 			current = s.ScheduleTimer(time.Second, tick)
-			for _, c := range gone[max(0, len(gone)-10):] {
+			for _, c := range ended[max(0, len(ended)-10):] {
 				c.Cancel()
 			}
 		}
@@ -140,12 +140,12 @@ func TestCancelOfTheGoneReachesNobody(t *testing.T) {
 		defer mu.Unlock()
 		require.Equal(t, rounds, calls)
 		require.Zero(t, w.Stats().Removed)
-		require.Zero(t, w.Stats().Live, "nobody owns what a scheduler made")
+		require.Zero(t, w.Stats().Live, "timers of a scheduler have no owner")
 	})
 }
 
-// Cancels race firings, as real goroutines: each call is either made or
-// cancelled, never both and never neither, and the ledger agrees.
+// Cancels race firings on real goroutines. Each call is either made or cancelled, never
+// both and never neither, and Stats agrees.
 func TestCancelRacesFiring(t *testing.T) {
 	w := newWheel(t, timerwheel.Options{Tick: 10 * time.Microsecond})
 	s := centrifugewheel.On(w)
@@ -173,7 +173,7 @@ func TestCancelRacesFiring(t *testing.T) {
 	require.NotZero(t, stats.Removed)
 }
 
-// After the wheel nothing is called, and nothing breaks.
+// A closed wheel calls no callback, and cancels have no effect.
 func TestClosedWheel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWheel(t, timerwheel.Options{})

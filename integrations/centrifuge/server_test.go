@@ -16,32 +16,32 @@ import (
 	centrifugewheel "github.com/seed76848005/timerwheel/integrations/centrifuge"
 )
 
-// patience is how long a test waits for what has to come: for the network and
-// the machine, never for a timer of a wheel that is driven by hand.
+// patience is how long a test waits for the network and the machine. It never waits for a
+// timer of a Manual wheel.
 const patience = 15 * time.Second
 
-// A server is a real Node behind a real WebsocketHandler, on loopback, whose
-// client timers are a wheel's; its own, if there is no wheel.
+// A server is a real Node behind a real WebsocketHandler, on loopback. Its client timers
+// are on a wheel, or are the node's own if there is no wheel.
 type server struct {
 	t    testing.TB
 	w    *timerwheel.Wheel
 	node *centrifuge.Node
 	http *httptest.Server
 
-	credentials centrifuge.Credentials          // of whoever connects
-	refresh     chan centrifuge.RefreshCallback // what RefreshHandler was called with
+	credentials centrifuge.Credentials          // of every connection
+	refresh     chan centrifuge.RefreshCallback // the arguments of the RefreshHandler
 	alive       chan string                     // the clients whose AliveHandler was called
 }
 
-// periods are those of a server whose time is advanced by hand. They are hours,
-// so that what the node adds of its own clock's microseconds does not matter.
+// periods are the periods of a server on a Manual wheel. They are hours, so that the
+// microseconds that the node adds from its own clock do not matter.
 var periods = struct{ stale, ping, pong, presence time.Duration }{
 	stale: time.Minute, ping: time.Hour, pong: 30 * time.Minute, presence: 1000 * time.Hour,
 }
 
-// newServer starts a server. Its end is checked with every test: once the node
-// is shut down and the sockets are gone nothing pends on the wheel, and after the
-// wheel's Close no goroutine is left.
+// newServer starts a server. At the end of every test it checks that no timer is pending
+// once the node is shut down and the sockets are closed, and that no goroutine is left
+// after the wheel's Close.
 func newServer(t testing.TB, w *timerwheel.Wheel, c centrifuge.Config, pp centrifuge.PingPongConfig) *server {
 	before := goleak.IgnoreCurrent()
 	t.Cleanup(func() { goleak.VerifyNone(t, before) })
@@ -72,7 +72,7 @@ func newServer(t testing.TB, w *timerwheel.Wheel, c centrifuge.Config, pp centri
 	return s
 }
 
-// newManualServer is a server on a wheel that the test advances.
+// newManualServer starts a server on a wheel that the test advances.
 func newManualServer(t *testing.T) *server {
 	return newServer(t, newWheel(t, timerwheel.Options{Manual: true}),
 		centrifuge.Config{
@@ -83,18 +83,19 @@ func newManualServer(t *testing.T) *server {
 	)
 }
 
-// end shuts the node down. It is no error to have done so before.
+// end shuts the node down and checks that nothing is left. The test may have shut the
+// node down before.
 func (s *server) end() {
 	require.NoError(s.t, s.node.Shutdown(context.Background()))
 	s.http.Close()
 	if s.w == nil {
 		return
 	}
-	s.eventually("nothing pends", func() bool { return s.w.Stats().Pending == 0 })
+	s.eventually("no timer is pending", func() bool { return s.w.Stats().Pending == 0 })
 	require.NoError(s.t, s.w.Close())
 	stats := s.w.Stats()
 	require.Equal(s.t, stats.Registered, stats.Fired+stats.Removed)
-	require.Zero(s.t, stats.Live, "timers that nobody will fire or cancel")
+	require.Zero(s.t, stats.Live, "timers that neither fired nor were cancelled")
 	require.Zero(s.t, stats.Workers)
 }
 
@@ -103,8 +104,8 @@ func (s *server) eventually(what string, cond func() bool) {
 	require.Eventually(s.t, cond, patience, time.Millisecond, what)
 }
 
-// advance moves the time of a Manual wheel on, and returns how many callbacks
-// that has called.
+// advance advances a Manual wheel by d, and returns the number of callbacks that it
+// called.
 func (s *server) advance(d time.Duration) int {
 	s.t.Helper()
 	fired, err := s.w.Advance(s.w.Now().Add(d))
@@ -112,7 +113,7 @@ func (s *server) advance(d time.Duration) int {
 	return fired
 }
 
-// dial opens a connection, and says nothing on it.
+// dial opens a connection and sends nothing on it.
 func (s *server) dial() *client {
 	s.t.Helper()
 	conn, resp, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(s.http.URL, "http"), nil)
@@ -134,9 +135,9 @@ func (s *server) dial() *client {
 	return c
 }
 
-// dialMany opens connections that say connect, and waits until the node has
-// armed their timers: for each the one that would have closed it, cancelled by
-// now, and the one of its first ping.
+// dialMany opens connections, sends the connect command on them, and waits until the node
+// has armed their timers: for each the one that would have closed it, which is cancelled
+// by then, and the one of its first ping.
 func (s *server) dialMany(n int) []*client {
 	s.t.Helper()
 	before := s.w.Stats()
@@ -145,7 +146,7 @@ func (s *server) dialMany(n int) []*client {
 		all[k] = s.dial()
 		all[k].connect()
 	}
-	s.eventually("the first pings pend", func() bool { return s.w.Stats().Registered == before.Registered+uint64(2*n) })
+	s.eventually("the first pings are pending", func() bool { return s.w.Stats().Registered == before.Registered+uint64(2*n) })
 	stats := s.w.Stats()
 	require.Equal(s.t, before.Pending+n, stats.Pending)
 	require.Equal(s.t, before.Removed+uint64(n), stats.Removed)

@@ -10,7 +10,7 @@ import (
 	"github.com/seed76848005/timerwheel/integrations/clock"
 )
 
-// A program takes its clock as an argument, and a test drives it by hand.
+// A program takes its clock as an argument, and a test drives it.
 func ExampleOn() {
 	w, err := timerwheel.New(timerwheel.Options{Manual: true})
 	if err != nil {

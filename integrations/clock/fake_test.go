@@ -16,7 +16,7 @@ import (
 
 var midnight = time.Date(2000, 5, 21, 0, 0, 0, 0, time.UTC)
 
-// A Manual wheel is a fake clock: nothing happens but by Advance.
+// A Manual wheel is a fake clock: timers fire only in Advance.
 func TestManualWheelIsAFakeClock(t *testing.T) {
 	w := newWheel(t, timerwheel.Options{Manual: true, Start: midnight})
 	c := clock.On(w)
@@ -24,7 +24,7 @@ func TestManualWheelIsAFakeClock(t *testing.T) {
 	c.AfterFunc(time.Hour, func() { calls++ })
 	timer, ticker, after := c.NewTimer(time.Hour), c.NewTicker(20*time.Minute), c.After(time.Hour)
 	all := []<-chan time.Time{timer.Chan(), ticker.Chan(), after}
-	require.Equal(t, 4, w.Stats().Pending, "what clockwork's BlockUntil counts")
+	require.Equal(t, 4, w.Stats().Pending, "the number that clockwork's BlockUntil waits for")
 
 	advanceTo(t, w, midnight.Add(20*time.Minute-time.Second))
 	for _, ch := range all {
@@ -34,7 +34,7 @@ func TestManualWheelIsAFakeClock(t *testing.T) {
 	advanceTo(t, w, now)
 	for _, ch := range all {
 		require.Len(t, ch, 1)
-		require.Equal(t, now, <-ch, "the time that it was advanced to")
+		require.Equal(t, now, <-ch, "the time to which the wheel was advanced")
 	}
 	require.Empty(t, ticker.Chan(), "two ticks of three are dropped")
 	require.Equal(t, 1, calls)
@@ -43,34 +43,34 @@ func TestManualWheelIsAFakeClock(t *testing.T) {
 	require.Equal(t, time.Minute, c.Until(now.Add(time.Minute)))
 }
 
-// What is random is walked on clockwork's FakeClock and on a Manual wheel, and
-// both give one account. It keeps clear of where they differ, which README.md
-// tells: whatever has fired is received before anything else is done.
-func TestAWalkBesideTheFakeClock(t *testing.T) {
+// Random walks have the same events on clockwork's FakeClock and on a Manual wheel. They
+// avoid the differences that README.md documents: they receive every value before the
+// next step.
+func TestRandomWalksMatchTheFakeClock(t *testing.T) {
 	for seed := range uint64(300) {
 		synctest.Test(t, func(t *testing.T) {
 			fake := clockwork.NewFakeClockAt(midnight)
-			account := walk(seed, fake, fake.Advance)
+			events := walk(seed, fake, fake.Advance)
 			w := newWheel(t, timerwheel.Options{Manual: true, Start: midnight})
-			require.Equal(t, account, walk(seed, clock.On(w), func(d time.Duration) { advanceTo(t, w, w.Now().Add(d)) }), "seed %d", seed)
-			require.Contains(t, account, "timer", "seed %d", seed)
-			require.Contains(t, account, "ticker", "seed %d", seed)
-			require.Contains(t, account, "called", "seed %d", seed)
+			require.Equal(t, events, walk(seed, clock.On(w), func(d time.Duration) { advanceTo(t, w, w.Now().Add(d)) }), "seed %d", seed)
+			require.Contains(t, events, "timer", "seed %d", seed)
+			require.Contains(t, events, "ticker", "seed %d", seed)
+			require.Contains(t, events, "called", "seed %d", seed)
 		})
 	}
 }
 
-// walk does what seed says to a timer, a function's timer and a ticker, and
-// writes down what comes of it.
+// walk does random operations, given by seed, on a timer, a function's timer and a ticker.
+// It returns their results.
 func walk(seed uint64, c clockwork.Clock, advance func(time.Duration)) []string {
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	d := func() time.Duration { return time.Duration(1+rnd.IntN(9)) * time.Second }
-	var account []string
-	say := func(format string, a ...any) { account = append(account, fmt.Sprintf(format, a...)) }
+	var events []string
+	logf := func(format string, a ...any) { events = append(events, fmt.Sprintf(format, a...)) }
 	receive := func(name string, ch <-chan time.Time) {
 		select {
 		case <-ch:
-			say("%s", name)
+			logf("%s", name)
 		default:
 		}
 	}
@@ -81,13 +81,13 @@ func walk(seed uint64, c clockwork.Clock, advance func(time.Duration)) []string 
 	for range 200 {
 		switch rnd.IntN(8) {
 		case 0:
-			say("stop %t", timer.Stop())
+			logf("stop %t", timer.Stop())
 		case 1:
-			say("stop the call %t", call.Stop())
+			logf("stop the call %t", call.Stop())
 		case 2:
-			say("reset %t", timer.Reset(d()))
+			logf("reset %t", timer.Reset(d()))
 		case 3:
-			say("reset the call %t", call.Reset(d()))
+			logf("reset the call %t", call.Reset(d()))
 		case 4:
 			ticker.Stop()
 			ticker.Reset(d())
@@ -97,13 +97,13 @@ func walk(seed uint64, c clockwork.Clock, advance func(time.Duration)) []string 
 			receive("timer", timer.Chan())
 			receive("ticker", ticker.Chan())
 			receive("called", called)
-			say("%v", c.Since(midnight))
+			logf("%v", c.Since(midnight))
 		}
 	}
-	return account
+	return events
 }
 
-// Where a Manual wheel differs from clockwork's FakeClock, as README.md tells.
+// A Manual wheel differs from clockwork's FakeClock where README.md says so.
 func TestDifferencesFromTheFakeClock(t *testing.T) {
 	for what, row := range map[string]struct {
 		fake, wheel string

@@ -7,8 +7,8 @@ import (
 	"github.com/jonboulle/clockwork"
 )
 
-// A program has a Clock injected, and says what it sees.
-type program func(c clockwork.Clock, say func(format string, a ...any))
+// A program takes a Clock, and logs events.
+type program func(c clockwork.Clock, logf func(format string, a ...any))
 
 var programs = map[string]program{
 	"debounce":  debounce,
@@ -19,96 +19,96 @@ var programs = map[string]program{
 	"scheduler": scheduler,
 }
 
-// debounce puts a call off, again and again; and uses its timer after that.
-func debounce(c clockwork.Clock, say func(string, ...any)) {
-	t := c.AfterFunc(300*time.Millisecond, func() { say("called") })
-	say("a channel: %t", t.Chan() != nil)
+// debounce postpones a call several times, and reuses its timer afterwards.
+func debounce(c clockwork.Clock, logf func(string, ...any)) {
+	t := c.AfterFunc(300*time.Millisecond, func() { logf("called") })
+	logf("a channel: %t", t.Chan() != nil)
 	for range 3 {
 		c.Sleep(200 * time.Millisecond)
-		say("put off: %t", t.Reset(300*time.Millisecond))
+		logf("put off: %t", t.Reset(300*time.Millisecond))
 	}
 	c.Sleep(400 * time.Millisecond)
-	say("stopped: %t", t.Stop())
-	say("armed again: %t", t.Reset(100*time.Millisecond))
+	logf("stopped: %t", t.Stop())
+	logf("armed again: %t", t.Reset(100*time.Millisecond))
 	c.Sleep(200 * time.Millisecond)
-	say("armed again: %t", t.Reset(200*time.Millisecond))
+	logf("armed again: %t", t.Reset(200*time.Millisecond))
 	c.Sleep(100 * time.Millisecond)
-	say("stopped: %t", t.Stop())
-	say("stopped twice: %t", t.Stop())
+	logf("stopped: %t", t.Stop())
+	logf("stopped twice: %t", t.Stop())
 	c.Sleep(time.Second)
 }
 
-// heartbeat receives ticks, dawdles, changes the period, and stops.
-func heartbeat(c clockwork.Clock, say func(string, ...any)) {
+// heartbeat receives ticks, falls behind, changes the period, and stops.
+func heartbeat(c clockwork.Clock, logf func(string, ...any)) {
 	start := c.Now()
 	t := c.NewTicker(100 * time.Millisecond)
 	beat := func() {
 		at := <-t.Chan()
-		say("the beat of %v", at.Sub(start).Truncate(grain))
+		logf("the beat of %v", at.Sub(start).Truncate(grain))
 	}
 	beat()
 	beat()
 	c.Sleep(370 * time.Millisecond)
-	beat() // the first of those that it slept through
-	beat() // and the next that is due
+	beat() // the first of those that it missed
+	beat() // the next that is due
 	t.Reset(250 * time.Millisecond)
 	beat()
 	beat()
 	c.Sleep(300 * time.Millisecond)
-	t.Reset(200 * time.Millisecond) // nobody gets the beat that was not received
+	t.Reset(200 * time.Millisecond) // drops the beat that was not received
 	beat()
 	c.Sleep(300 * time.Millisecond)
 	t.Stop()
 	select {
 	case <-t.Chan():
-		say("a beat after Stop")
+		logf("a beat after Stop")
 	case <-c.After(time.Second):
-		say("silence")
+		logf("silence")
 	}
 }
 
-// retry waits longer each time, until its time is up.
-func retry(c clockwork.Clock, say func(string, ...any)) {
+// retry waits longer after each try, until its deadline.
+func retry(c clockwork.Clock, logf func(string, ...any)) {
 	start := c.Now()
 	deadline := start.Add(2 * time.Second)
 	for wait := 100 * time.Millisecond; c.Until(deadline) > 0; wait *= 2 {
-		say("try after %v", c.Since(start).Truncate(grain))
+		logf("try after %v", c.Since(start).Truncate(grain))
 		<-c.After(wait)
 	}
 	<-c.After(0)
 	<-c.After(-time.Hour)
 	c.Sleep(0)
 	c.Sleep(-time.Hour)
-	say("given up")
+	logf("given up")
 }
 
 // idle resets a timer without draining its channel, as one may since Go 1.23.
-func idle(c clockwork.Clock, say func(string, ...any)) {
+func idle(c clockwork.Clock, logf func(string, ...any)) {
 	start := c.Now()
 	t := c.NewTimer(150 * time.Millisecond)
-	say("the firing of %v", (<-t.Chan()).Sub(start).Truncate(grain))
+	logf("the firing of %v", (<-t.Chan()).Sub(start).Truncate(grain))
 	t.Reset(100 * time.Millisecond)
-	c.Sleep(200 * time.Millisecond) // it has fired, and nobody has received
-	say("reset: %t", t.Reset(300*time.Millisecond))
-	say("the firing of %v", (<-t.Chan()).Sub(start).Truncate(grain))
-	say("reset: %t", t.Reset(100*time.Millisecond))
+	c.Sleep(200 * time.Millisecond) // it fires, and its value is not received
+	logf("reset: %t", t.Reset(300*time.Millisecond))
+	logf("the firing of %v", (<-t.Chan()).Sub(start).Truncate(grain))
+	logf("reset: %t", t.Reset(100*time.Millisecond))
 	c.Sleep(200 * time.Millisecond)
-	say("stopped: %t", t.Stop())
-	say("stopped twice: %t", t.Stop())
+	logf("stopped: %t", t.Stop())
+	logf("stopped twice: %t", t.Stop())
 	select {
 	case <-t.Chan():
-		say("what was stopped was received")
+		logf("received from a stopped timer")
 	case <-c.After(time.Second):
-		say("silence")
+		logf("silence")
 	}
-	say("reset: %t", t.Reset(0))
+	logf("reset: %t", t.Reset(0))
 	<-t.Chan()
-	say("and received")
+	logf("and received")
 }
 
-// batch collects what comes, and flushes when enough has come or when the first
-// has waited long enough.
-func batch(c clockwork.Clock, say func(string, ...any)) {
+// batch collects items, and flushes when it has enough or when the first item has waited
+// long enough.
+func batch(c clockwork.Clock, logf func(string, ...any)) {
 	items := make(chan int)
 	go func() {
 		defer close(items)
@@ -124,29 +124,29 @@ func batch(c clockwork.Clock, say func(string, ...any)) {
 		select {
 		case k, more := <-items:
 			if !more {
-				say("the rest: %v, stopped: %t", held, flush.Stop())
+				logf("the rest: %v, stopped: %t", held, flush.Stop())
 				return
 			}
 			if held = append(held, k); len(held) == 1 {
 				flush.Reset(420 * time.Millisecond)
 			}
 			if len(held) == 4 {
-				say("full: %v, stopped: %t", held, flush.Stop())
+				logf("full: %v, stopped: %t", held, flush.Stop())
 				held = nil
 			}
 		case <-flush.Chan():
-			say("old: %v", held)
+			logf("old: %v", held)
 			held = nil
 		}
 	}
 }
 
-// scheduler is a program that was not written for these tests: a gocron.Scheduler
-// takes a clockwork.Clock.
-func scheduler(c clockwork.Clock, say func(string, ...any)) {
+// scheduler uses a program that was not written for these tests: a gocron.Scheduler,
+// which takes a clockwork.Clock.
+func scheduler(c clockwork.Clock, logf func(string, ...any)) {
 	s, err := gocron.NewScheduler(gocron.WithClock(c), gocron.WithLocation(time.UTC))
 	check(err)
-	task := func(name string) gocron.Task { return gocron.NewTask(func() { say("%s runs", name) }) }
+	task := func(name string) gocron.Task { return gocron.NewTask(func() { logf("%s runs", name) }) }
 	often, err := s.NewJob(gocron.DurationJob(700*time.Millisecond), task("often"))
 	check(err)
 	_, err = s.NewJob(gocron.CronJob("*/2 * * * * *", true), task("by cron"))
@@ -158,10 +158,10 @@ func scheduler(c clockwork.Clock, say func(string, ...any)) {
 	s.Start()
 	c.Sleep(5*time.Second + 300*time.Millisecond)
 	check(s.RemoveJob(often.ID()))
-	say("often is removed")
+	logf("often is removed")
 	c.Sleep(4 * time.Second)
 	check(s.Shutdown())
-	say("shut down")
+	logf("shut down")
 	c.Sleep(4 * time.Second)
 }
 

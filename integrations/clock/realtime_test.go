@@ -15,8 +15,8 @@ import (
 	"github.com/seed76848005/timerwheel/integrations/clock"
 )
 
-// Goroutines without number use one Clock, in real time: nothing is early, all
-// comes, and when the wheel is closed nothing is left.
+// Many goroutines use one Clock in real time. No firing is early, none is lost, and no
+// goroutine is left after Close.
 func TestConcurrently(t *testing.T) {
 	const goroutines, rounds = 200, 5
 	w, err := timerwheel.New(timerwheel.Options{})
@@ -60,12 +60,12 @@ func TestConcurrently(t *testing.T) {
 	all.Wait()
 	require.Zero(t, early.Load())
 	require.Equal(t, int64(goroutines*rounds), called.Load())
-	require.GreaterOrEqual(t, w.Stats().Fired, uint64(6*goroutines*rounds), "they have waited for the wheel")
+	require.GreaterOrEqual(t, w.Stats().Fired, uint64(6*goroutines*rounds), "the timers of the wheel fired")
 	require.NoError(t, w.Close())
 	goleak.VerifyNone(t)
 }
 
-// What is made on a wheel that is closed fires no more, and harms nobody.
+// Timers that are made on a closed wheel do not fire. Their methods have no effect.
 func TestClosedWheel(t *testing.T) {
 	w, err := timerwheel.New(timerwheel.Options{})
 	require.NoError(t, err)

@@ -9,7 +9,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip"
 )
 
-// BenchmarkClock compares what netstack does with its clock, on netstack's own and on the
+// BenchmarkClock compares netstack's calls of its clock, on netstack's own clock and on the
 // wheel, from as many goroutines as there are processors, beside 10000 other timers. go
 // test -run '^$' -bench Clock -benchtime 0.2s .
 func BenchmarkClock(b *testing.B) {

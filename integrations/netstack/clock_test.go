@@ -17,53 +17,53 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/faketime"
 )
 
-// A world is a clock and a way to let its time pass. All worlds are in bubbles, so nothing
-// in this table depends on the machine.
-type world struct {
+// A testClock is a clock and a way to advance its time. All of them run in bubbles, so
+// nothing in this table depends on the machine.
+type testClock struct {
 	tcpip.Clock
-	pass func(d time.Duration) // lets d pass; when it returns, what was due by then has been done
+	pass func(d time.Duration) // advances the time by d, and returns after the functions that are due by then
 }
 
-// late is by how much a timer of the wheel may be late. The table looks at exact times
-// before a deadline, and this much after it.
+// late is how late a timer of the wheel may be. The table checks immediately before a
+// deadline, and late after it.
 const late = 2 * time.Millisecond
 
-// worlds are the clocks that must be the same to a network stack: netstack's own two, and
-// ours on the two kinds of wheel.
-var worlds = []struct {
+// testClocks are the clocks that a network stack must not be able to distinguish: netstack's
+// own two, and ours on the two kinds of wheel.
+var testClocks = []struct {
 	name string
-	make func(t *testing.T) world
+	make func(t *testing.T) testClock
 }{
-	{"netstack's StdClock", func(t *testing.T) world {
-		return world{tcpip.NewStdClock(), rest}
+	{"netstack's StdClock", func(t *testing.T) testClock {
+		return testClock{tcpip.NewStdClock(), sleep}
 	}},
-	{"wheel", func(t *testing.T) world {
-		return world{netstack.NewClock(openWheel(t, timerwheel.Options{})), rest}
+	{"wheel", func(t *testing.T) testClock {
+		return testClock{netstack.NewClock(openWheel(t, timerwheel.Options{})), sleep}
 	}},
-	{"netstack's faketime", func(t *testing.T) world {
+	{"netstack's faketime", func(t *testing.T) testClock {
 		c := faketime.NewManualClock()
-		return world{c, c.Advance}
+		return testClock{c, c.Advance}
 	}},
-	{"Manual wheel", func(t *testing.T) world {
+	{"Manual wheel", func(t *testing.T) testClock {
 		w := openWheel(t, timerwheel.Options{Manual: true})
-		return world{netstack.NewClock(w), func(d time.Duration) { advance(t, w, w.Now().Add(d)) }}
+		return testClock{netstack.NewClock(w), func(d time.Duration) { advance(t, w, w.Now().Add(d)) }}
 	}},
 }
 
-// rest lets d of the bubble's time pass.
-func rest(d time.Duration) {
+// sleep advances the time of the bubble by d.
+func sleep(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
-// TestClockSemantics asks of every clock what the documentation of tcpip.Clock and
-// tcpip.Timer says, and what netstack relies on beyond that.
+// TestClockSemantics checks for every clock what the documentation of tcpip.Clock and
+// tcpip.Timer promises, and what netstack relies on beyond that.
 func TestClockSemantics(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		test func(t *testing.T, w world)
+		test func(t *testing.T, w testClock)
 	}{
-		{"AfterFunc fires once, when d has passed and not before", func(t *testing.T, w world) {
+		{"AfterFunc fires once, when d has passed and not before", func(t *testing.T, w testClock) {
 			var fired atomic.Int32
 			w.AfterFunc(time.Second, func() { fired.Add(1) })
 			w.pass(time.Second - 1)
@@ -73,9 +73,9 @@ func TestClockSemantics(t *testing.T) {
 			w.pass(time.Hour)
 			require.EqualValues(t, 1, fired.Load())
 		}},
-		{"AfterFunc of 0 or less fires at once, but not in the caller", func(t *testing.T, w world) {
+		{"AfterFunc of 0 or less fires at once, but not in the caller", func(t *testing.T, w testClock) {
 			var fired int
-			lock := make(chan struct{}, 1) // not a mutex, so that a deadlock would end the bubble
+			lock := make(chan struct{}, 1) // not a mutex, so that a deadlock ends the bubble
 			lock <- struct{}{}             // netstack arms timers with d = 0 while it holds the lock that their function wants
 			for _, d := range []time.Duration{0, -1, math.MinInt64} {
 				w.AfterFunc(d, func() { lock <- struct{}{}; fired++; <-lock })
@@ -84,7 +84,7 @@ func TestClockSemantics(t *testing.T) {
 			w.pass(late)
 			require.Equal(t, 3, fired)
 		}},
-		{"Stop of a pending timer is true, and the timer does not fire", func(t *testing.T, w world) {
+		{"Stop of a pending timer is true, and the timer does not fire", func(t *testing.T, w testClock) {
 			var fired atomic.Int32
 			tm := w.AfterFunc(time.Second, func() { fired.Add(1) })
 			w.pass(time.Second / 2)
@@ -92,7 +92,7 @@ func TestClockSemantics(t *testing.T) {
 			w.pass(time.Hour)
 			require.EqualValues(t, 0, fired.Load())
 		}},
-		{"Stop of a stopped or expired timer is false", func(t *testing.T, w world) {
+		{"Stop of a stopped or expired timer is false", func(t *testing.T, w testClock) {
 			stopped, expired := w.AfterFunc(time.Second, func() {}), w.AfterFunc(time.Second, func() {})
 			require.True(t, stopped.Stop())
 			require.False(t, stopped.Stop())
@@ -100,7 +100,7 @@ func TestClockSemantics(t *testing.T) {
 			require.False(t, stopped.Stop())
 			require.False(t, expired.Stop())
 		}},
-		{"Reset of an expired timer arms it again, each time", func(t *testing.T, w world) {
+		{"Reset of an expired timer arms it again, each time", func(t *testing.T, w testClock) {
 			var fired atomic.Int32
 			tm := w.AfterFunc(time.Second, func() { fired.Add(1) })
 			for n := range int32(5) {
@@ -111,7 +111,7 @@ func TestClockSemantics(t *testing.T) {
 				require.Equal(t, n+1, fired.Load())
 			}
 		}},
-		{"Reset of a stopped timer arms it again, and Stop is true again", func(t *testing.T, w world) {
+		{"Reset of a stopped timer arms it again, and Stop is true again", func(t *testing.T, w testClock) {
 			var fired atomic.Int32
 			tm := w.AfterFunc(time.Second, func() { fired.Add(1) })
 			for range 3 {
@@ -122,7 +122,7 @@ func TestClockSemantics(t *testing.T) {
 			require.EqualValues(t, 1, fired.Load())
 			require.False(t, tm.Stop())
 		}},
-		{"Reset of a pending timer moves it", func(t *testing.T, w world) {
+		{"Reset of a pending timer moves it", func(t *testing.T, w testClock) {
 			var fired atomic.Int32
 			tm := w.AfterFunc(time.Second, func() { fired.Add(1) })
 			tm.Reset(time.Minute)
@@ -134,9 +134,9 @@ func TestClockSemantics(t *testing.T) {
 			w.pass(time.Hour)
 			require.EqualValues(t, 1, fired.Load())
 		}},
-		{"Reset in the timer's own function makes it periodic", func(t *testing.T, w world) { // as neighbour probes and the reaper of connections do
+		{"Reset in the timer's own function makes it periodic", func(t *testing.T, w testClock) { // as neighbour probes and the reaper of connections do
 			var fired int
-			var mu sync.Mutex // as in netstack, the lock under which timers are made and used
+			var mu sync.Mutex // as in netstack, timers are made and used under a lock
 			var tm tcpip.Timer
 			mu.Lock()
 			tm = w.AfterFunc(time.Second, func() { mu.Lock(); defer mu.Unlock(); fired++; tm.Reset(time.Second) })
@@ -149,7 +149,7 @@ func TestClockSemantics(t *testing.T) {
 			w.pass(time.Hour)
 			require.Equal(t, 10, fired)
 		}},
-		{"Stop in the timer's own function is false, and true after a Reset", func(t *testing.T, w world) {
+		{"Stop in the timer's own function is false, and true after a Reset", func(t *testing.T, w testClock) {
 			var fired int
 			var before, after bool
 			var mu sync.Mutex
@@ -169,7 +169,7 @@ func TestClockSemantics(t *testing.T) {
 			require.False(t, before)
 			require.True(t, after)
 		}},
-		{"Stop does not wait for a function in flight", func(t *testing.T, w world) {
+		{"Stop does not wait for a function in flight", func(t *testing.T, w testClock) {
 			begun, end, passed := make(chan struct{}), make(chan struct{}), make(chan struct{})
 			tm := w.AfterFunc(time.Second, func() { close(begun); <-end })
 			go func() { w.pass(time.Second + late); close(passed) }()
@@ -178,7 +178,7 @@ func TestClockSemantics(t *testing.T) {
 			close(end)
 			<-passed
 		}},
-		{"Reset while the function is in flight calls it once more", func(t *testing.T, w world) {
+		{"Reset while the function is in flight calls it once more", func(t *testing.T, w testClock) {
 			var fired atomic.Int32
 			begun, end, passed := make(chan struct{}, 2), make(chan struct{}), make(chan struct{})
 			tm := w.AfterFunc(time.Second, func() { fired.Add(1); begun <- struct{}{}; <-end })
@@ -192,7 +192,7 @@ func TestClockSemantics(t *testing.T) {
 			w.pass(time.Hour)
 			require.EqualValues(t, 2, fired.Load())
 		}},
-		{"too large a d means never", func(t *testing.T, w world) {
+		{"too large a d means never", func(t *testing.T, w testClock) {
 			var fired atomic.Int32
 			f := func() { fired.Add(1) }
 			never := []tcpip.Timer{w.AfterFunc(math.MaxInt64, f), w.AfterFunc(time.Hour, f)}
@@ -203,7 +203,7 @@ func TestClockSemantics(t *testing.T) {
 				require.True(t, tm.Stop())
 			}
 		}},
-		{"timers fire in the order of their deadlines", func(t *testing.T, w world) {
+		{"timers fire in the order of their deadlines", func(t *testing.T, w testClock) {
 			var mu sync.Mutex
 			var order []int
 			for _, n := range rand.New(rand.NewPCG(1, 2)).Perm(50) {
@@ -213,7 +213,7 @@ func TestClockSemantics(t *testing.T) {
 			require.Len(t, order, 50)
 			require.IsIncreasing(t, order)
 		}},
-		{"Now and NowMonotonic go by what passes", func(t *testing.T, w world) {
+		{"Now and NowMonotonic advance with the time", func(t *testing.T, w testClock) {
 			now, mono := w.Now(), w.NowMonotonic()
 			require.GreaterOrEqual(t, mono.Sub(tcpip.MonotonicTime{}), time.Duration(0))
 			for _, d := range []time.Duration{1, time.Millisecond / 3, time.Second, 100 * time.Hour} {
@@ -223,7 +223,7 @@ func TestClockSemantics(t *testing.T) {
 				require.Equal(t, mono, w.NowMonotonic())
 			}
 		}},
-		{"the function sees a NowMonotonic that is not before its deadline", func(t *testing.T, w world) { // or TCP takes it for a spurious wake-up
+		{"the function sees a NowMonotonic that is not before its deadline", func(t *testing.T, w testClock) { // or TCP takes it for a spurious wake-up
 			rng := rand.New(rand.NewPCG(3, 4))
 			var early, fired atomic.Int32
 			for range 200 {
@@ -242,7 +242,7 @@ func TestClockSemantics(t *testing.T) {
 			require.EqualValues(t, 0, early.Load())
 		}},
 	} {
-		for _, wd := range worlds {
+		for _, wd := range testClocks {
 			t.Run(c.name+"/"+wd.name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) { c.test(t, wd.make(t)) })
 			})
@@ -250,10 +250,10 @@ func TestClockSemantics(t *testing.T) {
 	}
 }
 
-// TestFunctionOverlapsItself: a function that blocks does not keep its timer, Reset
-// meanwhile, from calling it again. Only clocks that have goroutines can do so.
+// A function that blocks does not prevent a second call by its timer, if that is Reset
+// before the function returns. Only clocks with goroutines can do that.
 func TestFunctionOverlapsItself(t *testing.T) {
-	for _, wd := range worlds[:2] {
+	for _, wd := range testClocks[:2] {
 		t.Run(wd.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := wd.make(t)
@@ -274,22 +274,21 @@ func TestFunctionOverlapsItself(t *testing.T) {
 	}
 }
 
-// TestClosedWheel: a stack that outlives its wheel has timers that do nothing, and it does
-// not crash.
+// The timers of a stack that outlives its wheel do nothing, and the stack does not crash.
 func TestClosedWheel(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{Manual: true})
 	clock := netstack.NewClock(w)
-	old := clock.AfterFunc(0, func() { t.Error("dropped by Close, but fired") })
+	old := clock.AfterFunc(0, func() { t.Error("a timer that Close dropped fired") })
 	require.NoError(t, w.Close())
 	assert.False(t, old.Stop())
 	old.Reset(0)
-	young := clock.AfterFunc(0, func() { t.Error("made after Close, but fired") })
+	young := clock.AfterFunc(0, func() { t.Error("a timer of a closed wheel fired") })
 	young.Reset(0)
 	assert.False(t, young.Stop())
 	assert.Zero(t, w.Stats().Live)
 }
 
-// TestClocksShareAWheel: each clock counts from its own beginning.
+// Clocks share a wheel, and each monotonic reading begins at 0.
 func TestClocksShareAWheel(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{Manual: true, Start: time.Date(2000, 5, 21, 0, 0, 0, 0, time.UTC)})
 	first := netstack.NewClock(w)
@@ -300,9 +299,9 @@ func TestClocksShareAWheel(t *testing.T) {
 	assert.Equal(t, time.Date(2000, 5, 21, 1, 0, 0, 0, time.UTC), second.Now())
 }
 
-// TestStopAgainstReset: goroutines and the timers' own functions Stop and Reset the same
-// few timers. Whatever the order, each Reset is one arming, and each arming ends in one
-// call of the function or is removed, and nothing is left.
+// Goroutines and the timers' own functions Stop and Reset the same few timers. In every
+// order each Reset is one arming, each arming ends in one call of the function or is
+// removed, and nothing is left.
 func TestStopAgainstReset(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{Tick: 50 * time.Microsecond})
 	clock := netstack.NewClock(w)
@@ -336,12 +335,12 @@ func TestStopAgainstReset(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	eventually(t, "all timers come to rest", func() bool { return w.Stats().Live == 0 })
+	eventually(t, "no timer is pending or runs", func() bool { return w.Stats().Live == 0 })
 	s := w.Stats()
 	assert.Equal(t, armed.Load(), s.Registered)
 	assert.Equal(t, s.Registered, s.Fired+s.Removed)
 	assert.Equal(t, s.Fired, called.Load())
-	assert.LessOrEqual(t, stopped.Load(), s.Removed) // the others were removed by a Reset
+	assert.LessOrEqual(t, stopped.Load(), s.Removed) // a Reset removed the others
 	assert.Positive(t, s.Fired)
 	assert.Positive(t, stopped.Load())
 }

@@ -11,7 +11,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 )
 
-// One wheel for the program; any number of stacks.
+// One wheel of the program serves any number of stacks.
 func ExampleNewClock() {
 	wheel, err := timerwheel.New(timerwheel.Options{})
 	if err != nil {
@@ -29,7 +29,7 @@ func ExampleNewClock() {
 	// Output: true
 }
 
-// On a Manual wheel the time of a stack is the program's to say.
+// On a Manual wheel the program sets the time of a stack.
 func ExampleNewClock_simulated() {
 	wheel, err := timerwheel.New(timerwheel.Options{Manual: true})
 	if err != nil {

@@ -13,12 +13,12 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 )
 
-// An endpoint is one end of the ring endpoint, timer, function, endpoint, in which
-// everything in a network stack is.
+// An endpoint is a part of the ring endpoint, timer, function, endpoint, as every timed
+// object of a network stack is.
 type endpoint struct {
 	timer tcpip.Timer
 	fired int
-	_     [1 << 10]byte // too large for the allocator to put it beside others
+	_     [1 << 10]byte // so large that the allocator gives it a block of its own
 }
 
 func newEndpoint(c tcpip.Clock, d time.Duration) *endpoint {
@@ -27,13 +27,13 @@ func newEndpoint(c tcpip.Clock, d time.Duration) *endpoint {
 	return e
 }
 
-// TestRingIsGarbage: an endpoint that everybody forgets is collected as soon as its timer
-// does not pend, however that came about, while the wheel and the clock live on. Until then
-// it is kept, because its function must be called.
+// A forgotten endpoint is collected as soon as its timer is not pending, for whatever
+// reason, while the wheel and the clock are alive. Until then the wheel keeps it, because
+// it must call its function.
 func TestRingIsGarbage(t *testing.T) {
 	for _, c := range []struct {
-		name  string
-		leave func(w *timerwheel.Wheel, e *endpoint)
+		name string
+		end  func(w *timerwheel.Wheel, e *endpoint)
 	}{
 		{"stopped", func(w *timerwheel.Wheel, e *endpoint) { e.timer.Stop() }},
 		{"expired", func(w *timerwheel.Wheel, e *endpoint) { advance(t, w, w.Now().Add(time.Hour)) }},
@@ -58,9 +58,9 @@ func TestRingIsGarbage(t *testing.T) {
 			clock := netstack.NewClock(w)
 			e := newEndpoint(clock, time.Minute)
 			ring := weak.Make(e)
-			c.leave(w, e)
+			c.end(w, e)
 			runtime.KeepAlive(e)
-			require.Zero(t, w.Stats().Live, "storage of the wheel that an unarmed timer holds")
+			require.Zero(t, w.Stats().Live, "an unarmed timer has no storage in the wheel")
 			eventually(t, "the ring is collected", func() bool { runtime.GC(); return ring.Value() == nil })
 			runtime.KeepAlive(clock)
 			runtime.KeepAlive(w)
@@ -68,7 +68,7 @@ func TestRingIsGarbage(t *testing.T) {
 	}
 }
 
-// TestPendingRingIsKept is the other half: what nobody but the wheel knows still fires.
+// An endpoint to which only the wheel refers still fires.
 func TestPendingRingIsKept(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{Manual: true})
 	ring := weak.Make(newEndpoint(netstack.NewClock(w), time.Minute))
@@ -82,10 +82,10 @@ func TestPendingRingIsKept(t *testing.T) {
 	runtime.KeepAlive(w)
 }
 
-// TestWhatDestroyLeaves: a stack whose filter tables were ever changed has a timer that
-// reaps old connections once in a while, and Destroy does not stop it. So it stays on the
-// wheel, and keeps the tables alive, until the wheel is closed.
-func TestWhatDestroyLeaves(t *testing.T) {
+// A stack whose filter tables were ever changed has a timer that periodically reaps old
+// connections. Destroy does not stop it, so it stays on the wheel and keeps the tables
+// alive until the wheel is closed.
+func TestCloseDropsTimersThatDestroyLeaves(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{Manual: true})
 	s := stack.New(stack.Options{Clock: netstack.NewClock(w)})
 	tables := s.IPTables()

@@ -12,16 +12,15 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip"
 )
 
-// A job is work under a lock that can be scheduled, and cancelled by who holds the lock:
-// what tcpip.Job is.
+// A job does work under a lock. It can be scheduled, and the holder of the lock can cancel
+// it. tcpip.Job is one.
 type job interface {
 	Schedule(d time.Duration)
 	Cancel()
 }
 
-// A lockedJob is a tcpip.Job made of a lock-bound timer. There is no flag in it that says
-// whether it has been cancelled, and no instance to keep the flags of one scheduling and
-// the next apart.
+// A lockedJob is a tcpip.Job made of a lock-bound timer. It has no flag for a cancelled job,
+// and no instances that separate the flags of one scheduling from those of the next.
 type lockedJob struct{ timer timerwheel.Timer }
 
 func newLockedJob(w *timerwheel.Wheel, l sync.Locker, f func()) lockedJob {
@@ -31,14 +30,14 @@ func newLockedJob(w *timerwheel.Wheel, l sync.Locker, f func()) lockedJob {
 func (j lockedJob) Schedule(d time.Duration) { _ = j.timer.Register(d) }
 func (j lockedJob) Cancel()                  { j.timer.Del() }
 
-// TestJob is the case that tcpip.Job's instances are there for: a job that expires, and is
-// cancelled and scheduled anew, several times, while somebody holds the lock that it wants.
-// Of the four it does its work once, as it was cancelled three times.
+// TestJob tests the case for which tcpip.Job has instances: a job expires and is cancelled
+// and scheduled again, several times, while the caller holds the lock that it wants. It is
+// scheduled four times and cancelled three times, so it does its work once.
 func TestJob(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		make    func(w *timerwheel.Wheel, l sync.Locker, f func()) job
-		waiting func(s timerwheel.Stats) int // the workers that wait for the lock
+		waiting func(s timerwheel.Stats) int // how many workers wait for the lock
 		want    int
 	}{
 		{
@@ -61,11 +60,11 @@ func TestJob(t *testing.T) {
 			for n := range 4 {
 				j.Cancel()
 				j.Schedule(0)
-				eventually(t, "the job has expired, and waits for the lock", func() bool { return c.waiting(w.Stats()) >= min(n+1, c.want) })
+				eventually(t, "the job has expired and waits for the lock", func() bool { return c.waiting(w.Stats()) >= min(n+1, c.want) })
 			}
 			assert.Zero(t, work)
 			mu.Unlock()
-			eventually(t, "all is done", func() bool { s := w.Stats(); return s.Pending == 0 && s.Running == 0 && s.Workers == 0 })
+			eventually(t, "no job is pending or runs", func() bool { s := w.Stats(); return s.Pending == 0 && s.Running == 0 && s.Workers == 0 })
 			mu.Lock()
 			defer mu.Unlock()
 			require.Equal(t, 1, work)

@@ -11,14 +11,14 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain fails the package if any test leaves a goroutine behind. Nothing is ignored:
-// netstack's goroutines, the processors of TCP, end with Stack.Destroy, and a wheel has
-// none when nothing is due.
+// TestMain fails the package if a test leaves a goroutine behind. It ignores none:
+// netstack's goroutines, the processors of TCP, end with Stack.Destroy, and a wheel has no
+// goroutine when nothing is due.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// openWheel makes a wheel that ends with the test.
+// openWheel makes a wheel and closes it at the end of the test.
 func openWheel(t testing.TB, o timerwheel.Options) *timerwheel.Wheel {
 	t.Helper()
 	w, err := timerwheel.New(o)
@@ -27,14 +27,14 @@ func openWheel(t testing.TB, o timerwheel.Options) *timerwheel.Wheel {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := w.CloseContext(ctx); err != nil && !t.Failed() {
-			t.Errorf("the wheel does not end: %v", err)
+			t.Errorf("the wheel does not close: %v", err)
 		}
 	})
 	return w
 }
 
-// advance drives a Manual wheel to a time, firing by firing, so that each handler sees the
-// time at which it is due.
+// advance advances a Manual wheel to a time, firing by firing, so that each handler sees
+// the time at which it is due.
 func advance(t testing.TB, w *timerwheel.Wheel, to time.Time) {
 	t.Helper()
 	for {
@@ -50,12 +50,12 @@ func advance(t testing.TB, w *timerwheel.Wheel, to time.Time) {
 	}
 }
 
-// eventually waits for what other goroutines, or the garbage collector, must bring about.
+// eventually waits for a condition that other goroutines or the garbage collector cause.
 func eventually(t testing.TB, what string, cond func() bool) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); !cond(); runtime.Gosched() {
 		if time.Now().After(end) {
-			require.Fail(t, "it does not come to pass: "+what)
+			require.Fail(t, "not within 30 s: "+what)
 		}
 	}
 }

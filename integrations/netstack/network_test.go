@@ -20,7 +20,8 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 )
 
-// This file is the network of the tests: two real stacks, joined by a cable that loses frames.
+// This file contains the network of the tests: two real stacks, joined by a cable that loses
+// frames.
 
 const (
 	nic  = tcpip.NICID(1)
@@ -33,10 +34,10 @@ type network struct {
 	client, server *stack.Stack
 	ends           [2]*channel.Endpoint // the client's, the server's
 	cable          *cable
-	unplug         func() // ends the cable's goroutines; harmless when done twice
+	unplug         func() // ends the cable's goroutines; a second call has no effect
 }
 
-// newNetwork joins two stacks that go by clock. The caller ends it with destroy.
+// newNetwork joins two stacks that use clock. The caller ends it with destroy.
 func newNetwork(t testing.TB, clock tcpip.Clock, c *cable) *network {
 	t.Helper()
 	n := &network{cable: c}
@@ -50,7 +51,7 @@ func newNetwork(t testing.TB, clock tcpip.Clock, c *cable) *network {
 	return n
 }
 
-// destroy pulls the cable, and ends both stacks as a program would.
+// destroy unplugs the cable and destroys both stacks as a program would.
 func (n *network) destroy() {
 	n.unplug()
 	n.client.Destroy()
@@ -60,23 +61,23 @@ func (n *network) destroy() {
 	}
 }
 
-// retryWithin bounds the time between retransmissions, so that bad luck does not make a
-// test in real time take minutes.
+// retryWithin limits the time between retransmissions, so that a test in real time cannot
+// take minutes by bad luck.
 func (n *network) retryWithin(t *testing.T, d time.Duration) {
 	limit := tcpip.TCPMaxRTOOption(d)
 	require.Nil(t, n.client.SetTransportProtocolOption(tcp.ProtocolNumber, &limit))
 	require.Nil(t, n.server.SetTransportProtocolOption(tcp.ProtocolNumber, &limit))
 }
 
-// report logs what the cable has lost, and what the client made of it.
+// report logs the lost frames and the retransmissions of the client.
 func (n *network) report(t *testing.T) {
 	c := n.client.Stats().TCP
 	t.Logf("%d and %d frames lost; client: %d segments sent, %d retransmitted, %d of them in fast recovery, %d timeouts", n.cable.lost[0].Load(),
 		n.cable.lost[1].Load(), c.SegmentsSent.Value(), c.Retransmits.Value(), c.FastRetransmit.Value(), c.Timeouts.Value())
 }
 
-// newHost makes a stack with one Ethernet card, and addresses that end in no. Because of
-// the Ethernet, it has to find its neighbours out.
+// newHost makes a stack with one Ethernet card and addresses that end in no. On Ethernet it
+// has to discover its neighbours.
 func newHost(t testing.TB, clock tcpip.Clock, no byte) (*stack.Stack, *channel.Endpoint) {
 	t.Helper()
 	s := stack.New(stack.Options{
@@ -94,10 +95,10 @@ func newHost(t testing.TB, clock tcpip.Clock, no byte) (*stack.Stack, *channel.E
 	return s, end
 }
 
-// card is the Ethernet address of a host.
+// card returns the Ethernet address of a host.
 func card(no byte) tcpip.LinkAddress { return tcpip.LinkAddress([]byte{2, 0, 0, 0, 0, no}) }
 
-// An ipVersion is what differs between the tests over IPv4 and IPv6.
+// An ipVersion holds what differs between the tests over IPv4 and IPv6.
 type ipVersion struct {
 	name   string
 	number tcpip.NetworkProtocolNumber
@@ -111,29 +112,29 @@ var (
 	versions = []ipVersion{v4, v6}
 )
 
-// service is where the server listens.
+// service returns the address at which the server listens.
 func (v ipVersion) service() tcpip.FullAddress {
 	return tcpip.FullAddress{NIC: nic, Addr: v.addr(2), Port: port}
 }
 
-// A cable carries frames, in order, and decides about each by a seed and its number: the
-// n-th frame of a direction always has the same fate.
+// A cable carries frames in order. The seed and the number of a frame decide whether it is
+// lost, so the n-th frame of a direction always has the same fate.
 //
-// What is last must come through. Netstack's TCP, on its own clock as on ours, can forget
-// the timer of the last segment of a connection: a retransmission timeout sets the count of
-// what is outstanding to 0, and when the probe for loss at the tail finds it so, it leaves
-// no timer behind.
+// The last frames must arrive. Netstack's TCP, on its own clock as well as on ours, can
+// forget the timer of the last segment of a connection: a retransmission timeout sets the
+// count of outstanding segments to 0, and if the tail loss probe finds it so, it leaves no
+// timer behind.
 type cable struct {
 	seed  uint64
-	loss  float64                             // the share of frames that are lost
-	lossy int                                 // of the first so many of a direction
-	cut   atomic.Bool                         // all are lost
+	loss  float64                             // fraction of the frames that are lost
+	lossy int                                 // frames of a direction to which loss applies, from the first on
+	cut   atomic.Bool                         // whether all frames are lost
 	tap   func(direction int, frame []byte)   // sees every frame that is sent, lost or not; may be nil
 	delay func(direction int, deliver func()) // calls deliver later, in order; if nil, there is no delay
 	lost  [2]atomic.Uint64                    // frames, by direction
 }
 
-// carry is one direction of the cable, until ctx ends.
+// carry carries the frames of one direction until ctx ends.
 func (c *cable) carry(ctx context.Context, direction int, from, to *channel.Endpoint) {
 	rng := rand.New(rand.NewPCG(c.seed, uint64(direction)))
 	for no := 0; ; no++ {
@@ -153,7 +154,7 @@ func (c *cable) carry(ctx context.Context, direction int, from, to *channel.Endp
 		}
 		arriving := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: frame})
 		deliver := func() {
-			to.InjectInbound(0, arriving) // the Ethernet header says which protocol
+			to.InjectInbound(0, arriving) // the Ethernet header contains the protocol
 			arriving.DecRef()
 		}
 		if c.delay != nil {

@@ -14,11 +14,11 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 )
 
-// The tests in this file let minutes and hours of TCP's timers pass in milliseconds, and
-// their times are exact, whatever the machine does.
+// The tests in this file run through minutes and hours of TCP's timers in milliseconds. The
+// times are exact on every machine.
 
-// TestSimulatedRetransmission: a peer that has gone is given up after a quarter of an hour,
-// with retransmissions twice as far apart each time, up to two minutes.
+// TCP gives up a peer that is gone after a quarter of an hour. The time between
+// retransmissions doubles each time, up to two minutes.
 func TestSimulatedRetransmission(t *testing.T) {
 	for _, v := range versions {
 		t.Run(v.name, func(t *testing.T) {
@@ -34,7 +34,7 @@ func TestSimulatedRetransmission(t *testing.T) {
 				},
 			})
 			conn, _ := s.connect(v)
-			s.knowEachOther(v)
+			s.addNeighbors(v)
 			s.cable.cut.Store(true)
 			began := w.Now()
 			s.do(func() {
@@ -47,7 +47,7 @@ func TestSimulatedRetransmission(t *testing.T) {
 
 			gaps := sent.gaps(began)
 			require.Len(t, gaps, tcp.MaxRetries)
-			rto := gaps[1] // the first gap is that of a probe for loss at the tail, which is sent before the timer of retransmissions is set
+			rto := gaps[1] // the first gap is that of the tail loss probe, which is sent before the retransmission timer is set
 			assert.GreaterOrEqual(t, rto, tcp.MinRTO)
 			var want []time.Duration
 			for range gaps[1:] {
@@ -60,8 +60,8 @@ func TestSimulatedRetransmission(t *testing.T) {
 	}
 }
 
-// TestSimulatedKeepalive: a peer that has gone is missed after two hours of silence, and
-// given up after nine probes, 75 seconds apart.
+// TCP probes a silent peer after two hours, and gives it up after nine probes, 75 seconds
+// apart.
 func TestSimulatedKeepalive(t *testing.T) {
 	for _, v := range versions {
 		t.Run(v.name, func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestSimulatedKeepalive(t *testing.T) {
 				}
 			}})
 			conn, _ := s.connect(v)
-			s.knowEachOther(v)
+			s.addNeighbors(v)
 			conn.ep.SocketOptions().SetKeepAlive(true)
 			began := w.Now()
 			s.pass(5 * time.Hour)
@@ -92,8 +92,8 @@ func TestSimulatedKeepalive(t *testing.T) {
 	}
 }
 
-// TestSimulatedTimeWait: who closes first holds the connection for a minute after its peer
-// has closed, and to the millisecond no longer.
+// The end that closes first keeps the connection for a minute after its peer has closed,
+// exact to the millisecond.
 func TestSimulatedTimeWait(t *testing.T) {
 	for _, v := range versions {
 		t.Run(v.name, func(t *testing.T) {
@@ -113,7 +113,7 @@ func TestSimulatedTimeWait(t *testing.T) {
 	}
 }
 
-// TestSimulatedFinWait2: a peer that does not close is waited for a minute.
+// TCP waits a minute for a peer that does not close.
 func TestSimulatedFinWait2(t *testing.T) {
 	for _, v := range versions {
 		t.Run(v.name, func(t *testing.T) {
@@ -129,8 +129,8 @@ func TestSimulatedFinWait2(t *testing.T) {
 	}
 }
 
-// TestSimulatedTransfer sends data over a slow cable that loses a frame in 20 at first.
-// What takes minutes there is done here at the speed of the machine.
+// TestSimulatedTransfer sends data over a slow cable that loses one frame in 20 at first.
+// What takes minutes of simulated time takes as long as the machine needs.
 func TestSimulatedTransfer(t *testing.T) {
 	const size = 512 << 10
 	for _, v := range versions {
@@ -149,19 +149,19 @@ func TestSimulatedTransfer(t *testing.T) {
 				_, err := io.Copy(hash, peer)
 				assert.NoError(t, err)
 			})
-			assert.Equal(t, out.sum(), hash.Sum(nil), "the data arrives as it was sent")
+			assert.Equal(t, out.sum(), hash.Sum(nil), "the received data differs from the sent data")
 			assert.Positive(t, s.client.Stats().TCP.Retransmits.Value())
-			assert.Greater(t, s.elapsed(), 2*time.Second, "ten round trips")
+			assert.Greater(t, s.elapsed(), 2*time.Second, "the transfer takes ten round trips")
 			s.report(t)
 			t.Logf("%v of simulated time in %v; wheel: %+v", s.elapsed(), time.Since(began), w.Stats())
 			s.unplug()
-			s.pass(time.Second) // what is on its way arrives: the frames are on the wheel, too
+			s.pass(time.Second) // frames under way arrive: they are on the wheel, too
 		})
 	}
 }
 
-// assertGaps compares times between frames. Each is rounded up to the wheel's tick, and may
-// begin within one.
+// assertGaps compares times between frames. The wheel rounds each up to its tick, and each
+// may begin within a tick.
 func assertGaps(t *testing.T, want, got []time.Duration) {
 	t.Helper()
 	if assert.Len(t, got, len(want), "%v", got) {

@@ -18,14 +18,14 @@ import (
 	"gvisor.dev/gvisor/pkg/waiter"
 )
 
-// This file lets two real stacks run in simulated time, on a Manual wheel.
+// This file runs two real stacks in simulated time, on a Manual wheel.
 //
-// A bubble of testing/synctest would be no help. TCP's processors wait in gVisor's
-// pkg/sleep, which parks a goroutine in its own way, and a bubble does not take that for a
-// durable wait: its time would stand still. So the simulation finds out itself when nothing
-// can happen any more before a timer fires.
+// A bubble of testing/synctest does not work here. TCP's processors wait in gVisor's
+// pkg/sleep, which parks a goroutine in its own way. A bubble does not recognise that as a
+// durable wait, so its time would stand still. Therefore the simulation itself finds out
+// when nothing more can happen before a timer fires.
 
-// A simulation is a network whose time stands still while anything happens in it.
+// A simulation is a network whose time stands still while a goroutine works in it.
 type simulation struct {
 	*network
 	t     *testing.T
@@ -33,12 +33,12 @@ type simulation struct {
 	start time.Time
 }
 
-// simulate begins one, which ends with the test.
+// simulate starts a simulation, which ends with the test.
 func simulate(t *testing.T, w *timerwheel.Wheel, c *cable) *simulation {
 	s := &simulation{t: t, wheel: w, start: w.Now(), network: newNetwork(t, netstack.NewClock(w), c)}
 	t.Cleanup(func() {
 		s.destroy()
-		assert.Zero(t, w.Stats().Live, "timers that destroyed stacks have left on the wheel")
+		assert.Zero(t, w.Stats().Live, "destroyed stacks leave no timers on the wheel")
 	})
 	return s
 }
@@ -48,10 +48,10 @@ func manualWheel(t *testing.T) *timerwheel.Wheel {
 	return openWheel(t, timerwheel.Options{Manual: true, Start: time.Date(2000, 5, 21, 0, 0, 0, 0, time.UTC)})
 }
 
-// elapsed is the simulated time.
+// elapsed returns the simulated time since the start.
 func (s *simulation) elapsed() time.Duration { return s.wheel.Now().Sub(s.start) }
 
-// until lets time pass, from firing to firing, until done is closed.
+// until advances the time from firing to firing until done is closed.
 func (s *simulation) until(done <-chan struct{}) {
 	s.t.Helper()
 	for {
@@ -62,14 +62,14 @@ func (s *simulation) until(done <-chan struct{}) {
 		default:
 		}
 		next, ok := s.wheel.Next()
-		require.Less(s.t, s.elapsed(), 24*time.Hour, "what is waited for does not come")
-		require.True(s.t, ok, "nothing pends, and what is waited for has not come, after %v", s.elapsed())
+		require.Less(s.t, s.elapsed(), 24*time.Hour, "done is not closed within a day")
+		require.True(s.t, ok, "no timer is pending, and done is not closed, after %v", s.elapsed())
 		_, err := s.wheel.Advance(next)
 		require.NoError(s.t, err)
 	}
 }
 
-// pass lets d pass.
+// pass advances the time by d.
 func (s *simulation) pass(d time.Duration) {
 	s.t.Helper()
 	for end := s.wheel.Now().Add(d); s.wheel.Now().Before(end); {
@@ -84,7 +84,7 @@ func (s *simulation) pass(d time.Duration) {
 	s.settle()
 }
 
-// do runs f, which may wait for the network, until it has returned.
+// do runs f, which may wait for the network, and advances the time until f has returned.
 func (s *simulation) do(f func()) {
 	s.t.Helper()
 	done := make(chan struct{})
@@ -93,8 +93,8 @@ func (s *simulation) do(f func()) {
 }
 
 // settle returns when every other goroutine waits for something that only the wheel can
-// bring. The stacks of all goroutines are taken while the world is stopped, so if none of
-// them runs then, none will.
+// cause. runtime.Stack stops the world, so if no goroutine runs in it, none will run
+// afterwards.
 func (s *simulation) settle() {
 	for buf := make([]byte, 1<<18); ; runtime.Gosched() {
 		n := runtime.Stack(buf, true)
@@ -117,7 +117,7 @@ var (
 	waits          = regexp.MustCompile(`^(select|chan receive|chan send|sync\..*|IO wait|.* wait)$`)
 )
 
-// connect makes a connection from the client to the server, and returns both ends of it.
+// connect opens a connection from the client to the server and returns both ends.
 func (s *simulation) connect(v ipVersion) (client, server *socket) {
 	s.t.Helper()
 	listener, err := gonet.ListenTCP(s.server, v.service(), v.number)
@@ -133,7 +133,7 @@ func (s *simulation) connect(v ipVersion) (client, server *socket) {
 	return client, server
 }
 
-// A socket is a connection; of the client's end the endpoint is known, too.
+// A socket is one end of a connection. The client's socket also has its endpoint.
 type socket struct {
 	net.Conn
 	ep tcpip.Endpoint
@@ -159,9 +159,8 @@ func (s *socket) connect(t *testing.T, v ipVersion) {
 
 func (s *socket) state() tcp.EndpointState { return tcp.EndpointState(s.ep.State()) }
 
-// latency makes a cable deliver each frame after d, by the wheel's time. Timers that are
-// due in the same tick have no order, so they do not carry the frames: each delivers the
-// one that is next.
+// latency returns a delay of d for a cable, by the wheel's time. Timers that are due in the
+// same tick have no order, so a timer is not bound to a frame: each delivers the next one.
 func latency(w *timerwheel.Wheel, d time.Duration) func(direction int, deliver func()) {
 	var queues [2]chan func()
 	for i := range queues {
@@ -173,14 +172,14 @@ func latency(w *timerwheel.Wheel, d time.Duration) func(direction int, deliver f
 	}
 }
 
-// knowEachOther enters the neighbours for good, so that a cut cable is noticed by TCP, not
-// by the discovery of neighbours.
-func (s *simulation) knowEachOther(v ipVersion) {
+// addNeighbors adds static neighbour entries, so that TCP detects a cut cable, not the
+// discovery of neighbours.
+func (s *simulation) addNeighbors(v ipVersion) {
 	require.Nil(s.t, s.client.AddStaticNeighbor(nic, v.number, v.addr(2), card(2)))
 	require.Nil(s.t, s.server.AddStaticNeighbor(nic, v.number, v.addr(1), card(1)))
 }
 
-// A log is a list of simulated times, which the cable's goroutine writes.
+// A log is a list of simulated times that the cable's goroutine writes.
 type log struct {
 	mu    sync.Mutex
 	times []time.Time
@@ -192,7 +191,7 @@ func (l *log) add(at time.Time) {
 	l.times = append(l.times, at)
 }
 
-// gaps returns the times between the entries since the given time.
+// gaps returns the times between entries, of those after the given time.
 func (l *log) gaps(since time.Time) (gaps []time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

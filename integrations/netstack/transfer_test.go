@@ -20,10 +20,9 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 )
 
-// TestTransfer sends some megabytes over a cable that loses a frame in 25 until near the
-// end, in real time, with every timer of both stacks on one wheel. In between the cable is
-// cut until a retransmission timer has fired, so that it is not left to luck whether one
-// does.
+// TestTransfer sends some megabytes in real time over a cable that loses one frame in 25
+// until near the end, with every timer of both stacks on one wheel. In between it cuts the
+// cable until a retransmission timer has fired, so that one certainly fires.
 func TestTransfer(t *testing.T) {
 	for _, v := range versions {
 		t.Run(v.name, func(t *testing.T) {
@@ -35,25 +34,25 @@ func TestTransfer(t *testing.T) {
 			s := w.Stats()
 			assert.Equal(t, s.Registered, s.Fired+s.Removed)
 			assert.Positive(t, s.Fired, "firings")
-			assert.Positive(t, s.Removed, "firings that were removed in time")
+			assert.Positive(t, s.Removed, "removed firings")
 			assert.Zero(t, s.Refused)
 			for _, host := range forgotten {
 				eventually(t, "the stack is collected", func() bool { runtime.GC(); return host.Value() == nil })
 			}
-			runtime.KeepAlive(w) // the stacks were garbage while the wheel was open
+			runtime.KeepAlive(w) // the stacks became garbage while the wheel was open
 			require.NoError(t, w.Close())
 			t.Logf("wheel: %+v", s)
 		})
 	}
 }
 
-// transfer does it, and returns the stacks when they are destroyed and forgotten.
+// transfer does the transfer, destroys the stacks and returns weak pointers to them.
 func transfer(t *testing.T, w *timerwheel.Wheel, v ipVersion) (forgotten [2]weak.Pointer[stack.Stack]) {
 	const size = 4 << 20
 	n := newNetwork(t, netstack.NewClock(w), &cable{seed: 21, loss: 0.04, lossy: 2500})
 	defer n.destroy()
 	n.retryWithin(t, time.Second)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // for the case that no timer fires
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // in case no timer fires
 	defer cancel()
 	listener, err := gonet.ListenTCP(n.server, v.service(), v.number)
 	require.NoError(t, err)
@@ -76,13 +75,13 @@ func transfer(t *testing.T, w *timerwheel.Wheel, v ipVersion) (forgotten [2]weak
 	out.send(t, size/2-mtu)
 	require.NoError(t, conn.CloseWrite())
 
-	assert.Equal(t, out.sum(), <-received, "the data arrives as it was sent")
+	assert.Equal(t, out.sum(), <-received, "the received data differs from the sent data")
 	assert.Positive(t, n.client.Stats().TCP.Retransmits.Value())
 	n.report(t)
 	return [2]weak.Pointer[stack.Stack]{weak.Make(n.client), weak.Make(n.server)}
 }
 
-// A stream is random data on its way into a connection, and its hash.
+// A stream writes random data to a connection and hashes it.
 type stream struct {
 	conn io.Writer
 	data io.Reader
@@ -101,7 +100,7 @@ func (s *stream) send(t *testing.T, n int64) {
 
 func (s *stream) sum() []byte { return s.hash.Sum(nil) }
 
-// receive accepts a connection, and returns the hash of what comes.
+// receive accepts a connection and returns the hash of the received data.
 func receive(t *testing.T, listener net.Listener) []byte {
 	conn, err := listener.Accept()
 	if !assert.NoError(t, err) {

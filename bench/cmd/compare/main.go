@@ -1,12 +1,12 @@
-// Compare measures this library, package time, and what else there is for the
-// same work, and says whether the targets are met.
+// Compare measures this library, package time and other implementations at the same work,
+// and reports whether the targets are met.
 //
 //	go run -C bench ./cmd/compare          # in the repository's root
 //	go run ./cmd/compare                   # in bench
 //
-// It prints tables. A full run also writes them to results, with the figures and
-// the plots; -short and -only run less and write nothing, unless -results says
-// where.
+// It prints tables. A full run also writes them to the directory results, with the
+// figures and the plots. With -short or -only it runs less, and writes files only if
+// -results names a directory.
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seed76848005/timerwheel/bench/figure"
+	"github.com/seed76848005/timerwheel/bench/internal/figure"
 )
 
 type options struct {
@@ -35,8 +35,8 @@ type options struct {
 }
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == actArgument {
-		act()
+	if len(os.Args) > 1 && os.Args[1] == childArgument {
+		childMain()
 		return
 	}
 	o := parse()
@@ -51,15 +51,15 @@ func main() {
 }
 
 func parse() (o options) {
-	flag.IntVar(&o.rounds, "rounds", 5, "how often everything is measured; dear scenes in every other round")
-	flag.IntVar(&o.procs, "procs", runtime.NumCPU(), "GOMAXPROCS of scenes that do not say their own")
-	flag.BoolVar(&o.short, "short", false, "in two minutes or less: two rounds of what has targets, this library and time only, shorter loops")
-	only := flag.String("only", "", "the scenes whose names this `regexp` matches")
-	flag.Float64Var(&o.check, "check", 0, "exit with 1 if a figure is worse than `F` times what its target allows")
+	flag.IntVar(&o.rounds, "rounds", 5, "number of rounds; expensive scenes run in every other round")
+	flag.IntVar(&o.procs, "procs", runtime.NumCPU(), "GOMAXPROCS of scenes that do not set their own")
+	flag.BoolVar(&o.short, "short", false, "at most two minutes: two rounds, shorter loops, this library and time only, scenes with targets only")
+	only := flag.String("only", "", "run only the scenes whose names match this `regexp`")
+	flag.Float64Var(&o.check, "check", 0, "exit with 1 if a figure is worse than `F` times what its target allows or, of a target that is not met, F times the worst figure known")
 	flag.BoolVar(&o.json, "json", false, "print the figures as JSON instead of tables")
-	flag.StringVar(&o.results, "results", "", "`directory` for tables, figures and plots; of a full run: results")
-	flag.StringVar(&o.readme, "readme", "", "`file` whose generated section is made anew, ../README.md for one")
-	flag.StringVar(&o.from, "from", "", "measure nothing, take the figures from this `file`")
+	flag.StringVar(&o.results, "results", "", "`directory` for tables, figures and plots; a full run writes to results by default")
+	flag.StringVar(&o.readme, "readme", "", "renew the generated section of this `file`, such as ../README.md")
+	flag.StringVar(&o.from, "from", "", "measure nothing; read the figures from this `file`")
 	flag.Parse()
 	set := map[string]bool{}
 	flag.Visit(func(f *flag.Flag) { set[f.Name] = true })
@@ -73,13 +73,13 @@ func parse() (o options) {
 	return o
 }
 
-// compare reports whether what was to be checked is good.
+// compare measures, checks and publishes. It reports whether the check passed.
 func compare(o options) (ok bool, err error) {
 	var r figure.Results
 	if o.from != "" {
 		r, err = figure.Read(o.from)
 	} else {
-		r = origin()
+		r = emptyResults()
 		err = measure(o, &r)
 	}
 	if err != nil {
@@ -91,7 +91,8 @@ func compare(o options) (ok bool, err error) {
 	return ok, publish(o, &r)
 }
 
-func origin() figure.Results {
+// emptyResults returns Results that name their origin and have no figures yet.
+func emptyResults() figure.Results {
 	return figure.Results{
 		Machine: machine(),
 		Go:      runtime.Version(),
@@ -100,7 +101,7 @@ func origin() figure.Results {
 	}
 }
 
-// machine says what this is as well as the system tells.
+// machine describes this machine, as far as the system describes it.
 func machine() string {
 	name := runtime.GOARCH
 	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
@@ -111,6 +112,7 @@ func machine() string {
 	return fmt.Sprintf("%s, %d processors, %s/%s", name, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
 }
 
+// publish prints the tables, and writes the files that the options name.
 func publish(o options, r *figure.Results) error {
 	text, err := r.JSON()
 	if err != nil {

@@ -5,19 +5,19 @@ import (
 	"os"
 	"slices"
 
-	"github.com/seed76848005/timerwheel/bench/figure"
-	"github.com/seed76848005/timerwheel/bench/rival"
-	"github.com/seed76848005/timerwheel/bench/scene"
+	"github.com/seed76848005/timerwheel/bench/internal/figure"
+	"github.com/seed76848005/timerwheel/bench/internal/rival"
+	"github.com/seed76848005/timerwheel/bench/internal/scene"
 )
 
-// measure runs the scenes, round by round. In a round the rivals run a scene one
-// right after the other, this library and time next to each other: what the
-// machine does at that moment it does to both.
+// measure runs the scenes, round by round. In a round the rivals run a scene right after
+// each other, this library and time next to each other, so the other load of the machine
+// affects both alike.
 func measure(o options, r *figure.Results) error {
 	r.Procs = o.procs
 	for round := range o.rounds {
 		for _, s := range scene.All() {
-			if !o.only.MatchString(s.Name) || !s.Due(round, o.short) {
+			if !o.only.MatchString(s.Name) || !s.RunsIn(round, o.short) {
 				continue
 			}
 			if err := run(o, r, s, round); err != nil {
@@ -29,11 +29,11 @@ func measure(o options, r *figure.Results) error {
 	return nil
 }
 
-// clearLine is what progress is written over.
+// clearLine clears the line that shows the progress.
 const clearLine = "\r\033[K"
 
-// run has every rival run a scene, in the order of the kinds or, in every other
-// round, the other way round.
+// run runs a scene for each rival, in the order of the kinds and, in every other round, in
+// reverse order.
 func run(o options, r *figure.Results, s scene.Scene, round int) error {
 	kinds := rivals(o, s, round)
 	for k := range kinds {
@@ -42,11 +42,11 @@ func run(o options, r *figure.Results, s scene.Scene, round int) error {
 		}
 		kind := kinds[k].Name
 		fmt.Fprintf(os.Stderr, clearLine+"round %d of %d: %s: %s", round+1, o.rounds, s.Name, kind)
-		result, err := enact(part{Scene: s.Name, Rival: kind, Short: o.short}, procs(o, s))
+		result, err := runInChild(job{Scene: s.Name, Rival: kind, Short: o.short}, procs(o, s))
 		if err != nil && (kind == rival.Ours || kind == rival.Time) {
 			return fmt.Errorf("%s: %s: %w", kind, s.Name, err)
 		}
-		if err != nil { // it has a dash then
+		if err != nil { // the table shows a dash
 			fmt.Fprintf(os.Stderr, "%s%s: %s: %v\n", clearLine, kind, s.Name, err)
 			continue
 		}
@@ -61,11 +61,11 @@ func run(o options, r *figure.Results, s scene.Scene, round int) error {
 	return nil
 }
 
-// rivals are those that run: all, but in short, and in the later rounds of dear
-// scenes, only those that targets are about.
+// rivals returns the rivals that run a scene: all, but only those that targets compare in
+// a short run and in the later rounds of expensive scenes.
 func rivals(o options, s scene.Scene, round int) []rival.Kind {
 	kinds := rival.Kinds()
-	if o.short || s.Cost == scene.Dear && round > 0 {
+	if o.short || s.Cost == scene.Expensive && round > 0 {
 		kinds = kinds[:2]
 	}
 	return slices.DeleteFunc(kinds, func(k rival.Kind) bool { return k.Name == s.Skip })
@@ -78,24 +78,24 @@ func procs(o options, s scene.Scene) int {
 	return o.procs
 }
 
-// check tells which figures are worse than o.check times what their target
-// allows. On a machine that others use, too, one of them may be so by chance: a
-// scene whose figure is bad is measured again, up to twice, in two more rounds
-// each time, and all its figures count. A figure that is really bad stays so.
+// check reports whether no figure is worse than o.check times what its target allows, and
+// prints those that are. On a shared machine a figure may be bad by chance. So check
+// measures a scene with a bad figure again, up to twice, in two more rounds each time, and
+// all its figures count. A figure that is really bad stays bad.
 func check(o options, r *figure.Results) (ok bool, err error) {
 	if o.check == 0 {
 		return true, nil
 	}
 	if n := len(figure.Targets()) - len(r.Verdicts()); n > 0 && o.only.String() == "" {
-		return false, fmt.Errorf("%d of the targets' works were not measured", n)
+		return false, fmt.Errorf("%d works with a target were not measured", n)
 	}
 	for range 2 {
-		scenes := toBlame(bad(o, r))
+		scenes := scenesOf(failed(o, r))
 		if o.from != "" || len(scenes) == 0 {
 			break
 		}
 		for _, s := range scenes {
-			fmt.Fprintf(os.Stderr, "once more: %s\n", s.Name)
+			fmt.Fprintf(os.Stderr, "measuring again: %s\n", s.Name)
 			for round := range 2 {
 				if err := run(o, r, s, round); err != nil {
 					return false, err
@@ -103,15 +103,15 @@ func check(o options, r *figure.Results) (ok bool, err error) {
 			}
 		}
 	}
-	verdicts := bad(o, r)
+	verdicts := failed(o, r)
 	for _, v := range verdicts {
-		fmt.Fprintf(os.Stderr, "%s: %.2f times what its target allows\n", v.Target.Work, v.Use)
+		fmt.Fprintf(os.Stderr, "%s: %.2f times what its target allows\n", v.Target.Work, v.Used)
 	}
 	return len(verdicts) == 0, nil
 }
 
-// bad returns the verdicts that are worse than what is checked for.
-func bad(o options, r *figure.Results) (verdicts []figure.Verdict) {
+// failed returns the verdicts that do not pass the check.
+func failed(o options, r *figure.Results) (verdicts []figure.Verdict) {
 	for _, v := range r.Verdicts() {
 		if !v.NoWorse(o.check) {
 			verdicts = append(verdicts, v)
@@ -120,8 +120,8 @@ func bad(o options, r *figure.Results) (verdicts []figure.Verdict) {
 	return verdicts
 }
 
-// toBlame returns the scenes that measure these works.
-func toBlame(verdicts []figure.Verdict) (scenes []scene.Scene) {
+// scenesOf returns the scenes that measure the works of verdicts.
+func scenesOf(verdicts []figure.Verdict) (scenes []scene.Scene) {
 	for _, s := range scene.All() {
 		for _, v := range verdicts {
 			if s.Measures(v.Target.Work) {

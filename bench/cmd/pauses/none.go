@@ -8,6 +8,6 @@ import (
 )
 
 func main() {
-	fmt.Fprintln(os.Stderr, "pauses: critical sections are measured in builds with -tags pauses only")
+	fmt.Fprintln(os.Stderr, "pauses: only a build with -tags pauses measures critical sections")
 	os.Exit(2)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Nothing measures mutexes in ordinary builds: a program that uses the wheel has
-// none of the symbols. With the tag it has, which shows that this would be seen.
+// An ordinary build of a program that uses the wheel contains no symbol of the code that
+// measures mutexes. A build with the tag contains them, which shows that the test can fail.
 func TestOrdinaryBuildsMeasureNothing(t *testing.T) {
 	timed := regexp.MustCompile(`timerwheel\.(held|clocks|threadTime|TakePauses|\(\*holds\)\.add|\(\*mutex\)\.Unlock)\n`)
 	for tags, want := range map[string]bool{"": false, "pauses": true} {

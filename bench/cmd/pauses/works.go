@@ -13,43 +13,43 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// A work is done by do, on what set has prepared; clean ends that. One that one
-// goroutine does is alike in each round: the first critical section does the same in
-// all of them, and so does the second.
+// A work is what do does after prepare; clean releases what prepare made. The rounds of a
+// work that one goroutine does are alike: the first critical section does the same in each
+// of them, and so does the second.
 type work struct {
-	name  string
-	alike bool
-	set   func(n int) (do, clean func())
+	name    string
+	alike   bool
+	prepare func(n int) (do, clean func())
 }
 
 var works = []work{
 	{"for comparison: next to nothing", true, control},
 	{"growth: Alloc", true, growth},
 	{"shrinking: Free", true, shrinking},
-	{"arming into one slot", true, arming},
-	{"re-arming out of one slot", true, rearming},
-	{"deletion out of one slot", true, deletion},
-	{"cascade of one slot", true, cascade},
-	{"expiry of one slot", false, expiry},
+	{"arming into one bucket", true, arming},
+	{"re-arming out of one bucket", true, rearming},
+	{"deletion out of one bucket", true, deletion},
+	{"cascade of one bucket", true, cascade},
+	{"expiry of one bucket", false, expiry},
 	{"expiry, two shards", false, expiryOfShards},
 	{"Advance: cascade and expiry", true, advance},
 	{"Close", true, closing},
 	{"a group grows", true, groupGrowth},
 	{"a group is torn down", true, groupTeardown},
-	{"a group's members go", true, groupLeave},
+	{"a group's members leave", true, groupLeave},
 	{"10k blocked handlers", false, blocked},
-	{"16k DelSyncs of one handler", false, waits},
+	{"16k DelSyncs of one handler", false, syncWaits},
 	{"16k DelAsyncs of one handler", false, asyncWaits},
 	{"16k stalled waits", false, stalls},
-	{"looking at it", true, looking},
+	{"looking: Inspect", true, looking},
 }
 
 func nothing()                          {}
 func idle(timerwheel.Timer)             {}
 func closer(w *timerwheel.Wheel) func() { return func() { _ = w.Close() } }
 
-// oneShard makes a wheel with one shard, so that all timers stand in the slots of
-// one.
+// oneShard makes a wheel with one shard, so that all timers are in the buckets of that
+// shard.
 func oneShard(o timerwheel.Options) *timerwheel.Wheel {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	return wheel(o)
@@ -72,8 +72,8 @@ func timers(w *timerwheel.Wheel, n int) []timerwheel.Timer {
 	return all
 }
 
-// control looks at a timer, again and again: what is long here is not the
-// library's, nor is it elsewhere.
+// control calls Valid again and again. The library is not the cause of a long section here,
+// nor of one as long in another work.
 func control(n int) (do, clean func()) {
 	w := oneShard(timerwheel.Options{})
 	t := w.Alloc(idle)
@@ -84,28 +84,28 @@ func control(n int) (do, clean func()) {
 	}, closer(w)
 }
 
-// The slot of level 3 in which all timers of a crowd are, with ticks of 1 ms.
+// The bucket of level 3 that fillBucket fills, with ticks of 1 ms.
 const (
-	slotBegins = 262_144 * time.Millisecond
-	slotSpans  = 262_144 * time.Millisecond
+	bucketStart = 262_144 * time.Millisecond
+	bucketWidth = 262_144 * time.Millisecond
 )
 
-// crowd arms n timers, all in one slot.
-func crowd(w *timerwheel.Wheel, n int) []timerwheel.Timer {
+// fillBucket arms n timers, all in one bucket.
+func fillBucket(w *timerwheel.Wheel, n int) []timerwheel.Timer {
 	all := timers(w, n)
 	began := w.Now()
 	random := rand.New(rand.NewPCG(0, 0)) // the same in each round
 	for _, t := range all {
-		_ = t.RegisterAt(began.Add(slotBegins + slotSpans/4 + time.Duration(random.Int64N(int64(slotSpans/2)))))
+		_ = t.RegisterAt(began.Add(bucketStart + bucketWidth/4 + time.Duration(random.Int64N(int64(bucketWidth/2)))))
 	}
 	random.Shuffle(n, func(i, j int) { all[i], all[j] = all[j], all[i] })
 	return all
 }
 
-// looking looks at a crowd as package debug does.
+// looking calls Inspect, as package debug does, while a bucket is full.
 func looking(n int) (do, clean func()) {
 	w := oneShard(timerwheel.Options{})
-	crowd(w, n)
+	fillBucket(w, n)
 	return func() {
 		for range 1000 {
 			w.Inspect()
@@ -134,22 +134,22 @@ func shrinking(n int) (do, clean func()) {
 
 func arming(n int) (do, clean func()) {
 	w := oneShard(timerwheel.Options{})
-	return func() { crowd(w, n) }, closer(w)
+	return func() { fillBucket(w, n) }, closer(w)
 }
 
 func rearming(n int) (do, clean func()) {
 	w := oneShard(timerwheel.Options{})
-	all := crowd(w, n)
+	all := fillBucket(w, n)
 	return func() {
 		for _, t := range all {
-			_ = t.Register(slotBegins / 2) // earlier
+			_ = t.Register(bucketStart / 2) // earlier
 		}
 	}, closer(w)
 }
 
 func deletion(n int) (do, clean func()) {
 	w := oneShard(timerwheel.Options{})
-	all := crowd(w, n)
+	all := fillBucket(w, n)
 	return func() {
 		for _, t := range all {
 			t.Del()
@@ -157,19 +157,19 @@ func deletion(n int) (do, clean func()) {
 	}, closer(w)
 }
 
-// cascade empties a slot of level 3 into those of level 2. No timer is due yet.
+// cascade empties a bucket of level 3 into buckets of level 2. No timer is due yet.
 func cascade(n int) (do, clean func()) {
 	start := time.Unix(1e9, 0)
 	w := wheel(timerwheel.Options{Manual: true, Start: start})
-	crowd(w, n)
+	fillBucket(w, n)
 	return func() {
-		if fired, err := w.Advance(start.Add(slotBegins)); fired != 0 || err != nil {
+		if fired, err := w.Advance(start.Add(bucketStart)); fired != 0 || err != nil {
 			panic(fmt.Sprint(fired, err))
 		}
 	}, closer(w)
 }
 
-// expiry has n timers due in one tick.
+// expiry fires n timers that are due in one tick.
 func expiry(n int) (do, clean func()) { return expire(oneShard(timerwheel.Options{}), n) }
 
 func expiryOfShards(n int) (do, clean func()) { return expire(wheel(timerwheel.Options{}), n) }
@@ -199,23 +199,23 @@ func expire(w *timerwheel.Wheel, n int) (do, clean func()) {
 func advance(n int) (do, clean func()) {
 	start := time.Unix(1e9, 0)
 	w := wheel(timerwheel.Options{Manual: true, Start: start})
-	crowd(w, n)
+	fillBucket(w, n)
 	return func() { _, _ = w.Advance(start.Add(time.Hour)) }, closer(w)
 }
 
 func closing(n int) (do, clean func()) {
 	w := oneShard(timerwheel.Options{})
 	for range n {
-		w.AfterFunc(slotBegins+slotSpans/2, nothing)
+		w.AfterFunc(bucketStart+bucketWidth/2, nothing)
 	}
 	return closer(w), nothing
 }
 
-const members = 100_000
+const groupSize = 100_000
 
 func group(w *timerwheel.Wheel) (*timerwheel.Group, []timerwheel.Timer) {
 	g := w.NewGroup()
-	all := make([]timerwheel.Timer, members)
+	all := make([]timerwheel.Timer, groupSize)
 	for k := range all {
 		all[k] = g.AfterFunc(time.Hour, nothing)
 	}
@@ -243,7 +243,7 @@ func groupLeave(int) (do, clean func()) {
 	}, closer(w)
 }
 
-// blocked has 10,000 handlers in flight, and a deletion of each.
+// blocked runs 10,000 handlers that block, and a DelSync of each.
 func blocked(int) (do, clean func()) {
 	const handlers = 10_000
 	w := oneShard(timerwheel.Options{MaxWorkers: 2 * handlers})
@@ -273,8 +273,8 @@ func blocked(int) (do, clean func()) {
 
 const waiters = 16_000
 
-// running returns a timer whose handler runs until end is called.
-func running(w *timerwheel.Wheel) (t timerwheel.Timer, end func()) {
+// runningTimer returns a timer whose handler runs until end is called.
+func runningTimer(w *timerwheel.Wheel) (t timerwheel.Timer, end func()) {
 	begun, gate := make(chan struct{}), make(chan struct{})
 	t = w.Alloc(func(timerwheel.Timer) { close(begun); <-gate })
 	_ = t.Register(0)
@@ -282,9 +282,9 @@ func running(w *timerwheel.Wheel) (t timerwheel.Timer, end func()) {
 	return t, func() { close(gate) }
 }
 
-func waits(int) (do, clean func()) {
+func syncWaits(int) (do, clean func()) {
 	w := wheel(timerwheel.Options{})
-	t, end := running(w)
+	t, end := runningTimer(w)
 	return func() { wait(w, t, end) }, closer(w)
 }
 
@@ -302,7 +302,7 @@ func wait(w *timerwheel.Wheel, t timerwheel.Timer, end func()) {
 
 func asyncWaits(int) (do, clean func()) {
 	w := wheel(timerwheel.Options{})
-	t, end := running(w)
+	t, end := runningTimer(w)
 	return func() {
 		var all sync.WaitGroup
 		all.Add(waiters)
@@ -314,12 +314,12 @@ func asyncWaits(int) (do, clean func()) {
 	}, closer(w)
 }
 
-// stalls has OnStall called for each of the waits.
+// stalls has OnStall report each of the waits.
 func stalls(int) (do, clean func()) {
 	var reported sync.WaitGroup
 	reported.Add(waiters + 1)
 	w := wheel(timerwheel.Options{StallAfter: time.Second, OnStall: func(timerwheel.Stall) { reported.Done() }})
-	t, end := running(w)
+	t, end := runningTimer(w)
 	return func() {
 		wait(w, t, func() { reported.Wait(); end() })
 	}, closer(w)

@@ -1,0 +1,93 @@
+package figure
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/seed76848005/timerwheel/bench/internal/rival"
+)
+
+// A table is rows of cells. The first row is the head.
+type table [][]string
+
+// String returns the table as Markdown.
+func (t table) String() string {
+	var b strings.Builder
+	for k, row := range t {
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(row, " | "))
+		if k == 0 {
+			b.WriteString("|" + strings.Repeat("---|", len(row)) + "\n")
+		}
+	}
+	return b.String()
+}
+
+// noFigure stands in a cell without a figure.
+const noFigure = "–"
+
+// Targets returns the table of targets: the figures of this library beside its targets.
+func (r *Results) Targets() string {
+	t := table{{"work", rival.Ours, rival.Time, "ours / time's", "target", ""}}
+	for _, v := range r.Verdicts() {
+		time := r.Samples(v.Target.Work, rival.Time)
+		verdict := "pass"
+		if !v.Pass() {
+			verdict = "**FAIL**"
+		}
+		t = append(t, []string{v.Target.Work, v.Unit.cell(v.Ours), v.Unit.cell(time), v.ratio(time), v.Target.text(v.Unit), verdict})
+	}
+	return t.String()
+}
+
+// Table returns the table of all figures, with their spread.
+func (r *Results) Table() string {
+	head := []string{"work"}
+	for _, k := range rival.Kinds() {
+		head = append(head, k.Name)
+	}
+	t := table{append(head, "ours / time's")}
+	for _, w := range r.Works {
+		row := []string{w.Name}
+		for _, k := range rival.Kinds() {
+			row = append(row, w.Unit.spread(w.Samples[k.Name]))
+		}
+		t = append(t, append(row, ratio(w.Samples[rival.Ours], w.Samples[rival.Time])))
+	}
+	return t.String()
+}
+
+// cell returns the median, for a table.
+func (u Unit) cell(s Samples) string {
+	if len(s) == 0 {
+		return noFigure
+	}
+	return u.Format(s.Median())
+}
+
+// spread returns the median with its spread, for a table.
+func (u Unit) spread(s Samples) string {
+	if len(s) < 2 || s.Spread() < 0.005 {
+		return u.cell(s)
+	}
+	return fmt.Sprintf("%s ±%.0f%%", u.cell(s), 100*s.Spread())
+}
+
+// ratio returns the ratio of the verdict's figure to time's. It has more digits where
+// two would make a missed target look met.
+func (v Verdict) ratio(time Samples) string {
+	text := ratio(v.Ours, time)
+	if !v.Pass() && text == digits(v.Target.Times) {
+		text = fmt.Sprintf("%.4f", Ratios(v.Ours, time).Median())
+	}
+	return text
+}
+
+// ratio returns the median of the ratios of each round.
+func ratio(ours, time Samples) string {
+	m := Ratios(ours, time).Median()
+	if math.IsNaN(m) || math.IsInf(m, 0) {
+		return noFigure
+	}
+	return digits(m)
+}

@@ -1,0 +1,73 @@
+package scene
+
+import (
+	"math/rand/v2"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed76848005/timerwheel/bench/internal/figure"
+	"github.com/seed76848005/timerwheel/bench/internal/rival"
+)
+
+// firings returns the scenes that measure the processor time of firings. Wall time would
+// say nothing, because it consists of waiting as long as the firings are in time.
+func firings() []Scene {
+	return []Scene{
+		{Name: figure.Firing, Cost: Expensive, Works: []string{figure.Firing}, Run: storm},
+		{Name: "periodic", Cost: Expensive, Run: periodic},
+	}
+}
+
+// lead returns how long before the first of a million timers is due the rival begins to
+// arm them: six times as long as it would take at the speed of the first twenty thousand,
+// but at least two seconds.
+func lead(r rival.Rival) time.Duration {
+	const sample = 20_000
+	began := time.Now()
+	r.StartAll(sample, time.Hour)
+	took := time.Since(began)
+	r.StopAll()
+	return max(6*took*million/sample, 2*time.Second)
+}
+
+// storm fires a million timers over two seconds. It arms them in random order before the
+// first is due.
+func storm(m *Measurement, r rival.Rival) {
+	const width = 2 * time.Second
+	lead := lead(r)
+	var fired atomic.Int64
+	done := make(chan struct{})
+	f := func() {
+		if fired.Add(1) == million {
+			close(done)
+		}
+	}
+	began := time.Now()
+	for range million {
+		r.AfterFunc(time.Until(began.Add(lead))+rand.N(width), f)
+	}
+	if took := time.Since(began); took > lead {
+		m.failf("arming took %v: the first timers were due before it ended", took)
+	}
+	runtime.GC()
+	before := cpu()
+	<-done
+	m.report(figure.Firing, figure.Nanoseconds, float64(cpu()-before)/million)
+}
+
+// periodic measures 10,000 periodic timers of 10 ms for a second and a half.
+func periodic(m *Measurement, r rival.Rival) {
+	const series, period = 10_000, 10 * time.Millisecond
+	var fired atomic.Int64
+	for range series {
+		r.Every(period, func() { fired.Add(1) })
+	}
+	time.Sleep(20 * period)
+	n, before := fired.Load(), cpu()
+	time.Sleep(150 * period)
+	used := cpu() - before
+	n = fired.Load() - n
+	m.report("CPU a firing, 10k periodic timers of 10 ms", figure.Nanoseconds, float64(used)/float64(n))
+	m.report("firings of the 1.5M that 10k periodic timers of 10 ms have in 1.5 s", figure.Count, float64(n))
+}

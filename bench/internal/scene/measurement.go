@@ -1,0 +1,128 @@
+package scene
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/seed76848005/timerwheel/bench/internal/figure"
+)
+
+// A Measurement collects the figures of one run of a scene.
+type Measurement struct {
+	Short   bool
+	Figures []Figure
+
+	// Idle returns what this process uses in ten seconds in which it does nothing. The
+	// parent process measures that, because a process cannot observe itself while it
+	// does nothing.
+	Idle func() (Usage, error) `json:"-"`
+
+	// Curves are distributions, for plots: for each work, the figure at each of the
+	// quantiles that the scene asks for.
+	Curves []figure.Curve
+
+	err error
+}
+
+// A Figure is one result of a scene.
+type Figure struct {
+	Work  string
+	Unit  figure.Unit
+	Value float64
+}
+
+// A Usage is how often threads of a process were woken, and the processor time that they
+// used, in nanoseconds.
+type Usage struct{ WakeUps, CPU float64 }
+
+// Err returns the first error of the scene.
+func (m *Measurement) Err() error { return m.err }
+
+func (m *Measurement) failf(format string, args ...any) {
+	if m.err == nil {
+		m.err = fmt.Errorf(format, args...)
+	}
+}
+
+func (m *Measurement) report(work string, unit figure.Unit, value float64) {
+	m.Figures = append(m.Figures, Figure{work, unit, value})
+}
+
+func (m *Measurement) curve(work string, of figure.Samples, quantiles ...float64) {
+	c := figure.Curve{Work: work, Quantiles: quantiles}
+	for _, q := range of.Quantiles(quantiles...) {
+		c.Values = append(c.Values, figure.Samples{q})
+	}
+	m.Curves = append(m.Curves, c)
+}
+
+const (
+	million = 1_000_000
+	unit    = 1024 // calls between two readings of the clock
+)
+
+// span returns how long a loop is measured.
+func (m *Measurement) span() time.Duration {
+	if m.Short {
+		return 100 * time.Millisecond
+	}
+	return 250 * time.Millisecond
+}
+
+// loop measures f, which does a work n times, and reports the nanoseconds for each time.
+func (m *Measurement) loop(work string, f func(n int)) {
+	runtime.GC() // the garbage of earlier works
+	repeat(f, m.span()/5)
+	n, took := repeat(f, m.span())
+	m.report(work, figure.Nanoseconds, float64(took)/float64(n))
+}
+
+// repeat calls f until span has passed.
+func repeat(f func(n int), span time.Duration) (n int, took time.Duration) {
+	began := time.Now()
+	for took < span {
+		f(unit)
+		n += unit
+		took = time.Since(began)
+	}
+	return n, took
+}
+
+// parallel is loop with as many goroutines as there are processors. It divides the wall
+// time by the calls of all goroutines, so twice the throughput is half the figure.
+func (m *Measurement) parallel(work string, f func(n int)) {
+	runtime.GC()
+	everywhere(f, m.span()/5)
+	n, took := everywhere(f, m.span())
+	m.report(work, figure.Nanoseconds, float64(took)/float64(n))
+}
+
+// everywhere runs repeat on each processor.
+func everywhere(f func(n int), span time.Duration) (n int64, took time.Duration) {
+	var all sync.WaitGroup
+	var total atomic.Int64
+	began := time.Now()
+	for range runtime.GOMAXPROCS(0) {
+		all.Go(func() {
+			n, _ := repeat(f, span)
+			total.Add(int64(n))
+		})
+	}
+	all.Wait()
+	return total.Load(), time.Since(began)
+}
+
+// cpu returns the processor time that this process has used.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func nothing() {}

@@ -1,0 +1,72 @@
+package scene
+
+import (
+	"testing"
+
+	"github.com/seed76848005/timerwheel/bench/internal/figure"
+	"github.com/seed76848005/timerwheel/bench/internal/rival"
+	"github.com/stretchr/testify/require"
+)
+
+// Exactly one scene measures each target, and a short run includes it.
+func TestOneSceneMeasuresEachTarget(t *testing.T) {
+	for _, target := range figure.Targets() {
+		n := 0
+		for _, s := range All() {
+			if s.Measures(target.Work) {
+				n++
+				require.True(t, s.RunsIn(0, true), "%s", s.Name)
+			}
+		}
+		require.Equal(t, 1, n, "%s", target.Work)
+	}
+}
+
+func TestSceneNamesAreUnique(t *testing.T) {
+	for _, s := range All() {
+		found, err := Find(s.Name)
+		require.NoError(t, err)
+		require.Equal(t, s.Works, found.Works)
+	}
+	_, err := Find("no such scene")
+	require.Error(t, err)
+}
+
+func TestRoundsOfScenes(t *testing.T) {
+	for _, c := range []struct {
+		cost                        Cost
+		first, second, third, short bool
+	}{
+		{Cheap, true, true, true, true},
+		{Expensive, true, false, true, true},
+		{Once, true, false, false, true},
+		{Long, true, false, false, false},
+	} {
+		s := Scene{Cost: c.cost, Works: []string{"with a target"}}
+		require.Equal(t, c.first, s.RunsIn(0, false))
+		require.Equal(t, c.second, s.RunsIn(1, false))
+		require.Equal(t, c.third, s.RunsIn(2, false))
+		require.Equal(t, c.short, s.RunsIn(0, true))
+		require.False(t, Scene{Cost: c.cost}.RunsIn(0, true), "a scene without a target")
+	}
+}
+
+// A scene measures the works that it lists. This test runs the quickest scene; each run
+// of compare with -check checks the others.
+func TestStopsMeasuresItsWorks(t *testing.T) {
+	s, err := Find("stops")
+	require.NoError(t, err)
+	r, err := rival.Kinds()[0].New(0)
+	require.NoError(t, err)
+	defer r.Close()
+	m := &Measurement{Short: true}
+	s.Run(m, r)
+	require.NoError(t, m.Err())
+	var works []string
+	for _, f := range m.Figures {
+		works = append(works, f.Work)
+		require.Positive(t, f.Value)
+	}
+	require.Subset(t, works, s.Works)
+	require.Subset(t, works, []string{figure.DelIdle, figure.DelPending})
+}
