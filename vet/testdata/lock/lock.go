@@ -35,7 +35,7 @@ func (c *conn) count() {
 
 func (c *conn) wrong() {
 	c.mu.Lock()
-	c.idle.DelSync() // want `DelSync of conn.idle waits for the handler at lock.go:21, which locks conn.mu \(lock.go:22\), while conn.mu is held \(lock.go:37\): both wait for ever. Release conn.mu before, or make the timer with AllocLocked, and Del it`
+	c.idle.DelSync() // want `DelSync of conn.idle waits for the handler at lock.go:21, which locks conn.mu \(lock.go:22\), while conn.mu is held \(lock.go:37\): both wait for ever. Unlock conn.mu first, or make the timer with AllocLocked and delete it with Del`
 	c.mu.Unlock()
 }
 
@@ -134,7 +134,7 @@ func (c *conn) wrongByCall() {
 	c.stop() // want `DelSync of conn.idle \(lock.go:129, by stop\) waits`
 }
 
-// stopLocked lets go of the lock while it waits.
+// stopLocked unlocks the lock while it waits.
 func (c *conn) stopLocked() {
 	c.mu.Unlock()
 	c.idle.DelSync()
@@ -262,9 +262,9 @@ func (c *cache) remove(key string) {
 func (c *cache) drop(key string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.entries[key].DelSync() // lock-bound to mu: it never waits for who waits for mu
+	c.entries[key].DelSync() // lock-bound to mu: it never waits for a handler that waits for mu
 	c.stats.Lock()
-	c.entries[key].DelSync() // want `DelSync of cache.entries\[\] waits for the handler at lock.go:248, which locks cache.stats \(lock.go:250\), while cache.stats is held \(lock.go:266\): both wait for ever. Release cache.stats before`
+	c.entries[key].DelSync() // want `DelSync of cache.entries\[\] waits for the handler at lock.go:248, which locks cache.stats \(lock.go:250\), while cache.stats is held \(lock.go:266\): both wait for ever. Unlock cache.stats first`
 	c.stats.Unlock()
 	for _, t := range c.plain {
 		t.DelSync() // want `DelSync of cache.plain\[\] waits`
@@ -299,7 +299,7 @@ func (p *pair) expire(timerwheel.Timer) {
 	p.other.DelSync() // want `DelSync of pair.other waits`
 }
 
-// Embedded, passed, local, of the package.
+// Embedded, passed, local and global.
 type embedded struct {
 	sync.Mutex
 	timerwheel.Timer
@@ -354,7 +354,7 @@ func finish() {
 	beat.DelSync() // want `DelSync of beat waits for the handler at lock.go:\d+, which locks global`
 }
 
-// A goroutine of the handler's is not the handler.
+// A goroutine that the handler starts is not the handler.
 type spawner struct {
 	mu sync.Mutex
 	t  timerwheel.Timer
@@ -431,7 +431,25 @@ func (x *widget) stop() {
 	x.it.DelSync()  // want `DelSync of widget.it waits`
 }
 
-// Methods of interfaces are not looked through.
+// A call through an interface is not followed: the handler may lock an entry.
+type expirer interface{ expire() }
+
+type entry struct {
+	mu sync.Mutex
+	t  timerwheel.Timer
+}
+
+func (e *entry) expire() { e.mu.Lock(); e.mu.Unlock() }
+
+func (e *entry) start(w *timerwheel.Wheel, x expirer) {
+	e.t = w.Alloc(func(timerwheel.Timer) { x.expire() })
+}
+
+func (e *entry) stop() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.t.DelSync()
+}
 
 // Slices.
 type pool struct {
