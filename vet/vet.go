@@ -14,9 +14,9 @@
 // What the functions of a package do, and which handlers its fields hold, is kept
 // as a fact for the packages that import it.
 //
-// Under internal, each package uses only those before it: location says where a
-// mutex or a handle is stored, api what the calls mean, paths follows the paths
-// through a function, model describes a package, and checks reports.
+// Under internal, each package uses at most those before it: location names where a
+// mutex or a handle is stored, api knows what the calls mean, paths follows the
+// paths through a function, model describes a package, and checks reports.
 package vet
 
 import (

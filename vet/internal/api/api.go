@@ -31,17 +31,20 @@ const (
 	// Deletions that wait. Waits and its kin depend on the order.
 	DelSync
 	DelSyncContext
-	Shutdown
+	ShutdownSync
+	ShutdownSyncContext
 	GroupDelSync
 	GroupDelSyncContext
-	GroupShutdown
+	GroupShutdownSync
+	GroupShutdownSyncContext
 	WheelClose
-	WheelShutdown
+	WheelCloseContext
 	Advance
 
 	// Other calls on a timer. Registers depends on the order.
 	Del
 	Stop
+	Shutdown
 	Register
 	RegisterAt
 	Reduce
@@ -98,18 +101,21 @@ var ops = map[string]Op{
 	"(*" + WheelPath + ".Group).AfterFuncArg": AfterFuncArg,
 	"(*" + WheelPath + ".Group).Every":        Every,
 
-	"(" + WheelPath + ".Timer).DelSync":         DelSync,
-	"(" + WheelPath + ".Timer).DelSyncContext":  DelSyncContext,
-	"(" + WheelPath + ".Timer).Shutdown":        Shutdown,
-	"(*" + WheelPath + ".Group).DelSync":        GroupDelSync,
-	"(*" + WheelPath + ".Group).DelSyncContext": GroupDelSyncContext,
-	"(*" + WheelPath + ".Group).Shutdown":       GroupShutdown,
-	"(*" + WheelPath + ".Wheel).Close":          WheelClose,
-	"(*" + WheelPath + ".Wheel).Shutdown":       WheelShutdown,
-	"(*" + WheelPath + ".Wheel).Advance":        Advance,
+	"(" + WheelPath + ".Timer).DelSync":              DelSync,
+	"(" + WheelPath + ".Timer).DelSyncContext":       DelSyncContext,
+	"(" + WheelPath + ".Timer).ShutdownSync":         ShutdownSync,
+	"(" + WheelPath + ".Timer).ShutdownSyncContext":  ShutdownSyncContext,
+	"(*" + WheelPath + ".Group).DelSync":             GroupDelSync,
+	"(*" + WheelPath + ".Group).DelSyncContext":      GroupDelSyncContext,
+	"(*" + WheelPath + ".Group).ShutdownSync":        GroupShutdownSync,
+	"(*" + WheelPath + ".Group).ShutdownSyncContext": GroupShutdownSyncContext,
+	"(*" + WheelPath + ".Wheel).Close":               WheelClose,
+	"(*" + WheelPath + ".Wheel).CloseContext":        WheelCloseContext,
+	"(*" + WheelPath + ".Wheel).Advance":             Advance,
 
 	"(" + WheelPath + ".Timer).Del":        Del,
 	"(" + WheelPath + ".Timer).Stop":       Stop,
+	"(" + WheelPath + ".Timer).Shutdown":   Shutdown,
 	"(" + WheelPath + ".Timer).Register":   Register,
 	"(" + WheelPath + ".Timer).RegisterAt": RegisterAt,
 	"(" + WheelPath + ".Timer).Reduce":     Reduce,
@@ -122,10 +128,12 @@ var ops = map[string]Op{
 var names = map[Op]string{
 	Alloc: "Alloc", AllocLocked: "AllocLocked", AfterFunc: "AfterFunc", AfterFuncArg: "AfterFuncArg",
 	Every: "Every", CtxAfterFunc: "timerctx.AfterFunc", TimeAfterFunc: "AfterFunc",
-	DelSync: "DelSync", DelSyncContext: "DelSyncContext", Shutdown: "Shutdown",
-	GroupDelSync: "Group.DelSync", GroupDelSyncContext: "Group.DelSyncContext", GroupShutdown: "Group.Shutdown",
-	WheelClose: "Wheel.Close", WheelShutdown: "Wheel.Shutdown", Advance: "Wheel.Advance",
-	Del: "Del", Stop: "Stop", Register: "Register", RegisterAt: "RegisterAt", Reduce: "Reduce",
+	DelSync: "DelSync", DelSyncContext: "DelSyncContext",
+	ShutdownSync: "ShutdownSync", ShutdownSyncContext: "ShutdownSyncContext",
+	GroupDelSync: "Group.DelSync", GroupDelSyncContext: "Group.DelSyncContext",
+	GroupShutdownSync: "Group.ShutdownSync", GroupShutdownSyncContext: "Group.ShutdownSyncContext",
+	WheelClose: "Wheel.Close", WheelCloseContext: "Wheel.CloseContext", Advance: "Wheel.Advance",
+	Del: "Del", Stop: "Stop", Shutdown: "Shutdown", Register: "Register", RegisterAt: "RegisterAt", Reduce: "Reduce",
 	Reset: "Reset", Retain: "Retain", Free: "Free",
 	WaitGroupWait: "WaitGroup.Wait", CondWait: "Cond.Wait", Receive: "a receive",
 }
@@ -149,16 +157,28 @@ func (o Op) TakesTimer() bool { return o == Alloc || o == AllocLocked || o == Ev
 func (o Op) Waits() bool { return DelSync <= o && o <= Advance }
 
 // WaitsForTimer reports whether o waits for the handler of one timer.
-func (o Op) WaitsForTimer() bool { return DelSync <= o && o <= Shutdown }
+func (o Op) WaitsForTimer() bool { return DelSync <= o && o <= ShutdownSyncContext }
 
 // WaitsForGroup reports whether o waits for the handlers of a group.
-func (o Op) WaitsForGroup() bool { return GroupDelSync <= o && o <= GroupShutdown }
+func (o Op) WaitsForGroup() bool { return GroupDelSync <= o && o <= GroupShutdownSyncContext }
 
 // WaitsForWheel reports whether o waits for the handlers of a wheel.
 func (o Op) WaitsForWheel() bool { return WheelClose <= o && o <= Advance }
 
 // Deletes reports whether o deletes one timer.
-func (o Op) Deletes() bool { return o.WaitsForTimer() || o == Del || o == Stop }
+func (o Op) Deletes() bool { return o.WaitsForTimer() || o == Del || o == Stop || o == Shutdown }
+
+// ShutsDown reports whether o deletes one timer that then refuses every Register.
+func (o Op) ShutsDown() bool { return o == Shutdown || o == ShutdownSync || o == ShutdownSyncContext }
+
+// WithoutWait returns the deletion that does what o does, but does not wait for the
+// handler.
+func (o Op) WithoutWait() Op {
+	if o.ShutsDown() {
+		return Shutdown
+	}
+	return Del
+}
 
 // Registers reports whether o arms a timer.
 func (o Op) Registers() bool { return Register <= o && o <= Reset }

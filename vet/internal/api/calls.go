@@ -71,7 +71,7 @@ func Handler(o Op, c *ssa.CallCommon) ssa.Value {
 // Bounded reports whether a wait ends by itself, or may do so as far as is known.
 func Bounded(o Op, c *ssa.CallCommon) bool {
 	switch o {
-	case DelSyncContext, GroupDelSyncContext, WheelShutdown:
+	case DelSyncContext, ShutdownSyncContext, GroupDelSyncContext, GroupShutdownSyncContext, WheelCloseContext:
 		return !hasNoDeadline(c.Args[1], 0)
 	}
 	return false

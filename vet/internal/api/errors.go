@@ -22,16 +22,6 @@ func ComparesError(call ssa.Value, names ...string) bool {
 	return false
 }
 
-// UsesError reports whether the code does anything with the error of a call.
-func UsesError(call ssa.Value) bool {
-	for _, in := range usesOf(errorOf(call)) {
-		if _, ok := in.(*ssa.Store); !ok {
-			return true
-		}
-	}
-	return false
-}
-
 // errorOf returns the values that are the error of a call.
 func errorOf(call ssa.Value) (vs []ssa.Value) {
 	refs := call.Referrers()

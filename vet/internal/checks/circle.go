@@ -24,7 +24,7 @@ func (c *checker) checkSelfWaits() {
 		}
 		for _, f := range s.Handlers {
 			c.Follow(f.Func, nil, waitVisitor(func(w model.Wait, _ []model.Lock, in ssa.Instruction) {
-				if w.Op.Waits() && c.waitsForItself(s, f, w) && !isIntended(w) {
+				if w.Op.Waits() && !w.Expected && c.waitsForItself(s, f, w) {
 					c.reportSelfWait(s, w, in)
 				}
 			}))
@@ -63,18 +63,9 @@ func (c *checker) isSameOwner(l, other location.Location) bool {
 	return name == c.OwnerName(other) && !strings.Contains(name, "[]") && !location.OfDifferentObjects(l, other)
 }
 
-// isIntended reports whether a handler's wait for itself is right nevertheless: the
-// code expects the error; or it is a Shutdown, which does what it says in the
-// timer's own handler too, and the code does not take it for a wait.
-func isIntended(w model.Wait) bool {
-	return w.Expected || (w.Op == api.Shutdown || w.Op == api.GroupShutdown) && !w.Used
-}
-
 func (c *checker) reportSelfWait(s *model.Site, w model.Wait, in ssa.Instruction) {
-	handler, cure := "the timer's own handler", "Use Del, which does not wait"
+	handler, cure := "the timer's own handler", fmt.Sprintf("Use %s, which does not wait", w.Op.WithoutWait())
 	switch {
-	case w.Op == api.Shutdown:
-		cure = "The timer is shut down nevertheless: check for ErrDeadlock"
 	case w.Op.WaitsForGroup():
 		handler, cure = "the handler of a member", "Check for ErrDeadlock, or delete the group outside its handlers"
 	case w.Op.WaitsForWheel():
@@ -174,7 +165,7 @@ func (c *checker) reportCircle(circle []edge) {
 		pos = circle[0].from.Pos()
 	}
 	c.report("circle", pos,
-		fmt.Sprintf("handlers wait for each other in a circle: %s. %s. Use Del or DelAsync, or check for the error",
+		fmt.Sprintf("handlers wait for each other in a circle: %s. %s. Use Del, Shutdown or DelAsync, or check for the error",
 			strings.Join(steps, "; "), outcome),
 		related...)
 }

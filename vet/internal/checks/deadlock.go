@@ -91,7 +91,7 @@ func (c *checker) reportDeletion(w model.Wait, h *model.Handler, x, wanted model
 	case h.Op == api.AllocLocked && wanted.At == h.Made:
 		wants = fmt.Sprintf("which the wheel calls with %s locked (AllocLocked, %s)", lock, h.Made.Text)
 	case h.Op != api.AllocLocked && !w.Op.WaitsForWheel():
-		cure += ", or make the timer with AllocLocked and delete it with Del"
+		cure += fmt.Sprintf(", or make the timer with AllocLocked and use %s", w.Op.WithoutWait())
 	}
 	c.report("lock", positionOf(w, in),
 		fmt.Sprintf("%s waits for %s, %s, while %s is held (%s): both wait for ever. %s",

@@ -142,6 +142,8 @@ func (f *handleFollower) use(h *handleState, in ssa.CallInstruction, o api.Op, v
 	case f.mayHaveOwners(h, name, v):
 	case o == api.Free:
 		h.ends[name] = end{"was freed", f.c.Position(in.Pos()), true, isShared(v)}
+	case o.ShutsDown() && f.isFromAfterFunc(v):
+		h.ends[name] = end{fmt.Sprintf("was shut down by %s", o), f.c.Position(in.Pos()), false, isShared(v)}
 	case o.Deletes() && f.isFromAfterFunc(v):
 		h.ends[name] = end{fmt.Sprintf("was deleted by %s", o), f.c.Position(in.Pos()), false, isShared(v)}
 	}
@@ -216,9 +218,9 @@ func (f *handleFollower) recordFired(h *handleState, in ssa.Instruction, waitedF
 	}
 }
 
-// isIntended reports whether a use of a timer that has ended is right nevertheless:
-// the code checks the result; or it is in the timer's own handler, where the handle
-// is valid. A second Free is wrong there, too.
+// isIntended reports whether a use of a timer that has ended is right: the code
+// checks the result; or it is in the timer's own handler, where the handle is
+// valid. A second Free is wrong there, too.
 func (f *handleFollower) isIntended(in ssa.CallInstruction, o api.Op, v ssa.Value, e end) bool {
 	result, ok := in.(ssa.Value)
 	if ok && api.ComparesError(result, "ErrStale", "ErrFreed") {
@@ -252,7 +254,7 @@ func (c *checker) reportUse(in ssa.CallInstruction, o api.Op, v ssa.Value, e end
 	switch {
 	case !e.owned:
 		c.report("free", in.Pos(), fmt.Sprintf(
-			"%s of %s, a Timer from AfterFunc that %s (%s): the timer no longer exists, and nothing is armed. Make a timer that is used again with Alloc",
+			"%s of %s, a Timer from AfterFunc that %s (%s): it has ended for good, and nothing is armed. Make a timer that is used again with Alloc",
 			o, name, e.what, e.at.Text), relate(e.at, "it ends here"))
 	case o == api.Free:
 		c.report("free", in.Pos(), fmt.Sprintf(

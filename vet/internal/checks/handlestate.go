@@ -17,7 +17,7 @@ import (
 type handleState struct {
 	loaded map[ssa.Value]string // the handle that a load has got
 	stored map[string]string    // the handle that a location was set to, by the location
-	owners map[string]int       // how many owners, if Retain made them more than one
+	owners map[string]int       // how many owners Retain has added
 	ends   map[string]end
 }
 

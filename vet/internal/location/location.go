@@ -119,8 +119,8 @@ func (l Location) parent() (typ, path string) {
 }
 
 // InSummary returns a location of function fn as the summary of fn names it. A
-// local value of fn that is no parameter has no meaning for the callers: only its
-// key remains.
+// value of fn that is not a parameter has no meaning for the callers: only its key
+// remains.
 func (l Location) InSummary(fn *ssa.Function) Location {
 	l = l.FromParam(fn)
 	if l.Root != nil && l.Root.Parent() == fn && l.Key != "" {

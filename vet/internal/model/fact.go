@@ -49,7 +49,6 @@ type waitFact struct {
 	Released []locationFact
 	Bounded  bool
 	Expected bool
-	Used     bool
 }
 
 type signalFact struct {
@@ -121,7 +120,7 @@ func (m *Model) functionFact(fn *ssa.Function, s *Summary) functionFact {
 	for _, w := range s.Waits {
 		wf := waitFact{
 			Op: int(w.Op), At: m.textElsewhere(w.At), Via: w.Via, Released: locationFacts(w.Released),
-			Bounded: w.Bounded, Expected: w.Expected, Used: w.Used,
+			Bounded: w.Bounded, Expected: w.Expected,
 		}
 		for _, t := range w.Targets {
 			if t.Site == nil {
@@ -239,7 +238,7 @@ func (f functionFact) summary(sites []*Site) *Summary {
 	for _, wf := range f.Waits {
 		w := Wait{
 			Op: api.Op(wf.Op), At: Position{Text: wf.At}, Via: wf.Via, Released: locationsOf(wf.Released),
-			Bounded: wf.Bounded, Expected: wf.Expected, Used: wf.Used,
+			Bounded: wf.Bounded, Expected: wf.Expected,
 		}
 		for _, t := range wf.Targets {
 			w.Targets = append(w.Targets, Origin{Location: t.location()})

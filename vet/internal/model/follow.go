@@ -158,7 +158,6 @@ func (f *follower) wait(l *lockState, in ssa.Instruction, o api.Op, targets []Or
 	w := Wait{Op: o, Targets: targets, At: f.m.Position(in.Pos()), Released: l.released, Bounded: bounded}
 	if v, ok := in.(ssa.Value); ok && o.Waits() {
 		w.Expected = api.ComparesError(v, "ErrDeadlock")
-		w.Used = api.UsesError(v)
 	}
 	f.visitor.Wait(w, l.held, in)
 }

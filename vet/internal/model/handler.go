@@ -148,8 +148,8 @@ func (h *Handler) HeldAtCall() []Lock {
 	return []Lock{{l, Writing, h.Made}}
 }
 
-// CalledOnlyByHandlers reports whether a function is a handler, or is called by
-// nothing else than handlers.
+// CalledOnlyByHandlers reports whether a function is a handler, or only handlers
+// call it.
 func (m *Model) CalledOnlyByHandlers(fn *ssa.Function) bool { return m.calledOnlyByHandlers(fn, 0) }
 
 func (m *Model) calledOnlyByHandlers(fn *ssa.Function, depth int) bool {

@@ -49,7 +49,6 @@ type Wait struct {
 	Released []location.Location // the caller's locks that are unlocked before
 	Bounded  bool                // it ends by itself
 	Expected bool                // the code compares the error with ErrDeadlock
-	Used     bool                // the code uses the error
 }
 
 // A Signal ends a wait: Done, Signal, Broadcast, close, or a send.

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// What a hand-written wait in another package is for is not known.
+// It is not known what a hand-written wait in another package waits for.
 type client struct {
 	mu     sync.Mutex
 	flight conns.Flight

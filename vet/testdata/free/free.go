@@ -2,6 +2,7 @@
 package free
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -12,10 +13,10 @@ func straight(w *timerwheel.Wheel, f func(timerwheel.Timer)) {
 	t := w.Alloc(f)
 	t.Register(time.Second)
 	t.Free()
-	t.Register(time.Second) // want `Register of the timer after its Free \(free.go:14\): the timer has no owner, so it may be recycled already. Free it last`
+	t.Register(time.Second) // want `Register of the timer after its Free \(free.go:15\): the timer has no owner, so it may be recycled already. Free it last`
 	t.Reset(time.Second)    // want `Reset of the timer after its Free`
 	t.Retain()              // want `Retain of the timer after its Free`
-	t.Free()                // want `the timer is freed twice \(first at free.go:14\): the second Free drops the reference of another owner, or returns ErrStale`
+	t.Free()                // want `the timer is freed twice \(first at free.go:15\): the second Free drops the reference of another owner, or returns ErrStale`
 	t.Del()
 	t.DelSync()
 }
@@ -166,12 +167,31 @@ func afterFunc(w *timerwheel.Wheel, f func()) {
 	t := w.AfterFunc(time.Second, f)
 	t.Reset(time.Minute) // postponed while pending
 	t.Stop()
-	t.Reset(time.Second)    // want `Reset of the timer, a Timer from AfterFunc that was deleted by Stop \(free.go:\d+\): the timer no longer exists, and nothing is armed. Make a timer that is used again with Alloc`
+	t.Reset(time.Second)    // want `Reset of the timer, a Timer from AfterFunc that was deleted by Stop \(free.go:\d+\): it has ended for good, and nothing is armed. Make a timer that is used again with Alloc`
 	t.Register(time.Second) // want `Register of the timer, a Timer from AfterFunc`
 	if !t.Reset(time.Second) {
 		t = w.AfterFunc(time.Second, f)
 	}
 	t.Reset(time.Second)
+}
+
+// A Shutdown waits for no handler, but the timer refuses to be armed from then on.
+func shutDown(w *timerwheel.Wheel, f func()) {
+	t := w.AfterFunc(time.Second, f)
+	t.Shutdown()
+	t.Register(time.Second) // want `Register of the timer, a Timer from AfterFunc that was shut down by Shutdown \(free.go:\d+\): it has ended for good, and nothing is armed`
+	t.Reset(time.Second)    // want `Reset of the timer, a Timer from AfterFunc that was shut down by Shutdown`
+	t.Shutdown()
+	t.DelSync()
+}
+
+func shutDownSync(w *timerwheel.Wheel, f func()) {
+	t := w.AfterFunc(time.Second, f)
+	t.ShutdownSync()
+	t.Register(time.Second) // want `Register of the timer, a Timer from AfterFunc that was shut down by ShutdownSync`
+	u := w.AfterFunc(time.Second, f)
+	u.ShutdownSyncContext(context.Background())
+	u.Register(time.Second) // want `Register of the timer, a Timer from AfterFunc that was shut down by ShutdownSyncContext`
 }
 
 func allocated(w *timerwheel.Wheel, f func(timerwheel.Timer)) {

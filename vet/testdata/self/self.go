@@ -21,9 +21,11 @@ type conn struct {
 
 func (c *conn) param() {
 	c.idle = c.wheel.Alloc(func(t timerwheel.Timer) {
-		t.DelSync() // want `DelSync of t in the timer's own handler cannot wait for that handler: it returns ErrDeadlock. Use Del, which does not wait`
+		t.DelSync()      // want `DelSync of t in the timer's own handler cannot wait for that handler: it returns ErrDeadlock. Use Del, which does not wait`
+		t.ShutdownSync() // want `ShutdownSync of t in the timer's own handler cannot wait for that handler: it returns ErrDeadlock. Use Shutdown, which does not wait`
 		t.Del()
 		t.Stop()
+		t.Shutdown()
 		t.DelAsync(func() {})
 		go t.DelSync()
 	})
@@ -49,7 +51,8 @@ func (c *conn) expire(t timerwheel.Timer) {
 	c.idle.DelSyncContext(context.Background()) // want `DelSyncContext of conn.idle in the timer's own handler`
 	ctx, cancel := context.WithTimeout(nil, 1)  // DelSyncContext does not wait for the context either
 	defer cancel()
-	c.idle.DelSyncContext(ctx) // want `DelSyncContext of conn.idle in the timer's own handler`
+	c.idle.DelSyncContext(ctx)      // want `DelSyncContext of conn.idle in the timer's own handler`
+	c.idle.ShutdownSyncContext(ctx) // want `ShutdownSyncContext of conn.idle in the timer's own handler .* Use Shutdown`
 }
 
 func (c *conn) stop()           { c.idle.DelSync() }
@@ -61,12 +64,22 @@ func (c *conn) groups() {
 	})
 	c.wheel.AfterFunc(time.Second, func() { c.group.DelSync() })
 	c.group.AfterFunc(time.Second, func() { c.peers[0].group.DelSync() })
-	c.group.AfterFunc(time.Second, func() { _, _ = c.group.Shutdown() })
+	c.group.AfterFunc(time.Second, func() {
+		c.group.ShutdownSync() // want `Group.ShutdownSync in the handler of a member cannot wait for that handler`
+	})
+	c.group.AfterFunc(time.Second, func() {
+		c.group.ShutdownSyncContext(context.TODO()) // want `Group.ShutdownSyncContext in the handler of a member`
+	})
+	c.group.AfterFunc(time.Second, func() { c.group.Del() })
+	c.group.AfterFunc(time.Second, func() { c.group.Shutdown() })
 }
 
 func (c *conn) wheels() {
 	c.wheel.AfterFunc(time.Second, func() {
 		c.wheel.Close() // want `Wheel.Close in a handler of the wheel cannot wait for that handler: it returns ErrDeadlock. Check for ErrDeadlock, or call it outside the wheel's handlers`
+	})
+	c.wheel.AfterFunc(time.Second, func() {
+		c.wheel.CloseContext(context.TODO()) // want `Wheel.CloseContext in a handler of the wheel`
 	})
 	c.wheel.AfterFunc(time.Second, func() {
 		go c.wheel.Close()
@@ -115,19 +128,25 @@ func (c *conn) expected() {
 	})
 }
 
-// Shutdown in the timer's own handler shuts the timer down. It is wrong to take
-// its error for a failure.
-func (c *conn) shutdown() error {
+// The code looks at the error, but only the second handler looks for ErrDeadlock.
+func (c *conn) failure() {
 	c.idle = c.wheel.Alloc(func(t timerwheel.Timer) {
-		_, _ = t.Shutdown()
-	})
-	c.idle = c.wheel.Alloc(func(t timerwheel.Timer) {
-		_, err := t.Shutdown() // want `Shutdown of t in the timer's own handler cannot wait for that handler: it returns ErrDeadlock. The timer is shut down nevertheless: check for ErrDeadlock`
+		_, err := t.ShutdownSync() // want `ShutdownSync of t in the timer's own handler`
 		if err != nil {
 			log.Print(err)
 		}
 	})
-	return nil
+	c.idle = c.wheel.Alloc(func(t timerwheel.Timer) {
+		if _, err := t.ShutdownSync(); errors.Is(err, timerwheel.ErrDeadlock) {
+			return
+		}
+	})
+}
+
+func (c *conn) advances() {
+	c.wheel.AfterFunc(time.Second, func() {
+		c.wheel.Advance(time.Now()) // want `Wheel.Advance in a handler of the wheel cannot wait for that handler`
+	})
 }
 
 // A Close in a handler does not wait, so it waits for no lock either: only the
