@@ -7,10 +7,10 @@ import (
 	"golang.org/x/tools/go/analysis/analysistest"
 )
 
-// Each package under testdata has, beside what is wrong, what looks like it and is
-// right. Both are tests: a report that a line does not want fails, and so does one
-// that does not come.
-func TestPlanted(t *testing.T) {
+// Each package under testdata contains mistakes, and correct code that resembles
+// them. Both are tests: a report on a line that wants none fails, and so does a
+// report that is missing.
+func TestAnalyzer(t *testing.T) {
 	for _, pkg := range []string{"lock", "wait", "self", "circle", "free", "dropped", "habit", "across"} {
 		t.Run(pkg, func(t *testing.T) {
 			t.Parallel()

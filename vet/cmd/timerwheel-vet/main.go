@@ -1,5 +1,5 @@
 // Timerwheel-vet finds misuse of package timerwheel before the program runs. It
-// is a tool for go vet, and works by itself too:
+// is a tool for go vet, and also works by itself:
 //
 //	go vet -vettool=$(which timerwheel-vet) ./...
 //	timerwheel-vet ./...
@@ -10,5 +10,6 @@ import (
 	"golang.org/x/tools/go/analysis/multichecker"
 )
 
-// Multichecker, not singlechecker: it is the one that go vet can drive as well.
+// Multichecker, not singlechecker: only multichecker also works as a tool of go
+// vet.
 func main() { multichecker.Main(vet.Analyzer) }

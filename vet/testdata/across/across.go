@@ -35,7 +35,7 @@ func ofPackage() {
 	conns.Finish()
 }
 
-// A timer of ours in another package's field.
+// A timer of this package in a field of another package's type.
 func replaces(w *timerwheel.Wheel, c *conns.Conn) {
 	c.Idle = w.Alloc(func(timerwheel.Timer) {
 		c.Close() // want `DelSync of Conn.Idle \(conns/conns.go:25, by Close\) in the timer's own handler`

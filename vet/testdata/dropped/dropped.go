@@ -1,4 +1,4 @@
-// Package dropped makes timers that nobody keeps. // want package:"handlers"
+// Package dropped makes timers and drops their handles. // want package:"handlers"
 package dropped
 
 import (
@@ -9,12 +9,12 @@ import (
 )
 
 func dropped(w *timerwheel.Wheel, f func(timerwheel.Timer)) {
-	w.Alloc(f)            // want `the Timer that Alloc returns is dropped: nobody can arm it, nor free it`
+	w.Alloc(f)            // want `the Timer that Alloc returns is dropped: it can be neither armed nor freed`
 	_ = w.Alloc(f)        // want `the Timer that Alloc returns is dropped`
 	w.NewGroup().Alloc(f) // want `the Timer that Alloc returns is dropped`
 	var mu sync.Mutex
 	w.AllocLocked(&mu, f)                                    // want `the Timer that AllocLocked returns is dropped`
-	w.Alloc(func(timerwheel.Timer) {}).Register(time.Second) // want `the Timer that Alloc returns is armed and dropped: nobody can free it. Make it with AfterFunc`
+	w.Alloc(func(timerwheel.Timer) {}).Register(time.Second) // want `the Timer that Alloc returns is armed and then dropped: it cannot be freed. Make it with AfterFunc`
 }
 
 func kept(w *timerwheel.Wheel, f func(timerwheel.Timer)) timerwheel.Timer {

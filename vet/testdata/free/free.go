@@ -1,7 +1,8 @@
-// Package free uses timers that are gone. // want package:"functions"
+// Package free uses handles whose timers have ended. // want package:"functions"
 package free
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -12,10 +13,10 @@ func straight(w *timerwheel.Wheel, f func(timerwheel.Timer)) {
 	t := w.Alloc(f)
 	t.Register(time.Second)
 	t.Free()
-	t.Register(time.Second) // want `Register of the timer after its Free \(free.go:14\): nobody owns it`
+	t.Register(time.Second) // want `Register of the timer after its Free \(free.go:15\): the timer has no owner, so it may be recycled already. Free it last`
 	t.Reset(time.Second)    // want `Reset of the timer after its Free`
 	t.Retain()              // want `Retain of the timer after its Free`
-	t.Free()                // want `the timer is freed twice \(first free.go:14\)`
+	t.Free()                // want `the timer is freed twice \(first at free.go:15\): the second Free drops the reference of another owner, or returns ErrStale`
 	t.Del()
 	t.DelSync()
 }
@@ -102,7 +103,7 @@ func (c *conn) own() { c.shared.Retain() }
 
 func (c *conn) drop() {
 	c.shared.Free()
-	c.shared.Register(time.Second) // an owner may be left
+	c.shared.Register(time.Second) // it may have another owner
 }
 
 func loop(ts []timerwheel.Timer, m map[int]timerwheel.Timer, cs []*conn) {
@@ -145,7 +146,7 @@ func (l *list) free() {
 	}
 }
 
-// In its handler a handle is valid, whoever freed it.
+// In the timer's own handler the handle is valid, even after a Free.
 func handler(w *timerwheel.Wheel) timerwheel.Timer {
 	return w.Alloc(func(t timerwheel.Timer) {
 		t.Free()
@@ -154,7 +155,7 @@ func handler(w *timerwheel.Wheel) timerwheel.Timer {
 	})
 }
 
-// The answer is looked at.
+// The code checks the result.
 func asked(t timerwheel.Timer) {
 	t.Free()
 	if err := t.Free(); errors.Is(err, timerwheel.ErrStale) {
@@ -164,14 +165,33 @@ func asked(t timerwheel.Timer) {
 
 func afterFunc(w *timerwheel.Wheel, f func()) {
 	t := w.AfterFunc(time.Second, f)
-	t.Reset(time.Minute) // pushed back while it pends
+	t.Reset(time.Minute) // postponed while pending
 	t.Stop()
-	t.Reset(time.Second)    // want `Reset of the timer, a Timer from AfterFunc that has been deleted \(Stop\) \(free.go:\d+\): it is gone for good, and nothing is armed. Make what is used again with Alloc`
+	t.Reset(time.Second)    // want `Reset of the timer, a Timer from AfterFunc that was deleted by Stop \(free.go:\d+\): it has ended for good, and nothing is armed. Make a timer that is used again with Alloc`
 	t.Register(time.Second) // want `Register of the timer, a Timer from AfterFunc`
 	if !t.Reset(time.Second) {
 		t = w.AfterFunc(time.Second, f)
 	}
 	t.Reset(time.Second)
+}
+
+// A Shutdown waits for no handler, but the timer refuses to be armed from then on.
+func shutDown(w *timerwheel.Wheel, f func()) {
+	t := w.AfterFunc(time.Second, f)
+	t.Shutdown()
+	t.Register(time.Second) // want `Register of the timer, a Timer from AfterFunc that was shut down by Shutdown \(free.go:\d+\): it has ended for good, and nothing is armed`
+	t.Reset(time.Second)    // want `Reset of the timer, a Timer from AfterFunc that was shut down by Shutdown`
+	t.Shutdown()
+	t.DelSync()
+}
+
+func shutDownSync(w *timerwheel.Wheel, f func()) {
+	t := w.AfterFunc(time.Second, f)
+	t.ShutdownSync()
+	t.Register(time.Second) // want `Register of the timer, a Timer from AfterFunc that was shut down by ShutdownSync`
+	u := w.AfterFunc(time.Second, f)
+	u.ShutdownSyncContext(context.Background())
+	u.Register(time.Second) // want `Register of the timer, a Timer from AfterFunc that was shut down by ShutdownSyncContext`
 }
 
 func allocated(w *timerwheel.Wheel, f func(timerwheel.Timer)) {
@@ -196,7 +216,7 @@ func fired(w *timerwheel.Wheel) {
 	t := w.AfterFunc(time.Second, func() { c <- struct{}{} })
 	for {
 		<-c
-		t.Reset(time.Second) // want `Reset of the timer, a Timer from AfterFunc that has been fired`
+		t.Reset(time.Second) // want `Reset of the timer, a Timer from AfterFunc that has fired \(free.go:\d+\)`
 	}
 }
 
@@ -214,16 +234,16 @@ type ticker struct{ t timerwheel.Timer }
 func (k *ticker) start(w *timerwheel.Wheel) {
 	k.t = w.Every(time.Second, func(t timerwheel.Timer) {
 		t.Stop()
-		t.Reset(time.Minute) // while it runs it lives
+		t.Reset(time.Minute) // it exists while its handler runs
 	})
 }
 
 func (k *ticker) restart() {
 	k.t.DelSync()
-	k.t.Register(time.Second) // want `Register of ticker.t, a Timer from AfterFunc that has been deleted`
+	k.t.Register(time.Second) // want `Register of ticker.t, a Timer from AfterFunc that was deleted by DelSync`
 }
 
-// Each goes when the next has come.
+// Each is freed when the next one exists.
 func relay(w *timerwheel.Wheel, n int) {
 	last := w.Alloc(func(timerwheel.Timer) {})
 	defer func() { last.Free() }()
@@ -235,7 +255,7 @@ func relay(w *timerwheel.Wheel, n int) {
 	}
 }
 
-// Owned once more, by another name.
+// Retained under another name.
 func renamed(w *timerwheel.Wheel) {
 	t := w.Alloc(func(timerwheel.Timer) {})
 	t.Free()

@@ -1,4 +1,4 @@
-// Package habit treats timers as if they were time's. // want package:"functions"
+// Package habit uses timers as if they were those of package time. // want package:"functions"
 package habit
 
 import (
@@ -9,7 +9,7 @@ import (
 )
 
 func spins(t timerwheel.Timer) {
-	for !t.Stop() { // want `this loop may not end: Stop is false for ever once the timer is not pending. DelSync waits for the handler`
+	for !t.Stop() { // want `this loop may not end: Stop returns false for ever once the timer is not pending. To wait for the handler, use DelSync`
 	}
 	for !t.Stop() { // want `this loop may not end`
 		runtime.Gosched()
@@ -25,11 +25,11 @@ func spins(t timerwheel.Timer) {
 
 func drains(t timerwheel.Timer, c chan time.Time) {
 	if !t.Stop() {
-		<-c // want `Stop was false, and this waits for a channel: nothing is to be drained here`
+		<-c // want `this receive follows a Stop that returned false: a Timer has no channel to drain, and the receive waits for ever if the timer had been stopped before. To wait for the handler, use DelSync`
 	}
 	if !t.Stop() {
 		select {
-		case <-c: // want `Stop was false`
+		case <-c: // want `this receive follows a Stop`
 		default:
 		}
 	}

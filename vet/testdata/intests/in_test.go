@@ -14,5 +14,5 @@ func TestWrong(t *testing.T) {
 	mu.Lock()
 	tm.DelSync()
 	mu.Unlock()
-	w.Alloc(func(timerwheel.Timer) {}) // goes with the test's wheel
+	w.Alloc(func(timerwheel.Timer) {}) // ends with the wheel of the test
 }

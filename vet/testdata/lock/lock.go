@@ -35,7 +35,7 @@ func (c *conn) count() {
 
 func (c *conn) wrong() {
 	c.mu.Lock()
-	c.idle.DelSync() // want `DelSync of conn.idle waits for the handler at lock.go:21, which locks conn.mu \(lock.go:22\), while conn.mu is held \(lock.go:37\): both wait for ever. Release conn.mu before, or make the timer with AllocLocked, and Del it`
+	c.idle.DelSync() // want `DelSync of conn.idle waits for the handler at lock.go:21, which locks conn.mu \(lock.go:22\), while conn.mu is held \(lock.go:37\): both wait for ever. Unlock conn.mu first, or make the timer with AllocLocked and use Del`
 	c.mu.Unlock()
 }
 
@@ -48,11 +48,11 @@ func (c *conn) right() {
 func (c *conn) wrongDeferred() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.idle.Shutdown() // want `Shutdown of conn.idle waits`
+	c.idle.ShutdownSync() // want `ShutdownSync of conn.idle waits for the handler at lock.go:21, .* Unlock conn.mu first, or make the timer with AllocLocked and use Shutdown`
 }
 
 func (c *conn) rightDeferred() {
-	defer c.idle.Shutdown()
+	defer c.idle.ShutdownSync()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 }
@@ -60,7 +60,7 @@ func (c *conn) rightDeferred() {
 func (c *conn) wrongOrderOfDefers() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	defer c.idle.Shutdown() // want `Shutdown of conn.idle waits`
+	defer c.idle.ShutdownSync() // want `ShutdownSync of conn.idle waits`
 }
 
 func (c *conn) rightOnEveryPath(early bool) {
@@ -104,10 +104,18 @@ func (c *conn) contexts(unknown context.Context) {
 	c.idle.DelSyncContext(context.TODO())       // want `DelSyncContext of conn.idle waits`
 	cancelled, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	c.idle.DelSyncContext(cancelled) // want `DelSyncContext of conn.idle waits`
+	c.idle.DelSyncContext(cancelled)       // want `DelSyncContext of conn.idle waits`
+	c.idle.ShutdownSyncContext(cancelled)  // want `ShutdownSyncContext of conn.idle waits .* use Shutdown`
+	c.group.DelSyncContext(cancelled)      // want `Group.DelSyncContext waits for the handler conn.tick`
+	c.group.ShutdownSyncContext(cancelled) // want `Group.ShutdownSyncContext waits for the handler conn.tick`
+	c.wheel.CloseContext(cancelled)        // want `Wheel.CloseContext waits for the handler at lock.go:21` `Wheel.CloseContext waits for the handler conn.tick`
 	bounded, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	c.idle.DelSyncContext(bounded)
+	c.idle.ShutdownSyncContext(bounded)
+	c.group.DelSyncContext(bounded)
+	c.group.ShutdownSyncContext(bounded)
+	c.wheel.CloseContext(bounded)
 	child, cancel := context.WithCancel(bounded)
 	defer cancel()
 	c.idle.DelSyncContext(child)
@@ -119,11 +127,14 @@ func (c *conn) others() {
 	defer c.mu.Unlock()
 	c.idle.Del()
 	c.idle.Stop()
+	c.idle.Shutdown()
 	c.idle.DelAsync(func() {})
 	go c.idle.DelSync()
-	c.group.DelSync()  // want `Group.DelSync waits for the handler conn.tick \(lock.go:29\), which locks conn.mu \(lock.go:32\)`
-	c.group.Shutdown() // want `Group.Shutdown waits for the handler conn.tick`
-	c.wheel.Close()    // want `Wheel.Close waits for the handler at lock.go:21` `Wheel.Close waits for the handler conn.tick`
+	c.group.Del()
+	c.group.Shutdown()
+	c.group.DelSync()      // want `Group.DelSync waits for the handler conn.tick \(lock.go:29\), which locks conn.mu \(lock.go:32\)`
+	c.group.ShutdownSync() // want `Group.ShutdownSync waits for the handler conn.tick`
+	c.wheel.Close()        // want `Wheel.Close waits for the handler at lock.go:21` `Wheel.Close waits for the handler conn.tick`
 }
 
 func (c *conn) stop() { c.idle.DelSync() }
@@ -131,10 +142,10 @@ func (c *conn) stop() { c.idle.DelSync() }
 func (c *conn) wrongByCall() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.stop() // want `DelSync of conn.idle \(lock.go:129, by stop\) waits`
+	c.stop() // want `DelSync of conn.idle \(lock.go:140, by stop\) waits`
 }
 
-// stopLocked lets go of the lock while it waits.
+// stopLocked unlocks the lock while it waits.
 func (c *conn) stopLocked() {
 	c.mu.Unlock()
 	c.idle.DelSync()
@@ -262,9 +273,9 @@ func (c *cache) remove(key string) {
 func (c *cache) drop(key string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.entries[key].DelSync() // lock-bound to mu: it never waits for who waits for mu
+	c.entries[key].DelSync() // lock-bound to mu: it never waits for a handler that waits for mu
 	c.stats.Lock()
-	c.entries[key].DelSync() // want `DelSync of cache.entries\[\] waits for the handler at lock.go:248, which locks cache.stats \(lock.go:250\), while cache.stats is held \(lock.go:266\): both wait for ever. Release cache.stats before`
+	c.entries[key].DelSync() // want `DelSync of cache.entries\[\] waits for the handler at lock.go:259, which locks cache.stats \(lock.go:261\), while cache.stats is held \(lock.go:277\): both wait for ever. Unlock cache.stats first`
 	c.stats.Unlock()
 	for _, t := range c.plain {
 		t.DelSync() // want `DelSync of cache.plain\[\] waits`
@@ -277,7 +288,7 @@ func (c *cache) drop(key string) {
 func (c *cache) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.wheel.Close() // want `Wheel.Close waits for the handler at lock.go:248, which the wheel calls with cache.mu locked \(AllocLocked, lock.go:248\)` `Wheel.Close waits for the handler at lock.go:253`
+	c.wheel.Close() // want `Wheel.Close waits for the handler at lock.go:259, which the wheel calls with cache.mu locked \(AllocLocked, lock.go:259\)` `Wheel.Close waits for the handler at lock.go:264`
 }
 
 // In a lock-bound handler the lock is held.
@@ -299,7 +310,7 @@ func (p *pair) expire(timerwheel.Timer) {
 	p.other.DelSync() // want `DelSync of pair.other waits`
 }
 
-// Embedded, passed, local, of the package.
+// Embedded, passed, local and global.
 type embedded struct {
 	sync.Mutex
 	timerwheel.Timer
@@ -354,7 +365,7 @@ func finish() {
 	beat.DelSync() // want `DelSync of beat waits for the handler at lock.go:\d+, which locks global`
 }
 
-// A goroutine of the handler's is not the handler.
+// A goroutine that the handler starts is not the handler.
 type spawner struct {
 	mu sync.Mutex
 	t  timerwheel.Timer
@@ -431,7 +442,25 @@ func (x *widget) stop() {
 	x.it.DelSync()  // want `DelSync of widget.it waits`
 }
 
-// Methods of interfaces are not looked through.
+// A call through an interface is not followed: the handler may lock an entry.
+type expirer interface{ expire() }
+
+type entry struct {
+	mu sync.Mutex
+	t  timerwheel.Timer
+}
+
+func (e *entry) expire() { e.mu.Lock(); e.mu.Unlock() }
+
+func (e *entry) start(w *timerwheel.Wheel, x expirer) {
+	e.t = w.Alloc(func(timerwheel.Timer) { x.expire() })
+}
+
+func (e *entry) stop() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.t.DelSync()
+}
 
 // Slices.
 type pool struct {
@@ -481,4 +510,22 @@ func (b *bag[T]) stop() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.t.DelSync() // want `DelSync of bag.t waits`
+}
+
+// Advance runs handlers in the goroutine of its caller.
+type loop struct {
+	mu    sync.Mutex
+	wheel *timerwheel.Wheel
+}
+
+func (l *loop) start() {
+	l.wheel, _ = timerwheel.New(timerwheel.Options{Manual: true})
+	l.wheel.AfterFunc(time.Second, func() { l.mu.Lock(); l.mu.Unlock() })
+}
+
+func (l *loop) step() {
+	l.mu.Lock()
+	l.wheel.Advance(time.Now()) // want `Wheel.Advance waits for the handler at lock.go:\d+, which locks loop.mu`
+	l.mu.Unlock()
+	l.wheel.Advance(time.Now())
 }

@@ -21,9 +21,11 @@ type conn struct {
 
 func (c *conn) param() {
 	c.idle = c.wheel.Alloc(func(t timerwheel.Timer) {
-		t.DelSync() // want `DelSync of t in the timer's own handler cannot wait for it: it returns ErrDeadlock. Use Del, which does not wait`
+		t.DelSync()      // want `DelSync of t in the timer's own handler cannot wait for that handler: it returns ErrDeadlock. Use Del, which does not wait`
+		t.ShutdownSync() // want `ShutdownSync of t in the timer's own handler cannot wait for that handler: it returns ErrDeadlock. Use Shutdown, which does not wait`
 		t.Del()
 		t.Stop()
+		t.Shutdown()
 		t.DelAsync(func() {})
 		go t.DelSync()
 	})
@@ -47,9 +49,10 @@ func (c *conn) expire(t timerwheel.Timer) {
 	c.stop()                                    // want `DelSync of conn.idle \(self.go:\d+, by stop\) in the timer's own handler`
 	stopIt(t)                                   // want `DelSync of t \(self.go:\d+, by stopIt\) in the timer's own handler`
 	c.idle.DelSyncContext(context.Background()) // want `DelSyncContext of conn.idle in the timer's own handler`
-	ctx, cancel := context.WithTimeout(nil, 1)  // it does not wait for the context either
+	ctx, cancel := context.WithTimeout(nil, 1)  // DelSyncContext does not wait for the context either
 	defer cancel()
-	c.idle.DelSyncContext(ctx) // want `DelSyncContext of conn.idle in the timer's own handler`
+	c.idle.DelSyncContext(ctx)      // want `DelSyncContext of conn.idle in the timer's own handler`
+	c.idle.ShutdownSyncContext(ctx) // want `ShutdownSyncContext of conn.idle in the timer's own handler .* Use Shutdown`
 }
 
 func (c *conn) stop()           { c.idle.DelSync() }
@@ -57,16 +60,26 @@ func stopIt(t timerwheel.Timer) { t.DelSync() }
 
 func (c *conn) groups() {
 	c.group.AfterFunc(time.Second, func() {
-		c.group.DelSync() // want `Group.DelSync in a member's own handler cannot wait for it`
+		c.group.DelSync() // want `Group.DelSync in the handler of a member cannot wait for that handler: it returns ErrDeadlock. Check for ErrDeadlock, or delete the group outside its handlers`
 	})
 	c.wheel.AfterFunc(time.Second, func() { c.group.DelSync() })
 	c.group.AfterFunc(time.Second, func() { c.peers[0].group.DelSync() })
-	c.group.AfterFunc(time.Second, func() { _, _ = c.group.Shutdown() })
+	c.group.AfterFunc(time.Second, func() {
+		c.group.ShutdownSync() // want `Group.ShutdownSync in the handler of a member cannot wait for that handler`
+	})
+	c.group.AfterFunc(time.Second, func() {
+		c.group.ShutdownSyncContext(context.TODO()) // want `Group.ShutdownSyncContext in the handler of a member`
+	})
+	c.group.AfterFunc(time.Second, func() { c.group.Del() })
+	c.group.AfterFunc(time.Second, func() { c.group.Shutdown() })
 }
 
 func (c *conn) wheels() {
 	c.wheel.AfterFunc(time.Second, func() {
-		c.wheel.Close() // want `Wheel.Close in its wheel's own handler`
+		c.wheel.Close() // want `Wheel.Close in a handler of the wheel cannot wait for that handler: it returns ErrDeadlock. Check for ErrDeadlock, or call it outside the wheel's handlers`
+	})
+	c.wheel.AfterFunc(time.Second, func() {
+		c.wheel.CloseContext(context.TODO()) // want `Wheel.CloseContext in a handler of the wheel`
 	})
 	c.wheel.AfterFunc(time.Second, func() {
 		go c.wheel.Close()
@@ -91,7 +104,7 @@ func (r *request) start(w *timerwheel.Wheel) {
 	}, r)
 }
 
-// The error is expected.
+// The code expects the error.
 func (c *conn) expected() {
 	c.idle = c.wheel.Alloc(func(t timerwheel.Timer) {
 		if _, err := t.DelSync(); errors.Is(err, timerwheel.ErrDeadlock) {
@@ -115,23 +128,29 @@ func (c *conn) expected() {
 	})
 }
 
-// Shutdown in the own handler shuts down: what is wrong is to take it for a
-// failure.
-func (c *conn) shutdown() error {
+// The code looks at the error, but only the second handler looks for ErrDeadlock.
+func (c *conn) failure() {
 	c.idle = c.wheel.Alloc(func(t timerwheel.Timer) {
-		_, _ = t.Shutdown()
-	})
-	c.idle = c.wheel.Alloc(func(t timerwheel.Timer) {
-		_, err := t.Shutdown() // want `Shutdown of t in the timer's own handler cannot wait for it: it returns ErrDeadlock. The timer is shut down nevertheless: look for ErrDeadlock`
+		_, err := t.ShutdownSync() // want `ShutdownSync of t in the timer's own handler`
 		if err != nil {
 			log.Print(err)
 		}
 	})
-	return nil
+	c.idle = c.wheel.Alloc(func(t timerwheel.Timer) {
+		if _, err := t.ShutdownSync(); errors.Is(err, timerwheel.ErrDeadlock) {
+			return
+		}
+	})
 }
 
-// A Close in a handler does not wait, so it waits for no lock either: it is
-// reported as what it is.
+func (c *conn) advances() {
+	c.wheel.AfterFunc(time.Second, func() {
+		c.wheel.Advance(time.Now()) // want `Wheel.Advance in a handler of the wheel cannot wait for that handler`
+	})
+}
+
+// A Close in a handler does not wait, so it waits for no lock either: only the
+// Close in the handler is reported.
 type closer struct {
 	mu    sync.Mutex
 	wheel *timerwheel.Wheel
@@ -142,11 +161,11 @@ func (c *closer) start() {
 	c.wheel.AfterFunc(time.Second, func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.wheel.Close() // want `^Wheel.Close in its wheel's own handler`
+		c.wheel.Close() // want `^Wheel.Close in a handler of the wheel`
 	})
 }
 
-// It waits for itself, and for no lock.
+// The handler waits for itself, not for a lock.
 func (c *conn) underLock() {
 	var mu sync.Mutex
 	c.idle = c.wheel.Alloc(func(t timerwheel.Timer) {
@@ -156,7 +175,7 @@ func (c *conn) underLock() {
 	})
 }
 
-// One of many groups is another.
+// Two elements of a slice are two groups.
 type rings struct{ groups []*timerwheel.Group }
 
 func (r *rings) start() {

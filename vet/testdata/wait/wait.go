@@ -1,4 +1,4 @@
-// Package wait waits for the functions of timers by itself. // want package:"functions"
+// Package wait waits for the functions of timers with waits of its own. // want package:"functions"
 package wait
 
 import (
@@ -27,7 +27,7 @@ func (f *flusher) wrong() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.timer.Stop() {
-		f.running.Wait() // want `WaitGroup.Wait of flusher.running waits for the handler at wait.go:19, which locks flusher.mu \(wait.go:21\) before it signals \(wait.go:20\), while flusher.mu is held \(wait.go:27\): both wait for ever. Release flusher.mu before`
+		f.running.Wait() // want `WaitGroup.Wait of flusher.running waits for the handler at wait.go:19, which locks flusher.mu \(wait.go:21\) before it signals \(wait.go:20\), while flusher.mu is held \(wait.go:27\): both wait for ever. Unlock flusher.mu first`
 	}
 }
 
@@ -40,7 +40,7 @@ func (f *flusher) right() {
 	}
 }
 
-// The signal comes before the lock is wanted.
+// The function signals before it locks.
 type early struct {
 	mu   sync.Mutex
 	done chan struct{}
@@ -102,7 +102,7 @@ func (l *late) alsoRight() {
 	<-l.done
 }
 
-// A Cond lets go of its own lock, and of no other.
+// The Wait of a Cond unlocks its own lock, and no other.
 type conds struct {
 	mu, other sync.Mutex
 	cond      *sync.Cond
@@ -133,7 +133,7 @@ func (c *conds) wrong() {
 	c.other.Unlock()
 }
 
-// Who signals need not be a timer's function: another package's wait is its own.
+// A function that signals, for the timer and for others, does not wait.
 type flight struct{ wg sync.WaitGroup }
 
 func (f *flight) do(work func()) {

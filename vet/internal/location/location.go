@@ -1,0 +1,182 @@
+// Package location names where a program stores its mutexes, timers, groups,
+// wheels and channels, so that a lock or a handle that is used in one function is
+// recognised in another.
+package location
+
+import (
+	"go/types"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/tools/go/ssa"
+)
+
+// A Location is where a mutex, a timer, a group, a wheel or a channel is stored.
+// It has two names:
+//
+//   - its access path from a value of one function: c.conn.mu. Two locations with
+//     the same root and the same path are the same. A pointer and what it points
+//     to are one location.
+//   - its key: the type and the field, or the variable. A key is valid across
+//     functions and packages, but all objects of one type share it.
+//
+// An access path from a parameter is translated at each call into one from the
+// argument.
+type Location struct {
+	Root  ssa.Value // where the access path begins; nil if unknown here
+	Param int       // if positive, the path begins at parameter Param-1 of the summary's function; if negative, at its captured variable -Param-1
+	Path  string    // ".conn.mu"
+	Key   string    // "example.com/p.Conn.mu"; empty if there is none
+}
+
+// field returns the location of a field of the object at l. The field's struct
+// has type of.
+func (l Location) field(f *types.Var, of types.Type) Location {
+	l.Path += "." + f.Name()
+	l.Key = l.Key + "." + f.Name()
+	if n := Named(of); n != nil {
+		l.Key = typeName(n) + "." + f.Name()
+	}
+	return l
+}
+
+// ID identifies a location within one run of the analysis.
+func (l Location) ID() string {
+	root := ""
+	if l.Root != nil {
+		root = ValueID(l.Root)
+	}
+	return root + "/" + strconv.Itoa(l.Param) + l.Path + "/" + l.Key
+}
+
+// ValueID identifies a value within one run of the analysis.
+func ValueID(v ssa.Value) string {
+	return strconv.FormatUint(uint64(reflect.ValueOf(v).Pointer()), 36)
+}
+
+// String returns the name of a location for a diagnostic: Conn.mu. It is empty if
+// the location has no name in the source.
+func (l Location) String() string {
+	s := l.Key
+	if i := strings.LastIndexByte(s, '/'); i >= 0 {
+		s = s[i+1:]
+	}
+	if _, rest, ok := strings.Cut(s, "."); ok {
+		s = rest
+	}
+	if v, ok := l.Root.(*ssa.Alloc); ok && l.Path == "" && isVariable(v) {
+		s = v.Comment
+	}
+	if strings.Contains(s, "#") || s == "" {
+		s = ""
+		if v, ok := l.Root.(*ssa.Parameter); ok {
+			s = v.Name() + l.Path
+		}
+	}
+	return s
+}
+
+// MayAlias reports whether two locations may be the same: they have the same
+// access path or the same key.
+func MayAlias(l, m Location) bool {
+	if l.Root != nil && l.Root == m.Root && l.Path == m.Path {
+		return true
+	}
+	return l.Key != "" && l.Key == m.Key
+}
+
+// MustAlias reports whether two locations are certainly the same: their access
+// paths are equal, and begin at one value or at one parameter. A global variable
+// is one value, because there is only one of it.
+func MustAlias(l, m Location) bool {
+	if l.Root != nil && m.Root != nil {
+		return l.Root == m.Root && l.Path == m.Path
+	}
+	return l.Param != 0 && l.Param == m.Param && l.Path == m.Path
+}
+
+// OfDifferentObjects reports whether two locations are fields of one type, but of
+// two objects as far as the current function shows.
+func OfDifferentObjects(l, m Location) bool {
+	if l.Root == nil || m.Root == nil {
+		return false
+	}
+	lType, lPath := l.parent()
+	mType, mPath := m.parent()
+	return lType != "" && lType == mType && (l.Root != m.Root || lPath != mPath)
+}
+
+// parent returns, for the location of a field, the name of the type that has the
+// field, and the path to the object.
+func (l Location) parent() (typ, path string) {
+	i, k := strings.LastIndexByte(l.Path, '.'), strings.LastIndexByte(l.Key, '.')
+	if i < 0 || k < 0 {
+		return "", ""
+	}
+	return l.Key[:k], l.Path[:i]
+}
+
+// InSummary returns a location of function fn as the summary of fn names it. A
+// value of fn that is not a parameter has no meaning for the callers: only its key
+// remains.
+func (l Location) InSummary(fn *ssa.Function) Location {
+	l = l.FromParam(fn)
+	if l.Root != nil && l.Root.Parent() == fn && l.Key != "" {
+		return Location{Key: l.Key}
+	}
+	return l
+}
+
+// FromParam returns a location of function fn with an access path from a
+// parameter or a captured variable, if that is where its path begins. Otherwise
+// it returns the location unchanged.
+func (l Location) FromParam(fn *ssa.Function) Location {
+	if l.Root == nil || l.Root.Parent() != fn {
+		return l
+	}
+	switch v := l.Root.(type) {
+	case *ssa.Parameter:
+		l.Root, l.Param = nil, slices.Index(fn.Params, v)+1
+	case *ssa.FreeVar:
+		l.Root, l.Param = nil, -slices.Index(fn.FreeVars, v)-1
+	}
+	return l
+}
+
+// A Frame holds what the parameters and captured variables of a function are in
+// one call of it. Its keys are those of Location.Param.
+type Frame map[int]Location
+
+// FrameOf returns the frame of a call of function value f with arguments args.
+func FrameOf(f ssa.Value, args []ssa.Value) Frame {
+	fr := Frame{}
+	for i, a := range args {
+		fr[i+1] = Of(a)
+	}
+	if c, ok := f.(*ssa.MakeClosure); ok {
+		for i, b := range c.Bindings {
+			fr[-i-1] = Of(b)
+		}
+	}
+	return fr
+}
+
+// ToCaller translates a location of a summary into a location of the caller.
+func (fr Frame) ToCaller(l Location) Location {
+	if l.Param == 0 {
+		return l
+	}
+	arg, ok := fr[l.Param]
+	if !ok {
+		l.Param = 0
+		return l
+	}
+	if l.Path == "" {
+		return arg
+	}
+	arg.Path += l.Path
+	arg.Key = l.Key
+	return arg
+}
