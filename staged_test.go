@@ -503,7 +503,7 @@ func TestAGoroutineThatRearmsIsStillTheWheels(t *testing.T) {
 	w.shards[1].lock()
 	var wg sync.WaitGroup
 	wg.Go(func() { w.leave(wk) })
-	untilBlockedIn(t, 1, "soonest")
+	untilBlockedIn(t, 1, "nextWake")
 	w.mu.Lock()
 	deserted := w.deserted()
 	w.mu.Unlock()
@@ -524,7 +524,7 @@ func TestNoWakeUpIsLostToARearmThatWasOvertaken(t *testing.T) {
 		w.shards[1].lock()
 		var wg sync.WaitGroup
 		wg.Go(func() { w.rearm(0) })
-		untilBlockedIn(t, 1, "soonest")
+		untilBlockedIn(t, 1, "nextWake")
 		(&Group{sh: w.shards[0]}).AfterFunc(time.Hour, func() {})
 		w.shards[1].unlock()
 		wg.Wait()
@@ -540,7 +540,7 @@ func TestNoWakeUpIsLeftByARearmThatWasOvertaken(t *testing.T) {
 	w.shards[1].lock()
 	var wg sync.WaitGroup
 	wg.Go(func() { w.rearm(0) })
-	untilBlockedIn(t, 1, "soonest")
+	untilBlockedIn(t, 1, "nextWake")
 	require.True(t, tm.Stop())
 	w.shards[1].unlock()
 	wg.Wait()
