@@ -92,8 +92,10 @@ func (sh *shard) id(i uint32, s *record) uint64 {
 // lookup returns the record that t names; nil if t is stale.
 func (sh *shard) lookup(t Timer) (i uint32, s *record) {
 	i = uint32(t.id) >> shardBits
-	if s := sh.records.Find(i); s != nil && s.Gen == uint32(t.id>>32) {
-		return i, s
+	if c := sh.records.Chunk(i / chunkLen); c != nil {
+		if s := &c.Items[i%chunkLen]; s.Gen == uint32(t.id>>32) {
+			return i, s
+		}
 	}
 	return i, nil
 }

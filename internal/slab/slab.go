@@ -103,15 +103,6 @@ func (s *Slab[T, A]) At(i uint32) *T {
 	return &c.Items[i%s.size()]
 }
 
-// Find returns the place with number i; nil if its chunk does not exist. The place may
-// be free.
-func (s *Slab[T, A]) Find(i uint32) *T {
-	if c := s.Chunk(i / s.size()); c != nil {
-		return &c.Items[i%s.size()]
-	}
-	return nil
-}
-
 // Chunk returns chunk n; nil if it does not exist.
 func (s *Slab[T, A]) Chunk(n uint32) *Chunk[T, A] {
 	if int(n) < len(s.chunks.rows) {
