@@ -3,7 +3,6 @@ package timerwheel
 import (
 	"fmt"
 	"log/slog"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,15 +13,6 @@ import (
 
 // This file makes the log lines of a Stall and of a HandlerPanic. The stacks are not in them:
 // log them separately if you want them.
-
-// A logLine is written clause by clause. A clause about which nothing is known is left out.
-type logLine struct{ strings.Builder }
-
-func (l *logLine) clause(before, what string) {
-	if what != "" {
-		l.WriteString(before + brief(what))
-	}
-}
 
 // String describes the stall in one line, for a log, without the stacks: what has lasted for
 // how long, where the handler is now, what waits for it, and where the timer comes from, as
@@ -98,15 +88,4 @@ func (p HandlerPanic) LogValue() slog.Value {
 func known(all ...slog.Attr) slog.Value {
 	empty := slog.StringValue("")
 	return slog.GroupValue(slices.DeleteFunc(all, func(a slog.Attr) bool { return a.Value.Equal(empty) })...)
-}
-
-// brief shortens a site for a log line: of the path at its end, the last two elements
-// remain.
-func brief(site string) string {
-	function, file := "", site
-	if k := strings.LastIndexByte(site, ' '); k >= 0 {
-		function, file = site[:k+1], site[k+1:]
-	}
-	dir, base := path.Split(file)
-	return function + path.Join(path.Base(dir), base)
 }

@@ -2,6 +2,7 @@ package timerwheel
 
 import (
 	"fmt"
+	"path"
 	"reflect"
 	"runtime"
 	"strings"
@@ -117,4 +118,24 @@ func functionSite(pc uintptr, stack string) string {
 	}
 	file, line := fn.FileLine(fn.Entry())
 	return fmt.Sprintf("%s:%d", file, line)
+}
+
+// A logLine is written clause by clause. A clause about which nothing is known is left out.
+type logLine struct{ strings.Builder }
+
+func (l *logLine) clause(before, what string) {
+	if what != "" {
+		l.WriteString(before + brief(what))
+	}
+}
+
+// brief shortens a site for a log line: of the path at its end, the last two elements
+// remain.
+func brief(site string) string {
+	function, file := "", site
+	if k := strings.LastIndexByte(site, ' '); k >= 0 {
+		function, file = site[:k+1], site[k+1:]
+	}
+	dir, base := path.Split(file)
+	return function + path.Join(path.Base(dir), base)
 }

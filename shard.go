@@ -1,10 +1,7 @@
 package timerwheel
 
 import (
-	"math"
-	"math/bits"
 	"sync/atomic"
-	"time"
 
 	"github.com/seed76848005/timerwheel/internal/hook"
 	"github.com/seed76848005/timerwheel/internal/levels"
@@ -41,10 +38,6 @@ type shard struct {
 	levels levels.Levels // the last field, as it is large
 }
 
-// never is the deadline of a timer that is too far away for the clock. The wheel's time
-// is always less: see Wheel.elapsed.
-const never = math.MaxInt64
-
 func newShard(w *Wheel, no uint32) *shard {
 	sh := &shard{w: w, no: no}
 	sh.levels = levels.New(int64(w.tick), &sh.records)
@@ -60,26 +53,6 @@ func (sh *shard) unlock() {
 		return
 	}
 	sh.mu.Unlock()
-}
-
-// after returns the deadline d from now; never, if there is no such time.
-func after(now int64, d time.Duration) int64 {
-	if d <= 0 {
-		return now
-	}
-	if int64(d) > never-now {
-		return never
-	}
-	return now + int64(d)
-}
-
-// nanos returns the time at which a tick begins.
-func (sh *shard) nanos(tick int64) int64 {
-	high, ns := bits.Mul64(uint64(tick), uint64(sh.levels.Tick()))
-	if high != 0 || ns > never {
-		return never
-	}
-	return int64(ns)
 }
 
 // arm makes a timer pending with the deadline when, or moves it there, and makes sure

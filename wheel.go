@@ -208,31 +208,6 @@ func (w *Wheel) newPending(g *Group, d time.Duration, f, arg any) Timer {
 	return t
 }
 
-// Now returns the wheel's time: the time at which it was made plus what has passed by the
-// monotonic clock. Of a Manual wheel it is the time that it was advanced to.
-func (w *Wheel) Now() time.Time {
-	if !w.manual {
-		return w.timeAt(w.elapsed())
-	}
-	w.shards[0].lock()
-	defer w.shards[0].unlock()
-	return w.advanced
-}
-
-// elapsed returns the wheel's time in ns since its base. It is always less than never.
-func (w *Wheel) elapsed() int64 {
-	if w.manual {
-		return w.manualNow.Load()
-	}
-	return min(int64(time.Since(w.base)), never-1)
-}
-
-// since returns a time in ns since the wheel's base; never, if it is too far away.
-func (w *Wheel) since(t time.Time) int64 { return int64(t.Sub(w.base)) }
-
-// timeAt is the reverse of since.
-func (w *Wheel) timeAt(at int64) time.Time { return w.base.Add(time.Duration(at)) }
-
 // Next returns a time that is not later than the next firing, and not earlier than Now; ok
 // is false when nothing pends. Advancing a Manual wheel to it ([Wheel.Advance]) fires
 // something, or makes Next later. A timer with a deadline beyond the clock's range counts:
