@@ -326,3 +326,58 @@ func BenchmarkDebug(b *testing.B) {
 		_ = w.Close()
 	}
 }
+
+// How many workers run a batch of due timers (hiring.go): quick handlers, handlers that take
+// 100 µs and 2 ms, by blocking or by computing, and quick handlers beside a goroutine that
+// starts and stops timers. The time is that of the whole batch; ns/call that of a start and
+// stop beside it.
+func BenchmarkHiring(b *testing.B) {
+	spin := func(d time.Duration) func() {
+		return func() {
+			for began := time.Now(); time.Since(began) < d; {
+			}
+		}
+	}
+	block := func(d time.Duration) func() { return func() { time.Sleep(d) } }
+	for _, c := range []struct {
+		name    string
+		timers  int
+		handler func()
+	}{
+		{"quick", million() / 2, func() {}},
+		{"blocks for 100µs", million() / 50, block(100 * time.Microsecond)},
+		{"computes for 100µs", million() / 50, spin(100 * time.Microsecond)},
+		{"blocks for 2ms", million() / 200, block(2 * time.Millisecond)},
+		{"computes for 2ms", million() / 500, spin(2 * time.Millisecond)},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			w := benchWheel(b, 0)
+			calls, spent := 0, time.Duration(0)
+			for b.Loop() {
+				b.StopTimer()
+				var left sync.WaitGroup
+				left.Add(c.timers)
+				due := time.Now().Add(time.Second)
+				for range c.timers {
+					w.AfterFunc(time.Until(due), func() { c.handler(); left.Done() })
+				}
+				ended := make(chan struct{})
+				go func() { left.Wait(); close(ended) }()
+				time.Sleep(time.Until(due))
+				b.StartTimer()
+				for more := true; more; calls++ {
+					began := time.Now()
+					w.AfterFunc(time.Minute, func() {}).Stop()
+					spent += time.Since(began)
+					time.Sleep(50 * time.Microsecond)
+					select {
+					case <-ended:
+						more = false
+					default:
+					}
+				}
+			}
+			b.ReportMetric(float64(spent.Nanoseconds())/float64(calls), "ns/call")
+		})
+	}
+}
