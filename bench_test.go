@@ -381,3 +381,30 @@ func BenchmarkHiring(b *testing.B) {
 		})
 	}
 }
+
+// An Advance that finds nothing due, called as an event loop does and below a hundred frames.
+func BenchmarkAdvance(b *testing.B) {
+	for _, frames := range []int{0, 100} {
+		b.Run(fmt.Sprintf("nothing due/frames=%d", frames), func(b *testing.B) {
+			w, err := timerwheel.New(timerwheel.Options{Manual: true})
+			require.NoError(b, err)
+			w.AfterFunc(time.Hour, func() {})
+			now := w.Now()
+			b.ReportAllocs()
+			below(frames, func() {
+				for b.Loop() {
+					_, _ = w.Advance(now)
+				}
+			})
+		})
+	}
+}
+
+// below calls f below that many frames.
+func below(frames int, f func()) {
+	if frames == 0 {
+		f()
+		return
+	}
+	below(frames-1, f)
+}

@@ -26,6 +26,19 @@ func (w *Wheel) member() (*worker, uint64) {
 	return w.members[id], id
 }
 
+// calledByMember reports whether the calling goroutine is a member. It asks for the
+// goroutine's number only if there are members.
+func (w *Wheel) calledByMember() bool {
+	w.mu.Lock()
+	none := len(w.members) == 0 // the caller would be one
+	w.mu.Unlock()
+	if none {
+		return false
+	}
+	wk, _ := w.member()
+	return wk != nil
+}
+
 // spawn starts a goroutine of the wheel. Only a member may call it: as Close waits for
 // the caller, it waits for the new goroutine as well.
 func (w *Wheel) spawn(f func(*worker)) {

@@ -256,7 +256,7 @@ func (w *Wheel) CloseContext(ctx context.Context) error {
 	if !w.manual {
 		w.rearm(0)
 	}
-	if wk, _ := w.member(); wk != nil {
+	if w.calledByMember() {
 		return ErrDeadlock
 	}
 	err := w.awaitMembers(ctx)
