@@ -1,22 +1,15 @@
 package timerwheel
 
 import (
-	"math"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/seed76848005/timerwheel/internal/slab"
 	"github.com/stretchr/testify/require"
 )
-
-func newTestWheel(t *testing.T, o Options) *Wheel {
-	w, err := New(o)
-	require.NoError(t, err)
-	return w
-}
 
 // alarmIsOff reports whether no wake-up is set.
 func (w *Wheel) alarmIsOff() bool {
@@ -69,97 +62,69 @@ func TestNoWakeUpIsLeftByAWaitThatWasOvertaken(t *testing.T) {
 	}
 }
 
-// Two timers of one shard that are due again and again, on two processors, do
-// not keep a timer of another shard from running: workers leave a shard after a
-// while.
-func TestABusyShardStarvesNoOther(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
-		w := newTestWheel(t, Options{MaxWorkers: 2})
-		defer w.Close()
-		var stop atomic.Bool
-		defer stop.Store(true)
-		busy := &Group{sh: w.shards[0]}
-		for range 3 {
-			_ = busy.Alloc(func(tm Timer) {
-				time.Sleep(time.Microsecond)
-				if !stop.Load() {
-					_ = tm.Register(0)
-				}
-			}).Register(0)
+// No wake-up is lost: a timer that is registered on a shard at which rearm has
+// looked already is seen, though that knows of a later one only.
+func TestNoWakeUpIsLostToARearmThatWasOvertaken(t *testing.T) {
+	for _, other := range []time.Duration{0, 2 * time.Hour} {
+		w := twoShards(t)
+		if other > 0 {
+			(&Group{sh: w.shards[1]}).AfterFunc(other, func() {})
 		}
-		time.Sleep(20 * time.Millisecond)
-		start := time.Now()
-		fired := make(chan time.Duration, 1)
-		(&Group{sh: w.shards[1]}).AfterFunc(5*time.Millisecond, func() { fired <- time.Since(start) })
-		require.LessOrEqual(t, <-fired, 7*time.Millisecond)
-	})
-}
-
-// A StallAfter that means never is not mistaken for long ago.
-func TestStallAfterNever(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newTestWheel(t, Options{OnStall: func(Stall) { t.Error("stalled") }, StallAfter: math.MaxInt64})
-		stop := make(chan struct{})
-		w.AfterFunc(time.Millisecond, func() { <-stop })
-		time.Sleep(10 * time.Millisecond)
-		fired := make(chan struct{})
-		w.AfterFunc(time.Millisecond, func() { close(fired) })
-		<-fired // or the bubble is deadlocked
-		close(stop)
-		require.NoError(t, w.Close())
-	})
-}
-
-// A handler that begins shortly before another has stalled does not put off the
-// report of that.
-func TestAStallIsReportedInTimeWhateverElseBegins(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		reports := make(chan Stall, 2)
-		w := newTestWheel(t, Options{OnStall: func(s Stall) { reports <- s }, StallAfter: time.Hour})
-		stop := make(chan struct{})
-		w.AfterFunc(0, func() { <-stop })
-		w.AfterFunc(59*time.Minute, func() { <-stop })
-		require.Equal(t, time.Hour, (<-reports).For)
-		require.Equal(t, time.Hour, (<-reports).For)
-		close(stop)
-		require.NoError(t, w.Close())
-	})
-}
-
-// No deadline is before the wheel was made, though RegisterAt may have had no
-// reason to read the clock: how late the timer is, and the next instants of a
-// series, are what a clock can say.
-func TestNoDeadlineIsBeforeTheWheel(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newTestWheel(t, Options{})
-		time.Sleep(time.Hour)
-		runs := 0
-		series := w.Every(20*time.Minute, func(Timer) { runs++ })
-		w.alarm.at.Store(math.MinInt64) // as if the wheel were late for an earlier wake-up
-		require.NoError(t, series.RegisterAt(time.Time{}))
-		w.alarm.at.Store(never)
-		w.AfterFunc(0, func() {})
-		time.Sleep(time.Second)
-		synctest.Wait()
-		require.Equal(t, 1, runs)
-		when, ok := series.When()
-		require.True(t, ok)
-		require.Equal(t, w.base.Add(80*time.Minute), when, "the first instant after now of those from its beginning")
-		s := w.Stats()
-		require.Equal(t, time.Hour, s.MaxLate)
-		require.Equal(t, time.Hour, s.SumLate)
-		require.NoError(t, w.Close())
-	})
-}
-
-// The lateness of several shards saturates as that of one does.
-func TestSumLateOfAllShardsSaturates(t *testing.T) {
-	w := twoShards(t)
-	for _, sh := range w.shards {
-		sh.lock()
-		sh.counters.sumLate = never - 1
-		sh.unlock()
+		w.shards[1].lock()
+		var wg sync.WaitGroup
+		wg.Go(func() { w.rearm(0) })
+		untilBlockedIn(t, 1, "nextWake")
+		(&Group{sh: w.shards[0]}).AfterFunc(time.Hour, func() {})
+		w.shards[1].unlock()
+		wg.Wait()
+		require.LessOrEqual(t, w.alarm.at.Load(), w.elapsed()+int64(time.Hour), "the alarm does not ring for the timer")
 	}
-	require.EqualValues(t, int64(never), w.Stats().SumLate)
+}
+
+// And none is left over: a rearm that has seen a timer that was deleted since
+// does not set the alarm for it after all.
+func TestNoWakeUpIsLeftByARearmThatWasOvertaken(t *testing.T) {
+	w := twoShards(t)
+	tm := (&Group{sh: w.shards[0]}).AfterFunc(time.Hour, func() {})
+	w.shards[1].lock()
+	var wg sync.WaitGroup
+	wg.Go(func() { w.rearm(0) })
+	untilBlockedIn(t, 1, "nextWake")
+	require.True(t, tm.Stop())
+	w.shards[1].unlock()
+	wg.Wait()
+	require.True(t, w.alarmIsOff(), "nothing pends, and the alarm is set")
+}
+
+// Of two that need the alarm at the same moment the earlier gets it.
+func TestTheEarlierOfTwoAlarmsAtOnceIsSet(t *testing.T) {
+	w := twoShards(t)
+	var wg sync.WaitGroup
+	w.mu.Lock()
+	for k, d := range []time.Duration{time.Hour, 2 * time.Hour} {
+		wg.Go(func() { (&Group{sh: w.shards[k]}).AfterFunc(d, func() {}) })
+		untilBlockedIn(t, k+1, "wakeEarlier")
+	}
+	w.mu.Unlock()
+	wg.Wait()
+	require.LessOrEqual(t, w.alarm.at.Load(), w.elapsed()+int64(time.Hour))
+}
+
+// Contract 11: a group's deletion lets go of the lock between the runs that it finds. If
+// those so far have ended then, and the alarm has been stopped, the next one sets it again:
+// else nobody would look when the deletion has stalled.
+func TestEachEdgeOfAWaitIsWatched(t *testing.T) {
+	w := newTestWheel(t, Options{OnStall: func(Stall) {}})
+	sh, x := w.shards[0], new(wait)
+	for range 3 {
+		w.mu.Lock()
+		w.clearAlarm()
+		w.mu.Unlock()
+		wk := &worker{w: w}
+		run(sh, wk)
+		sh.running.At(uint32(wk.slotIndex)).reported = true
+		require.True(t, sh.enlist(x, wk))
+		require.LessOrEqual(t, w.alarm.at.Load(), x.since+int64(w.stallAfter))
+	}
+	sh.running = slab.Pages[runningSlot]{}
 }

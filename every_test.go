@@ -114,6 +114,58 @@ func TestEverySkipsWhatItsHandlerMissed(t *testing.T) {
 	}
 }
 
+// Contract 7: one late handler costs the series only the instants it missed; the grid stays
+// where it was.
+func TestEveryReturnsToItsGridAfterOneSlowRun(t *testing.T) {
+	const tick, period = time.Millisecond, 100 * time.Millisecond
+	synctest.Test(t, func(t *testing.T) {
+		w := wheelFor(t, timerwheel.Options{Tick: tick})
+		var log firingLog
+		start := time.Now()
+		tm := w.Every(period, func(tm timerwheel.Timer) {
+			log.run(tm)
+			if log.len() == 2 {
+				time.Sleep(3*period + period/3) // over the instants 3, 4 and 5
+			}
+		})
+		elapse(8*period + 3*tick)
+		require.True(t, tm.Stop())
+		at := log.times()
+		instants := []time.Duration{1, 2, 6, 7, 8}
+		require.Len(t, at, len(instants))
+		for i, k := range instants {
+			requireFiring(t, start.Add(k*period), at[i], tick)
+		}
+	})
+}
+
+// Contract 7: "instants missed ... are skipped, not bunched": also those that were missed
+// because every worker was busy with others.
+func TestEverySkipsWhatBusyWorkersMissed(t *testing.T) {
+	const tick, period = time.Millisecond, 100 * time.Millisecond
+	synctest.Test(t, func(t *testing.T) {
+		w := wheelFor(t, timerwheel.Options{Tick: tick, MaxWorkers: 1})
+		h := parkHandler(t)
+		var log firingLog
+		start := time.Now()
+		tm := w.Every(period, log.run)
+		elapse(period / 2)
+		w.AfterFunc(0, h.run)
+		elapse(5 * period)
+		require.Zero(t, log.len())
+		require.True(t, tm.Pending())
+		h.release()
+		released := time.Now()
+		elapse(2*period + tick)
+		require.True(t, tm.Stop())
+		at := log.times()
+		require.Len(t, at, 3)
+		requireFiring(t, released, at[0], tick)
+		requireFiring(t, start.Add(6*period), at[1], tick)
+		requireFiring(t, start.Add(7*period), at[2], tick)
+	})
+}
+
 // Contract 7: "A period below the tick fires once a tick", and so does one of a tick:
 // wherever in a tick the series began, however late in its tick the wheel comes, and
 // however much of a tick the handler takes. An instant that has passed meanwhile is not
@@ -155,29 +207,44 @@ func TestEveryTickIsOneFiring(t *testing.T) {
 	}
 }
 
-// Contract 7: one late handler costs the series only the instants it missed; the grid stays
-// where it was.
-func TestEveryReturnsToItsGridAfterOneSlowRun(t *testing.T) {
-	const tick, period = time.Millisecond, 100 * time.Millisecond
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{Tick: tick})
-		var log firingLog
-		start := time.Now()
-		tm := w.Every(period, func(tm timerwheel.Timer) {
-			log.run(tm)
-			if log.len() == 2 {
-				time.Sleep(3*period + period/3) // over the instants 3, 4 and 5
-			}
-		})
-		elapse(8*period + 3*tick)
-		require.True(t, tm.Stop())
-		at := log.times()
-		instants := []time.Duration{1, 2, 6, 7, 8}
-		require.Len(t, at, len(instants))
-		for i, k := range instants {
-			requireFiring(t, start.Add(k*period), at[i], tick)
+// Contract 7: "A period below the tick fires once a tick."
+func TestPeriodBelowTheTickFiresOnceATick(t *testing.T) {
+	for _, tick := range []time.Duration{time.Millisecond, time.Second, time.Hour} {
+		for _, period := range []time.Duration{1, tick / 1000, tick / 3, tick - 1} {
+			t.Run(tick.String()+" "+period.String(), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					w := wheelFor(t, timerwheel.Options{Tick: tick})
+					var log firingLog
+					start := time.Now()
+					tm := w.Every(period, log.run)
+					elapse(100 * tick)
+					require.True(t, tm.Stop())
+					at := log.times()
+					require.GreaterOrEqual(t, len(at), 98)
+					require.LessOrEqual(t, len(at), 101)
+					require.GreaterOrEqual(t, at[0].Sub(start), period, "never early")
+					for i := 1; i < len(at); i++ {
+						gap := at[i].Sub(at[i-1])
+						require.Positive(t, gap, "twice at one instant")
+						require.LessOrEqual(t, gap, 2*tick)
+					}
+				})
+			})
 		}
-	})
+	}
+}
+
+// Contract 7: "A period below the tick fires once a tick", and an Advance over a hundred
+// years of them fires one.
+func TestEveryBelowTheTickOnAManualWheel(t *testing.T) {
+	w := openManual(t, time.Millisecond)
+	series := w.Every(time.Nanosecond, func(timerwheel.Timer) {})
+	for n := 1; n <= 20; n++ {
+		advanceTo(t, w, manualStart.Add(time.Duration(n)*time.Millisecond), 1)
+	}
+	advanceTo(t, w, manualStart.Add(100*manualYear), 1)
+	require.True(t, series.Pending())
+	require.True(t, series.Stop())
 }
 
 // The same by force: real goroutines, a handler slower than its period, an unguarded
@@ -321,6 +388,96 @@ func TestDeletionEndsTheSeries(t *testing.T) {
 	})
 }
 
+// Contract 7: a deletion in a handler that then misbehaves ends the series as any other does.
+func TestDeletedSeriesDoesNotSurviveAPanic(t *testing.T) {
+	for name, misbehave := range map[string]func(){"panic": func() { panic("after its deletion") }, "Goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := wheelFor(t, timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}})
+				var runs atomic.Int32
+				tm := w.Every(time.Second, func(tm timerwheel.Timer) {
+					runs.Add(1)
+					tm.Del()
+					misbehave()
+				})
+				elapse(time.Hour)
+				require.EqualValues(t, 1, runs.Load())
+				require.False(t, tm.Valid())
+				require.Zero(t, w.Stats().Live)
+			})
+		})
+	}
+}
+
+// Contract 9: "On a closed wheel ... AfterFunc and Every return a Timer that is not Valid";
+// 12: it "counts in Refused". Close ends a series.
+func TestCloseEndsTheSeries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := wheelFor(t, timerwheel.Options{})
+		var runs atomic.Int32
+		between := w.Every(time.Second, func(timerwheel.Timer) { runs.Add(1) })
+		during := w.Every(time.Second, func(timerwheel.Timer) {
+			runs.Add(1)
+			time.Sleep(time.Second / 2)
+		})
+		elapse(1250 * time.Millisecond)
+		require.NoError(t, w.Close())
+		require.False(t, during.Running())
+		elapse(time.Hour)
+		require.EqualValues(t, 2, runs.Load())
+		require.False(t, between.Valid())
+		require.False(t, during.Valid())
+
+		refused := w.Stats().Refused
+		late := w.Every(time.Second, func(timerwheel.Timer) { runs.Add(1) })
+		require.False(t, late.Valid())
+		require.Equal(t, refused+1, w.Stats().Refused)
+		elapse(time.Hour)
+		require.EqualValues(t, 2, runs.Load())
+		stats := w.Stats()
+		require.Zero(t, stats.Live)
+		requireLaw(t, stats)
+	})
+}
+
+// Contract 7: "Deletions end the series"; what Every says besides: "a Register after it, of
+// a timer that still lives, begins a new one".
+func TestASeriesBeginsAnewAfterItsDeletion(t *testing.T) {
+	const tick, period = time.Millisecond, 100 * time.Millisecond
+	for _, inHandler := range []bool{false, true} {
+		t.Run(map[bool]string{false: "elsewhere", true: "in its handler"}[inHandler], func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := wheelFor(t, timerwheel.Options{Tick: tick})
+				var log firingLog
+				var anew time.Time
+				again := func(tm timerwheel.Timer) {
+					assert.True(t, tm.Stop())
+					assert.NoError(t, tm.Register(3*period/2))
+					anew = time.Now().Add(3 * period / 2)
+				}
+				tm := w.Every(period, func(tm timerwheel.Timer) {
+					if log.run(tm); inHandler && log.len() == 1 {
+						again(tm)
+					}
+				})
+				require.NoError(t, tm.Retain())
+				elapse(period + period/3)
+				if !inHandler {
+					again(tm)
+				}
+				elapse(4 * period)
+				at := log.times()
+				require.Len(t, at, 4)
+				for i, at := range at[1:] {
+					requireFiring(t, anew.Add(time.Duration(i)*period), at, 2*tick) // its own two, and those of the run that armed it
+				}
+				require.True(t, tm.Stop())
+				require.NoError(t, tm.Free())
+			})
+		})
+	}
+}
+
 // Contract 7: "Register moves the next firing, which becomes the new origin".
 func TestRegisterGivesASeriesANewOrigin(t *testing.T) {
 	const tick, period = time.Millisecond, 100 * time.Millisecond
@@ -375,6 +532,12 @@ func TestRegisterGivesASeriesANewOrigin(t *testing.T) {
 	})
 }
 
+// verbReset is Reset as one of the armVerbs, for timers that pend.
+var verbReset = struct {
+	name string
+	arm  func(timerwheel.Timer, time.Duration) error
+}{"Reset", func(tm timerwheel.Timer, d time.Duration) error { tm.Reset(d); return nil }}
+
 // Contract 7 and 12: the same in its handler; "A periodic timer moved to "now" by its own
 // handler runs once more after it."
 func TestRegisterInItsHandlerGivesASeriesANewOrigin(t *testing.T) {
@@ -414,103 +577,6 @@ func TestRegisterInItsHandlerGivesASeriesANewOrigin(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-// Contract 7: "the series survives a panic (with OnPanic) and a Goexit."
-func TestSeriesSurvivesPanicAndGoexit(t *testing.T) {
-	const tick, period = time.Millisecond, 100 * time.Millisecond
-	for _, c := range []struct {
-		name      string
-		misbehave func()
-		onPanic   bool
-	}{
-		{"panic", func() { panic("in a series") }, true},
-		{"Goexit", runtime.Goexit, false},
-		{"Goexit, with OnPanic", runtime.Goexit, true},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				var panics atomic.Int32
-				o := timerwheel.Options{Tick: tick}
-				if c.onPanic {
-					o.OnPanic = func(p timerwheel.HandlerPanic) {
-						panics.Add(1)
-						assert.Equal(t, "in a series", p.Value)
-						assert.True(t, p.Timer.Valid())
-					}
-				}
-				w := wheelFor(t, o)
-				var log firingLog
-				start := time.Now()
-				tm := w.Every(period, func(tm timerwheel.Timer) {
-					log.run(tm)
-					c.misbehave()
-				})
-				elapse(5*period + 2*tick)
-				at := log.times()
-				require.Len(t, at, 5)
-				for i := range at {
-					requireFiring(t, start.Add(time.Duration(i+1)*period), at[i], tick)
-				}
-				if c.name == "panic" {
-					require.EqualValues(t, 5, panics.Load())
-				} else {
-					require.Zero(t, panics.Load(), "a Goexit is no panic")
-				}
-				require.False(t, tm.Running())
-				require.True(t, tm.Stop())
-				require.Zero(t, w.Stats().Live)
-			})
-		})
-	}
-}
-
-// Contract 7: a deletion in a handler that then misbehaves ends the series as any other does.
-func TestDeletedSeriesDoesNotSurviveAPanic(t *testing.T) {
-	for name, misbehave := range map[string]func(){"panic": func() { panic("after its deletion") }, "Goexit": runtime.Goexit} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}})
-				var runs atomic.Int32
-				tm := w.Every(time.Second, func(tm timerwheel.Timer) {
-					runs.Add(1)
-					tm.Del()
-					misbehave()
-				})
-				elapse(time.Hour)
-				require.EqualValues(t, 1, runs.Load())
-				require.False(t, tm.Valid())
-				require.Zero(t, w.Stats().Live)
-			})
-		})
-	}
-}
-
-// Contract 7: "A period below the tick fires once a tick."
-func TestPeriodBelowTheTickFiresOnceATick(t *testing.T) {
-	for _, tick := range []time.Duration{time.Millisecond, time.Second, time.Hour} {
-		for _, period := range []time.Duration{1, tick / 1000, tick / 3, tick - 1} {
-			t.Run(tick.String()+" "+period.String(), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					w := wheelFor(t, timerwheel.Options{Tick: tick})
-					var log firingLog
-					start := time.Now()
-					tm := w.Every(period, log.run)
-					elapse(100 * tick)
-					require.True(t, tm.Stop())
-					at := log.times()
-					require.GreaterOrEqual(t, len(at), 98)
-					require.LessOrEqual(t, len(at), 101)
-					require.GreaterOrEqual(t, at[0].Sub(start), period, "never early")
-					for i := 1; i < len(at); i++ {
-						gap := at[i].Sub(at[i-1])
-						require.Positive(t, gap, "twice at one instant")
-						require.LessOrEqual(t, gap, 2*tick)
-					}
-				})
-			})
-		}
 	}
 }
 
@@ -560,35 +626,48 @@ func TestRetainedSeriesOutlivesItsDeletion(t *testing.T) {
 	})
 }
 
-// Contract 9: "On a closed wheel ... AfterFunc and Every return a Timer that is not Valid";
-// 12: it "counts in Refused". Close ends a series.
-func TestCloseEndsTheSeries(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{})
-		var runs atomic.Int32
-		between := w.Every(time.Second, func(timerwheel.Timer) { runs.Add(1) })
-		during := w.Every(time.Second, func(timerwheel.Timer) {
-			runs.Add(1)
-			time.Sleep(time.Second / 2)
-		})
-		elapse(1250 * time.Millisecond)
-		require.NoError(t, w.Close())
-		require.False(t, during.Running())
-		elapse(time.Hour)
-		require.EqualValues(t, 2, runs.Load())
-		require.False(t, between.Valid())
-		require.False(t, during.Valid())
-
-		refused := w.Stats().Refused
-		late := w.Every(time.Second, func(timerwheel.Timer) { runs.Add(1) })
-		require.False(t, late.Valid())
-		require.Equal(t, refused+1, w.Stats().Refused)
-		elapse(time.Hour)
-		require.EqualValues(t, 2, runs.Load())
-		stats := w.Stats()
-		require.Zero(t, stats.Live)
-		requireLaw(t, stats)
+// Contract 7 in an Advance: fires at start + k*period, "instants missed … are skipped, not
+// bunched".
+func TestEveryOnAManualWheel(t *testing.T) {
+	w := openManual(t, time.Millisecond)
+	const period = 10 * time.Millisecond
+	origin := manualStart
+	var at []time.Duration
+	series := w.Every(period, func(tm timerwheel.Timer) {
+		at = append(at, w.Now().Sub(manualStart))
+		when, ok := tm.When()
+		assert.True(t, ok, "during a run the next instant is pending")
+		assert.True(t, when.After(w.Now()), "missed instants are skipped")
+		assert.Zero(t, when.Sub(origin)%period, "an instant is origin + k*period, not origin + %v", when.Sub(origin))
 	})
+	for now := time.Millisecond; now <= 5*period; now += time.Millisecond {
+		_, err := w.Advance(manualStart.Add(now))
+		require.NoError(t, err)
+	}
+	require.Equal(t, []time.Duration{period, 2 * period, 3 * period, 4 * period, 5 * period}, at)
+	advanceTo(t, w, manualStart.Add(15*period+period/2), 1)
+	when, ok := series.When()
+	require.True(t, ok)
+	require.Equal(t, 16*period, when.Sub(manualStart))
+	advanceTo(t, w, manualStart.Add(16*period-1), 0)
+	advanceTo(t, w, manualStart.Add(16*period), 1)
+
+	// A Register moves the series' origin.
+	require.NoError(t, series.Register(3*time.Millisecond))
+	origin = w.Now().Add(3 * time.Millisecond)
+	advanceTo(t, w, origin.Add(-1), 0)
+	require.NoError(t, series.Retain())
+	advanceTo(t, w, origin.Add(period/2), 1)
+	when, ok = series.When()
+	require.True(t, ok)
+	require.True(t, when.Equal(origin.Add(period)))
+	found, err := series.DelSync()
+	require.NoError(t, err)
+	require.Equal(t, timerwheel.Found{Pending: true}, found)
+	require.NoError(t, series.Free())
+	require.False(t, series.Valid())
+	advanceTo(t, w, manualStart.Add(time.Hour), 0)
+	countsAddUp(t, w)
 }
 
 // Contract 7 on a Manual wheel: a step over many instants fires one and skips the others;
@@ -623,77 +702,23 @@ func TestEveryOnAManualWheelDoesNotBunch(t *testing.T) {
 	require.True(t, tm.Stop())
 }
 
-// ---- Helpers ----
-
-// verbReset is Reset as one of the armVerbs, for timers that pend.
-var verbReset = struct {
-	name string
-	arm  func(timerwheel.Timer, time.Duration) error
-}{"Reset", func(tm timerwheel.Timer, d time.Duration) error { tm.Reset(d); return nil }}
-
-// Contract 7: "Deletions end the series"; what Every says besides: "a Register after it, of
-// a timer that still lives, begins a new one".
-func TestASeriesBeginsAnewAfterItsDeletion(t *testing.T) {
-	const tick, period = time.Millisecond, 100 * time.Millisecond
-	for _, inHandler := range []bool{false, true} {
-		t.Run(map[bool]string{false: "elsewhere", true: "in its handler"}[inHandler], func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{Tick: tick})
-				var log firingLog
-				var anew time.Time
-				again := func(tm timerwheel.Timer) {
-					assert.True(t, tm.Stop())
-					assert.NoError(t, tm.Register(3*period/2))
-					anew = time.Now().Add(3 * period / 2)
-				}
-				tm := w.Every(period, func(tm timerwheel.Timer) {
-					if log.run(tm); inHandler && log.len() == 1 {
-						again(tm)
-					}
-				})
-				require.NoError(t, tm.Retain())
-				elapse(period + period/3)
-				if !inHandler {
-					again(tm)
-				}
-				elapse(4 * period)
-				at := log.times()
-				require.Len(t, at, 4)
-				for i, at := range at[1:] {
-					requireFiring(t, anew.Add(time.Duration(i)*period), at, 2*tick) // its own two, and those of the run that armed it
-				}
-				require.True(t, tm.Stop())
-				require.NoError(t, tm.Free())
-			})
-		})
-	}
-}
-
-// Contract 7: "instants missed ... are skipped, not bunched": also those that were missed
-// because every worker was busy with others.
-func TestEverySkipsWhatBusyWorkersMissed(t *testing.T) {
-	const tick, period = time.Millisecond, 100 * time.Millisecond
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{Tick: tick, MaxWorkers: 1})
-		h := parkHandler(t)
-		var log firingLog
-		start := time.Now()
-		tm := w.Every(period, log.run)
-		elapse(period / 2)
-		w.AfterFunc(0, h.run)
-		elapse(5 * period)
-		require.Zero(t, log.len())
-		require.True(t, tm.Pending())
-		h.release()
-		released := time.Now()
-		elapse(2*period + tick)
-		require.True(t, tm.Stop())
-		at := log.times()
-		require.Len(t, at, 3)
-		requireFiring(t, released, at[0], tick)
-		requireFiring(t, start.Add(6*period), at[1], tick)
-		requireFiring(t, start.Add(7*period), at[2], tick)
+// Contract 12: "A periodic timer moved to now by its own handler runs once more after it":
+// on a manual wheel, in the next Advance.
+func TestAManualSeriesMovedToNowByItsHandler(t *testing.T) {
+	w := openManual(t, time.Millisecond)
+	runs := 0
+	series := w.Every(time.Second, func(tm timerwheel.Timer) {
+		if runs++; runs == 1 {
+			assert.NoError(t, tm.Register(0))
+		}
 	})
+	now := manualStart.Add(time.Second)
+	advanceTo(t, w, now, 1)
+	advanceTo(t, w, now, 1)
+	advanceTo(t, w, now, 0)
+	when, ok := series.When()
+	require.True(t, ok)
+	require.True(t, when.Equal(now.Add(time.Second)), "the move is the new origin: %v", when)
 }
 
 // Contract 3: "never before d has passed": a series that was moved to now is due

@@ -3,7 +3,9 @@ package timerwheel_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
@@ -655,4 +657,28 @@ func (k *walk) drain() {
 	}
 	k.compare()
 	k.check(k.m.stats.Live == 0, "%d are left", k.m.stats.Live)
+}
+
+// Contract 10 against a dumb model: random programs of several thousand operations, as
+// FuzzAPI runs them, on wheels of every tick. The seed of a failure is in the test's name,
+// and the clock's own seed is printed.
+func TestAManualWheelAgainstAnObviousModel(t *testing.T) {
+	seeds := []uint64{1, 2, 3, uint64(time.Now().UnixNano())}
+	for _, seed := range seeds {
+		for options := range byte(16) {
+			t.Run(fmt.Sprintf("seed %d/options %d", seed, options), func(t *testing.T) {
+				t.Logf("seed %d", seed)
+				rng := rand.New(rand.NewPCG(seed, uint64(options)))
+				program := make([]byte, 5000)
+				if testing.Short() {
+					program = program[:1000]
+				}
+				for i := range program {
+					program[i] = byte(rng.Uint32())
+				}
+				program[0] = '0' + options
+				newWalk(t, program).run()
+			})
+		}
+	}
 }

@@ -5,18 +5,18 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/seed76848005/timerwheel"
+	"github.com/stretchr/testify/require"
 )
 
 // Section 8 of the contract, and the lines on groups of section 12. In bubbles, with puppets for
-// handlers (see del_test.go).
+// handlers (see helpers_old_test.go).
 
 type groupVerb struct {
 	name string
@@ -369,6 +369,38 @@ func TestGroupDeletionsMayOverlap(t *testing.T) {
 	})
 }
 
+// groupWaiters are the Waiters of the runs of the timers, in their order.
+func groupWaiters(w *timerwheel.Wheel, of ...timerwheel.Timer) []int {
+	waiters := make([]int, len(of))
+	for _, running := range w.Running() {
+		for i, tm := range of {
+			if running.Timer == tm {
+				waiters[i] = running.Waiters
+			}
+		}
+	}
+	return waiters
+}
+
+// Contract 4 and 8: of two deletions of a group one gives up. The other goes on
+// waiting, and so does the refusal of all members.
+func TestAGroupDeletionThatGivesUpLeavesTheRefusalToTheOthers(t *testing.T) {
+	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		g, p := w.NewGroup(), newDelPuppet(t)
+		running, idle := g.Alloc(p.handle), g.Alloc(delIgnore)
+		delStart(t, running)
+		waits := delGo(g.DelSync)
+		require.True(t, waits.waits())
+		delGo(func() (timerwheel.Found, error) { return g.DelSyncContext(delDead) }).requires(t, delRunning, context.Canceled)
+		require.True(t, waits.waits())
+		require.Equal(t, 1, w.Running()[0].Waiters)
+		delRequireRefused(t, w, idle, timerwheel.ErrDeleting)
+		p.let()
+		waits.requires(t, delRunning, nil)
+		require.NoError(t, idle.Register(time.Hour), "the refusal outlived the deletions")
+	})
+}
+
 // ---- in a member's handler, and in circles ----
 
 // Contract 8: "In a member's own handler: all firings removed, the other handlers waited for,
@@ -502,58 +534,6 @@ func TestGroupDeletionInTwoMembersHandlers(t *testing.T) {
 	}
 }
 
-// Contract 4, table, the circle, with a wait for several: each member that would wait for the
-// waiter closes a circle, "the others go on".
-func TestGroupDeletionIsALinkOfACircle(t *testing.T) {
-	for _, verb := range groupWaitingVerbs {
-		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			g := w.NewGroup()
-			pa, pb, pc := newDelPuppet(t), newDelPuppet(t), newDelPuppet(t)
-			a, b, c := w.Alloc(pa.handle), g.Alloc(pb.handle), g.Alloc(pc.handle)
-			for _, tm := range []timerwheel.Timer{a, b, c} {
-				delStart(t, tm)
-			}
-			whole := pa.call(func() (timerwheel.Found, error) { return verb.call(g) })
-			require.True(t, whole.waits())
-			for _, closer := range append([]delVerb{delByDead}, delWaitingVerbs...) {
-				pb.call(func() (timerwheel.Found, error) { return closer.call(a) }).requires(t, delRunning, timerwheel.ErrDeadlock)
-				pc.call(func() (timerwheel.Found, error) { return closer.call(a) }).requires(t, delRunning, timerwheel.ErrDeadlock)
-			}
-			sideways := pb.call(c.DelSync) // c's handler waits for nobody
-			require.True(t, sideways.waits())
-			pc.call(b.DelSync).requires(t, delRunning, timerwheel.ErrDeadlock)
-			pc.let()
-			sideways.requires(t, delRunning, nil)
-			require.True(t, whole.waits())
-			pb.let()
-			whole.requires(t, delRunning, nil)
-		})
-	}
-}
-
-// And as the link that closes it: B, a member, waits for A, and A deletes the group. The firings
-// are removed all the same.
-func TestGroupDeletionThatWouldCloseACircle(t *testing.T) {
-	for _, verb := range groupVerbs {
-		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			g := w.NewGroup()
-			pa, pb := newDelPuppet(t), newDelPuppet(t)
-			a, b := w.Alloc(pa.handle), g.Alloc(pb.handle)
-			delStart(t, a)
-			delStart(t, b)
-			require.NoError(t, b.Register(time.Hour))
-			require.NoError(t, g.Alloc(delIgnore).Register(time.Hour))
-			c := pb.call(a.DelSync)
-			require.True(t, c.waits())
-			pa.call(func() (timerwheel.Found, error) { return verb.call(g) }).requires(t, delBoth, timerwheel.ErrDeadlock)
-			require.Zero(t, w.Stats().Pending)
-			require.True(t, c.waits())
-			pa.let()
-			c.requires(t, delRunning, nil)
-		})
-	}
-}
-
 // ---- DelSyncContext ----
 
 // Contract 8 with 4: if the ctx ends first, the firings stay removed, and the ctx's error says that
@@ -597,6 +577,47 @@ func TestGroupDelSyncContextGivesUpWhenItsContextEnds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Contract 4, table: "if both are ready, nil", for groups. See
+// TestDelSyncContextPrefersTheEndOfTheRun.
+func TestGroupDelSyncContextPrefersTheEndOfTheRuns(t *testing.T) {
+	for i := range 20 {
+		delBubble(t, fmt.Sprint(i), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			g, p := w.NewGroup(), newDelPuppet(t)
+			for range 3 {
+				delStart(t, g.Alloc(p.handle))
+			}
+			ctx := newDelContext(func() {
+				p.let()
+				time.Sleep(time.Second)
+			})
+			_, err := g.DelSyncContext(ctx)
+			require.NoError(t, err)
+			require.Error(t, ctx.Err(), "the test did not make both ready")
+		})
+	}
+}
+
+// A delContext ends when it is first asked for its channel, after a hook.
+type delContext struct {
+	context.Context
+	once   sync.Once
+	cancel context.CancelFunc
+	hook   func()
+}
+
+func newDelContext(hook func()) *delContext {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &delContext{Context: ctx, cancel: cancel, hook: hook}
+}
+
+func (c *delContext) Done() <-chan struct{} {
+	c.once.Do(func() {
+		c.hook()
+		c.cancel()
+	})
+	return c.Context.Done()
 }
 
 // Contract 4 and 8: a group of which more members run than one critical section looks at is
@@ -647,45 +668,6 @@ func TestGroupDeletionOfManyRuns(t *testing.T) {
 		waits.requires(t, delRunning, nil)
 		require.True(t, g.AfterFunc(time.Hour, func() {}).Valid(), "the refusal outlived the deletions")
 	})
-}
-
-// Contract 4 and 8: of two deletions of a group one gives up. The other goes on
-// waiting, and so does the refusal of all members.
-func TestAGroupDeletionThatGivesUpLeavesTheRefusalToTheOthers(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		g, p := w.NewGroup(), newDelPuppet(t)
-		running, idle := g.Alloc(p.handle), g.Alloc(delIgnore)
-		delStart(t, running)
-		waits := delGo(g.DelSync)
-		require.True(t, waits.waits())
-		delGo(func() (timerwheel.Found, error) { return g.DelSyncContext(delDead) }).requires(t, delRunning, context.Canceled)
-		require.True(t, waits.waits())
-		require.Equal(t, 1, w.Running()[0].Waiters)
-		delRequireRefused(t, w, idle, timerwheel.ErrDeleting)
-		p.let()
-		waits.requires(t, delRunning, nil)
-		require.NoError(t, idle.Register(time.Hour), "the refusal outlived the deletions")
-	})
-}
-
-// Contract 4, table: "if both are ready, nil", for groups. See
-// TestDelSyncContextPrefersTheEndOfTheRun.
-func TestGroupDelSyncContextPrefersTheEndOfTheRuns(t *testing.T) {
-	for i := range 20 {
-		delBubble(t, fmt.Sprint(i), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			g, p := w.NewGroup(), newDelPuppet(t)
-			for range 3 {
-				delStart(t, g.Alloc(p.handle))
-			}
-			ctx := newDelContext(func() {
-				p.let()
-				time.Sleep(time.Second)
-			})
-			_, err := g.DelSyncContext(ctx)
-			require.NoError(t, err)
-			require.Error(t, ctx.Err(), "the test did not make both ready")
-		})
-	}
 }
 
 // ---- Shutdown ----
@@ -858,65 +840,6 @@ func TestGroupDeletionDoesNotWaitForTheNextTenants(t *testing.T) {
 	})
 }
 
-// ---- the rest ----
-
-// Contract 9 for groups: on a closed wheel a group's Alloc is valid and its Register says
-// ErrClosed; its AfterFunc and Every return a Timer that is not Valid.
-func TestGroupOnAClosedWheel(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		g := w.NewGroup()
-		old := g.Alloc(delIgnore)
-		require.NoError(t, old.Register(time.Hour))
-		require.NoError(t, w.Close())
-		for _, tm := range []timerwheel.Timer{old, g.Alloc(delIgnore), w.NewGroup().Alloc(delIgnore)} {
-			require.True(t, tm.Valid())
-			delRequireRefused(t, w, tm, timerwheel.ErrClosed)
-		}
-		before := w.Stats().Refused
-		require.False(t, g.AfterFunc(0, func() {}).Valid())
-		require.False(t, g.Every(time.Second, delIgnore).Valid())
-		require.Equal(t, before+2, w.Stats().Refused)
-		require.Equal(t, 2, g.Len())
-	})
-}
-
-// Contract 10: "Same promises for deletion, also from other goroutines", for groups on a Manual
-// wheel.
-func TestGroupOnAManualWheel(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{Manual: true}, func(t *testing.T, w *timerwheel.Wheel) {
-		g, p := w.NewGroup(), newDelPuppet(t)
-		var runs atomic.Int32
-		require.NoError(t, g.Alloc(p.handle).Register(0))
-		require.NoError(t, g.Alloc(func(timerwheel.Timer) { runs.Add(1) }).Register(10*time.Millisecond))
-		advancing := delGo(func() (timerwheel.Found, error) {
-			_, err := w.Advance(w.Now().Add(time.Second))
-			return delNone, err
-		})
-		require.True(t, advancing.waits())
-		c := delGo(g.DelSync)
-		require.True(t, c.waits())
-		p.call(g.DelSync).requires(t, delRunning, timerwheel.ErrDeadlock)
-		p.let()
-		c.requires(t, delBoth, nil)
-		advancing.requires(t, delNone, nil)
-		require.Zero(t, runs.Load(), "due in the same Advance, and deleted before its turn")
-	})
-}
-
-// Contract 2: "Alloc, AllocLocked, AfterFunc, Every: as on Wheel", misuse included.
-func TestGroupMisusePanicsAsOnTheWheel(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		g := w.NewGroup()
-		require.Panics(t, func() { g.Alloc(nil) })
-		require.Panics(t, func() { g.AfterFunc(time.Second, nil) })
-		require.Panics(t, func() { g.Every(time.Second, nil) })
-		require.Panics(t, func() { g.Every(0, delIgnore) })
-		require.Panics(t, func() { g.Every(-time.Second, delIgnore) })
-		require.Zero(t, g.Len())
-		require.Zero(t, w.Stats().Live)
-	})
-}
-
 // Contract 2 and 8: a member is an ordinary timer; its own deletions concern nobody else in the
 // group.
 func TestGroupMembersAreDeletedSingly(t *testing.T) {
@@ -935,17 +858,4 @@ func TestGroupMembersAreDeletedSingly(t *testing.T) {
 			require.Equal(t, 3, g.Len())
 		})
 	}
-}
-
-// groupWaiters are the Waiters of the runs of the timers, in their order.
-func groupWaiters(w *timerwheel.Wheel, of ...timerwheel.Timer) []int {
-	waiters := make([]int, len(of))
-	for _, running := range w.Running() {
-		for i, tm := range of {
-			if running.Timer == tm {
-				waiters[i] = running.Waiters
-			}
-		}
-	}
-	return waiters
 }

@@ -72,7 +72,7 @@ func TestAStallIsOneLineForALog(t *testing.T) {
 				}
 				// The lock is the tests' own, and not of package sync: so the innermost
 				// call is the Lock.
-				hangs := `github\.com/seed76848005/timerwheel_test\.durableLock\.Lock [^/ ]+/main_test\.go:\d+`
+				hangs := `github\.com/seed76848005/timerwheel_test\.durableLock\.Lock [^/ ]+/helpers_test\.go:\d+`
 				require.Regexp(t, `^timerwheel: the handler of `+timer+` has run for \d[\d.]*m?s: `+at+`expire `+file+`, which is at `+hangs+
 					`; deletions that wait for it: 1, at `+closes+from+`$`, run.String())
 				require.Regexp(t, `^timerwheel: a deletion of `+timer+` has waited for \d[\d.]*m?s at `+closes+`, for `+at+`expire `+file+

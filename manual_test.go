@@ -8,20 +8,15 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
-	"weak"
 
 	"github.com/seed76848005/timerwheel"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-// manualStart is where the manual wheels of these tests begin, unless a test says otherwise.
-var manualStart = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC)
-
-const manualYear = 365 * 24 * time.Hour
 
 // Contract 2: "Start: Manual only: the wheel's first Now; zero means time.Now()".
 func TestAManualWheelBeginsAtStart(t *testing.T) {
@@ -46,6 +41,27 @@ func TestAManualWheelBeginsAtStart(t *testing.T) {
 		}
 		w := openWheel(t, timerwheel.Options{Manual: true})
 		require.True(t, w.Now().Equal(time.Now()), "the zero Start")
+	})
+}
+
+// Contract 2, Options: "Manual ... Start: the wheel's first Now; zero means time.Now()".
+func TestStartIsAManualWheelsFirstNow(t *testing.T) {
+	for _, start := range []time.Time{
+		time.Date(2031, 7, 9, 1, 2, 3, 4, time.UTC),
+		time.Date(1999, 12, 31, 23, 59, 59, 999_999_999, time.FixedZone("west", -5*3600)),
+		time.Unix(0, 0),
+		time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC),
+	} {
+		w := wheelFor(t, timerwheel.Options{Manual: true, Start: start})
+		require.True(t, w.Now().Equal(start), "%v, want %v", w.Now(), start)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		elapse(1_234_567_890)
+		w := wheelFor(t, timerwheel.Options{Manual: true})
+		require.True(t, w.Now().Equal(time.Now()))
+		start := w.Now()
+		elapse(time.Hour)
+		require.True(t, w.Now().Equal(start), "only Advance moves it")
 	})
 }
 
@@ -117,6 +133,35 @@ func TestWhatIsDueAtOnceRunsInTheNextAdvanceToTheSameTime(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Contract 3: "d <= 0 is due at once"; 10: "Register counts d from Now", and an Advance to
+// the same time "runs what is due": without a tick's delay.
+func TestPastIsDueInTheAdvanceToTheSameTime(t *testing.T) {
+	start := time.Date(2025, 3, 4, 5, 6, 7, 8, time.UTC)
+	w := wheelFor(t, timerwheel.Options{Manual: true, Start: start, Tick: time.Hour})
+	var runs int
+	tm := w.Alloc(func(timerwheel.Timer) { runs++ })
+	arms := []func() error{
+		func() error { return tm.Register(0) },
+		func() error { return tm.Register(math.MinInt64) },
+		func() error { return tm.Reduce(-1) },
+		func() error { return tm.RegisterAt(w.Now()) },
+		func() error { return tm.RegisterAt(time.Time{}) },
+	}
+	for _, now := range []time.Time{start, start.Add(1), start.Add(time.Hour + 1), start.Add(1000 * time.Hour)} {
+		fired, err := w.Advance(now)
+		require.NoError(t, err)
+		require.Zero(t, fired)
+		for i, arm := range arms {
+			require.NoError(t, arm())
+			requireDeadline(t, tm, now, 0)
+			fired, err := w.Advance(now)
+			require.NoError(t, err)
+			require.Equal(t, 1, fired, "arming %d", i)
+		}
+	}
+	require.Equal(t, 4*len(arms), runs)
 }
 
 // Contract 10: "runs what is due by then, in the caller's goroutine". Contract 2: Manual is
@@ -193,6 +238,11 @@ func TestAdvanceRunsInOrderOfDeadlineTick(t *testing.T) {
 			})
 		}
 	}
+}
+
+// manualDistance is a random distance below 2^bits ns, all magnitudes being as likely.
+func manualDistance(rng *rand.Rand, bits int) time.Duration {
+	return time.Duration(rng.Int64N(1 << (1 + rng.IntN(bits))))
 }
 
 // Contract 10: "Handlers see Now() == now", and "Register counts d from Now".
@@ -293,6 +343,36 @@ func TestWhatIsRegisteredDuringAnAdvanceIsLeftToTheNext(t *testing.T) {
 				countsAddUp(t, w)
 			})
 		}
+	}
+}
+
+// Contract 2: Next is "not later than the next firing", also for what an Advance has left
+// to the next one, which may be due at once (Contract 10): asked while that Advance runs,
+// by a handler and by somebody else.
+func TestNextKnowsWhatAnAdvanceLeavesToTheNext(t *testing.T) {
+	w := openManual(t, time.Millisecond)
+	now := manualStart.Add(time.Minute)
+	for _, armsIt := range []func(){
+		func() { w.AfterFunc(0, func() {}) },
+		func() { assert.NoError(t, w.Alloc(func(timerwheel.Timer) {}).RegisterAt(manualStart)) },
+	} {
+		asked := 0
+		w.AfterFunc(0, func() {
+			ask := func() {
+				asked++
+				next, ok := w.Next()
+				assert.True(t, ok)
+				assert.True(t, next.Equal(now), "%v", next)
+			}
+			armsIt()
+			ask()
+			<-inBackground(ask)
+		})
+		advanceTo(t, w, now, 1)
+		require.Equal(t, 2, asked)
+		advanceTo(t, w, now, 1)
+		_, ok := w.Next()
+		require.False(t, ok)
 	}
 }
 
@@ -465,28 +545,35 @@ func TestOnlyNeverTimersPendOnAManualWheel(t *testing.T) {
 	countsAddUp(t, w)
 }
 
-// Contract 10 against a dumb model: random programs of several thousand operations, as
-// FuzzAPI runs them, on wheels of every tick. The seed of a failure is in the test's name,
-// and the clock's own seed is printed.
-func TestAManualWheelAgainstAnObviousModel(t *testing.T) {
-	seeds := []uint64{1, 2, 3, uint64(time.Now().UnixNano())}
-	for _, seed := range seeds {
-		for options := range byte(16) {
-			t.Run(fmt.Sprintf("seed %d/options %d", seed, options), func(t *testing.T) {
-				t.Logf("seed %d", seed)
-				rng := rand.New(rand.NewPCG(seed, uint64(options)))
-				program := make([]byte, 5000)
-				if testing.Short() {
-					program = program[:1000]
-				}
-				for i := range program {
-					program[i] = byte(rng.Uint32())
-				}
-				program[0] = '0' + options
-				newWalk(t, program).run()
-			})
-		}
-	}
+// Contract 10: an Advance to an earlier time does nothing, even where a
+// Duration since Start does not reach.
+func TestAdvanceBeyondTheReachOfADuration(t *testing.T) {
+	start := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	w := openWheel(t, timerwheel.Options{Manual: true, Start: start})
+	w.AfterFunc(math.MaxInt64, func() {})
+	far := start.AddDate(400, 0, 0)
+	_, err := w.Advance(far)
+	require.NoError(t, err)
+	_, err = w.Advance(start.AddDate(350, 0, 0))
+	require.NoError(t, err)
+	require.Equal(t, far, w.Now())
+	next, ok := w.Next()
+	require.True(t, ok)
+	require.False(t, next.Before(w.Now()))
+}
+
+// Contract 10, at the end of time, where a clock of nanoseconds stands still: an
+// Advance "runs what is due by then".
+func TestAManualWheelRunsAtTheEndOfTime(t *testing.T) {
+	w := wheelFor(t, timerwheel.Options{Manual: true})
+	end := w.Now().AddDate(300, 0, 0)
+	_, err := w.Advance(end)
+	require.NoError(t, err)
+	runs := 0
+	require.NoError(t, w.Alloc(func(timerwheel.Timer) { runs++ }).Register(0))
+	_, err = w.Advance(end)
+	require.NoError(t, err)
+	require.Equal(t, 1, runs)
 }
 
 // Contract 10: "Concurrent Advances are serialised": the second waits, durably, and then
@@ -712,6 +799,41 @@ func TestDeletionsFromElsewhereDuringAnAdvance(t *testing.T) {
 	}
 }
 
+// Contract 10: "Same promises for deletion, also from other goroutines": the goroutine in Advance
+// is the worker while it runs the handler, and no longer.
+func TestDelSyncOnAManualWheel(t *testing.T) {
+	delBubble(t, "", timerwheel.Options{Manual: true}, func(t *testing.T, w *timerwheel.Wheel) {
+		p := newDelPuppet(t)
+		tm := w.Alloc(p.handle)
+		advance := func() (timerwheel.Found, error) {
+			if err := tm.Register(0); err != nil {
+				return delNone, err
+			}
+			_, err := w.Advance(w.Now())
+			return delNone, err
+		}
+		p.let()
+		_, err := advance() // this goroutine has been a worker now, and is none any more
+		require.NoError(t, err)
+
+		p = newDelPuppet(t)
+		tm = w.Alloc(p.handle)
+		advancing := delGo(advance)
+		synctest.Wait()
+		require.True(t, tm.Running())
+		elsewhere := delGo(tm.DelSync)
+		require.True(t, elsewhere.waits())
+		p.call(tm.DelSync).requires(t, delRunning, timerwheel.ErrDeadlock)
+		time.AfterFunc(time.Hour, p.let)
+		found, err := tm.DelSync()
+		require.NoError(t, err)
+		require.Equal(t, delRunning, found)
+		require.EqualValues(t, 1, p.ended.Load())
+		elsewhere.requires(t, delRunning, nil)
+		advancing.requires(t, delNone, nil)
+	})
+}
+
 // Contract 4: "DelSyncContext | ctx ends first | the firing stays removed, Running: true,
 // ctx's error", on a manual wheel.
 func TestDelSyncContextDuringAnAdvanceGivesUp(t *testing.T) {
@@ -816,6 +938,81 @@ func TestDelAsyncOnAManualWheel(t *testing.T) {
 		require.NoError(t, tm.Register(0))
 		require.EqualValues(t, 2, w.Stats().SyncWaits)
 	})
+}
+
+// Contract 4: on a Manual wheel done runs "in the caller before DelAsync returns, or in the Advance
+// that ran the handler".
+func TestDelAsyncDoneOnAManualWheel(t *testing.T) {
+	delBubble(t, "", timerwheel.Options{Manual: true}, func(t *testing.T, w *timerwheel.Wheel) {
+		p := newDelPuppet(t)
+		tm := w.Alloc(p.handle)
+		stale := w.Alloc(delIgnore)
+		require.NoError(t, stale.Free())
+		for _, idle := range []timerwheel.Timer{tm, stale, w.AfterFunc(time.Hour, func() {})} {
+			var in []string
+			idle.DelAsync(func() { in = append(in, delGoroutine()) })
+			require.Equal(t, []string{delGoroutine()}, in)
+		}
+
+		var advancer string
+		var in []string
+		done := func() {
+			in = append(in, delGoroutine())
+			if p.ended.Load() == 0 {
+				in = append(in, "too early")
+			}
+		}
+		require.NoError(t, tm.Register(0))
+		advancing := delGo(func() (timerwheel.Found, error) {
+			advancer = delGoroutine()
+			_, err := w.Advance(w.Now())
+			if len(in) != 2 {
+				in = append(in, "too late")
+			}
+			return delNone, err
+		})
+		synctest.Wait()
+		found := tm.DelAsync(done) // elsewhere
+		require.Equal(t, delRunning, found)
+		p.call(func() (timerwheel.Found, error) { return tm.DelAsync(done), nil }).requires(t, delRunning, nil) // here
+		p.let()
+		advancing.requires(t, delNone, nil)
+		require.Equal(t, []string{advancer, advancer}, in)
+	})
+}
+
+// Contract 4: done runs once, whatever the dones of other deletions do.
+func TestADoneThatPanicsTakesNoOtherWithIt(t *testing.T) {
+	w := openWheel(t, timerwheel.Options{Manual: true})
+	ran := 0
+	tm := w.Alloc(func(tm timerwheel.Timer) {
+		for range 3 {
+			tm.DelAsync(func() { ran++; panic("done") })
+		}
+	})
+	require.NoError(t, tm.Register(0))
+	require.Panics(t, func() { _, _ = w.Advance(w.Now()) })
+	require.Equal(t, 3, ran)
+	fired, err := w.Advance(w.Now())
+	require.NoError(t, err)
+	require.Zero(t, fired)
+}
+
+// The same calls give the same run: the dones of deletions that wait for one handler are called in
+// the order of the deletions.
+func TestDonesAreCalledInTheOrderOfTheirDeletions(t *testing.T) {
+	w := wheelFor(t, timerwheel.Options{Manual: true})
+	const n = 30
+	var order, want []int
+	w.Alloc(func(tm timerwheel.Timer) {
+		for k := range n {
+			tm.DelAsync(func() { order = append(order, k) })
+			want = append(want, k)
+		}
+	}).Register(0)
+	_, err := w.Advance(w.Now())
+	require.NoError(t, err)
+	require.Equal(t, want, order)
 }
 
 // Contract 10: "A handler's panic without OnPanic passes through Advance and leaves the
@@ -985,6 +1182,21 @@ func TestCloseInAHandlerEndsTheAdvance(t *testing.T) {
 	}
 }
 
+// Contract 9, on a Manual wheel: what the Advance has deferred is dropped, too.
+func TestCloseInAHandlerDropsWhatIsDeferred(t *testing.T) {
+	w := openWheel(t, timerwheel.Options{Manual: true})
+	tm := w.Alloc(func(timerwheel.Timer) { t.Error("has run") })
+	w.AfterFunc(0, func() {
+		require.NoError(t, tm.Register(0))
+		require.ErrorIs(t, w.Close(), timerwheel.ErrDeadlock)
+		require.False(t, tm.Pending())
+	})
+	_, err := w.Advance(w.Now())
+	require.NoError(t, err)
+	require.Zero(t, w.Stats().Pending)
+	require.NoError(t, w.Close())
+}
+
 // Contract 9 on a manual wheel: a Close from elsewhere waits for the handler that an Advance runs.
 func TestCloseFromElsewhereDuringAnAdvance(t *testing.T) {
 	for _, e := range enders {
@@ -1035,82 +1247,6 @@ func TestRegisterAtOnAManualWheel(t *testing.T) {
 	advanceTo(t, w, manualStart.Add(2*time.Hour), 1)
 }
 
-// Contract 7 in an Advance: fires at start + k*period, "instants missed … are skipped, not
-// bunched".
-func TestEveryOnAManualWheel(t *testing.T) {
-	w := openManual(t, time.Millisecond)
-	const period = 10 * time.Millisecond
-	origin := manualStart
-	var at []time.Duration
-	series := w.Every(period, func(tm timerwheel.Timer) {
-		at = append(at, w.Now().Sub(manualStart))
-		when, ok := tm.When()
-		assert.True(t, ok, "during a run the next instant is pending")
-		assert.True(t, when.After(w.Now()), "missed instants are skipped")
-		assert.Zero(t, when.Sub(origin)%period, "an instant is origin + k*period, not origin + %v", when.Sub(origin))
-	})
-	for now := time.Millisecond; now <= 5*period; now += time.Millisecond {
-		_, err := w.Advance(manualStart.Add(now))
-		require.NoError(t, err)
-	}
-	require.Equal(t, []time.Duration{period, 2 * period, 3 * period, 4 * period, 5 * period}, at)
-	advanceTo(t, w, manualStart.Add(15*period+period/2), 1)
-	when, ok := series.When()
-	require.True(t, ok)
-	require.Equal(t, 16*period, when.Sub(manualStart))
-	advanceTo(t, w, manualStart.Add(16*period-1), 0)
-	advanceTo(t, w, manualStart.Add(16*period), 1)
-
-	// A Register moves the series' origin.
-	require.NoError(t, series.Register(3*time.Millisecond))
-	origin = w.Now().Add(3 * time.Millisecond)
-	advanceTo(t, w, origin.Add(-1), 0)
-	require.NoError(t, series.Retain())
-	advanceTo(t, w, origin.Add(period/2), 1)
-	when, ok = series.When()
-	require.True(t, ok)
-	require.True(t, when.Equal(origin.Add(period)))
-	found, err := series.DelSync()
-	require.NoError(t, err)
-	require.Equal(t, timerwheel.Found{Pending: true}, found)
-	require.NoError(t, series.Free())
-	require.False(t, series.Valid())
-	advanceTo(t, w, manualStart.Add(time.Hour), 0)
-	countsAddUp(t, w)
-}
-
-// Contract 7: "A period below the tick fires once a tick", and an Advance over a hundred
-// years of them fires one.
-func TestEveryBelowTheTickOnAManualWheel(t *testing.T) {
-	w := openManual(t, time.Millisecond)
-	series := w.Every(time.Nanosecond, func(timerwheel.Timer) {})
-	for n := 1; n <= 20; n++ {
-		advanceTo(t, w, manualStart.Add(time.Duration(n)*time.Millisecond), 1)
-	}
-	advanceTo(t, w, manualStart.Add(100*manualYear), 1)
-	require.True(t, series.Pending())
-	require.True(t, series.Stop())
-}
-
-// Contract 12: "A periodic timer moved to now by its own handler runs once more after it":
-// on a manual wheel, in the next Advance.
-func TestAManualSeriesMovedToNowByItsHandler(t *testing.T) {
-	w := openManual(t, time.Millisecond)
-	runs := 0
-	series := w.Every(time.Second, func(tm timerwheel.Timer) {
-		if runs++; runs == 1 {
-			assert.NoError(t, tm.Register(0))
-		}
-	})
-	now := manualStart.Add(time.Second)
-	advanceTo(t, w, now, 1)
-	advanceTo(t, w, now, 1)
-	advanceTo(t, w, now, 0)
-	when, ok := series.When()
-	require.True(t, ok)
-	require.True(t, when.Equal(now.Add(time.Second)), "the move is the new origin: %v", when)
-}
-
 // Contract 8 in an Advance: "In a member's own handler: all firings removed, …
 // ErrDeadlock"; from elsewhere it waits.
 func TestGroupsOnAManualWheel(t *testing.T) {
@@ -1153,6 +1289,29 @@ func TestGroupsOnAManualWheel(t *testing.T) {
 	})
 }
 
+// Contract 10: "Same promises for deletion, also from other goroutines", for groups on a Manual
+// wheel.
+func TestGroupOnAManualWheel(t *testing.T) {
+	delBubble(t, "", timerwheel.Options{Manual: true}, func(t *testing.T, w *timerwheel.Wheel) {
+		g, p := w.NewGroup(), newDelPuppet(t)
+		var runs atomic.Int32
+		require.NoError(t, g.Alloc(p.handle).Register(0))
+		require.NoError(t, g.Alloc(func(timerwheel.Timer) { runs.Add(1) }).Register(10*time.Millisecond))
+		advancing := delGo(func() (timerwheel.Found, error) {
+			_, err := w.Advance(w.Now().Add(time.Second))
+			return delNone, err
+		})
+		require.True(t, advancing.waits())
+		c := delGo(g.DelSync)
+		require.True(t, c.waits())
+		p.call(g.DelSync).requires(t, delRunning, timerwheel.ErrDeadlock)
+		p.let()
+		c.requires(t, delBoth, nil)
+		advancing.requires(t, delNone, nil)
+		require.Zero(t, runs.Load(), "due in the same Advance, and deleted before its turn")
+	})
+}
+
 // Contract 6 in an Advance: it takes the lock, waits for it, and looks again whether the
 // timer is still meant.
 func TestLockBoundTimersOnAManualWheel(t *testing.T) {
@@ -1192,101 +1351,37 @@ func TestLockBoundTimersOnAManualWheel(t *testing.T) {
 	}
 }
 
-// Contract 9 and 10: a manual wheel is memory and nothing else: forgotten, it is collected.
-func TestADrainedManualWheelIsCollected(t *testing.T) {
-	forget := func() weak.Pointer[timerwheel.Wheel] {
-		w, err := timerwheel.New(timerwheel.Options{Manual: true, Start: manualStart})
+// Contract 6 on a Manual wheel: Advance is the worker.
+func TestLockedTimerOnAManualWheel(t *testing.T) {
+	delBubble(t, "", timerwheel.Options{Manual: true}, func(t *testing.T, w *timerwheel.Wheel) {
+		l := newLockProbe(t)
+		runs := 0
+		a := w.AllocLocked(l, func(timerwheel.Timer) {
+			if l.taken() {
+				runs++
+			}
+		})
+		b := w.AllocLocked(l, func(timerwheel.Timer) { runs += 100 })
+		require.NoError(t, a.Register(time.Second))
+		fired, err := w.Advance(w.Now().Add(2 * time.Second))
 		require.NoError(t, err)
-		w.AfterFunc(time.Second, func() {})
-		w.AfterFunc(time.Hour, func() {}).Stop()
-		advanceTo(t, w, manualStart.Add(time.Minute), 1)
-		w.AfterFunc(0, func() { panic("on purpose") })
-		require.Panics(t, func() { _, _ = w.Advance(w.Now()) })
-		return weak.Make(w)
-	}
-	collected(t, forget())
-}
+		require.Equal(t, 1, fired)
+		require.Equal(t, 1, runs)
+		require.False(t, l.taken())
 
-// openManual makes a manual wheel that begins at manualStart and ends with the test.
-func openManual(t *testing.T, tick time.Duration) *timerwheel.Wheel {
-	t.Helper()
-	return openWheel(t, timerwheel.Options{Tick: tick, Manual: true, Start: manualStart})
-}
-
-// advanceTo advances, and checks how many handlers that ran. It is for any goroutine.
-func advanceTo(t *testing.T, w *timerwheel.Wheel, now time.Time, want int) {
-	t.Helper()
-	fired, err := w.Advance(now)
-	assert.NoError(t, err)
-	assert.Equal(t, want, fired, "handlers run by the Advance to %v", now)
-}
-
-// manualDistance is a random distance below 2^bits ns, all magnitudes being as likely.
-func manualDistance(rng *rand.Rand, bits int) time.Duration {
-	return time.Duration(rng.Int64N(1 << (1 + rng.IntN(bits))))
-}
-
-// Contract 4: done runs once, whatever the dones of other deletions do.
-func TestADoneThatPanicsTakesNoOtherWithIt(t *testing.T) {
-	w := openWheel(t, timerwheel.Options{Manual: true})
-	ran := 0
-	tm := w.Alloc(func(tm timerwheel.Timer) {
-		for range 3 {
-			tm.DelAsync(func() { ran++; panic("done") })
-		}
+		require.NoError(t, b.Register(0))
+		l.take()
+		c := delGo(func() (timerwheel.Found, error) {
+			_, err := w.Advance(w.Now())
+			return delNone, err
+		})
+		require.True(t, c.waits())
+		require.True(t, b.Pending())
+		found, err := b.DelSync()
+		require.NoError(t, err)
+		require.Equal(t, delPending, found)
+		l.drop()
+		c.requires(t, delNone, nil)
+		require.Equal(t, 1, runs)
 	})
-	require.NoError(t, tm.Register(0))
-	require.Panics(t, func() { _, _ = w.Advance(w.Now()) })
-	require.Equal(t, 3, ran)
-	fired, err := w.Advance(w.Now())
-	require.NoError(t, err)
-	require.Zero(t, fired)
-}
-
-// Contract 10: an Advance to an earlier time does nothing, even where a
-// Duration since Start does not reach.
-func TestAdvanceBeyondTheReachOfADuration(t *testing.T) {
-	start := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
-	w := openWheel(t, timerwheel.Options{Manual: true, Start: start})
-	w.AfterFunc(math.MaxInt64, func() {})
-	far := start.AddDate(400, 0, 0)
-	_, err := w.Advance(far)
-	require.NoError(t, err)
-	_, err = w.Advance(start.AddDate(350, 0, 0))
-	require.NoError(t, err)
-	require.Equal(t, far, w.Now())
-	next, ok := w.Next()
-	require.True(t, ok)
-	require.False(t, next.Before(w.Now()))
-}
-
-// Contract 10, at the end of time, where a clock of nanoseconds stands still: an
-// Advance "runs what is due by then".
-func TestAManualWheelRunsAtTheEndOfTime(t *testing.T) {
-	w := wheelFor(t, timerwheel.Options{Manual: true})
-	end := w.Now().AddDate(300, 0, 0)
-	_, err := w.Advance(end)
-	require.NoError(t, err)
-	runs := 0
-	require.NoError(t, w.Alloc(func(timerwheel.Timer) { runs++ }).Register(0))
-	_, err = w.Advance(end)
-	require.NoError(t, err)
-	require.Equal(t, 1, runs)
-}
-
-// The same calls give the same run: the dones of deletions that wait for one handler are called in
-// the order of the deletions.
-func TestDonesAreCalledInTheOrderOfTheirDeletions(t *testing.T) {
-	w := wheelFor(t, timerwheel.Options{Manual: true})
-	const n = 30
-	var order, want []int
-	w.Alloc(func(tm timerwheel.Timer) {
-		for k := range n {
-			tm.DelAsync(func() { order = append(order, k) })
-			want = append(want, k)
-		}
-	}).Register(0)
-	_, err := w.Advance(w.Now())
-	require.NoError(t, err)
-	require.Equal(t, want, order)
 }

@@ -257,6 +257,56 @@ func TestAMisuseIsReportedWithAllItsPlaces(t *testing.T) {
 	}
 }
 
+// Contract 2: "Debug: remember where each timer was allocated and registered, for ...
+// misuse errors", and the errors "match with errors.Is", however much they say.
+func TestMisuseErrorsSayWhereTheTimerCameFrom(t *testing.T) {
+	for name, c := range map[string]struct {
+		misuse func(t *testing.T, w *timerwheel.Wheel, tm timerwheel.Timer) error
+		want   error
+	}{
+		"ErrFreed": {func(t *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer) error {
+			require.NoError(t, tm.Free())
+			return tm.Free()
+		}, timerwheel.ErrFreed},
+		"ErrShutdown": {func(t *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer) error {
+			_, err := tm.ShutdownSync()
+			require.NoError(t, err)
+			return tm.Register(0)
+		}, timerwheel.ErrShutdown},
+		"ErrDeleting": {func(t *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer) error {
+			time.Sleep(2 * time.Hour)
+			tm.DelAsync(func() {})
+			return tm.RegisterAt(time.Now())
+		}, timerwheel.ErrDeleting},
+		"ErrClosed": {func(t *testing.T, w *timerwheel.Wheel, tm timerwheel.Timer) error {
+			require.NoError(t, w.Close())
+			return tm.Reduce(0)
+		}, timerwheel.ErrClosed},
+		"ErrStale": {func(t *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer) error {
+			require.True(t, tm.Stop())
+			require.NoError(t, tm.Free())
+			return tm.Register(0)
+		}, timerwheel.ErrStale},
+	} {
+		for _, debug := range []bool{true, false} {
+			delBubble(t, name+map[bool]string{true: "/Debug"}[debug], timerwheel.Options{Debug: debug}, func(t *testing.T, w *timerwheel.Wheel) {
+				p := newDelPuppet(t)
+				tm, allocated := w.Alloc(p.handle), siteHere()
+				err, registered := tm.Register(time.Hour), siteHere()
+				require.NoError(t, err)
+				err = c.misuse(t, w, tm)
+				require.ErrorIs(t, err, c.want)
+				if debug {
+					require.ErrorContains(t, err, allocated)
+					require.ErrorContains(t, err, registered)
+				} else {
+					require.Equal(t, c.want, err)
+				}
+			})
+		}
+	}
+}
+
 // Contract 4 and 5: what is gone is gone: to delete it, or to ask for it, is no misuse; nor
 // is the use of the zero Timer, which is no wheel's; nor a refusal of a timer that lives.
 func TestWhatIsNoMisuse(t *testing.T) {

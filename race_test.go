@@ -13,10 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed76848005/timerwheel"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
-
-	"github.com/seed76848005/timerwheel"
 )
 
 // Real goroutines and real time, for the race detector. First the scenarios of the mail that the
@@ -25,9 +25,6 @@ import (
 // Much is checked with plain variables: a handler and the one who deleted its timer touch the same
 // memory without a lock, as a driver does, and the deletion alone puts them in order. -race reports
 // where it did not.
-
-// raceStress is how long a storm lasts: go test -race -run 'Mail|Stress' . -storm 30s
-var raceStress = flag.Duration("storm", time.Second, "how long each of the stress tests lasts")
 
 // ---- the mail's scenarios ----
 
@@ -66,6 +63,45 @@ func TestMailHandlerReAdds(t *testing.T) {
 		require.Zero(t, wrong.Load())
 		require.NoError(t, tm.Free())
 	}
+}
+
+// racePatience is longer than anything here takes, on any machine.
+const racePatience = time.Minute
+
+// raceWheel makes a wheel that is closed at the end; a handler that hangs must not keep the test
+// from saying why.
+func raceWheel(t *testing.T, o timerwheel.Options) *timerwheel.Wheel {
+	t.Helper()
+	w, err := timerwheel.New(o)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), racePatience)
+		defer cancel()
+		require.NoError(t, w.CloseContext(ctx))
+		stats := w.Stats()
+		require.Zero(t, stats.Running)
+		require.Equal(t, stats.Registered, stats.Fired+stats.Removed)
+	})
+	return w
+}
+
+func raceReceive[T any](t *testing.T, c <-chan T) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(racePatience):
+		buf := make([]byte, 1<<20)
+		t.Fatalf("it hangs:\n%s", buf[:runtime.Stack(buf, true)])
+	}
+}
+
+// raceTicks lets enough time pass for what is due to run: a firing that was due before raceTicks
+// began has had its turn when it returns.
+func raceTicks(t *testing.T, w *timerwheel.Wheel) {
+	t.Helper()
+	done := make(chan struct{})
+	w.AfterFunc(3*time.Millisecond, func() { close(done) })
+	raceReceive(t, done)
 }
 
 // "timer handlers can delete timers". Contract 4: its own, too, by every verb, without a hang.
@@ -108,6 +144,17 @@ func TestMailHandlerDeletesItself(t *testing.T) {
 	raceWithin(t, wg.Wait)
 	require.Zero(t, wrong.Load())
 	require.EqualValues(t, timers*raceRounds(50), runs.Load(), "a firing that its own handler deleted came")
+}
+
+// raceWithin runs f, and gives it up with all stacks if it hangs.
+func raceWithin(t *testing.T, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	raceReceive(t, done)
 }
 
 // "timer handlers can kfree() the memory which contained the darn [timer]". Contract 5: "In the
@@ -210,6 +257,23 @@ func TestMailDelSyncDoesNot(t *testing.T) {
 		require.Equal(t, delRunning, c.found)
 		require.NoError(t, tm.Free())
 	}
+}
+
+func raceUntil(t *testing.T, cond func() bool) {
+	t.Helper()
+	for end := time.Now().Add(racePatience); !cond(); time.Sleep(20 * time.Microsecond) {
+		require.True(t, time.Now().Before(end), "it does not come about")
+	}
+}
+
+// raceWaiters is how many deletions wait for the timer's run.
+func raceWaiters(w *timerwheel.Wheel, tm timerwheel.Timer) int {
+	running := w.Running()
+	i := slices.IndexFunc(running, func(r timerwheel.RunningHandler) bool { return r.Timer == tm })
+	if i < 0 {
+		return 0
+	}
+	return running[i].Waiters
 }
 
 // "there may be problems with three: CPU0 is running the handler, CPU1 is spinning in del_timer,
@@ -530,6 +594,25 @@ func TestMailMainlineAndHandlerWantTheSameLock(t *testing.T) {
 	})
 }
 
+// A raceMutex says that somebody wants it.
+type raceMutex struct {
+	sync.Mutex
+	wanted chan struct{}
+}
+
+func newRaceMutex() *raceMutex { return &raceMutex{wanted: make(chan struct{}, 1)} }
+
+func (m *raceMutex) Lock() {
+	select {
+	case m.wanted <- struct{}{}:
+	default:
+	}
+	m.Mutex.Lock()
+}
+
+// raceStress is how long a storm lasts: go test -race -run 'Mail|Stress' . -storm 30s
+var raceStress = flag.Duration("storm", time.Second, "how long each of the stress tests lasts")
+
 // ---- storms ----
 
 // All verbs, by all kinds of callers, on a small set of timers. The promise of DelSync is checked
@@ -576,325 +659,6 @@ func TestStressAllVerbs(t *testing.T) {
 			t.Logf("%+v, %d panics, %d deadlocks", stats, panics.Load(), s.deadlocks.Load())
 		})
 	}
-}
-
-// Handlers that delete each other all the time: circles of all sizes close, and each is opened by
-// an ErrDeadlock, so that no handler ever hangs.
-func TestStressCircles(t *testing.T) {
-	w := raceWheel(t, timerwheel.Options{})
-	const n = 6
-	var tms [n]timerwheel.Timer
-	var wrong, deadlocks, runs atomic.Int64
-	group := w.NewGroup()
-	stop := make(chan struct{})
-	for i := range n {
-		f := func(timerwheel.Timer) {
-			runs.Add(1)
-			for range 3 {
-				var err error
-				if k := rand.IntN(n + 1); k == n {
-					_, err = group.DelSync()
-				} else {
-					_, err = delWaitingVerbs[rand.IntN(2)].call(tms[k])
-				}
-				if errors.Is(err, timerwheel.ErrDeadlock) {
-					deadlocks.Add(1)
-				} else if err != nil {
-					wrong.Add(1)
-				}
-			}
-		}
-		if i < n/2 {
-			tms[i] = group.Alloc(f)
-		} else {
-			tms[i] = w.Alloc(f)
-		}
-	}
-	var wg sync.WaitGroup
-	for range 2 {
-		wg.Go(func() {
-			for !raceStopped(stop) {
-				_ = tms[rand.IntN(n)].Register(0)
-				runtime.Gosched()
-			}
-		})
-	}
-	time.Sleep(raceFor() / 2)
-	close(stop)
-	raceWithin(t, func() {
-		wg.Wait()
-		for _, tm := range tms {
-			if _, err := tm.ShutdownSync(); err != nil {
-				wrong.Add(1)
-			}
-		}
-	})
-	require.Zero(t, wrong.Load())
-	require.NotZero(t, deadlocks.Load(), "no handler deleted so much as itself")
-	require.Zero(t, w.Stats().Running)
-	t.Logf("%d runs, %d deadlocks", runs.Load(), deadlocks.Load())
-}
-
-// Contract 8: a group is shut down while its members come and go, fire, are deleted and freed: when
-// that has returned none of them is pending or running, or ever will be, in whatever order they
-// were visited.
-func TestStressGroupShutdown(t *testing.T) {
-	w := raceWheel(t, timerwheel.Options{})
-	for end := time.Now().Add(raceFor() / 2); time.Now().Before(end); {
-		g := w.NewGroup()
-		var down, stop atomic.Bool
-		var wrong atomic.Int32
-		f := func() {
-			if down.Load() {
-				wrong.Add(1)
-			}
-		}
-		handler := func(timerwheel.Timer) { f() }
-		var wg sync.WaitGroup
-		for range 3 {
-			var mine []timerwheel.Timer
-			for range 100 {
-				tm := g.Alloc(handler)
-				require.NoError(t, tm.Register(raceDelay()))
-				mine = append(mine, tm)
-				g.AfterFunc(raceDelay(), f)
-			}
-			wg.Go(func() {
-				for !stop.Load() {
-					k := rand.IntN(len(mine))
-					_ = mine[k].Free()
-					mine[k] = g.Alloc(handler)
-					_ = mine[k].Register(raceDelay())
-					g.AfterFunc(raceDelay(), f).Stop()
-					mine[rand.IntN(len(mine))].Stop()
-					runtime.Gosched()
-				}
-				for _, tm := range mine {
-					if tm.Free() != nil {
-						wrong.Add(1)
-					}
-				}
-			})
-		}
-		calls := []*delCall{delGo(g.DelSync), delGo(g.ShutdownSync), delGo(g.ShutdownSync)}
-		for i, c := range calls {
-			raceReceive(t, c.done)
-			require.NoError(t, c.err)
-			if i > 0 {
-				down.Store(true)
-			}
-		}
-		stats := w.Stats()
-		require.Zero(t, stats.Pending)
-		require.Zero(t, stats.Running)
-		stop.Store(true)
-		raceWithin(t, wg.Wait)
-		require.Zero(t, g.Len())
-		require.Zero(t, wrong.Load())
-	}
-}
-
-// Contract 9: Close in the midst of everything, by several at once, handlers included: when it has
-// returned no handler is in flight and none begins, no Register succeeds, the counters agree, and
-// no goroutine is left.
-func TestStressClose(t *testing.T) {
-	ignore := goleak.IgnoreCurrent()
-	for end := time.Now().Add(raceFor()); time.Now().Before(end); {
-		raceCloseOnce(t)
-	}
-	goleak.VerifyNone(t, ignore)
-}
-
-func raceCloseOnce(t *testing.T) {
-	w, err := timerwheel.New(timerwheel.Options{MaxWorkers: rand.IntN(4), OnPanic: func(timerwheel.HandlerPanic) {}})
-	require.NoError(t, err)
-	const n = 12
-	var in, wrong atomic.Int32
-	var closed atomic.Bool
-	var tms, owned []timerwheel.Timer
-	group := w.NewGroup()
-	var mu sync.Mutex
-	handler := func(tm timerwheel.Timer) {
-		in.Add(1)
-		defer in.Add(-1)
-		if closed.Load() {
-			wrong.Add(1)
-		}
-		switch rand.IntN(100) {
-		case 0:
-			if !errors.Is(w.Close(), timerwheel.ErrDeadlock) {
-				wrong.Add(1)
-			}
-		case 1:
-			if !errors.Is(w.CloseContext(delDead), timerwheel.ErrDeadlock) {
-				wrong.Add(1)
-			}
-		case 2, 3, 4, 5:
-			runtime.Goexit()
-		case 6, 7, 8, 9:
-			panic("the handler's")
-		case 10, 11, 12, 13, 14, 15, 16, 17:
-			_, _ = tms[rand.IntN(n)].DelSync()
-		case 18, 19, 20, 21, 22, 23, 24, 25:
-			_, _ = group.DelSync()
-		default:
-			_ = tm.Register(0)
-		}
-		if closed.Load() {
-			wrong.Add(1)
-		}
-	}
-	for i := range n { // all are made before any is armed: handlers read the slice
-		switch i % 4 {
-		case 0:
-			tms = append(tms, w.Alloc(handler))
-		case 1:
-			tms = append(tms, group.Alloc(handler))
-		case 2:
-			tms = append(tms, w.AllocLocked(&mu, handler))
-		case 3:
-			tms = append(tms, group.AllocLocked(&mu, handler))
-		}
-		owned = append(owned, tms[i])
-	}
-	for _, tm := range tms {
-		_ = tm.Register(time.Duration(rand.IntN(300)) * time.Microsecond) // a handler may have closed the wheel by now
-	}
-	w.Every(100*time.Microsecond, handler)
-	group.Every(100*time.Microsecond, handler)
-
-	stop := make(chan struct{})
-	var verbs, closers sync.WaitGroup
-	for range 2 {
-		verbs.Go(func() {
-			for !raceStopped(stop) {
-				tm, d := tms[rand.IntN(n)], time.Duration(rand.IntN(200))*time.Microsecond
-				switch rand.IntN(16) {
-				case 0, 1:
-					if _, err := tm.DelSync(); err != nil {
-						wrong.Add(1)
-					}
-				case 2:
-					tm.DelAsync(func() {})
-				case 3, 4:
-					w.AfterFunc(d, func() { handler(timerwheel.Timer{}) })
-				case 5, 6:
-					group.AfterFunc(d, func() { handler(timerwheel.Timer{}) })
-				case 7:
-					time.Sleep(d) // Close shall have a chance, on one processor too
-				default:
-					_ = tm.Register(d)
-				}
-			}
-		})
-	}
-	time.Sleep(time.Duration(rand.IntN(1500)) * time.Microsecond)
-	for i := range 3 {
-		closers.Go(func() {
-			var err error
-			if i == 0 {
-				err = w.CloseContext(context.Background())
-			} else {
-				err = w.Close()
-			}
-			if err != nil || in.Load() != 0 {
-				wrong.Add(1)
-			}
-			closed.Store(true)
-		})
-	}
-	raceWithin(t, closers.Wait)
-	runtime.Gosched()
-	close(stop)
-	raceWithin(t, verbs.Wait)
-	require.NoError(t, w.Close())
-	require.Zero(t, wrong.Load())
-	for _, tm := range owned {
-		require.ErrorIs(t, tm.Register(0), timerwheel.ErrClosed)
-		require.NoError(t, tm.Free())
-	}
-	stats := w.Stats()
-	require.Zero(t, stats.Live)
-	require.Zero(t, stats.Pending)
-	require.Zero(t, stats.Running)
-	require.Equal(t, stats.Registered, stats.Fired+stats.Removed)
-	require.Zero(t, group.Len())
-}
-
-// Contract 1: "A stale handle never reaches the slot's next tenant, for ever". Tenants come and go
-// as fast as they can; the handles that they leave behind are tried, by every verb, on those who
-// came after them.
-func TestStressGenerations(t *testing.T) {
-	w := raceWheel(t, timerwheel.Options{})
-	groups := []*timerwheel.Group{w.NewGroup(), w.NewGroup()}
-	var left [64]atomic.Pointer[timerwheel.Timer] // handles that are stale
-	var wrong, tenancies, tries atomic.Int64
-	expect := func(ok bool) {
-		if !ok {
-			wrong.Add(1)
-		}
-	}
-	leave := func(tm timerwheel.Timer) {
-		expect(!tm.Valid())
-		left[rand.IntN(len(left))].Store(&tm)
-		tenancies.Add(1)
-	}
-	stop := make(chan struct{})
-	var wg sync.WaitGroup
-	tenant := func(alloc func(func(timerwheel.Timer)) timerwheel.Timer) {
-		wg.Go(func() {
-			for !raceStopped(stop) {
-				ran := make(chan timerwheel.Timer, 2)
-				tm := alloc(func(tm timerwheel.Timer) { ran <- tm })
-				expect(tm.Register(time.Hour) == nil)
-				runtime.Gosched()
-				expect(tm.Pending())
-				if rand.IntN(4) == 0 {
-					expect(tm.Reset(0)) // it had been pending
-					expect(<-ran == tm)
-					_, err := tm.DelSync()
-					expect(err == nil)
-				} else {
-					found := tm.Del()
-					expect(found == delPending)
-				}
-				expect(tm.Valid())
-				expect(tm.Free() == nil)
-				expect(len(ran) == 0)
-				leave(tm)
-			}
-		})
-	}
-	tenant(w.Alloc)
-	tenant(groups[0].Alloc)
-	tenant(func(f func(timerwheel.Timer)) timerwheel.Timer { return groups[1].AllocLocked(new(sync.Mutex), f) })
-	for range 2 {
-		wg.Go(func() {
-			for !raceStopped(stop) {
-				p := left[rand.IntN(len(left))].Load()
-				if p == nil {
-					runtime.Gosched()
-					continue
-				}
-				tm := *p
-				expect(errors.Is(tm.Register(0), timerwheel.ErrStale))
-				expect(errors.Is(tm.Retain(), timerwheel.ErrStale))
-				expect(errors.Is(tm.Free(), timerwheel.ErrStale))
-				expect(!tm.Reset(0) && !tm.Pending() && !tm.Running() && !tm.Valid())
-				found, err := delVerbs[rand.IntN(len(delVerbs))].call(tm)
-				expect(found == delNone && err == nil)
-				tries.Add(1)
-				runtime.Gosched()
-			}
-		})
-	}
-	time.Sleep(raceFor() / 2)
-	close(stop)
-	raceWithin(t, wg.Wait)
-	require.Zero(t, wrong.Load())
-	require.Zero(t, w.Stats().Live)
-	require.NotZero(t, tries.Load())
-	t.Logf("%d tenancies, %d tries", tenancies.Load(), tries.Load())
 }
 
 // ---- the storm of TestStressAllVerbs ----
@@ -1231,8 +995,6 @@ func (s *raceStorm) tearDown() {
 	}
 }
 
-// ---- tools ----
-
 func raceFor() time.Duration {
 	if testing.Short() {
 		return *raceStress / 8
@@ -1240,73 +1002,9 @@ func raceFor() time.Duration {
 	return *raceStress
 }
 
-func raceRounds(n int) int {
-	if testing.Short() {
-		return n/8 + 1
-	}
-	return n
-}
-
 // raceDelay is a short delay, often none.
 func raceDelay() time.Duration {
 	return time.Duration(max(0, rand.IntN(1000)-300)) * time.Microsecond
-}
-
-// racePatience is longer than anything here takes, on any machine.
-const racePatience = time.Minute
-
-// raceWheel makes a wheel that is closed at the end; a handler that hangs must not keep the test
-// from saying why.
-func raceWheel(t *testing.T, o timerwheel.Options) *timerwheel.Wheel {
-	t.Helper()
-	w, err := timerwheel.New(o)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), racePatience)
-		defer cancel()
-		require.NoError(t, w.CloseContext(ctx))
-		stats := w.Stats()
-		require.Zero(t, stats.Running)
-		require.Equal(t, stats.Registered, stats.Fired+stats.Removed)
-	})
-	return w
-}
-
-// raceWithin runs f, and gives it up with all stacks if it hangs.
-func raceWithin(t *testing.T, f func()) {
-	t.Helper()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		f()
-	}()
-	raceReceive(t, done)
-}
-
-func raceReceive[T any](t *testing.T, c <-chan T) {
-	t.Helper()
-	select {
-	case <-c:
-	case <-time.After(racePatience):
-		buf := make([]byte, 1<<20)
-		t.Fatalf("it hangs:\n%s", buf[:runtime.Stack(buf, true)])
-	}
-}
-
-func raceUntil(t *testing.T, cond func() bool) {
-	t.Helper()
-	for end := time.Now().Add(racePatience); !cond(); time.Sleep(20 * time.Microsecond) {
-		require.True(t, time.Now().Before(end), "it does not come about")
-	}
-}
-
-// raceTicks lets enough time pass for what is due to run: a firing that was due before raceTicks
-// began has had its turn when it returns.
-func raceTicks(t *testing.T, w *timerwheel.Wheel) {
-	t.Helper()
-	done := make(chan struct{})
-	w.AfterFunc(3*time.Millisecond, func() { close(done) })
-	raceReceive(t, done)
 }
 
 func raceStopped(stop <-chan struct{}) bool {
@@ -1318,28 +1016,600 @@ func raceStopped(stop <-chan struct{}) bool {
 	}
 }
 
-// raceWaiters is how many deletions wait for the timer's run.
-func raceWaiters(w *timerwheel.Wheel, tm timerwheel.Timer) int {
-	running := w.Running()
-	i := slices.IndexFunc(running, func(r timerwheel.RunningHandler) bool { return r.Timer == tm })
-	if i < 0 {
-		return 0
+// Handlers that delete each other all the time: circles of all sizes close, and each is opened by
+// an ErrDeadlock, so that no handler ever hangs.
+func TestStressCircles(t *testing.T) {
+	w := raceWheel(t, timerwheel.Options{})
+	const n = 6
+	var tms [n]timerwheel.Timer
+	var wrong, deadlocks, runs atomic.Int64
+	group := w.NewGroup()
+	stop := make(chan struct{})
+	for i := range n {
+		f := func(timerwheel.Timer) {
+			runs.Add(1)
+			for range 3 {
+				var err error
+				if k := rand.IntN(n + 1); k == n {
+					_, err = group.DelSync()
+				} else {
+					_, err = delWaitingVerbs[rand.IntN(2)].call(tms[k])
+				}
+				if errors.Is(err, timerwheel.ErrDeadlock) {
+					deadlocks.Add(1)
+				} else if err != nil {
+					wrong.Add(1)
+				}
+			}
+		}
+		if i < n/2 {
+			tms[i] = group.Alloc(f)
+		} else {
+			tms[i] = w.Alloc(f)
+		}
 	}
-	return running[i].Waiters
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			for !raceStopped(stop) {
+				_ = tms[rand.IntN(n)].Register(0)
+				runtime.Gosched()
+			}
+		})
+	}
+	time.Sleep(raceFor() / 2)
+	close(stop)
+	raceWithin(t, func() {
+		wg.Wait()
+		for _, tm := range tms {
+			if _, err := tm.ShutdownSync(); err != nil {
+				wrong.Add(1)
+			}
+		}
+	})
+	require.Zero(t, wrong.Load())
+	require.NotZero(t, deadlocks.Load(), "no handler deleted so much as itself")
+	require.Zero(t, w.Stats().Running)
+	t.Logf("%d runs, %d deadlocks", runs.Load(), deadlocks.Load())
 }
 
-// A raceMutex says that somebody wants it.
-type raceMutex struct {
-	sync.Mutex
-	wanted chan struct{}
+// Contract 8: a group is shut down while its members come and go, fire, are deleted and freed: when
+// that has returned none of them is pending or running, or ever will be, in whatever order they
+// were visited.
+func TestStressGroupShutdown(t *testing.T) {
+	w := raceWheel(t, timerwheel.Options{})
+	for end := time.Now().Add(raceFor() / 2); time.Now().Before(end); {
+		g := w.NewGroup()
+		var down, stop atomic.Bool
+		var wrong atomic.Int32
+		f := func() {
+			if down.Load() {
+				wrong.Add(1)
+			}
+		}
+		handler := func(timerwheel.Timer) { f() }
+		var wg sync.WaitGroup
+		for range 3 {
+			var mine []timerwheel.Timer
+			for range 100 {
+				tm := g.Alloc(handler)
+				require.NoError(t, tm.Register(raceDelay()))
+				mine = append(mine, tm)
+				g.AfterFunc(raceDelay(), f)
+			}
+			wg.Go(func() {
+				for !stop.Load() {
+					k := rand.IntN(len(mine))
+					_ = mine[k].Free()
+					mine[k] = g.Alloc(handler)
+					_ = mine[k].Register(raceDelay())
+					g.AfterFunc(raceDelay(), f).Stop()
+					mine[rand.IntN(len(mine))].Stop()
+					runtime.Gosched()
+				}
+				for _, tm := range mine {
+					if tm.Free() != nil {
+						wrong.Add(1)
+					}
+				}
+			})
+		}
+		calls := []*delCall{delGo(g.DelSync), delGo(g.ShutdownSync), delGo(g.ShutdownSync)}
+		for i, c := range calls {
+			raceReceive(t, c.done)
+			require.NoError(t, c.err)
+			if i > 0 {
+				down.Store(true)
+			}
+		}
+		stats := w.Stats()
+		require.Zero(t, stats.Pending)
+		require.Zero(t, stats.Running)
+		stop.Store(true)
+		raceWithin(t, wg.Wait)
+		require.Zero(t, g.Len())
+		require.Zero(t, wrong.Load())
+	}
 }
 
-func newRaceMutex() *raceMutex { return &raceMutex{wanted: make(chan struct{}, 1)} }
-
-func (m *raceMutex) Lock() {
-	select {
-	case m.wanted <- struct{}{}:
-	default:
+// Contract 9: Close in the midst of everything, by several at once, handlers included: when it has
+// returned no handler is in flight and none begins, no Register succeeds, the counters agree, and
+// no goroutine is left.
+func TestStressClose(t *testing.T) {
+	ignore := goleak.IgnoreCurrent()
+	for end := time.Now().Add(raceFor()); time.Now().Before(end); {
+		raceCloseOnce(t)
 	}
-	m.Mutex.Lock()
+	goleak.VerifyNone(t, ignore)
+}
+
+func raceCloseOnce(t *testing.T) {
+	w, err := timerwheel.New(timerwheel.Options{MaxWorkers: rand.IntN(4), OnPanic: func(timerwheel.HandlerPanic) {}})
+	require.NoError(t, err)
+	const n = 12
+	var in, wrong atomic.Int32
+	var closed atomic.Bool
+	var tms, owned []timerwheel.Timer
+	group := w.NewGroup()
+	var mu sync.Mutex
+	handler := func(tm timerwheel.Timer) {
+		in.Add(1)
+		defer in.Add(-1)
+		if closed.Load() {
+			wrong.Add(1)
+		}
+		switch rand.IntN(100) {
+		case 0:
+			if !errors.Is(w.Close(), timerwheel.ErrDeadlock) {
+				wrong.Add(1)
+			}
+		case 1:
+			if !errors.Is(w.CloseContext(delDead), timerwheel.ErrDeadlock) {
+				wrong.Add(1)
+			}
+		case 2, 3, 4, 5:
+			runtime.Goexit()
+		case 6, 7, 8, 9:
+			panic("the handler's")
+		case 10, 11, 12, 13, 14, 15, 16, 17:
+			_, _ = tms[rand.IntN(n)].DelSync()
+		case 18, 19, 20, 21, 22, 23, 24, 25:
+			_, _ = group.DelSync()
+		default:
+			_ = tm.Register(0)
+		}
+		if closed.Load() {
+			wrong.Add(1)
+		}
+	}
+	for i := range n { // all are made before any is armed: handlers read the slice
+		switch i % 4 {
+		case 0:
+			tms = append(tms, w.Alloc(handler))
+		case 1:
+			tms = append(tms, group.Alloc(handler))
+		case 2:
+			tms = append(tms, w.AllocLocked(&mu, handler))
+		case 3:
+			tms = append(tms, group.AllocLocked(&mu, handler))
+		}
+		owned = append(owned, tms[i])
+	}
+	for _, tm := range tms {
+		_ = tm.Register(time.Duration(rand.IntN(300)) * time.Microsecond) // a handler may have closed the wheel by now
+	}
+	w.Every(100*time.Microsecond, handler)
+	group.Every(100*time.Microsecond, handler)
+
+	stop := make(chan struct{})
+	var verbs, closers sync.WaitGroup
+	for range 2 {
+		verbs.Go(func() {
+			for !raceStopped(stop) {
+				tm, d := tms[rand.IntN(n)], time.Duration(rand.IntN(200))*time.Microsecond
+				switch rand.IntN(16) {
+				case 0, 1:
+					if _, err := tm.DelSync(); err != nil {
+						wrong.Add(1)
+					}
+				case 2:
+					tm.DelAsync(func() {})
+				case 3, 4:
+					w.AfterFunc(d, func() { handler(timerwheel.Timer{}) })
+				case 5, 6:
+					group.AfterFunc(d, func() { handler(timerwheel.Timer{}) })
+				case 7:
+					time.Sleep(d) // Close shall have a chance, on one processor too
+				default:
+					_ = tm.Register(d)
+				}
+			}
+		})
+	}
+	time.Sleep(time.Duration(rand.IntN(1500)) * time.Microsecond)
+	for i := range 3 {
+		closers.Go(func() {
+			var err error
+			if i == 0 {
+				err = w.CloseContext(context.Background())
+			} else {
+				err = w.Close()
+			}
+			if err != nil || in.Load() != 0 {
+				wrong.Add(1)
+			}
+			closed.Store(true)
+		})
+	}
+	raceWithin(t, closers.Wait)
+	runtime.Gosched()
+	close(stop)
+	raceWithin(t, verbs.Wait)
+	require.NoError(t, w.Close())
+	require.Zero(t, wrong.Load())
+	for _, tm := range owned {
+		require.ErrorIs(t, tm.Register(0), timerwheel.ErrClosed)
+		require.NoError(t, tm.Free())
+	}
+	stats := w.Stats()
+	require.Zero(t, stats.Live)
+	require.Zero(t, stats.Pending)
+	require.Zero(t, stats.Running)
+	require.Equal(t, stats.Registered, stats.Fired+stats.Removed)
+	require.Zero(t, group.Len())
+}
+
+// Contract 1: "A stale handle never reaches the slot's next tenant, for ever". Tenants come and go
+// as fast as they can; the handles that they leave behind are tried, by every verb, on those who
+// came after them.
+func TestStressGenerations(t *testing.T) {
+	w := raceWheel(t, timerwheel.Options{})
+	groups := []*timerwheel.Group{w.NewGroup(), w.NewGroup()}
+	var left [64]atomic.Pointer[timerwheel.Timer] // handles that are stale
+	var wrong, tenancies, tries atomic.Int64
+	expect := func(ok bool) {
+		if !ok {
+			wrong.Add(1)
+		}
+	}
+	leave := func(tm timerwheel.Timer) {
+		expect(!tm.Valid())
+		left[rand.IntN(len(left))].Store(&tm)
+		tenancies.Add(1)
+	}
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	tenant := func(alloc func(func(timerwheel.Timer)) timerwheel.Timer) {
+		wg.Go(func() {
+			for !raceStopped(stop) {
+				ran := make(chan timerwheel.Timer, 2)
+				tm := alloc(func(tm timerwheel.Timer) { ran <- tm })
+				expect(tm.Register(time.Hour) == nil)
+				runtime.Gosched()
+				expect(tm.Pending())
+				if rand.IntN(4) == 0 {
+					expect(tm.Reset(0)) // it had been pending
+					expect(<-ran == tm)
+					_, err := tm.DelSync()
+					expect(err == nil)
+				} else {
+					found := tm.Del()
+					expect(found == delPending)
+				}
+				expect(tm.Valid())
+				expect(tm.Free() == nil)
+				expect(len(ran) == 0)
+				leave(tm)
+			}
+		})
+	}
+	tenant(w.Alloc)
+	tenant(groups[0].Alloc)
+	tenant(func(f func(timerwheel.Timer)) timerwheel.Timer { return groups[1].AllocLocked(new(sync.Mutex), f) })
+	for range 2 {
+		wg.Go(func() {
+			for !raceStopped(stop) {
+				p := left[rand.IntN(len(left))].Load()
+				if p == nil {
+					runtime.Gosched()
+					continue
+				}
+				tm := *p
+				expect(errors.Is(tm.Register(0), timerwheel.ErrStale))
+				expect(errors.Is(tm.Retain(), timerwheel.ErrStale))
+				expect(errors.Is(tm.Free(), timerwheel.ErrStale))
+				expect(!tm.Reset(0) && !tm.Pending() && !tm.Running() && !tm.Valid())
+				found, err := delVerbs[rand.IntN(len(delVerbs))].call(tm)
+				expect(found == delNone && err == nil)
+				tries.Add(1)
+				runtime.Gosched()
+			}
+		})
+	}
+	time.Sleep(raceFor() / 2)
+	close(stop)
+	raceWithin(t, wg.Wait)
+	require.Zero(t, wrong.Load())
+	require.Zero(t, w.Stats().Live)
+	require.NotZero(t, tries.Load())
+	t.Logf("%d tenancies, %d tries", tenancies.Load(), tries.Load())
+}
+
+// The same under fire: strangers with stale handles try everything while the tenants come
+// and go. Each tenant is an hour away, so nothing but its own Stop could have removed it.
+func TestStaleHandlesHarmNoTenantUnderRaces(t *testing.T) {
+	w := wheelFor(t, timerwheel.Options{})
+	var stale [8]atomic.Value
+	for i := range stale {
+		stale[i].Store(timerwheel.Timer{})
+	}
+	until := time.Now().Add(raceTime())
+	var group sync.WaitGroup
+	for g := range 2 {
+		group.Go(func() {
+			for i := 0; time.Now().Before(until); i++ {
+				tm := w.AfterFunc(time.Hour, func() { t.Error("a timer that was stopped fired") })
+				runtime.Gosched()
+				if !assert.True(t, tm.Stop(), "a stale handle removed somebody else's firing") {
+					return
+				}
+				stale[(2*i+g)%len(stale)].Store(tm)
+			}
+		})
+		group.Go(func() {
+			for i := g; time.Now().Before(until); i++ {
+				tm := stale[i%len(stale)].Load().(timerwheel.Timer)
+				tm.Del()
+				_, _ = tm.DelSync()
+				_, _ = tm.ShutdownSync()
+				assert.ErrorIs(t, tm.Register(0), timerwheel.ErrStale)
+				assert.ErrorIs(t, tm.Free(), timerwheel.ErrStale)
+				assert.ErrorIs(t, tm.Retain(), timerwheel.ErrStale)
+				assert.False(t, tm.Reset(0))
+				assert.False(t, tm.Valid() || tm.Pending() || tm.Running())
+			}
+		})
+	}
+	group.Wait()
+	stats := w.Stats()
+	require.Zero(t, stats.Live)
+	require.Zero(t, stats.Fired)
+	require.Equal(t, stats.Registered, stats.Removed)
+}
+
+// References under races: owners, firings, deletions and recycling on the same timers.
+// Nothing is lost and nothing is left.
+func TestReferencesUnderRaces(t *testing.T) {
+	w := wheelFor(t, timerwheel.Options{Tick: 50 * time.Microsecond})
+	until := time.Now().Add(raceTime())
+	var group sync.WaitGroup
+	for g := range uint64(4) {
+		group.Go(func() {
+			rng := rand.New(rand.NewPCG(g, 5))
+			short := func() time.Duration { return time.Duration(rng.Int64N(int64(300 * time.Microsecond))) }
+			for time.Now().Before(until) {
+				tm := w.Alloc(func(tm timerwheel.Timer) {
+					assert.True(t, tm.Valid())
+					if assert.NoError(t, tm.Retain()) {
+						assert.NoError(t, tm.Free())
+					}
+				})
+				var others sync.WaitGroup
+				for range 2 {
+					assert.NoError(t, tm.Retain())
+					d := short()
+					others.Go(func() {
+						if err := tm.Register(d); err != nil { // refused only while the DelSync below waits
+							assert.ErrorIs(t, err, timerwheel.ErrDeleting)
+						}
+						assert.NoError(t, tm.Free())
+					})
+				}
+				switch rng.IntN(3) {
+				case 0:
+					_, err := tm.DelSync()
+					assert.NoError(t, err)
+				case 1:
+					tm.Stop()
+				}
+				assert.True(t, tm.Valid())
+				assert.NoError(t, tm.Free())
+				others.Wait()
+			}
+		})
+	}
+	group.Wait()
+	waitUntil(t, "all that still pends has fired and is recycled", func() bool { return w.Stats().Live == 0 })
+	require.Zero(t, w.Stats().Pending)
+}
+
+// Contract 9, on real goroutines: whatever races with Close, no handler begins after it,
+// none is in flight, and "everything that the handler did" is seen by who closed (the race
+// detector watches hits, which nothing else guards).
+func TestNothingRunsOnceCloseHasReturned(t *testing.T) {
+	for end := time.Now().Add(closeStorm()); ; {
+		closeStormRound(t)
+		if t.Failed() || time.Now().After(end) {
+			return
+		}
+	}
+}
+
+func closeStormRound(t *testing.T) {
+	ignored := goleak.IgnoreCurrent()
+	w, err := timerwheel.New(timerwheel.Options{MaxWorkers: 1 + rand.IntN(4)})
+	require.NoError(t, err)
+	const armers, timers = 3, 16
+	var hits [armers * timers]int
+	var closed atomic.Bool
+	var late atomic.Int32
+	var armed sync.WaitGroup
+	for a := range armers {
+		armed.Go(func() {
+			for i := range timers {
+				hit := &hits[a*timers+i]
+				tm := w.Alloc(func(tm timerwheel.Timer) {
+					if closed.Load() {
+						late.Add(1)
+					}
+					*hit++
+					_ = tm.Register(time.Duration(*hit%3) * time.Millisecond)
+				})
+				_ = tm.Register(time.Duration(rand.IntN(3)) * time.Millisecond)
+				if i%4 == 0 {
+					_ = tm.Free()
+				}
+				if i%5 == 0 {
+					tm.DelAsync(func() {})
+				}
+			}
+		})
+	}
+	var closes sync.WaitGroup
+	stop := time.Duration(rand.IntN(4000)) * time.Microsecond
+	for range 2 {
+		closes.Go(func() {
+			<-time.After(stop)
+			assert.NoError(t, w.Close())
+			closed.Store(true)
+		})
+	}
+	closes.Wait()
+	sum := uint64(0)
+	for i := range hits {
+		sum += uint64(hits[i]) // no handler is in flight and none will begin: this is no race
+	}
+	armed.Wait()
+	s := w.Stats()
+	assert.Equal(t, s.Fired, sum)
+	assert.Zero(t, late.Load())
+	assert.Zero(t, s.Pending)
+	assert.Zero(t, s.Running)
+	assert.Equal(t, s.Registered, s.Fired+s.Removed)
+	goleak.VerifyNone(t, ignored)
+}
+
+// Contract 2, Stats: "always, under any races: Registered == Fired + Removed + Pending",
+// and "one consistent snapshot". Everything that changes the counters goes on at once, a
+// Close in the middle of it included, while others take snapshots.
+func TestStatsLawHoldsUnderRaces(t *testing.T) {
+	for name, closeEarly := range map[string]bool{"open": false, "closing": true} {
+		t.Run(name, func(t *testing.T) {
+			rounds := 1
+			if closeEarly {
+				rounds = 8
+			}
+			for round := range rounds {
+				lawUnderRaces(t, uint64(round), raceTime()/time.Duration(rounds), closeEarly)
+			}
+		})
+	}
+}
+
+func lawUnderRaces(t *testing.T, seed uint64, duration time.Duration, closeEarly bool) {
+	w := wheelFor(t, timerwheel.Options{Tick: 50 * time.Microsecond, MaxWorkers: 4, OnPanic: func(timerwheel.HandlerPanic) {}})
+	until := time.Now().Add(duration)
+	var locks [2]sync.Mutex
+	shared := []timerwheel.Timer{ // what all fight for
+		w.Alloc(func(timerwheel.Timer) {}),
+		w.Alloc(func(tm timerwheel.Timer) { _ = tm.Register(0) }),
+		w.Alloc(func(tm timerwheel.Timer) { _, _ = tm.DelSync() }),
+		w.Alloc(func(tm timerwheel.Timer) { time.Sleep(20 * time.Microsecond) }),
+		w.Alloc(func(tm timerwheel.Timer) { panic("as handlers do") }),
+		w.AllocLocked(&locks[0], func(timerwheel.Timer) {}),
+		w.AllocLocked(&locks[1], func(tm timerwheel.Timer) { _ = tm.Register(30 * time.Microsecond) }),
+	}
+	group := w.NewGroup()
+	var fighters, watchers sync.WaitGroup
+	for g := range uint64(4) {
+		fighters.Go(func() {
+			rng := rand.New(rand.NewPCG(seed, g))
+			for time.Now().Before(until) {
+				tm, d := shared[rng.IntN(len(shared))], time.Duration(rng.Int64N(int64(200*time.Microsecond)))
+				switch rng.IntN(13) {
+				case 0, 1, 2:
+					_ = tm.Register(d)
+				case 3:
+					_ = tm.Reduce(d)
+				case 4:
+					tm.Del()
+				case 5:
+					_, _ = tm.DelSync()
+				case 6:
+					tm.DelAsync(func() {})
+				case 7:
+					_ = w.AfterFunc(d, func() {})
+				case 8:
+					defer w.Every(d+1, func(timerwheel.Timer) {}).Stop()
+				case 9:
+					series := group.Every(d+1, func(timerwheel.Timer) {})
+					_ = group.AfterFunc(d, func() {})
+					if _, err := group.DelSync(); err == nil && series.Valid() {
+						series.Del() // another's group deletion came in between
+					}
+				case 10:
+					lock := &locks[rng.IntN(len(locks))]
+					lock.Lock()
+					tm.Del()
+					lock.Unlock()
+				case 11:
+					own := w.Alloc(func(timerwheel.Timer) {})
+					_ = own.Register(d)
+					if d%2 == 0 {
+						_, _ = own.ShutdownSync()
+					}
+					_ = own.Free()
+				case 12:
+					_ = w.Alloc(func(timerwheel.Timer) {}).Free()
+				}
+			}
+		})
+	}
+	var stop atomic.Bool
+	for range 2 {
+		watchers.Go(func() {
+			var before timerwheel.Stats
+			for !stop.Load() {
+				now := w.Stats()
+				if msg := lawBroken(now) + wentBack(before, now); msg != "" {
+					t.Errorf("%s\nbefore: %+v\nnow:    %+v", msg, before, now)
+					return
+				}
+				before = now
+			}
+		})
+	}
+	if closeEarly {
+		time.Sleep(duration / 2) // somewhere in the middle; where exactly does not matter
+		require.NoError(t, w.Close())
+		closed := w.Stats()
+		requireLaw(t, closed)
+		require.Zero(t, closed.Pending, "Close drops what pends")
+		require.Zero(t, closed.Running)
+	}
+	fighters.Wait()
+	for _, tm := range shared {
+		_, err := tm.ShutdownSync()
+		require.NoError(t, err)
+		require.NoError(t, tm.Free())
+	}
+	waitUntil(t, "all that pends has fired", func() bool { return w.Stats().Live == 0 })
+	stop.Store(true)
+	watchers.Wait()
+	stats := w.Stats()
+	requireLaw(t, stats)
+	require.Zero(t, stats.Pending+stats.Running)
+	if !closeEarly { // which may come before anything is due
+		require.Positive(t, stats.Fired)
+		require.Positive(t, stats.Removed)
+	}
+}
+
+// wentBack says which of the counters that only grow has not, from one snapshot to a later one.
+func wentBack(before, now timerwheel.Stats) string {
+	if now.Registered < before.Registered || now.Fired < before.Fired || now.Removed < before.Removed ||
+		now.Refused < before.Refused || now.SyncWaits < before.SyncWaits || now.MaxLate < before.MaxLate {
+		return "a counter went back"
+	}
+	return ""
 }

@@ -3,6 +3,7 @@ package timerwheel_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"runtime"
 	"strings"
 	"sync"
@@ -94,6 +95,12 @@ func TestOnStallReportsAHandler(t *testing.T) {
 	}
 }
 
+// stallingHandler is the innermost function of a handler that stalls. Its name is looked
+// for in stacks.
+//
+//go:noinline
+func stallingHandler(release <-chan struct{}) { <-release }
+
 // Contract 11: "OnStall is called once a run": once for each, that is, of the runs that are
 // long enough.
 func TestOnStallIsCalledOnceForEveryLongRun(t *testing.T) {
@@ -176,12 +183,6 @@ var stallingWaits = map[string]struct {
 //
 //go:noinline
 func stallingWaiter(f func() error) error { return f() }
-
-// stallingHandler is the innermost function of a handler that stalls. Its name is looked
-// for in stacks.
-//
-//go:noinline
-func stallingHandler(release <-chan struct{}) { <-release }
 
 // Contract 2: OnStall is told of "a waiting deletion, that has lasted longer than
 // StallAfter"; Contract 11: "once a wait"; Contract 12: "A DelAsync that waits counts … in
@@ -467,10 +468,22 @@ func TestAStallNamesTheHandler(t *testing.T) {
 	}
 }
 
-func namedHandler(tm timerwheel.Timer) {
-	tm.Del()
-	time.Sleep(3 * time.Second)
+// A stall names the function that takes the argument.
+func TestAfterFuncArgIsNamedByAStall(t *testing.T) {
+	for _, debug := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			stalls := make(chan timerwheel.Stall, 1)
+			w, err := timerwheel.New(timerwheel.Options{Debug: debug, OnStall: func(s timerwheel.Stall) { stalls <- s }})
+			require.NoError(t, err)
+			w.AfterFuncArg(0, sleepArg, time.Minute)
+			s := <-stalls
+			require.True(t, strings.Contains(s.Handler, "sleepArg"), s.Handler)
+			require.NoError(t, w.Close())
+		})
+	}
 }
+
+func sleepArg(d any) { time.Sleep(d.(time.Duration)) }
 
 // Contract 11: "When all are blocked, due timers wait … and OnStall say[s] so": no worker
 // is needed to report.
@@ -530,6 +543,58 @@ func TestOnStallReportsADeadlockThroughTheUsersLock(t *testing.T) {
 		require.Contains(t, waits[0].WaiterStack, "TestOnStallReportsADeadlockThroughTheUsersLock")
 		mu.Unlock()
 	})
+}
+
+// Contract 4: circles "through two wheels, through a goroutine that the handler started, or
+// through the user's own lock cannot be seen from here": "OnStall reports them", with both
+// sides of the wait. The third has a test beside the others of OnStall.
+func TestOnStallReportsCirclesThatCannotBeSeen(t *testing.T) {
+	for _, far := range []bool{true, false} {
+		name := map[bool]string{true: "two wheels", false: "a goroutine that the handler started"}[far]
+		t.Run(name, func(t *testing.T) {
+			guardedBubble(t, func(t *testing.T) {
+				var log stallLog
+				w := openWheel(t, timerwheel.Options{OnStall: log.onStall})
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // or the test would not end
+				defer cancel()
+				wait := func(tm timerwheel.Timer) {
+					if _, err := tm.DelSyncContext(ctx); err != nil { // the first to give up frees the other
+						assert.ErrorIs(t, err, context.DeadlineExceeded)
+					}
+				}
+				var a, b timerwheel.Timer
+				stalled := map[timerwheel.Timer]bool{}
+				if far {
+					other := openWheel(t, timerwheel.Options{OnStall: log.onStall})
+					both := make(chan struct{})
+					a = w.Alloc(func(timerwheel.Timer) { <-both; wait(b) })
+					b = other.Alloc(func(timerwheel.Timer) { <-both; wait(a) })
+					armed(a, 0)
+					armed(b, 0)
+					stalled[a], stalled[b] = true, true
+					time.Sleep(10 * time.Millisecond)
+					close(both)
+				} else {
+					a = w.Alloc(func(timerwheel.Timer) { <-inBackground(func() { wait(a) }) })
+					armed(a, 0)
+					stalled[a] = true
+				}
+				time.Sleep(30 * time.Second)
+				runs, waits := log.take()
+				require.Len(t, runs, len(stalled))
+				require.Len(t, waits, len(stalled))
+				for _, s := range append(runs, waits...) {
+					require.True(t, stalled[s.Timer])
+					require.Equal(t, 1, s.Waiters)
+				}
+				for _, s := range waits {
+					require.Contains(t, s.HandlerStack, "TestOnStallReportsCirclesThatCannotBeSeen")
+					require.Contains(t, s.WaiterStack, "DelSyncContext")
+				}
+				time.Sleep(time.Minute)
+			})
+		})
+	}
 }
 
 // Contract 11: OnStall is called "on a goroutine of its own, and may block": one that never
@@ -670,44 +735,6 @@ func TestOnStallNamesTheHandlerThatKeepsCloseWaiting(t *testing.T) {
 	})
 }
 
-// Contract 9 and 11: to watch costs nothing while there is nothing to watch: "no ticking",
-// and "with nothing pending, no wake-up".
-func TestWatchingForStallsWakesNoIdleWheel(t *testing.T) {
-	histories := map[string]func(w *timerwheel.Wheel){
-		"new":                          func(*timerwheel.Wheel) {},
-		"after a short handler":        func(w *timerwheel.Wheel) { w.AfterFunc(0, func() { time.Sleep(time.Millisecond) }) },
-		"after a stall":                func(w *timerwheel.Wheel) { w.AfterFunc(0, func() { time.Sleep(5 * time.Second) }) },
-		"after a stalled one, deleted": func(w *timerwheel.Wheel) { _, _ = runningForAWhile(w).DelSync() },
-	}
-	for name, history := range histories {
-		for _, pending := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s/something pends: %v", name, pending), func(t *testing.T) {
-				guardedBubble(t, func(t *testing.T) {
-					w := openWheel(t, timerwheel.Options{OnStall: func(timerwheel.Stall) {}})
-					if pending {
-						w.AfterFunc(1000*time.Hour, func() {})
-					}
-					history(w)
-					for w.Stats().Running > 0 || w.Stats().Fired == 0 && name != "new" {
-						time.Sleep(100 * time.Millisecond)
-					}
-					synctest.Wait()
-					require.Zero(t, w.Stats().Workers)
-					n, ok := wakeUps(900 * time.Hour)
-					if !ok {
-						t.Skip("this Go does not count goroutines")
-					}
-					if pending {
-						require.LessOrEqual(t, n, uint64(20), "there are few levels")
-					} else {
-						require.Zero(t, n)
-					}
-				})
-			})
-		}
-	}
-}
-
 // Contract 11: nor does it cost a wake-up where handlers are quick: the alarm rings for
 // what is due, and not once more for what might have stalled.
 func TestWatchingForStallsWakesNoWheelWhoseHandlersAreQuick(t *testing.T) {
@@ -729,12 +756,6 @@ func TestWatchingForStallsWakesNoWheelWhoseHandlersAreQuick(t *testing.T) {
 		watched := ringing(t, timerwheel.Options{OnStall: func(s timerwheel.Stall) { t.Errorf("reported: %v", s) }, StallAfter: after})
 		require.LessOrEqual(t, watched, plain+20, "StallAfter %v", after)
 	}
-}
-
-func runningForAWhile(w *timerwheel.Wheel) timerwheel.Timer {
-	tm := w.AfterFunc(0, func() { time.Sleep(5 * time.Second) })
-	time.Sleep(100 * time.Millisecond)
-	return tm
 }
 
 // Contract 11 on real goroutines, for the race detector: reports, which read other
@@ -783,54 +804,33 @@ func TestOnStallAmongRealGoroutines(t *testing.T) {
 	countsAddUp(t, w)
 }
 
-// Contract 4: circles "through two wheels, through a goroutine that the handler started, or
-// through the user's own lock cannot be seen from here": "OnStall reports them", with both
-// sides of the wait. The third has a test beside the others of OnStall.
-func TestOnStallReportsCirclesThatCannotBeSeen(t *testing.T) {
-	for _, far := range []bool{true, false} {
-		name := map[bool]string{true: "two wheels", false: "a goroutine that the handler started"}[far]
-		t.Run(name, func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
-				var log stallLog
-				w := openWheel(t, timerwheel.Options{OnStall: log.onStall})
-				ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // or the test would not end
-				defer cancel()
-				wait := func(tm timerwheel.Timer) {
-					if _, err := tm.DelSyncContext(ctx); err != nil { // the first to give up frees the other
-						assert.ErrorIs(t, err, context.DeadlineExceeded)
-					}
-				}
-				var a, b timerwheel.Timer
-				stalled := map[timerwheel.Timer]bool{}
-				if far {
-					other := openWheel(t, timerwheel.Options{OnStall: log.onStall})
-					both := make(chan struct{})
-					a = w.Alloc(func(timerwheel.Timer) { <-both; wait(b) })
-					b = other.Alloc(func(timerwheel.Timer) { <-both; wait(a) })
-					armed(a, 0)
-					armed(b, 0)
-					stalled[a], stalled[b] = true, true
-					time.Sleep(10 * time.Millisecond)
-					close(both)
-				} else {
-					a = w.Alloc(func(timerwheel.Timer) { <-inBackground(func() { wait(a) }) })
-					armed(a, 0)
-					stalled[a] = true
-				}
-				time.Sleep(30 * time.Second)
-				runs, waits := log.take()
-				require.Len(t, runs, len(stalled))
-				require.Len(t, waits, len(stalled))
-				for _, s := range append(runs, waits...) {
-					require.True(t, stalled[s.Timer])
-					require.Equal(t, 1, s.Waiters)
-				}
-				for _, s := range waits {
-					require.Contains(t, s.HandlerStack, "TestOnStallReportsCirclesThatCannotBeSeen")
-					require.Contains(t, s.WaiterStack, "DelSyncContext")
-				}
-				time.Sleep(time.Minute)
-			})
-		})
-	}
+// A StallAfter that means never is not mistaken for long ago.
+func TestStallAfterNever(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{OnStall: func(timerwheel.Stall) { t.Error("stalled") }, StallAfter: math.MaxInt64})
+		stop := make(chan struct{})
+		w.AfterFunc(time.Millisecond, func() { <-stop })
+		time.Sleep(10 * time.Millisecond)
+		fired := make(chan struct{})
+		w.AfterFunc(time.Millisecond, func() { close(fired) })
+		<-fired // or the bubble is deadlocked
+		close(stop)
+		require.NoError(t, w.Close())
+	})
+}
+
+// A handler that begins shortly before another has stalled does not put off the
+// report of that.
+func TestAStallIsReportedInTimeWhateverElseBegins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reports := make(chan timerwheel.Stall, 2)
+		w := openWheel(t, timerwheel.Options{OnStall: func(s timerwheel.Stall) { reports <- s }, StallAfter: time.Hour})
+		stop := make(chan struct{})
+		w.AfterFunc(0, func() { <-stop })
+		w.AfterFunc(59*time.Minute, func() { <-stop })
+		require.Equal(t, time.Hour, (<-reports).For)
+		require.Equal(t, time.Hour, (<-reports).For)
+		close(stop)
+		require.NoError(t, w.Close())
+	})
 }

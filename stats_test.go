@@ -2,9 +2,7 @@ package timerwheel_test
 
 import (
 	"context"
-	"fmt"
 	"math"
-	"math/rand/v2"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -178,6 +176,15 @@ func TestStatsRefusedCountsEveryReason(t *testing.T) {
 	})
 }
 
+// refuseAll tries the four ways to arm a timer.
+func refuseAll(t *testing.T, tm timerwheel.Timer, want error) {
+	t.Helper()
+	for _, verb := range armVerbs {
+		require.ErrorIs(t, verb.arm(tm, time.Hour), want, verb.name)
+	}
+	require.False(t, tm.Reset(time.Hour))
+}
+
 // Contract 2, Stats: "SyncWaits: deletions that had to wait, counted when the wait begins";
 // 12: "A group deletion that waits counts once"; "A DelAsync that waits counts in SyncWaits
 // and in Waiters".
@@ -284,6 +291,25 @@ func TestStatsMaxLateIsTheWorstStartAfterItsDeadline(t *testing.T) {
 			worst = max(worst, by)
 			require.InDelta(t, worst, w.Stats().MaxLate, float64(2*tick))
 		}
+	})
+}
+
+// Contract 3: "due again while running" is due then: what its own run delays is late like
+// any other.
+func TestStatsMaxLateCountsATimerThatWaitedForItself(t *testing.T) {
+	const tick = time.Millisecond
+	synctest.Test(t, func(t *testing.T) {
+		w := wheelFor(t, timerwheel.Options{Tick: tick})
+		h := parkHandler(t)
+		tm := w.Alloc(func(timerwheel.Timer) { h.run() })
+		require.NoError(t, tm.Register(0))
+		elapse(time.Second)
+		require.NoError(t, tm.Register(time.Second))
+		elapse(4 * time.Second)
+		h.release()
+		elapse(time.Second)
+		require.EqualValues(t, 2, h.started.Load())
+		require.InDelta(t, 3*time.Second, w.Stats().MaxLate, float64(2*tick))
 	})
 }
 
@@ -395,423 +421,6 @@ func TestStatsRunTimeCountsEveryRunThatHasEnded(t *testing.T) {
 	})
 }
 
-// Contract 3: "due again while running" is due then: what its own run delays is late like
-// any other.
-func TestStatsMaxLateCountsATimerThatWaitedForItself(t *testing.T) {
-	const tick = time.Millisecond
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{Tick: tick})
-		h := parkHandler(t)
-		tm := w.Alloc(func(timerwheel.Timer) { h.run() })
-		require.NoError(t, tm.Register(0))
-		elapse(time.Second)
-		require.NoError(t, tm.Register(time.Second))
-		elapse(4 * time.Second)
-		h.release()
-		elapse(time.Second)
-		require.EqualValues(t, 2, h.started.Load())
-		require.InDelta(t, 3*time.Second, w.Stats().MaxLate, float64(2*tick))
-	})
-}
-
-// Contract 2, Stats: "Bytes: storage held for timers": it follows the timers, up and down.
-func TestStatsBytesFollowTheTimers(t *testing.T) {
-	w := wheelFor(t, timerwheel.Options{})
-	var timers []timerwheel.Timer
-	last := int64(-1)
-	for _, n := range []int{1, 10_000, 50_000} {
-		for len(timers) < n {
-			timers = append(timers, w.AfterFunc(time.Hour, func() {}))
-		}
-		bytes := w.Stats().Bytes
-		require.Greater(t, bytes, last)
-		require.GreaterOrEqual(t, bytes, int64(n*8))
-		last = bytes
-	}
-	for _, tm := range timers {
-		tm.Stop()
-	}
-	waitUntil(t, "the storage is given back", func() bool { return w.Stats().Bytes < last/10 })
-}
-
-// ---- The law ----
-
-// Contract 2, Stats: "always, under any races: Registered == Fired + Removed + Pending",
-// and "one consistent snapshot". Everything that changes the counters goes on at once, a
-// Close in the middle of it included, while others take snapshots.
-func TestStatsLawHoldsUnderRaces(t *testing.T) {
-	for name, closeEarly := range map[string]bool{"open": false, "closing": true} {
-		t.Run(name, func(t *testing.T) {
-			rounds := 1
-			if closeEarly {
-				rounds = 8
-			}
-			for round := range rounds {
-				lawUnderRaces(t, uint64(round), raceTime()/time.Duration(rounds), closeEarly)
-			}
-		})
-	}
-}
-
-func lawUnderRaces(t *testing.T, seed uint64, duration time.Duration, closeEarly bool) {
-	w := wheelFor(t, timerwheel.Options{Tick: 50 * time.Microsecond, MaxWorkers: 4, OnPanic: func(timerwheel.HandlerPanic) {}})
-	until := time.Now().Add(duration)
-	var locks [2]sync.Mutex
-	shared := []timerwheel.Timer{ // what all fight for
-		w.Alloc(func(timerwheel.Timer) {}),
-		w.Alloc(func(tm timerwheel.Timer) { _ = tm.Register(0) }),
-		w.Alloc(func(tm timerwheel.Timer) { _, _ = tm.DelSync() }),
-		w.Alloc(func(tm timerwheel.Timer) { time.Sleep(20 * time.Microsecond) }),
-		w.Alloc(func(tm timerwheel.Timer) { panic("as handlers do") }),
-		w.AllocLocked(&locks[0], func(timerwheel.Timer) {}),
-		w.AllocLocked(&locks[1], func(tm timerwheel.Timer) { _ = tm.Register(30 * time.Microsecond) }),
-	}
-	group := w.NewGroup()
-	var fighters, watchers sync.WaitGroup
-	for g := range uint64(4) {
-		fighters.Go(func() {
-			rng := rand.New(rand.NewPCG(seed, g))
-			for time.Now().Before(until) {
-				tm, d := shared[rng.IntN(len(shared))], time.Duration(rng.Int64N(int64(200*time.Microsecond)))
-				switch rng.IntN(13) {
-				case 0, 1, 2:
-					_ = tm.Register(d)
-				case 3:
-					_ = tm.Reduce(d)
-				case 4:
-					tm.Del()
-				case 5:
-					_, _ = tm.DelSync()
-				case 6:
-					tm.DelAsync(func() {})
-				case 7:
-					_ = w.AfterFunc(d, func() {})
-				case 8:
-					defer w.Every(d+1, func(timerwheel.Timer) {}).Stop()
-				case 9:
-					series := group.Every(d+1, func(timerwheel.Timer) {})
-					_ = group.AfterFunc(d, func() {})
-					if _, err := group.DelSync(); err == nil && series.Valid() {
-						series.Del() // another's group deletion came in between
-					}
-				case 10:
-					lock := &locks[rng.IntN(len(locks))]
-					lock.Lock()
-					tm.Del()
-					lock.Unlock()
-				case 11:
-					own := w.Alloc(func(timerwheel.Timer) {})
-					_ = own.Register(d)
-					if d%2 == 0 {
-						_, _ = own.ShutdownSync()
-					}
-					_ = own.Free()
-				case 12:
-					_ = w.Alloc(func(timerwheel.Timer) {}).Free()
-				}
-			}
-		})
-	}
-	var stop atomic.Bool
-	for range 2 {
-		watchers.Go(func() {
-			var before timerwheel.Stats
-			for !stop.Load() {
-				now := w.Stats()
-				if msg := lawBroken(now) + wentBack(before, now); msg != "" {
-					t.Errorf("%s\nbefore: %+v\nnow:    %+v", msg, before, now)
-					return
-				}
-				before = now
-			}
-		})
-	}
-	if closeEarly {
-		time.Sleep(duration / 2) // somewhere in the middle; where exactly does not matter
-		require.NoError(t, w.Close())
-		closed := w.Stats()
-		requireLaw(t, closed)
-		require.Zero(t, closed.Pending, "Close drops what pends")
-		require.Zero(t, closed.Running)
-	}
-	fighters.Wait()
-	for _, tm := range shared {
-		_, err := tm.ShutdownSync()
-		require.NoError(t, err)
-		require.NoError(t, tm.Free())
-	}
-	waitUntil(t, "all that pends has fired", func() bool { return w.Stats().Live == 0 })
-	stop.Store(true)
-	watchers.Wait()
-	stats := w.Stats()
-	requireLaw(t, stats)
-	require.Zero(t, stats.Pending+stats.Running)
-	if !closeEarly { // which may come before anything is due
-		require.Positive(t, stats.Fired)
-		require.Positive(t, stats.Removed)
-	}
-}
-
-// ---- Running, Next, Now ----
-
-// Contract 2: "Running: one per handler in flight", with its timer, its start and its waiters.
-func TestRunningListsTheHandlersInFlight(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		// With so long a tick, a start is far from its deadline.
-		w := wheelFor(t, timerwheel.Options{Tick: time.Second})
-		require.Empty(t, w.Running())
-		const n = 4
-		begun := make(map[timerwheel.Timer]time.Time, n)
-		var parked []*parkedHandler
-		var timers []timerwheel.Timer
-		for i := range n {
-			h := parkHandler(t)
-			var log firingLog
-			tm := w.Alloc(func(tm timerwheel.Timer) {
-				log.run(tm)
-				h.run()
-			})
-			require.NoError(t, tm.Register(time.Duration(i)*3*time.Second/10))
-			elapse(time.Minute)
-			require.Len(t, log.times(), 1)
-			begun[tm] = log.times()[0]
-			timers, parked = append(timers, tm), append(parked, h)
-			for range i {
-				go func() { _, _ = tm.DelSync() }()
-			}
-			elapse(time.Minute)
-		}
-		require.NoError(t, timers[0].Register(time.Hour), "pending, too, and still one handler")
-
-		for left := n; left > 0; left-- {
-			running := w.Running()
-			require.Len(t, running, left)
-			seen := make(map[timerwheel.Timer]bool)
-			for _, r := range running {
-				require.False(t, seen[r.Timer], "listed twice")
-				seen[r.Timer] = true
-				require.Contains(t, begun, r.Timer)
-				require.Zero(t, begun[r.Timer].Sub(r.Since), "since its start, not since its deadline")
-				for i, tm := range timers {
-					if tm == r.Timer {
-						require.Equal(t, i, r.Waiters)
-					}
-				}
-			}
-			require.True(t, seen[timers[left-1]])
-			parked[left-1].release()
-			elapse(0)
-		}
-		require.Empty(t, w.Running())
-	})
-}
-
-// Contract 2: "Next: not later than the next firing; ok is false when nothing pends". It is
-// asked at random moments of a random life.
-func TestNextIsNotLaterThanTheNextFiring(t *testing.T) {
-	const tick = time.Millisecond
-	for seed := range uint64(3) {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{Tick: tick})
-				rng := rand.New(rand.NewPCG(seed, 9))
-				var promised atomic.Int64 // what Next said last, in nanoseconds since start
-				var tooLate atomic.Int64
-				start := time.Now()
-				handler := func(timerwheel.Timer) {
-					if since := int64(time.Since(start)); since < promised.Load() {
-						tooLate.Store(promised.Load() - since)
-					}
-				}
-				timers := make([]timerwheel.Timer, 12)
-				for i := range timers {
-					timers[i] = w.Alloc(handler)
-				}
-				for range 1500 {
-					tm := timers[rng.IntN(len(timers))]
-					d := time.Duration(rng.Int64N(int64(tick) << rng.IntN(20)))
-					switch rng.IntN(4) {
-					case 0, 1:
-						require.NoError(t, tm.Register(d))
-					case 2:
-						require.NoError(t, tm.Reduce(d))
-					case 3:
-						tm.Stop()
-					}
-					pending, first := 0, time.Time{}
-					for _, tm := range timers {
-						if when, ok := tm.When(); ok {
-							if pending++; pending == 1 || when.Before(first) {
-								first = when
-							}
-						}
-					}
-					next, ok := w.Next()
-					require.Equal(t, pending > 0, ok)
-					if ok {
-						promised.Store(int64(next.Sub(start)))
-						require.LessOrEqual(t, next.Sub(first), 2*tick, "the wheel would sleep over its first deadline")
-					} else {
-						promised.Store(0)
-					}
-					// Up to that firing and not beyond: the next promise is for the next one.
-					elapse(min(time.Duration(rng.Int64N(int64(d)+1)), max(0, time.Until(first)-1)))
-					if rng.IntN(8) == 0 && pending > 0 {
-						elapse(max(0, time.Until(first)) + 2*tick)
-					}
-				}
-				require.Zero(t, tooLate.Load(), "a firing came that long before Next")
-			})
-		})
-	}
-}
-
-// Contract 2: Next's "ok is false when nothing pends", and true for whatever pends,
-// wherever the wheel keeps it.
-func TestNextKnowsEveryPendingTimer(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		arm  func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer // leaves one pending timer
-	}{
-		{"in the future", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			return w.AfterFunc(time.Hour, func() {})
-		}},
-		{"never", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			return w.AfterFunc(math.MaxInt64, func() {})
-		}},
-		{"due, in line for a worker", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			h := parkHandler(t)
-			w.AfterFunc(0, h.run)
-			elapse(time.Second)
-			tm := w.AfterFunc(0, func() {})
-			elapse(time.Second)
-			return tm
-		}},
-		{"due, behind its own run", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			h := parkHandler(t)
-			tm := w.Alloc(func(timerwheel.Timer) { h.run() })
-			require.NoError(t, tm.Register(0))
-			elapse(time.Second)
-			require.NoError(t, tm.Register(0))
-			elapse(time.Second)
-			return tm
-		}},
-		{"due, waiting for its lock", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			l := &bubbleLock{held: make(chan struct{}, 1)}
-			l.Lock()
-			t.Cleanup(l.Unlock)
-			tm := w.AllocLocked(l, func(timerwheel.Timer) {})
-			require.NoError(t, tm.Register(0))
-			elapse(time.Second)
-			return tm
-		}},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{MaxWorkers: 1})
-				_, ok := w.Next()
-				require.False(t, ok)
-				tm := c.arm(t, w)
-				require.True(t, tm.Pending())
-				require.Equal(t, 1, w.Stats().Pending)
-				next, ok := w.Next()
-				require.True(t, ok)
-				when, ok := tm.When()
-				require.True(t, ok)
-				switch { // what is due could begin any moment
-				case when.Before(time.Now()):
-					require.LessOrEqual(t, time.Until(next), time.Duration(0))
-				default:
-					require.LessOrEqual(t, next.Sub(when), 2*time.Millisecond)
-					require.Positive(t, time.Until(next))
-				}
-				if c.name == "never" { // Contract 12: "Next is ok and far away"
-					require.Greater(t, time.Until(next), 365*24*time.Hour)
-				}
-				require.True(t, tm.Stop())
-				_, ok = w.Next()
-				require.False(t, ok)
-			})
-		})
-	}
-}
-
-// Contract 2: "Now: the wheel's time": real time for a wheel that is not Manual, whatever
-// it sleeps over.
-func TestNowIsRealTime(t *testing.T) {
-	const tick = 10 * time.Millisecond
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{Tick: tick})
-		for _, d := range []time.Duration{0, 1, tick, time.Second, 1000 * time.Hour} {
-			elapse(d)
-			require.InDelta(t, 0, time.Until(w.Now()), float64(tick))
-		}
-		inHandler := make(chan time.Duration, 1)
-		w.AfterFunc(time.Hour, func() { inHandler <- time.Until(w.Now()) })
-		require.InDelta(t, 0, <-inHandler, float64(tick))
-	})
-	w := wheelFor(t, timerwheel.Options{Tick: tick})
-	last := w.Now()
-	for range 1000 {
-		before := time.Now()
-		now := w.Now()
-		require.GreaterOrEqual(t, now.Sub(before), -tick)
-		require.LessOrEqual(t, time.Until(now), tick)
-		require.GreaterOrEqual(t, now.Sub(last), time.Duration(0), "time goes back")
-		last = now
-	}
-}
-
-// ---- Helpers ----
-
-// requireLaw checks one snapshot.
-func requireLaw(t testing.TB, s timerwheel.Stats) {
-	t.Helper()
-	require.Empty(t, lawBroken(s), "%+v", s)
-}
-
-// lawBroken says what cannot be in one consistent snapshot.
-func lawBroken(s timerwheel.Stats) string {
-	switch {
-	case s.Pending < 0 || s.Running < 0 || s.Live < 0 || s.Workers < 0 || s.Bytes < 0:
-		return "less than nothing"
-	case s.Registered != s.Fired+s.Removed+uint64(s.Pending):
-		return fmt.Sprintf("Registered != Fired + Removed + Pending: %d", int64(s.Registered)-int64(s.Fired+s.Removed)-int64(s.Pending))
-	case s.Live < s.Pending || s.Live < s.Running:
-		return "a timer that pends or runs does not live"
-	case uint64(s.Running) > s.Fired:
-		return "more handlers run than have begun"
-	case s.Workers < s.Running:
-		return "handlers without goroutines"
-	}
-	return ""
-}
-
-// wentBack says which of the counters that only grow has not, from one snapshot to a later one.
-func wentBack(before, now timerwheel.Stats) string {
-	if now.Registered < before.Registered || now.Fired < before.Fired || now.Removed < before.Removed ||
-		now.Refused < before.Refused || now.SyncWaits < before.SyncWaits || now.MaxLate < before.MaxLate {
-		return "a counter went back"
-	}
-	return ""
-}
-
-// refuseAll tries the four ways to arm a timer.
-func refuseAll(t *testing.T, tm timerwheel.Timer, want error) {
-	t.Helper()
-	for _, verb := range armVerbs {
-		require.ErrorIs(t, verb.arm(tm, time.Hour), want, verb.name)
-	}
-	require.False(t, tm.Reset(time.Hour))
-}
-
-// A bubbleLock is a lock whose waiters a bubble sees as durably blocked, which those of a
-// sync.Mutex are not.
-type bubbleLock struct{ held chan struct{} }
-
-func (l *bubbleLock) Lock()   { l.held <- struct{}{} }
-func (l *bubbleLock) Unlock() { <-l.held }
-
 // Contract 2: Stats is "one consistent snapshot", of all the storage that the wheel has,
 // not one for each part of it. Two timers take turns, the next one made before the last is
 // freed, each in a part of its own, far from the other's: so at all times one or two live.
@@ -851,57 +460,4 @@ func TestStatsIsOneSnapshot(t *testing.T) {
 	require.Equal(t, 1, least, "in %d looks", looks)
 	require.LessOrEqual(t, most, 2, "in %d looks", looks)
 	require.NoError(t, last.Free())
-}
-
-// Contract 2: Next is "not later than the next firing", also for what an Advance has left
-// to the next one, which may be due at once (Contract 10): asked while that Advance runs,
-// by a handler and by somebody else.
-func TestNextKnowsWhatAnAdvanceLeavesToTheNext(t *testing.T) {
-	w := openManual(t, time.Millisecond)
-	now := manualStart.Add(time.Minute)
-	for _, armsIt := range []func(){
-		func() { w.AfterFunc(0, func() {}) },
-		func() { assert.NoError(t, w.Alloc(func(timerwheel.Timer) {}).RegisterAt(manualStart)) },
-	} {
-		asked := 0
-		w.AfterFunc(0, func() {
-			ask := func() {
-				asked++
-				next, ok := w.Next()
-				assert.True(t, ok)
-				assert.True(t, next.Equal(now), "%v", next)
-			}
-			armsIt()
-			ask()
-			<-inBackground(ask)
-		})
-		advanceTo(t, w, now, 1)
-		require.Equal(t, 2, asked)
-		advanceTo(t, w, now, 1)
-		_, ok := w.Next()
-		require.False(t, ok)
-	}
-}
-
-// Contract 11: "one runtime timer": what is due at one instant costs one wake-up, however
-// many timers that is, not one each.
-func TestOneWakeUpServesAllThatIsDue(t *testing.T) {
-	for _, tick := range []time.Duration{time.Millisecond, time.Second} {
-		t.Run(tick.String(), func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{Tick: tick})
-				const timers = 5000
-				for range timers {
-					w.AfterFunc(time.Hour, func() {})
-				}
-				n, ok := wakeUps(2 * time.Hour)
-				require.EqualValues(t, timers, w.Stats().Fired)
-				if !ok {
-					t.Skip("this Go does not count goroutines")
-				}
-				require.Positive(t, n)
-				require.LessOrEqual(t, n, uint64(100), "some for the levels on the way, and for workers beside the first")
-			})
-		})
-	}
 }

@@ -7,9 +7,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
-	"runtime/debug"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -21,13 +18,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-// Contract 2: "A Timer from Alloc stands where code wants interface{ Stop() bool;
-// Reset(time.Duration) bool }".
-var _ interface {
-	Stop() bool
-	Reset(time.Duration) bool
-} = timerwheel.Timer{}
 
 // ---- What a Timer is ----
 
@@ -145,33 +135,6 @@ func TestTimerIsSafeForUseByAnyGoroutine(t *testing.T) {
 	require.Zero(t, w.Stats().Live)
 }
 
-// ---- Words: pending, running ----
-
-// Contract 1: "Due but not begun is still pending."
-func TestDueButNotBegunIsStillPending(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{MaxWorkers: 1})
-		busy := parkHandler(t)
-		w.AfterFunc(0, busy.run)
-		elapse(time.Second)
-		require.EqualValues(t, 1, busy.started.Load())
-
-		var log firingLog
-		tm := w.Alloc(log.run)
-		require.NoError(t, tm.Register(time.Millisecond))
-		elapse(time.Hour)
-		require.True(t, tm.Pending())
-		require.False(t, tm.Running())
-		when, ok := tm.When()
-		require.True(t, ok)
-		require.True(t, when.Before(time.Now()))
-		require.True(t, tm.Stop(), "and can still be removed")
-		busy.release()
-		elapse(time.Hour)
-		require.Zero(t, log.len())
-	})
-}
-
 // Contract 1: "running: its handler has begun and not returned. A timer can be both."
 func TestTimerCanBePendingAndRunning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -268,6 +231,42 @@ func TestFiresNeverEarlyAndAtMostTwoTicksLate(t *testing.T) {
 				elapse(longest + 2*tick)
 				require.EqualValues(t, armed, fired.Load(), "each fires once")
 				require.Zero(t, w.Stats().Live)
+			})
+		})
+	}
+}
+
+// edgeSpans are durations on both sides of each power of 64 ticks (up to 30 years), and
+// what lies around zero and one tick.
+func edgeSpans(tick time.Duration) []time.Duration {
+	const most = 30 * 365 * 24 * time.Hour
+	spans := []time.Duration{-tick, 0, 1, tick / 2}
+	for power := time.Duration(1); power <= most/tick/64; power *= 64 {
+		for _, ticks := range []time.Duration{power - 1, power, power + 1, 2*power - 1, 2 * power, 63 * power} {
+			spans = append(spans, ticks*tick-1, ticks*tick, ticks*tick+1)
+		}
+	}
+	return spans
+}
+
+// Contract 11: "Works inside a testing/synctest bubble with the fake clock": timers of all
+// distances are exact to two ticks there.
+func TestTimersAreOnTimeInABubble(t *testing.T) {
+	for _, tick := range []time.Duration{time.Microsecond, time.Millisecond, time.Second} {
+		t.Run(tick.String(), func(t *testing.T) {
+			guardedBubble(t, func(t *testing.T) {
+				w := openWheel(t, timerwheel.Options{Tick: tick})
+				var ran sync.WaitGroup
+				for d := time.Duration(1); d < 200*24*time.Hour; d = d*2 + 1 {
+					ran.Add(1)
+					begin := time.Now()
+					w.AfterFunc(d, func() {
+						late := time.Since(begin) - d
+						assert.True(t, 0 <= late && late <= 2*tick, "%v: late by %v", d, late)
+						ran.Done()
+					})
+				}
+				ran.Wait()
 			})
 		})
 	}
@@ -397,35 +396,6 @@ func TestPastIsDueAtOnce(t *testing.T) {
 	})
 }
 
-// Contract 3: "d <= 0 is due at once"; 10: "Register counts d from Now", and an Advance to
-// the same time "runs what is due": without a tick's delay.
-func TestPastIsDueInTheAdvanceToTheSameTime(t *testing.T) {
-	start := time.Date(2025, 3, 4, 5, 6, 7, 8, time.UTC)
-	w := wheelFor(t, timerwheel.Options{Manual: true, Start: start, Tick: time.Hour})
-	var runs int
-	tm := w.Alloc(func(timerwheel.Timer) { runs++ })
-	arms := []func() error{
-		func() error { return tm.Register(0) },
-		func() error { return tm.Register(math.MinInt64) },
-		func() error { return tm.Reduce(-1) },
-		func() error { return tm.RegisterAt(w.Now()) },
-		func() error { return tm.RegisterAt(time.Time{}) },
-	}
-	for _, now := range []time.Time{start, start.Add(1), start.Add(time.Hour + 1), start.Add(1000 * time.Hour)} {
-		fired, err := w.Advance(now)
-		require.NoError(t, err)
-		require.Zero(t, fired)
-		for i, arm := range arms {
-			require.NoError(t, arm())
-			requireDeadline(t, tm, now, 0)
-			fired, err := w.Advance(now)
-			require.NoError(t, err)
-			require.Equal(t, 1, fired, "arming %d", i)
-		}
-	}
-	require.Equal(t, 4*len(arms), runs)
-}
-
 // Contract 3: "A when in the past is due at once; its deadline is the time of the call."
 // Late work is not made later by a caller's old clock, and nobody gets in line before those
 // that really waited since 1970.
@@ -513,6 +483,51 @@ func TestTooFarForTheClockMeansNever(t *testing.T) {
 	}
 }
 
+// A wheel that slept for a year: 3*10^10 ticks. It is quick only if no tick costs anything
+// (Contract 11: "one runtime timer, no ticking"), and each timer still fires within two
+// ticks of its deadline, also one that is armed on the morning after.
+func TestWheelThatSleptForAYear(t *testing.T) {
+	const tick, day, year = time.Millisecond, 24 * time.Hour, 365 * 24 * time.Hour
+	for _, asleep := range []string{"empty", "with timers"} {
+		t.Run(asleep, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := wheelFor(t, timerwheel.Options{Tick: tick})
+				start := time.Now()
+				type armed struct {
+					due time.Time
+					log *firingLog
+				}
+				var all []armed
+				arm := func(spans ...time.Duration) {
+					for _, d := range spans {
+						a := armed{time.Now().Add(d), new(firingLog)}
+						require.NoError(t, w.Alloc(a.log.run).Register(d))
+						all = append(all, a)
+					}
+				}
+				var days firingLog
+				if asleep == "with timers" {
+					arm(1, tick, time.Hour, day, year-1, year, year+1, year+day, 2*year)
+					w.Every(day, days.run)
+				}
+				elapse(year)
+				arm(0, 1, tick, 63*tick, 64*tick, 65*tick, time.Hour, day, year)
+				elapse(year + 2*tick)
+				for _, a := range all {
+					require.Len(t, a.log.times(), 1)
+					requireFiring(t, a.due, a.log.times()[0], tick)
+				}
+				if asleep == "with timers" {
+					require.GreaterOrEqual(t, days.len(), 2*365)
+					for i, at := range days.times() {
+						requireFiring(t, start.Add(time.Duration(i+1)*day), at, tick)
+					}
+				}
+			})
+		})
+	}
+}
+
 // ---- Registering: moving ----
 
 // Contract 3: "Register moves a pending timer atomically: the old deadline never fires."
@@ -567,76 +582,6 @@ func TestOldDeadlineNeverFires(t *testing.T) {
 			})
 		}
 	}
-}
-
-// Contract 3: the same for timers that are due and in line to run: "the old deadline never
-// fires", though it has come. Contract 4: Del "works on a timer that is due and in line to
-// run".
-func TestTimerInLineToRunCanBeMoved(t *testing.T) {
-	const tick = time.Millisecond
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{Tick: tick, MaxWorkers: 1})
-		h := parkHandler(t)
-		type inLine struct {
-			tm  timerwheel.Timer
-			log firingLog
-			due time.Time // anew; zero: not any more
-		}
-		timers := make([]inLine, 200)
-		for i := range timers {
-			x := &timers[i]
-			x.tm = w.Alloc(func(tm timerwheel.Timer) {
-				x.log.run(tm)
-				h.run()
-			})
-			require.NoError(t, x.tm.Register(5*tick))
-		}
-		elapse(time.Second)
-		require.EqualValues(t, 1, h.started.Load(), "one runs, and all the others are in line behind it")
-		now := time.Now()
-		for i := range timers {
-			x := &timers[i]
-			switch {
-			case x.tm.Running():
-				x.due = now.Add(30 * time.Minute)
-				require.NoError(t, x.tm.Register(0))
-				elapse(time.Second) // in line behind itself
-				require.NoError(t, x.tm.RegisterAt(x.due))
-				x.log = firingLog{}
-			case i%5 == 0:
-				require.True(t, x.tm.Stop())
-			case i%5 == 1:
-				x.due = now.Add(time.Minute)
-				require.NoError(t, x.tm.RegisterAt(x.due))
-			case i%5 == 2:
-				x.due = time.Now().Add(time.Hour)
-				require.True(t, x.tm.Reset(time.Hour))
-			case i%5 == 3: // out of the line and back into it
-				require.NoError(t, x.tm.Register(time.Hour))
-				require.NoError(t, x.tm.Reduce(0))
-				x.due = time.Now()
-			default:
-				require.NoError(t, x.tm.Reduce(time.Hour), "later than due: nothing to reduce")
-				x.due = time.Now()
-			}
-		}
-		elapse(time.Second)
-		h.release()
-		released := time.Now()
-		elapse(3 * time.Hour)
-		for i := range timers {
-			x := &timers[i]
-			if x.due.IsZero() {
-				require.Zero(t, x.log.len())
-				continue
-			}
-			require.Len(t, x.log.times(), 1, "timer %d", i)
-			if x.due.Before(released) {
-				x.due = released
-			}
-			requireFiring(t, x.due, x.log.times()[0], tick)
-		}
-	})
 }
 
 // Contract 3, all of "when", against a model: a random walk of arming, moving, reducing and
@@ -1153,31 +1098,128 @@ func TestRegisterIsRefusedInThisOrder(t *testing.T) {
 	}
 }
 
-// Contract 4: "The refusal belongs to that run and ends with it."
-func TestRefusalOfADeletionEndsWithItsRun(t *testing.T) {
-	for name, del := range map[string]func(timerwheel.Timer) (timerwheel.Found, error){
-		"DelSync":  timerwheel.Timer.DelSync,
-		"DelAsync": func(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.DelAsync(func() {}), nil },
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{})
-				h := parkHandler(t)
-				tm := w.Alloc(func(timerwheel.Timer) { h.run() })
-				require.NoError(t, tm.Register(0))
-				elapse(time.Second)
-				go func() { _, _ = del(tm) }()
-				elapse(time.Hour)
-				require.ErrorIs(t, tm.Register(0), timerwheel.ErrDeleting)
-				h.release()
-				elapse(0)
-				for _, verb := range armVerbs {
-					require.NoError(t, verb.arm(tm, time.Second))
-					elapse(time.Minute)
-				}
-				require.EqualValues(t, 1+len(armVerbs), h.started.Load())
-			})
+// Contract 3: a Register is refused "by, in this order: ErrStale, ErrShutdown, ErrDeleting,
+// ErrClosed". All reasons that can hold together, held together.
+func TestRegisterRefusalsInOrder(t *testing.T) {
+	for reasons := range 8 {
+		shut, deleting, closed := reasons&4 != 0, reasons&2 != 0, reasons&1 != 0
+		var want error
+		switch {
+		case shut:
+			want = timerwheel.ErrShutdown
+		case deleting:
+			want = timerwheel.ErrDeleting
+		case closed:
+			want = timerwheel.ErrClosed
+		}
+		name := fmt.Sprintf("shut down=%t,deleting=%t,closed=%t", shut, deleting, closed)
+		delBubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			p := newDelPuppet(t)
+			tm := w.Alloc(p.handle)
+			var waiting []*delCall
+			if deleting {
+				delStart(t, tm)
+				waiting = append(waiting, delGo(tm.DelSync))
+				require.True(t, waiting[0].waits())
+			}
+			if shut {
+				waiting = append(waiting, delGo(tm.ShutdownSync))
+				synctest.Wait()
+			}
+			if closed {
+				waiting = append(waiting, delGo(func() (timerwheel.Found, error) { return timerwheel.Found{}, w.Close() }))
+				synctest.Wait()
+			}
+			if want != nil {
+				before := w.Stats().Refused
+				delRequireRefused(t, w, tm, want)
+				require.Equal(t, before+4, w.Stats().Refused)
+			} else {
+				require.NoError(t, tm.Register(time.Hour))
+				require.True(t, tm.Stop())
+			}
+			p.let()
+			for _, c := range waiting {
+				_, err := c.result()
+				require.NoError(t, err)
+			}
+			require.NoError(t, tm.Free())
+			delRequireRefused(t, w, tm, timerwheel.ErrStale) // before everything else
+			delRequireRefused(t, w, timerwheel.Timer{}, timerwheel.ErrStale)
 		})
+	}
+}
+
+// Contract 3: "It is refused … by, in this order: ErrStale, ErrShutdown, ErrDeleting,
+// ErrClosed": closing hides none of the others.
+func TestRefusalsOnAClosedWheelKeepTheirOrder(t *testing.T) {
+	guardedBubble(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{})
+		release := openedAtTheEnd(t)
+		stale, shut := w.Alloc(func(timerwheel.Timer) {}), w.Alloc(func(timerwheel.Timer) {})
+		deleting, running := w.Alloc(func(timerwheel.Timer) { <-release }), w.Alloc(func(timerwheel.Timer) { <-release })
+		require.NoError(t, stale.Free())
+		_, err := shut.ShutdownSync()
+		require.NoError(t, err)
+		require.NoError(t, deleting.Register(0))
+		require.NoError(t, running.Register(0))
+		time.Sleep(10 * time.Millisecond)
+		deleted := inBackground(func() { _, err := deleting.DelSync(); assert.NoError(t, err) })
+		synctest.Wait()
+		closed := inBackground(func() { assert.NoError(t, w.Close()) })
+		synctest.Wait()
+
+		require.ErrorIs(t, stale.Register(0), timerwheel.ErrStale)
+		require.ErrorIs(t, timerwheel.Timer{}.Register(0), timerwheel.ErrStale)
+		require.ErrorIs(t, shut.Register(0), timerwheel.ErrShutdown)
+		require.ErrorIs(t, deleting.Register(0), timerwheel.ErrDeleting)
+		require.ErrorIs(t, running.Register(0), timerwheel.ErrClosed)
+
+		close(release)
+		<-closed
+		<-deleted
+		require.ErrorIs(t, deleting.Register(0), timerwheel.ErrClosed, "the refusal of a deletion ends with its run, the wheel's stays")
+	})
+}
+
+// Contract 9: "no Register succeeds any more (ErrClosed)". Contract 2: Refused counts
+// "Registers refused, for whatever reason".
+func TestNoRegisterSucceedsOnAClosedWheel(t *testing.T) {
+	arms := map[string]func(timerwheel.Timer) error{
+		"Register":             func(tm timerwheel.Timer) error { return tm.Register(time.Second) },
+		"Register at once":     func(tm timerwheel.Timer) error { return tm.Register(0) },
+		"Register in the past": func(tm timerwheel.Timer) error { return tm.Register(-time.Hour) },
+		"Register for never":   func(tm timerwheel.Timer) error { return tm.Register(math.MaxInt64) },
+		"RegisterAt":           func(tm timerwheel.Timer) error { return tm.RegisterAt(time.Now().Add(time.Second)) },
+		"RegisterAt the past":  func(tm timerwheel.Timer) error { return tm.RegisterAt(time.Time{}) },
+		"Reduce":               func(tm timerwheel.Timer) error { return tm.Reduce(time.Second) },
+		"Reset": func(tm timerwheel.Timer) error {
+			if tm.Reset(time.Second) {
+				return nil
+			}
+			return timerwheel.ErrClosed
+		},
+	}
+	for _, e := range enders {
+		for name, arm := range arms {
+			t.Run(e.name+"/"+name, func(t *testing.T) {
+				guardedBubble(t, func(t *testing.T) {
+					w := openWheel(t, timerwheel.Options{})
+					handler := func(timerwheel.Timer) { t.Error("a handler ran on a closed wheel") }
+					idle, pending := w.Alloc(handler), w.Alloc(handler)
+					require.NoError(t, pending.Register(time.Minute))
+					require.NoError(t, e.end(w))
+					later := w.Alloc(handler)
+					for i, tm := range []timerwheel.Timer{idle, pending, later} {
+						require.ErrorIs(t, arm(tm), timerwheel.ErrClosed)
+						require.False(t, tm.Pending())
+						require.EqualValues(t, i+1, w.Stats().Refused)
+					}
+					time.Sleep(time.Hour)
+					countsAddUp(t, w)
+				})
+			})
+		}
 	}
 }
 
@@ -1272,235 +1314,9 @@ func TestStopAndResetReportWhatWasPending(t *testing.T) {
 	})
 }
 
-// Contract 2: "AfterFunc = Alloc + Register + Free: recycles itself after its firing or its
-// deletion".
-func TestAfterFuncRecyclesItself(t *testing.T) {
-	for name, end := range map[string]func(t *testing.T, tm timerwheel.Timer){
-		"firing": func(*testing.T, timerwheel.Timer) { elapse(time.Hour) },
-		"Stop":   func(t *testing.T, tm timerwheel.Timer) { require.True(t, tm.Stop()) },
-		"Del": func(t *testing.T, tm timerwheel.Timer) {
-			found := tm.Del()
-			require.Equal(t, timerwheel.Found{Pending: true}, found)
-		},
-		"DelSync": func(t *testing.T, tm timerwheel.Timer) {
-			found, err := tm.DelSync()
-			require.NoError(t, err)
-			require.Equal(t, timerwheel.Found{Pending: true}, found)
-		},
-		"DelAsync": func(t *testing.T, tm timerwheel.Timer) {
-			found := tm.DelAsync(func() {})
-			require.Equal(t, timerwheel.Found{Pending: true}, found)
-		},
-		"Shutdown": func(t *testing.T, tm timerwheel.Timer) {
-			found, err := tm.ShutdownSync()
-			require.NoError(t, err)
-			require.Equal(t, timerwheel.Found{Pending: true}, found)
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{})
-				var runs atomic.Int32
-				tm := w.AfterFunc(time.Minute, func() { runs.Add(1) })
-				require.True(t, tm.Valid())
-				require.True(t, tm.Pending())
-				require.Equal(t, 1, w.Stats().Live)
-				end(t, tm)
-				require.False(t, tm.Valid())
-				require.Zero(t, w.Stats().Live)
-				elapse(time.Hour)
-				if name == "firing" {
-					require.EqualValues(t, 1, runs.Load())
-				} else {
-					require.Zero(t, runs.Load())
-				}
-			})
-		})
-	}
-}
-
-// Contract 2: "One from AfterFunc does not: it is recycled when it fires or is stopped, and
-// Reset then arms nothing".
-func TestResetOfASpentAfterFuncArmsNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{})
-		var runs atomic.Int32
-		fires := func() { runs.Add(1) }
-		fired, stopped, moved := w.AfterFunc(time.Second, fires), w.AfterFunc(time.Second, fires), w.AfterFunc(time.Second, fires)
-		require.True(t, stopped.Stop())
-		require.True(t, moved.Reset(time.Minute), "while it pends, it moves")
-		elapse(30 * time.Second)
-		require.EqualValues(t, 1, runs.Load())
-		for _, spent := range []timerwheel.Timer{fired, stopped} {
-			require.False(t, spent.Reset(time.Second))
-			require.False(t, spent.Stop())
-			require.ErrorIs(t, spent.Register(time.Second), timerwheel.ErrStale)
-		}
-		require.Equal(t, 1, w.Stats().Pending)
-		elapse(time.Hour)
-		require.EqualValues(t, 2, runs.Load())
-	})
-}
-
-// Contract 2, AfterFunc: while it runs it has not been recycled, so its handler, which
-// knows it by the caller's word only, may arm it again.
-func TestAfterFuncMayBeRegisteredWhileItRuns(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{})
-		self := make(chan timerwheel.Timer, 1)
-		var runs atomic.Int32
-		tm := w.AfterFunc(time.Second, func() {
-			tm := <-self
-			assert.True(t, tm.Valid())
-			if runs.Add(1) < 3 {
-				assert.NoError(t, tm.Register(time.Second))
-				self <- tm
-			}
-		})
-		self <- tm
-		elapse(time.Hour)
-		require.EqualValues(t, 3, runs.Load())
-		require.False(t, tm.Valid())
-		require.Zero(t, w.Stats().Live)
-	})
-}
-
-// ---- Helpers ----
-
-// armVerbs are the three ways to arm a timer that report a refusal. On an idle timer they
-// do the same.
-var armVerbs = []struct {
-	name string
-	arm  func(timerwheel.Timer, time.Duration) error
-}{
-	{"Register", timerwheel.Timer.Register},
-	{"RegisterAt", func(tm timerwheel.Timer, d time.Duration) error { return tm.RegisterAt(time.Now().Add(d)) }},
-	{"Reduce", timerwheel.Timer.Reduce},
-}
-
-// wheelFor makes a wheel that is closed when the test (or its bubble) ends.
-func wheelFor(t testing.TB, o timerwheel.Options) *timerwheel.Wheel {
-	t.Helper()
-	w, err := timerwheel.New(o)
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, w.Close()) })
-	return w
-}
-
-// elapse lets a bubble's time pass, and then everything settle.
-func elapse(d time.Duration) {
-	time.Sleep(d)
-	synctest.Wait()
-}
-
-// waitUntil polls where real goroutines need an unknown, but bounded, time.
-func waitUntil(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			require.Fail(t, "waited a minute in vain until "+what)
-		}
-	}
-}
-
-// raceTime is how long one test looks for races by force.
-func raceTime() time.Duration {
-	if testing.Short() {
-		return 100 * time.Millisecond
-	}
-	return 700 * time.Millisecond
-}
-
-// crowd scales a large number of timers down to what a build can bear: under the race
-// detector, and with the library's own checks (tag invariants), each operation costs ten
-// times as much or more.
-func crowd(n int) int {
-	if testing.Short() || dearBuild() {
-		return n / 10
-	}
-	return n
-}
-
-var dearBuild = sync.OnceValue(func() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool {
-		return s.Key == "-race" && s.Value == "true" || s.Key == "-tags" && strings.Contains(s.Value, "invariants")
-	})
-})
-
-// A firingLog is a handler that remembers when it ran.
-type firingLog struct {
-	mu sync.Mutex
-	at []time.Time
-}
-
-func (l *firingLog) run(timerwheel.Timer) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.at = append(l.at, time.Now())
-}
-
-func (l *firingLog) times() []time.Time {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return append([]time.Time(nil), l.at...)
-}
-
-func (l *firingLog) len() int { return len(l.times()) }
-
-// A parkedHandler is a handler that is in flight until it is released, at the latest when
-// the test ends (before the wheel is closed, if the wheel was made first: a failed test
-// must not hang in Close).
-type parkedHandler struct {
-	started atomic.Int32
-	gate    chan struct{}
-	release func()
-}
-
-func parkHandler(t testing.TB) *parkedHandler {
-	h := &parkedHandler{gate: make(chan struct{})}
-	h.release = sync.OnceFunc(func() { close(h.gate) })
-	t.Cleanup(h.release)
-	return h
-}
-
-func (h *parkedHandler) run() {
-	h.started.Add(1)
-	<-h.gate
-}
-
-// edgeSpans are durations on both sides of each power of 64 ticks (up to 30 years), and
-// what lies around zero and one tick.
-func edgeSpans(tick time.Duration) []time.Duration {
-	const most = 30 * 365 * 24 * time.Hour
-	spans := []time.Duration{-tick, 0, 1, tick / 2}
-	for power := time.Duration(1); power <= most/tick/64; power *= 64 {
-		for _, ticks := range []time.Duration{power - 1, power, power + 1, 2*power - 1, 2 * power, 63 * power} {
-			spans = append(spans, ticks*tick-1, ticks*tick, ticks*tick+1)
-		}
-	}
-	return spans
-}
-
-// requireFiring says that a firing at got was right for a deadline of due: never early, at
-// most two ticks late.
-func requireFiring(t testing.TB, due, got time.Time, tick time.Duration) {
-	t.Helper()
-	late := got.Sub(due)
-	require.GreaterOrEqual(t, late, time.Duration(0), "early")
-	require.LessOrEqual(t, late, 2*tick, "late")
-}
-
-// requireDeadline says that tm is pending for due; a wheel may round up to its tick.
-func requireDeadline(t testing.TB, tm timerwheel.Timer, due time.Time, tick time.Duration) {
-	t.Helper()
-	when, ok := tm.When()
-	require.True(t, ok, "not pending")
-	if due.Year() > 2200 {
-		require.Greater(t, when.Year(), 2200) // too far for the clock
-		return
-	}
-	off := when.Sub(due)
-	require.GreaterOrEqual(t, off, time.Duration(0), "deadline too early")
-	require.LessOrEqual(t, off, 2*tick, "deadline too late")
-}
+// Contract 2: "A Timer from Alloc stands where code wants interface{ Stop() bool;
+// Reset(time.Duration) bool }".
+var _ interface {
+	Stop() bool
+	Reset(time.Duration) bool
+} = timerwheel.Timer{}

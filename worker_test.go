@@ -1,7 +1,6 @@
 package timerwheel_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -120,7 +119,7 @@ func TestAPanicWithoutOnPanicCrashesTheProgram(t *testing.T) {
 			_, trace, _ := strings.Cut(out, "[running]:\n")
 			trace, _, _ = strings.Cut(trace, "\n\n")
 			require.Contains(t, trace, "timerwheel_test."+c.function+"(")
-			require.Contains(t, trace, "misbehave_test.go:")
+			require.Contains(t, trace, "worker_test.go:")
 		})
 	}
 }
@@ -186,6 +185,76 @@ func TestWaitersAreReleasedBeforeOnPanicIsCalled(t *testing.T) {
 				w.AfterFunc(0, func() { close(fired) })
 				<-fired
 			})
+		})
+	}
+}
+
+// Contract 11: "the running slot is cleared and waiters released first, then OnPanic is called":
+// OnPanic may itself wait for those that waited, and a deletion of the timer there is not one in
+// its handler.
+func TestWaitersAreReleasedBeforeOnPanic(t *testing.T) {
+	var waited chan struct{}
+	var tm timerwheel.Timer
+	var inOnPanic *delCall
+	onPanic := func(timerwheel.HandlerPanic) {
+		<-waited
+		inOnPanic.run(tm.DelSync)
+	}
+	delBubble(t, "", timerwheel.Options{OnPanic: onPanic}, func(t *testing.T, w *timerwheel.Wheel) {
+		waited = make(chan struct{})
+		inOnPanic = &delCall{done: make(chan struct{})}
+		p := newDelPuppet(t)
+		tm = w.Alloc(p.handle)
+		delStart(t, tm)
+		c := delGo(func() (timerwheel.Found, error) {
+			defer close(waited)
+			return tm.DelSync()
+		})
+		require.True(t, c.waits())
+		p.do <- func() { panic("the handler's") }
+		c.requires(t, delRunning, nil)
+		inOnPanic.requires(t, delNone, nil)
+	})
+}
+
+// Contract 11: a panic (with OnPanic) and a Goexit in the handler clear the running slot and
+// release the waiters: DelSync returns as after any other end.
+func TestWaitsEndWithARunThatEndsBadly(t *testing.T) {
+	onPanic := func(timerwheel.HandlerPanic) {}
+	ends := []struct {
+		name    string
+		end     func()
+		onPanic func(timerwheel.HandlerPanic)
+	}{
+		{"panic", func() { panic("the handler's") }, onPanic},
+		{"panic(nil)", func() { panic(nil) }, onPanic},
+		{"Goexit", runtime.Goexit, nil},
+		{"Goexit, with OnPanic", runtime.Goexit, onPanic},
+	}
+	for _, end := range ends {
+		delBubble(t, end.name, timerwheel.Options{OnPanic: end.onPanic}, func(t *testing.T, w *timerwheel.Wheel) {
+			p := newDelPuppet(t)
+			tm := w.Alloc(p.handle)
+			delStart(t, tm)
+			var calls []*delCall
+			for _, verb := range []delVerb{delBySync, delByContext} {
+				calls = append(calls, delGo(func() (timerwheel.Found, error) { return verb.call(tm) }))
+			}
+			var done atomic.Int32
+			tm.DelAsync(func() { done.Add(1) })
+			for _, c := range calls {
+				require.True(t, c.waits())
+			}
+			p.do <- end.end
+			for _, c := range calls {
+				c.requires(t, delRunning, nil)
+			}
+			require.EqualValues(t, 1, done.Load())
+			require.False(t, tm.Running())
+			require.Empty(t, w.Running())
+			require.NoError(t, tm.Register(0), "the refusal outlived the run")
+			delSettle()
+			require.EqualValues(t, 2, p.begun.Load(), "the worker that ended badly was not replaced")
 		})
 	}
 }
@@ -304,7 +373,7 @@ func TestHandlerPanicSaysWhatHappenedAndWhere(t *testing.T) {
 					require.Equal(t, tm, p.Timer)
 					require.Same(t, errCrash, p.Value)
 					require.Contains(t, string(p.Stack), "timerwheel_test.panickingHandler(")
-					require.Contains(t, string(p.Stack), "misbehave_test.go:")
+					require.Contains(t, string(p.Stack), "worker_test.go:")
 					if !debug {
 						require.Empty(t, p.AllocatedAt)
 						require.Empty(t, p.RegisteredAt)
@@ -320,6 +389,18 @@ func TestHandlerPanicSaysWhatHappenedAndWhere(t *testing.T) {
 			})
 		}
 	}
+}
+
+// panickingHandler is a function whose name is looked for in stacks.
+//
+//go:noinline
+func panickingHandler(timerwheel.Timer) { panic(errCrash) }
+
+// requireSite checks a file:line of Debug.
+func requireSite(t *testing.T, want, got string) {
+	t.Helper()
+	require.NotEmpty(t, want)
+	require.True(t, strings.HasSuffix(got, want), "%q is not the place %q", got, want)
 }
 
 // The same, when it was the handler itself that armed the timer for the run that panics.
@@ -444,6 +525,55 @@ var misbehaviours = map[string]func(){
 	},
 }
 
+// Contract 7: "the series survives a panic (with OnPanic) and a Goexit."
+func TestSeriesSurvivesPanicAndGoexit(t *testing.T) {
+	const tick, period = time.Millisecond, 100 * time.Millisecond
+	for _, c := range []struct {
+		name      string
+		misbehave func()
+		onPanic   bool
+	}{
+		{"panic", func() { panic("in a series") }, true},
+		{"Goexit", runtime.Goexit, false},
+		{"Goexit, with OnPanic", runtime.Goexit, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var panics atomic.Int32
+				o := timerwheel.Options{Tick: tick}
+				if c.onPanic {
+					o.OnPanic = func(p timerwheel.HandlerPanic) {
+						panics.Add(1)
+						assert.Equal(t, "in a series", p.Value)
+						assert.True(t, p.Timer.Valid())
+					}
+				}
+				w := wheelFor(t, o)
+				var log firingLog
+				start := time.Now()
+				tm := w.Every(period, func(tm timerwheel.Timer) {
+					log.run(tm)
+					c.misbehave()
+				})
+				elapse(5*period + 2*tick)
+				at := log.times()
+				require.Len(t, at, 5)
+				for i := range at {
+					requireFiring(t, start.Add(time.Duration(i+1)*period), at[i], tick)
+				}
+				if c.name == "panic" {
+					require.EqualValues(t, 5, panics.Load())
+				} else {
+					require.Zero(t, panics.Load(), "a Goexit is no panic")
+				}
+				require.False(t, tm.Running())
+				require.True(t, tm.Stop())
+				require.Zero(t, w.Stats().Live)
+			})
+		})
+	}
+}
+
 // Contract 11: "runtime.Goexit (t.FailNow in a handler): slot cleared, waiters released,
 // worker replaced." With OnPanic and without: a wheel that recovers panics and one that
 // does not come by different ways to the end of such a run.
@@ -564,507 +694,4 @@ func TestTheLastWorkerIsReplaced(t *testing.T) {
 			})
 		})
 	}
-}
-
-// blocker is a timer of a test about blocking: its handler begins after its delay and lasts
-// for a while.
-type blocker struct{ delay, lasts time.Duration }
-
-// Contract 11: "a handler that blocks delays no other timer by more than a tick, as long as
-// fewer than MaxWorkers handlers block"; Contract 3: "never before d has passed", and
-// "while a worker is free, at most two ticks … after it". In a bubble the scheduler's delay
-// is nothing.
-func TestHandlersThatBlockDelayNoOtherTimer(t *testing.T) {
-	const tick, long = time.Millisecond, time.Hour
-	quick := func(n int, delay time.Duration) []blocker { return repeat(n, blocker{delay, 0}) }
-	cases := []struct {
-		name    string
-		workers int
-		timers  []blocker
-	}{
-		{"one in front", 2, append([]blocker{{tick, long}}, quick(200, tick)...)},
-		{"one behind", 2, append(quick(200, tick), blocker{tick, long})},
-		{"all but one at one instant, 4", 4, append(repeat(3, blocker{tick, long}), quick(50, tick)...)},
-		{"all but one at one instant, 16", 16, append(repeat(15, blocker{10 * tick, long}), quick(50, 10*tick)...)},
-		{"all but one at one instant, 64", 64, append(repeat(63, blocker{tick, long}), quick(200, tick)...)},
-		{"all but one of the default at one instant", 0, append(repeat(255, blocker{tick, long}), quick(100, tick)...)},
-		{"as many as there are workers", 32, repeat(32, blocker{tick, long})},
-		{"due at once", 16, append(repeat(15, blocker{0, long}), quick(50, 0)...)},
-		{"mixed at one instant", 16, interleave(repeat(15, blocker{5 * tick, long}), quick(300, 5*tick))},
-		{"one each tick", 32, interleave(staircase(31, tick, long), staircase(200, tick/4, 0))},
-		{"one every tenth of a tick", 32, interleave(staircase(31, tick/10, long), staircase(200, tick/10, 0))},
-		{"in waves", 8, interleave(append(append(repeat(7, blocker{0, 9 * tick}), repeat(7, blocker{20 * tick, 9 * tick})...),
-			repeat(7, blocker{40 * tick, 9 * tick})...), staircase(300, tick/5, 0))},
-		{"handlers longer than a tick", 64, staircase(300, tick, 20*tick)},
-		{"as many as there are workers, each for a tenth of a tick", 64, repeat(64, blocker{tick, tick / 10})},
-		{"as many as there are workers, each for nearly half a tick", 64, repeat(64, blocker{tick, tick * 45 / 100})},
-		{"as many as there are workers, each for nearly a tick", 64, repeat(64, blocker{tick, tick * 95 / 100})},
-		{"parts of a tick, then for long", 64, append(repeat(30, blocker{tick, tick * 3 / 10}), repeat(30, blocker{tick, long})...)},
-		{"for long, then parts of a tick", 64, append(repeat(30, blocker{tick, long}), repeat(30, blocker{tick, tick * 3 / 10})...)},
-		{"far apart", 3, []blocker{{0, 3 * long}, {long, long}, {2*long + tick, tick}, {2*long + tick, 0}, {2*long + 2*tick, 0}}},
-		{"a storm without a blocker", 2, quick(5000, tick)},
-		{"a storm behind blockers", 8, append(repeat(7, blocker{tick, long}), quick(5000, 2*tick)...)},
-	}
-	for _, c := range cases {
-		for _, tick := range []time.Duration{tick, 100 * time.Microsecond} {
-			t.Run(fmt.Sprintf("%s/tick %v", c.name, tick), func(t *testing.T) {
-				guardedBubble(t, func(t *testing.T) {
-					w := openWheel(t, timerwheel.Options{MaxWorkers: c.workers, Tick: tick})
-					begin := time.Now()
-					began := make([]time.Duration, len(c.timers))
-					for i, b := range c.timers {
-						began[i] = -1
-						w.AfterFunc(b.delay, func() {
-							began[i] = time.Since(begin)
-							time.Sleep(b.lasts)
-						})
-					}
-					time.Sleep(6 * long)
-					require.NoError(t, w.Close())
-					for i, b := range c.timers {
-						require.GreaterOrEqual(t, began[i], b.delay, "timer %d of %d began early, or never", i, len(c.timers))
-						require.LessOrEqual(t, began[i], b.delay+2*tick, "timer %d of %d began late", i, len(c.timers))
-					}
-					require.LessOrEqual(t, w.Stats().MaxLate, 2*tick)
-				})
-			})
-		}
-	}
-}
-
-// Contract 11, the same where the blocked handlers wait for what other timers do: a chain
-// of timers, each armed and awaited by the one before.
-func TestAHandlerMayWaitForAnotherTimer(t *testing.T) {
-	for _, d := range []time.Duration{0, time.Millisecond, time.Minute} {
-		t.Run(d.String(), func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
-				const depth = 20
-				w := openWheel(t, timerwheel.Options{MaxWorkers: depth})
-				var link func(n int)
-				link = func(n int) {
-					if n == depth {
-						return
-					}
-					ran, armed := make(chan struct{}), time.Now()
-					w.AfterFunc(d, func() {
-						late := time.Since(armed) - d
-						assert.True(t, 0 <= late && late <= 2*time.Millisecond, "link %d is late by %v", n, late)
-						link(n + 1)
-						close(ran)
-					})
-					<-ran
-				}
-				link(0)
-				require.EqualValues(t, depth, w.Stats().Fired)
-			})
-		})
-	}
-}
-
-// Contract 3: "while a worker is free, at most two ticks plus the scheduler's delay" late.
-// A worker is not free, but others are, while it waits for a user's lock, and while it is
-// in an OnPanic that blocks.
-func TestWorkersBlockedOutsideHandlersDelayNoOtherTimer(t *testing.T) {
-	ways := map[string]func(t *testing.T, w *timerwheel.Wheel, l durableLock){
-		"in a user's Lock": func(t *testing.T, w *timerwheel.Wheel, l durableLock) {
-			require.NoError(t, w.AllocLocked(l, func(timerwheel.Timer) {}).Register(time.Millisecond))
-		},
-		"in OnPanic": func(_ *testing.T, w *timerwheel.Wheel, _ durableLock) {
-			w.AfterFunc(time.Millisecond, func() { panic("on purpose") })
-		},
-	}
-	for way, block := range ways {
-		for _, workers := range []int{2, 4, 16, 64} {
-			t.Run(fmt.Sprintf("%s/all but one of %d", way, workers), func(t *testing.T) {
-				guardedBubble(t, func(t *testing.T) {
-					resume := openedAtTheEnd(t)
-					w, l := openWheel(t, timerwheel.Options{MaxWorkers: workers, OnPanic: func(timerwheel.HandlerPanic) { <-resume }}), newDurableLock()
-					l.Lock()
-					for range workers - 1 {
-						block(t, w, l)
-					}
-					begin := time.Now()
-					var ran atomic.Int32
-					var latest atomic.Int64
-					for range 100 {
-						w.AfterFunc(time.Millisecond, func() {
-							ran.Add(1)
-							d := int64(time.Since(begin))
-							for m := latest.Load(); d > m && !latest.CompareAndSwap(m, d); m = latest.Load() {
-							}
-						})
-					}
-					time.Sleep(time.Second)
-					s := w.Stats()
-					l.Unlock()
-					close(resume)
-					require.EqualValues(t, 100, ran.Load())
-					require.Zero(t, s.Running)
-					require.LessOrEqual(t, time.Duration(latest.Load()), 3*time.Millisecond, "one was more than two ticks late, with a worker free")
-					time.Sleep(time.Second)
-					require.EqualValues(t, 100+workers-1, w.Stats().Fired)
-				})
-			})
-		}
-	}
-}
-
-// Contract 11: "When all are blocked, due timers wait, still deletable, and Stats … say
-// so." Contract 1: "Due but not begun is still pending."
-func TestWhenAllWorkersAreBlockedDueTimersWait(t *testing.T) {
-	for _, workers := range []int{1, 3} {
-		t.Run(fmt.Sprint(workers), func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{MaxWorkers: workers})
-				release := openedAtTheEnd(t)
-				for range workers {
-					w.AfterFunc(0, func() { <-release })
-				}
-				time.Sleep(10 * time.Millisecond)
-				require.Len(t, w.Running(), workers)
-
-				var flying, most, ran atomic.Int32
-				due := time.Now().Add(time.Millisecond)
-				handler := func(timerwheel.Timer) {
-					most.Store(max(most.Load(), flying.Add(1)))
-					ran.Add(1)
-					time.Sleep(time.Microsecond) // so that others could begin, if they were allowed to
-					flying.Add(-1)
-				}
-				var timers []timerwheel.Timer
-				for range 20 {
-					timers = append(timers, armed(w.Alloc(handler), time.Millisecond))
-				}
-				g := w.NewGroup()
-				member := armed(g.Alloc(handler), time.Millisecond)
-				time.Sleep(time.Hour)
-
-				s := w.Stats()
-				require.Equal(t, workers, s.Running)
-				require.Equal(t, len(timers)+1, s.Pending)
-				require.EqualValues(t, workers, s.Fired)
-				for _, tm := range append(timers, member) {
-					require.True(t, tm.Pending())
-					require.False(t, tm.Running())
-					when, ok := tm.When()
-					require.True(t, ok)
-					require.False(t, when.Before(due))
-					require.Less(t, when.Sub(due), time.Millisecond)
-				}
-				next, ok := w.Next()
-				require.True(t, ok)
-				require.False(t, next.After(time.Now()), "the next firing is overdue")
-
-				pending := timerwheel.Found{Pending: true}
-				ctx, cancel := context.WithCancel(t.Context())
-				cancel()
-				deletions := []func() (timerwheel.Found, error){
-					func() (timerwheel.Found, error) { return timers[0].Del(), nil },
-					timers[1].DelSync, timers[2].ShutdownSync, g.DelSync,
-					func() (timerwheel.Found, error) { return timers[3].DelSyncContext(ctx) },
-					func() (timerwheel.Found, error) { return timers[4].DelAsync(func() {}), nil },
-				}
-				for i, del := range deletions {
-					found, err := del()
-					require.NoError(t, err, "deletion %d", i)
-					require.Equal(t, pending, found, "deletion %d", i)
-				}
-				require.True(t, timers[5].Stop())
-				require.True(t, timers[6].Reset(time.Hour), "moved: no longer in line")
-				require.NoError(t, timers[7].Free(), "freed: it fires all the same")
-				require.NoError(t, timers[8].Reduce(time.Minute), "later, so it changes nothing")
-				require.Equal(t, 14, w.Stats().Pending)
-
-				close(release)
-				time.Sleep(2 * time.Millisecond)
-				require.EqualValues(t, 13, ran.Load(), "all but the deleted ones and the one that was moved")
-				require.LessOrEqual(t, int(most.Load()), workers)
-				require.GreaterOrEqual(t, w.Stats().MaxLate, time.Hour-2*time.Millisecond)
-				require.False(t, timers[7].Valid())
-				time.Sleep(time.Hour)
-				require.EqualValues(t, 14, ran.Load())
-				require.Zero(t, w.Stats().Workers)
-				countsAddUp(t, w)
-			})
-		})
-	}
-}
-
-// Contract 2: Next is "not later than the next firing; ok is false when nothing pends". A
-// timer that is due and cannot begin yet is in no slot of the wheel, but it pends, and may
-// fire at any moment.
-func TestNextKnowsOfTimersThatAreDueAndCannotBegin(t *testing.T) {
-	cases := map[string]func(w *timerwheel.Wheel, l durableLock, release chan struct{}){
-		"due again while it runs": func(w *timerwheel.Wheel, _ durableLock, release chan struct{}) {
-			armed(w.Alloc(func(tm timerwheel.Timer) {
-				if !isClosed(release) {
-					armed(tm, 0)
-					<-release
-				}
-			}), 0)
-		},
-		"its lock is taken": func(w *timerwheel.Wheel, l durableLock, _ chan struct{}) {
-			armed(w.AllocLocked(l, func(timerwheel.Timer) {}), 0)
-		},
-		"all workers blocked": func(w *timerwheel.Wheel, _ durableLock, release chan struct{}) {
-			w.AfterFunc(0, func() { <-release })
-			w.AfterFunc(0, func() { <-release })
-		},
-	}
-	for name, arrange := range cases {
-		for _, farther := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s/another far away: %v", name, farther), func(t *testing.T) {
-				guardedBubble(t, func(t *testing.T) {
-					w, l, release := openWheel(t, timerwheel.Options{MaxWorkers: 1}), newDurableLock(), openedAtTheEnd(t)
-					l.Lock()
-					if farther {
-						w.AfterFunc(1000*time.Hour, func() {})
-					}
-					arrange(w, l, release)
-					time.Sleep(time.Minute)
-					next, ok := w.Next()
-					l.Unlock()
-					require.True(t, ok)
-					require.False(t, next.After(time.Now()), "not %v later", time.Until(next))
-					close(release)
-					time.Sleep(time.Minute)
-					next, ok = w.Next()
-					require.Equal(t, farther, ok, "%v", next)
-				})
-			})
-		}
-	}
-}
-
-// Contract 2: "MaxWorkers: most handlers running at once; 0 means a documented default",
-// 256: and, while there is need, that many do run.
-func TestAsManyHandlersRunAsThereAreWorkers(t *testing.T) {
-	for workers, want := range map[int]int{0: 256, 1: 1, 2: 2, 17: 17, 1000: 1000} {
-		t.Run(fmt.Sprint(workers), func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{MaxWorkers: workers})
-				release := openedAtTheEnd(t)
-				for range want + 100 {
-					w.AfterFunc(time.Millisecond, func() { <-release })
-				}
-				time.Sleep(3 * time.Millisecond) // a free worker is at most two ticks away
-				require.Equal(t, want, w.Stats().Running)
-				time.Sleep(time.Hour)
-				require.Equal(t, want, w.Stats().Running)
-				require.Len(t, w.Running(), want)
-				require.Equal(t, 100, w.Stats().Pending)
-				close(release)
-				time.Sleep(time.Second)
-				require.EqualValues(t, want+100, w.Stats().Fired)
-			})
-		})
-	}
-}
-
-// Contract 2 on real goroutines: MaxWorkers is never exceeded, whatever way the handlers
-// end, whatever races with them.
-func TestMaxWorkersIsNeverExceeded(t *testing.T) {
-	for _, workers := range []int{1, 2, 3} {
-		t.Run(fmt.Sprint(workers), func(t *testing.T) {
-			w := openWheel(t, timerwheel.Options{MaxWorkers: workers, OnPanic: func(timerwheel.HandlerPanic) {}})
-			var flying, most atomic.Int32
-			var left, callers sync.WaitGroup
-			timers := 3000
-			if testing.Short() {
-				timers = 500
-			}
-			var l sync.Mutex
-			for c := range 3 {
-				left.Add(timers)
-				callers.Go(func() {
-					for i := range timers {
-						handler := func(timerwheel.Timer) {
-							defer left.Done()
-							n := flying.Add(1)
-							defer flying.Add(-1)
-							for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
-							}
-							runtime.Gosched()
-							switch i % 16 {
-							case 0:
-								runtime.Goexit()
-							case 1:
-								panic("on purpose")
-							}
-						}
-						d := time.Duration(i%20) * time.Millisecond
-						if c == 0 && i%3 == 0 {
-							armed(w.AllocLocked(&l, handler), d)
-						} else {
-							w.AfterFunc(d, func() { handler(timerwheel.Timer{}) })
-						}
-						if n := len(w.Running()); n > workers {
-							t.Errorf("%d running", n)
-							return
-						}
-					}
-				})
-			}
-			callers.Wait()
-			left.Wait()
-			require.LessOrEqual(t, int(most.Load()), workers)
-			countsAddUp(t, w)
-		})
-	}
-}
-
-// Contract 11: "Works inside a testing/synctest bubble with the fake clock": timers of all
-// distances are exact to two ticks there.
-func TestTimersAreOnTimeInABubble(t *testing.T) {
-	for _, tick := range []time.Duration{time.Microsecond, time.Millisecond, time.Second} {
-		t.Run(tick.String(), func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{Tick: tick})
-				var ran sync.WaitGroup
-				for d := time.Duration(1); d < 200*24*time.Hour; d = d*2 + 1 {
-					ran.Add(1)
-					begin := time.Now()
-					w.AfterFunc(d, func() {
-						late := time.Since(begin) - d
-						assert.True(t, 0 <= late && late <= 2*tick, "%v: late by %v", d, late)
-						ran.Done()
-					})
-				}
-				ran.Wait()
-			})
-		})
-	}
-}
-
-// Contract 11: "waits durably blocking": in a bubble, whoever waits for a handler lets the
-// clock run that the handler waits for.
-func TestEveryWaitIsDurablyBlocking(t *testing.T) {
-	waits := map[string]func(w *timerwheel.Wheel, g *timerwheel.Group, tm timerwheel.Timer) error{
-		"DelSync": func(_ *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) error {
-			_, err := tm.DelSync()
-			return err
-		},
-		"Shutdown": func(_ *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) error {
-			_, err := tm.ShutdownSync()
-			return err
-		},
-		"DelSyncContext": func(_ *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) error {
-			_, err := tm.DelSyncContext(context.Background())
-			return err
-		},
-		"Group.DelSync": func(_ *timerwheel.Wheel, g *timerwheel.Group, _ timerwheel.Timer) error {
-			_, err := g.DelSync()
-			return err
-		},
-		"Group.Shutdown": func(_ *timerwheel.Wheel, g *timerwheel.Group, _ timerwheel.Timer) error {
-			_, err := g.ShutdownSync()
-			return err
-		},
-		"Group.DelSyncContext": func(_ *timerwheel.Wheel, g *timerwheel.Group, _ timerwheel.Timer) error {
-			_, err := g.DelSyncContext(context.Background())
-			return err
-		},
-		"Close": func(w *timerwheel.Wheel, _ *timerwheel.Group, _ timerwheel.Timer) error { return w.Close() },
-		"Wheel.Shutdown": func(w *timerwheel.Wheel, _ *timerwheel.Group, _ timerwheel.Timer) error {
-			return w.CloseContext(context.Background())
-		},
-	}
-	for name, wait := range waits {
-		t.Run(name, func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{})
-				g := w.NewGroup()
-				begin := time.Now()
-				tm := g.AfterFunc(0, func() { time.Sleep(24 * time.Hour) })
-				time.Sleep(10 * time.Millisecond)
-				require.True(t, tm.Running())
-				require.NoError(t, wait(w, g, tm))
-				late := time.Since(begin) - 24*time.Hour
-				require.True(t, 0 <= late && late < time.Second, "%v", late)
-			})
-		})
-	}
-}
-
-// Contract 11: "nothing global": what one bubble's wheel leaves behind must not reach
-// another's, nor that of a wheel outside, at work all the while.
-func TestWheelsInAndOutOfBubblesShareNothing(t *testing.T) {
-	outside := openWheel(t, timerwheel.Options{})
-	var runs atomic.Int32
-	series := outside.Every(time.Millisecond, func(timerwheel.Timer) { runs.Add(1) })
-	for range 3 {
-		guardedBubble(t, func(t *testing.T) {
-			// Not closed: Contract 9 leaves no goroutine in the bubble for it, and what
-			// pends dies with the bubble.
-			w, err := timerwheel.New(timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}, OnStall: func(timerwheel.Stall) {}})
-			require.NoError(t, err)
-			var ran sync.WaitGroup
-			for i := range 30 {
-				ran.Add(1)
-				tm := w.AfterFunc(time.Duration(i%5)*time.Millisecond, func() {
-					ran.Done()
-					time.Sleep(2 * time.Second)
-					panic("on purpose")
-				})
-				if i%2 == 0 {
-					go func() {
-						time.Sleep(time.Second)
-						_, _ = tm.DelSync()
-					}()
-				}
-			}
-			ran.Wait()
-			time.Sleep(time.Minute)
-			w.AfterFunc(time.Hour, func() {})
-			w.Every(time.Minute, func(timerwheel.Timer) {})
-		})
-	}
-	_, err := series.DelSync()
-	require.NoError(t, err)
-	fired := make(chan struct{})
-	outside.AfterFunc(0, func() { close(fired) })
-	<-fired
-}
-
-// panickingHandler is a function whose name is looked for in stacks.
-//
-//go:noinline
-func panickingHandler(timerwheel.Timer) { panic(errCrash) }
-
-// requireSite checks a file:line of Debug.
-func requireSite(t *testing.T, want, got string) {
-	t.Helper()
-	require.NotEmpty(t, want)
-	require.True(t, strings.HasSuffix(got, want), "%q is not the place %q", got, want)
-}
-
-func repeat(n int, b blocker) []blocker {
-	bs := make([]blocker, n)
-	for i := range bs {
-		bs[i] = b
-	}
-	return bs
-}
-
-// staircase is n blockers, one every interval.
-func staircase(n int, interval, lasts time.Duration) []blocker {
-	bs := make([]blocker, n)
-	for i := range bs {
-		bs[i] = blocker{time.Duration(i) * interval, lasts}
-	}
-	return bs
-}
-
-// interleave deals the blockers of a out among those of b.
-func interleave(a, b []blocker) []blocker {
-	var all []blocker
-	for i := range max(len(a), len(b)) {
-		if i < len(a) {
-			all = append(all, a[i])
-		}
-		if i < len(b) {
-			all = append(all, b[i])
-		}
-	}
-	return all
 }

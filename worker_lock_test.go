@@ -10,10 +10,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed76848005/timerwheel"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/seed76848005/timerwheel"
 )
 
 // Section 6 of the contract: timers bound to a lock. In the bubbles the lock is a lockProbe: a
@@ -421,29 +420,6 @@ func TestLockedTimersThatShareALock(t *testing.T) {
 	}
 }
 
-// Contract 9 with 6: Close drops the firing of a timer whose worker waits for its lock, and joins
-// that worker.
-func TestLockedTimerIsDroppedByClose(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		l := newLockProbe(t)
-		runs := 0
-		tm := w.AllocLocked(l, func(timerwheel.Timer) { runs++ })
-		l.take()
-		require.NoError(t, tm.Register(0))
-		delSettle()
-		c := delGo(func() (timerwheel.Found, error) { return delNone, w.Close() })
-		require.True(t, c.waits(), "a goroutine of the wheel is still at the lock")
-		l.drop()
-		c.requires(t, delNone, nil)
-		require.False(t, tm.Pending())
-		require.Zero(t, runs)
-		require.False(t, l.taken())
-		stats := w.Stats()
-		require.EqualValues(t, 1, stats.Removed)
-		require.Zero(t, stats.Workers)
-	})
-}
-
 // Contract 6 in groups: a member may be bound to a lock, and the group's deletion while holding it
 // waits for nobody who wants it.
 func TestLockedTimerInAGroup(t *testing.T) {
@@ -485,54 +461,6 @@ func TestLockedTimerInAGroup(t *testing.T) {
 			require.Zero(t, w.Stats().SyncWaits)
 		})
 	}
-}
-
-// Contract 6 on a Manual wheel: Advance is the worker.
-func TestLockedTimerOnAManualWheel(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{Manual: true}, func(t *testing.T, w *timerwheel.Wheel) {
-		l := newLockProbe(t)
-		runs := 0
-		a := w.AllocLocked(l, func(timerwheel.Timer) {
-			if l.taken() {
-				runs++
-			}
-		})
-		b := w.AllocLocked(l, func(timerwheel.Timer) { runs += 100 })
-		require.NoError(t, a.Register(time.Second))
-		fired, err := w.Advance(w.Now().Add(2 * time.Second))
-		require.NoError(t, err)
-		require.Equal(t, 1, fired)
-		require.Equal(t, 1, runs)
-		require.False(t, l.taken())
-
-		require.NoError(t, b.Register(0))
-		l.take()
-		c := delGo(func() (timerwheel.Found, error) {
-			_, err := w.Advance(w.Now())
-			return delNone, err
-		})
-		require.True(t, c.waits())
-		require.True(t, b.Pending())
-		found, err := b.DelSync()
-		require.NoError(t, err)
-		require.Equal(t, delPending, found)
-		l.drop()
-		c.requires(t, delNone, nil)
-		require.Equal(t, 1, runs)
-	})
-}
-
-// Contract 2: "A nil l panics here", as does a nil f, on the wheel and in a group.
-func TestAllocLockedOfNilPanics(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		g := w.NewGroup()
-		require.Panics(t, func() { w.AllocLocked(nil, delIgnore) })
-		require.Panics(t, func() { w.AllocLocked(newLockProbe(t), nil) })
-		require.Panics(t, func() { g.AllocLocked(nil, delIgnore) })
-		require.Panics(t, func() { g.AllocLocked(newLockProbe(t), nil) })
-		require.Zero(t, w.Stats().Live)
-		require.Zero(t, g.Len())
-	})
 }
 
 // Contract 6: l is any sync.Locker. With an RWMutex's RLocker the handlers share the lock with
@@ -698,59 +626,6 @@ func TestALockThatDoesNotReturnLeavesItsTimerPending(t *testing.T) {
 		})
 	}
 }
-
-// ---- tools ----
-
-// A lockProbe is a sync.Locker for which a bubble can wait durably, and that watches the workers
-// who come for it. The tests themselves use take and drop, which are not watched.
-type lockProbe struct {
-	sem                       chan struct{} // full: taken
-	mine                      atomic.Bool   // by a test
-	locks, queued, mostQueued atomic.Int32
-	onLock, onUnlock          func() // called on arrival, and before the release; may be nil
-}
-
-func newLockProbe(t *testing.T) *lockProbe {
-	l := &lockProbe{sem: make(chan struct{}, 1)}
-	t.Cleanup(func() { // a test that failed while it held the lock must not keep the wheel from closing
-		if l.mine.Load() {
-			l.drop()
-		}
-	})
-	return l
-}
-
-func (l *lockProbe) Lock() {
-	if l.onLock != nil {
-		l.onLock()
-	}
-	queued := l.queued.Add(1)
-	for most := l.mostQueued.Load(); queued > most && !l.mostQueued.CompareAndSwap(most, queued); {
-		most = l.mostQueued.Load()
-	}
-	l.sem <- struct{}{}
-	l.queued.Add(-1)
-	l.locks.Add(1)
-}
-
-func (l *lockProbe) Unlock() {
-	if l.onUnlock != nil {
-		l.onUnlock()
-	}
-	<-l.sem
-}
-
-func (l *lockProbe) take() {
-	l.sem <- struct{}{}
-	l.mine.Store(true)
-}
-
-func (l *lockProbe) drop() {
-	l.mine.Store(false)
-	<-l.sem
-}
-
-func (l *lockProbe) taken() bool { return len(l.sem) == 1 }
 
 // Contract 10: "in order of deadline tick", and "what was due and had not begun fires at
 // the next Advance": a timer whose Lock has ended the goroutine is still before what was

@@ -2,8 +2,8 @@ package timerwheel_test
 
 import (
 	"context"
+	"fmt"
 	"math"
-	"math/rand/v2"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -17,89 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 )
-
-// enders are the two calls that end a wheel. What is promised of Close is promised of a
-// Shutdown whose context lives.
-var enders = []struct {
-	name string
-	end  func(*timerwheel.Wheel) error
-}{
-	{"Close", (*timerwheel.Wheel).Close},
-	{"Shutdown", func(w *timerwheel.Wheel) error { return w.CloseContext(context.Background()) }},
-}
-
-// Contract 9: "no Register succeeds any more (ErrClosed)". Contract 2: Refused counts
-// "Registers refused, for whatever reason".
-func TestNoRegisterSucceedsOnAClosedWheel(t *testing.T) {
-	arms := map[string]func(timerwheel.Timer) error{
-		"Register":             func(tm timerwheel.Timer) error { return tm.Register(time.Second) },
-		"Register at once":     func(tm timerwheel.Timer) error { return tm.Register(0) },
-		"Register in the past": func(tm timerwheel.Timer) error { return tm.Register(-time.Hour) },
-		"Register for never":   func(tm timerwheel.Timer) error { return tm.Register(math.MaxInt64) },
-		"RegisterAt":           func(tm timerwheel.Timer) error { return tm.RegisterAt(time.Now().Add(time.Second)) },
-		"RegisterAt the past":  func(tm timerwheel.Timer) error { return tm.RegisterAt(time.Time{}) },
-		"Reduce":               func(tm timerwheel.Timer) error { return tm.Reduce(time.Second) },
-		"Reset": func(tm timerwheel.Timer) error {
-			if tm.Reset(time.Second) {
-				return nil
-			}
-			return timerwheel.ErrClosed
-		},
-	}
-	for _, e := range enders {
-		for name, arm := range arms {
-			t.Run(e.name+"/"+name, func(t *testing.T) {
-				guardedBubble(t, func(t *testing.T) {
-					w := openWheel(t, timerwheel.Options{})
-					handler := func(timerwheel.Timer) { t.Error("a handler ran on a closed wheel") }
-					idle, pending := w.Alloc(handler), w.Alloc(handler)
-					require.NoError(t, pending.Register(time.Minute))
-					require.NoError(t, e.end(w))
-					later := w.Alloc(handler)
-					for i, tm := range []timerwheel.Timer{idle, pending, later} {
-						require.ErrorIs(t, arm(tm), timerwheel.ErrClosed)
-						require.False(t, tm.Pending())
-						require.EqualValues(t, i+1, w.Stats().Refused)
-					}
-					time.Sleep(time.Hour)
-					countsAddUp(t, w)
-				})
-			})
-		}
-	}
-}
-
-// Contract 3: "It is refused … by, in this order: ErrStale, ErrShutdown, ErrDeleting,
-// ErrClosed": closing hides none of the others.
-func TestRefusalsOnAClosedWheelKeepTheirOrder(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{})
-		release := openedAtTheEnd(t)
-		stale, shut := w.Alloc(func(timerwheel.Timer) {}), w.Alloc(func(timerwheel.Timer) {})
-		deleting, running := w.Alloc(func(timerwheel.Timer) { <-release }), w.Alloc(func(timerwheel.Timer) { <-release })
-		require.NoError(t, stale.Free())
-		_, err := shut.ShutdownSync()
-		require.NoError(t, err)
-		require.NoError(t, deleting.Register(0))
-		require.NoError(t, running.Register(0))
-		time.Sleep(10 * time.Millisecond)
-		deleted := inBackground(func() { _, err := deleting.DelSync(); assert.NoError(t, err) })
-		synctest.Wait()
-		closed := inBackground(func() { assert.NoError(t, w.Close()) })
-		synctest.Wait()
-
-		require.ErrorIs(t, stale.Register(0), timerwheel.ErrStale)
-		require.ErrorIs(t, timerwheel.Timer{}.Register(0), timerwheel.ErrStale)
-		require.ErrorIs(t, shut.Register(0), timerwheel.ErrShutdown)
-		require.ErrorIs(t, deleting.Register(0), timerwheel.ErrDeleting)
-		require.ErrorIs(t, running.Register(0), timerwheel.ErrClosed)
-
-		close(release)
-		<-closed
-		<-deleted
-		require.ErrorIs(t, deleting.Register(0), timerwheel.ErrClosed, "the refusal of a deletion ends with its run, the wheel's stays")
-	})
-}
 
 // Contract 9: "pending timers are dropped with the wheel's references (owners still Free
 // theirs)". One timer for each way to be pending.
@@ -186,18 +103,26 @@ func TestCloseDropsPendingTimersAndTheWheelsReferences(t *testing.T) {
 	}
 }
 
-// Contract 9 with 5: "When the last reference goes, the handler function is dropped at once
-// (what it captured is collectable)", also when Close drops it.
-func TestCloseLetsGoOfWhatHandlersCaptured(t *testing.T) {
-	w := openWheel(t, timerwheel.Options{})
-	captured := func() weak.Pointer[[64]int] {
-		big := new([64]int)
-		w.AfterFunc(time.Hour, func() { big[0]++ })
-		return weak.Make(big)
-	}()
+// Contract 9: at Close "pending timers are dropped with the wheel's references (owners
+// still Free theirs)".
+func TestCloseDropsTheWheelsReferencesOnly(t *testing.T) {
+	w := wheelFor(t, timerwheel.Options{})
+	owned, idle := w.Alloc(func(timerwheel.Timer) {}), w.Alloc(func(timerwheel.Timer) {})
+	require.NoError(t, owned.Register(time.Hour))
+	ownerless := w.AfterFunc(time.Hour, func() {})
 	require.NoError(t, w.Close())
-	collected(t, captured)
-	runtime.KeepAlive(w)
+
+	require.False(t, ownerless.Valid())
+	require.ErrorIs(t, ownerless.Free(), timerwheel.ErrStale)
+	for _, tm := range []timerwheel.Timer{owned, idle} {
+		require.True(t, tm.Valid())
+		require.False(t, tm.Pending())
+		require.NoError(t, tm.Retain())
+		require.NoError(t, tm.Free())
+		require.NoError(t, tm.Free())
+		require.False(t, tm.Valid())
+	}
+	require.Zero(t, w.Stats().Live)
 }
 
 // Contract 9: "handlers in flight are waited for, every goroutine of the wheel is joined".
@@ -233,6 +158,32 @@ func TestCloseWaitsForEveryHandlerInFlight(t *testing.T) {
 				<-ended
 				synctest.Wait()
 				noMoreGoroutinesThan(t, goroutines)
+			})
+		})
+	}
+}
+
+// Contract 9 and 11: handlers that end by Goexit or panic are joined as the others are.
+func TestCloseJoinsHandlersThatMisbehave(t *testing.T) {
+	for name, end := range map[string]func(){"panic": func() { panic("on purpose") }, "Goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			guardedBubble(t, func(t *testing.T) {
+				w := openWheel(t, timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}})
+				release := openedAtTheEnd(t)
+				for range 3 {
+					w.AfterFunc(0, func() {
+						<-release
+						end()
+					})
+				}
+				time.Sleep(10 * time.Millisecond)
+				require.Equal(t, 3, w.Stats().Running)
+				ended := inBackground(func() { assert.NoError(t, w.Close()) })
+				synctest.Wait()
+				require.False(t, isClosed(ended))
+				close(release)
+				<-ended
+				require.Zero(t, w.Stats().Workers)
 			})
 		})
 	}
@@ -478,6 +429,38 @@ func TestCloseInAHandlerThatOthersWaitFor(t *testing.T) {
 	}
 }
 
+// Contract 9 with 4: a deletion that waits and a Close that waits for the same handler do
+// not hinder each other, and a circle that Close would close is none: "does not wait".
+func TestDeletionsAndCloseWaitForOneHandler(t *testing.T) {
+	guardedBubble(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{})
+		release := openedAtTheEnd(t)
+		closer := w.Alloc(func(timerwheel.Timer) {
+			<-release
+			assert.ErrorIs(t, w.Close(), timerwheel.ErrDeadlock)
+		})
+		deleter := w.Alloc(func(timerwheel.Timer) {
+			found, err := closer.DelSync()
+			assert.NoError(t, err)
+			assert.Equal(t, timerwheel.Found{Running: true}, found)
+		})
+		require.NoError(t, closer.Register(0))
+		time.Sleep(10 * time.Millisecond)
+		require.NoError(t, deleter.Register(0))
+		time.Sleep(10 * time.Millisecond)
+		deleted := inBackground(func() { _, err := deleter.DelSync(); assert.NoError(t, err) })
+		ended := inBackground(func() { assert.NoError(t, w.Close()) })
+		synctest.Wait()
+		require.False(t, isClosed(deleted) || isClosed(ended))
+		close(release)
+		<-deleted
+		<-ended
+		found, err := closer.DelSync()
+		require.NoError(t, err)
+		require.Zero(t, found)
+	})
+}
+
 // Contract 9: a Close in a handler must not wait for itself, and neither must a Close
 // outside forget to wait because somebody else closed first.
 func TestCloseOutsideWaitsAlthoughAHandlerClosedFirst(t *testing.T) {
@@ -622,6 +605,28 @@ func TestCloseWaitsForTheDonesOfWaitingDeletions(t *testing.T) {
 	}
 }
 
+// Contract 12: "Close waits for the dones of deletions that were waiting".
+func TestCloseWaitsForDones(t *testing.T) {
+	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		p := newDelPuppet(t)
+		tm := w.Alloc(p.handle)
+		delStart(t, tm)
+		gate := make(chan struct{})
+		var done atomic.Int32
+		tm.DelAsync(func() {
+			<-gate
+			done.Add(1)
+		})
+		c := delGo(func() (timerwheel.Found, error) { return timerwheel.Found{}, w.Close() })
+		require.True(t, c.waits())
+		p.let()
+		require.True(t, c.waits(), "the done has not returned")
+		close(gate)
+		c.requires(t, delNone, nil)
+		require.EqualValues(t, 1, done.Load())
+	})
+}
+
 // Contract 9: "every goroutine of the wheel is joined": those too that call OnPanic,
 // OnStall and the done of an idle timer (Contract 4: "done runs on a goroutine of the
 // wheel").
@@ -690,61 +695,26 @@ func TestCloseJoinsAWorkerThatWaitsForALock(t *testing.T) {
 	})
 }
 
-// Contract 9 and 11: handlers that end by Goexit or panic are joined as the others are.
-func TestCloseJoinsHandlersThatMisbehave(t *testing.T) {
-	for name, end := range map[string]func(){"panic": func() { panic("on purpose") }, "Goexit": runtime.Goexit} {
-		t.Run(name, func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}})
-				release := openedAtTheEnd(t)
-				for range 3 {
-					w.AfterFunc(0, func() {
-						<-release
-						end()
-					})
-				}
-				time.Sleep(10 * time.Millisecond)
-				require.Equal(t, 3, w.Stats().Running)
-				ended := inBackground(func() { assert.NoError(t, w.Close()) })
-				synctest.Wait()
-				require.False(t, isClosed(ended))
-				close(release)
-				<-ended
-				require.Zero(t, w.Stats().Workers)
-			})
-		})
-	}
-}
-
-// Contract 9 with 4: a deletion that waits and a Close that waits for the same handler do
-// not hinder each other, and a circle that Close would close is none: "does not wait".
-func TestDeletionsAndCloseWaitForOneHandler(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{})
-		release := openedAtTheEnd(t)
-		closer := w.Alloc(func(timerwheel.Timer) {
-			<-release
-			assert.ErrorIs(t, w.Close(), timerwheel.ErrDeadlock)
-		})
-		deleter := w.Alloc(func(timerwheel.Timer) {
-			found, err := closer.DelSync()
-			assert.NoError(t, err)
-			assert.Equal(t, timerwheel.Found{Running: true}, found)
-		})
-		require.NoError(t, closer.Register(0))
-		time.Sleep(10 * time.Millisecond)
-		require.NoError(t, deleter.Register(0))
-		time.Sleep(10 * time.Millisecond)
-		deleted := inBackground(func() { _, err := deleter.DelSync(); assert.NoError(t, err) })
-		ended := inBackground(func() { assert.NoError(t, w.Close()) })
-		synctest.Wait()
-		require.False(t, isClosed(deleted) || isClosed(ended))
-		close(release)
-		<-deleted
-		<-ended
-		found, err := closer.DelSync()
-		require.NoError(t, err)
-		require.Zero(t, found)
+// Contract 9 with 6: Close drops the firing of a timer whose worker waits for its lock, and joins
+// that worker.
+func TestLockedTimerIsDroppedByClose(t *testing.T) {
+	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		l := newLockProbe(t)
+		runs := 0
+		tm := w.AllocLocked(l, func(timerwheel.Timer) { runs++ })
+		l.take()
+		require.NoError(t, tm.Register(0))
+		delSettle()
+		c := delGo(func() (timerwheel.Found, error) { return delNone, w.Close() })
+		require.True(t, c.waits(), "a goroutine of the wheel is still at the lock")
+		l.drop()
+		c.requires(t, delNone, nil)
+		require.False(t, tm.Pending())
+		require.Zero(t, runs)
+		require.False(t, l.taken())
+		stats := w.Stats()
+		require.EqualValues(t, 1, stats.Removed)
+		require.Zero(t, stats.Workers)
 	})
 }
 
@@ -784,6 +754,26 @@ func TestAClosedWheelMakesTimersThatCannotFire(t *testing.T) {
 		require.Zero(t, w.Stats().Live)
 		require.Zero(t, before.Len())
 		time.Sleep(time.Hour)
+	})
+}
+
+// Contract 9 for groups: on a closed wheel a group's Alloc is valid and its Register says
+// ErrClosed; its AfterFunc and Every return a Timer that is not Valid.
+func TestGroupOnAClosedWheel(t *testing.T) {
+	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		g := w.NewGroup()
+		old := g.Alloc(delIgnore)
+		require.NoError(t, old.Register(time.Hour))
+		require.NoError(t, w.Close())
+		for _, tm := range []timerwheel.Timer{old, g.Alloc(delIgnore), w.NewGroup().Alloc(delIgnore)} {
+			require.True(t, tm.Valid())
+			delRequireRefused(t, w, tm, timerwheel.ErrClosed)
+		}
+		before := w.Stats().Refused
+		require.False(t, g.AfterFunc(0, func() {}).Valid())
+		require.False(t, g.Every(time.Second, delIgnore).Valid())
+		require.Equal(t, before+2, w.Stats().Refused)
+		require.Equal(t, 2, g.Len())
 	})
 }
 
@@ -866,70 +856,34 @@ func TestEveryVerbIsHarmlessOnAClosedWheel(t *testing.T) {
 	})
 }
 
-// Contract 9, on real goroutines: whatever races with Close, no handler begins after it,
-// none is in flight, and "everything that the handler did" is seen by who closed (the race
-// detector watches hits, which nothing else guards).
-func TestNothingRunsOnceCloseHasReturned(t *testing.T) {
-	for end := time.Now().Add(closeStorm()); ; {
-		closeStormRound(t)
-		if t.Failed() || time.Now().After(end) {
-			return
+// Contract 9: Close: "every goroutine of the wheel is joined".
+func TestTenThousandWheelsMadeAndClosed(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	wheels := 10_000
+	if testing.Short() {
+		wheels = 1_000
+	}
+	var fired atomic.Int64
+	for i := range wheels {
+		w, err := timerwheel.New(timerwheel.Options{})
+		require.NoError(t, err)
+		before := fired.Load()
+		pending := w.AfterFunc(time.Hour, func() {})
+		for range i % 4 {
+			w.AfterFunc(0, func() { fired.Add(1) })
 		}
+		idle := w.Alloc(func(timerwheel.Timer) {})
+		if i%8 == 0 {
+			runtime.Gosched() // let some be caught in the act
+		}
+		require.NoError(t, w.Close())
+		stats := w.Stats()
+		require.EqualValues(t, stats.Fired, fired.Load()-before, "a handler is not over when Close has returned")
+		require.Zero(t, stats.Workers)
+		require.Zero(t, stats.Pending)
+		require.False(t, pending.Valid())
+		require.NoError(t, idle.Free())
 	}
-}
-
-func closeStormRound(t *testing.T) {
-	ignored := goleak.IgnoreCurrent()
-	w, err := timerwheel.New(timerwheel.Options{MaxWorkers: 1 + rand.IntN(4)})
-	require.NoError(t, err)
-	const armers, timers = 3, 16
-	var hits [armers * timers]int
-	var closed atomic.Bool
-	var late atomic.Int32
-	var armed sync.WaitGroup
-	for a := range armers {
-		armed.Go(func() {
-			for i := range timers {
-				hit := &hits[a*timers+i]
-				tm := w.Alloc(func(tm timerwheel.Timer) {
-					if closed.Load() {
-						late.Add(1)
-					}
-					*hit++
-					_ = tm.Register(time.Duration(*hit%3) * time.Millisecond)
-				})
-				_ = tm.Register(time.Duration(rand.IntN(3)) * time.Millisecond)
-				if i%4 == 0 {
-					_ = tm.Free()
-				}
-				if i%5 == 0 {
-					tm.DelAsync(func() {})
-				}
-			}
-		})
-	}
-	var closes sync.WaitGroup
-	stop := time.Duration(rand.IntN(4000)) * time.Microsecond
-	for range 2 {
-		closes.Go(func() {
-			<-time.After(stop)
-			assert.NoError(t, w.Close())
-			closed.Store(true)
-		})
-	}
-	closes.Wait()
-	sum := uint64(0)
-	for i := range hits {
-		sum += uint64(hits[i]) // no handler is in flight and none will begin: this is no race
-	}
-	armed.Wait()
-	s := w.Stats()
-	assert.Equal(t, s.Fired, sum)
-	assert.Zero(t, late.Load())
-	assert.Zero(t, s.Pending)
-	assert.Zero(t, s.Running)
-	assert.Equal(t, s.Registered, s.Fired+s.Removed)
-	goleak.VerifyNone(t, ignored)
 }
 
 // draining is a history after which nothing of a wheel is due, running or pending. It works
@@ -1157,6 +1111,35 @@ func TestADrainedWheelHasNoGoroutineAndNoWakeUp(t *testing.T) {
 	}
 }
 
+// drainByDeletion arms a timer for d and deletes it.
+func drainByDeletion(t *testing.T, w *timerwheel.Wheel, d time.Duration, del func(timerwheel.Timer) (timerwheel.Found, error)) {
+	t.Helper()
+	tm := w.Alloc(func(timerwheel.Timer) { t.Error("a deleted timer fired") })
+	require.NoError(t, tm.Register(d))
+	found, err := del(tm)
+	require.NoError(t, err)
+	require.Equal(t, timerwheel.Found{Pending: true}, found)
+}
+
+// Contract 9: "A wheel with nothing due and nothing running has no goroutine, at once,
+// without lingering". This bubble has no Close in it, and could not end if a goroutine of
+// the wheel were left, a parked one included.
+func TestUnclosedWheelHasNoGoroutine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, err := timerwheel.New(timerwheel.Options{})
+		require.NoError(t, err)
+		var runs atomic.Int32
+		series := w.Every(time.Second, func(timerwheel.Timer) { runs.Add(1) })
+		for range 50 {
+			w.AfterFunc(time.Second, func() { time.Sleep(time.Millisecond); runs.Add(1) })
+		}
+		elapse(10*time.Second + time.Second/2)
+		require.EqualValues(t, 60, runs.Load())
+		require.Zero(t, w.Stats().Workers, "while only the future pends")
+		require.True(t, series.Stop())
+	})
+}
+
 // Contract 9: "a drained wheel that was never closed leaks nothing and is collected". In
 // real time, with the workers seen to end there too.
 func TestADrainedWheelIsCollected(t *testing.T) {
@@ -1210,6 +1193,111 @@ func crowdOfTimers() (disperse func()) {
 	}
 }
 
+// collected waits until the garbage collector has taken what p points to.
+func collected[T any](t *testing.T, p weak.Pointer[T]) {
+	t.Helper()
+	spinUntil(t, func() bool {
+		runtime.GC()
+		return p.Value() == nil
+	}, "something still holds it")
+}
+
+// spinUntil waits for a condition, for long, but without a timer: timers that come and go
+// make the runtime tidy its heaps.
+func spinUntil(t *testing.T, condition func() bool, otherwise string) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !condition(); runtime.Gosched() {
+		require.True(t, time.Now().Before(deadline), otherwise)
+	}
+}
+
+// Contract 9: "a drained wheel that was never closed leaks nothing and is collected."
+func TestDrainedWheelIsCollected(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	fires := func(t *testing.T, w *timerwheel.Wheel, n uint64) {
+		waitUntil(t, "it has fired", func() bool { s := w.Stats(); return s.Fired >= n && s.Running == 0 })
+	}
+	for name, use := range map[string]func(t *testing.T, w *timerwheel.Wheel){
+		"never used": func(*testing.T, *timerwheel.Wheel) {},
+		"fired": func(t *testing.T, w *timerwheel.Wheel) {
+			for range 100 {
+				w.AfterFunc(time.Millisecond, func() {})
+			}
+			fires(t, w, 100)
+		},
+		"stopped": func(t *testing.T, w *timerwheel.Wheel) {
+			for range 100 {
+				assert.True(t, w.AfterFunc(time.Hour, func() {}).Stop())
+			}
+		},
+		"series deleted": func(t *testing.T, w *timerwheel.Wheel) {
+			tm := w.Every(time.Millisecond, func(timerwheel.Timer) {})
+			fires(t, w, 3)
+			_, err := tm.DelSync()
+			assert.NoError(t, err)
+		},
+		"with idle timers that nobody freed": func(t *testing.T, w *timerwheel.Wheel) {
+			for range 100 {
+				assert.NoError(t, w.Alloc(func(timerwheel.Timer) { runtime.KeepAlive(w) }).Register(0))
+			}
+			fires(t, w, 100)
+		},
+		"with a deletion that waited": func(t *testing.T, w *timerwheel.Wheel) {
+			begun := make(chan struct{})
+			tm := w.Alloc(func(timerwheel.Timer) { close(begun); runtime.Gosched() })
+			assert.NoError(t, tm.Register(0))
+			<-begun
+			_, err := tm.DelSync()
+			assert.NoError(t, err)
+		},
+		"with a group": func(t *testing.T, w *timerwheel.Wheel) {
+			g := w.NewGroup()
+			g.AfterFunc(time.Hour, func() {})
+			_, err := g.DelSync()
+			assert.NoError(t, err)
+		},
+		"watched for stalls": func(t *testing.T, w *timerwheel.Wheel) {
+			w.AfterFunc(0, func() { time.Sleep(5 * time.Millisecond) })
+			fires(t, w, 1)
+		},
+		"from within": func(t *testing.T, w *timerwheel.Wheel) { // only the wheel's own timer ever held it
+			w.AfterFunc(5*time.Millisecond, func() { runtime.KeepAlive(w) })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := timerwheel.Options{}
+			if name == "watched for stalls" {
+				o.OnStall, o.StallAfter = func(timerwheel.Stall) {}, time.Millisecond
+			}
+			forgotten := func() weak.Pointer[timerwheel.Wheel] { // nothing of this frame is left on the stack below
+				w, err := timerwheel.New(o)
+				require.NoError(t, err)
+				use(t, w)
+				return weak.Make(w)
+			}()
+			waitUntil(t, "the wheel is collected", func() bool {
+				runtime.GC()
+				return forgotten.Value() == nil
+			})
+		})
+	}
+}
+
+// Contract 9 and 10: a manual wheel is memory and nothing else: forgotten, it is collected.
+func TestADrainedManualWheelIsCollected(t *testing.T) {
+	forget := func() weak.Pointer[timerwheel.Wheel] {
+		w, err := timerwheel.New(timerwheel.Options{Manual: true, Start: manualStart})
+		require.NoError(t, err)
+		w.AfterFunc(time.Second, func() {})
+		w.AfterFunc(time.Hour, func() {}).Stop()
+		advanceTo(t, w, manualStart.Add(time.Minute), 1)
+		w.AfterFunc(0, func() { panic("on purpose") })
+		require.Panics(t, func() { _, _ = w.Advance(w.Now()) })
+		return weak.Make(w)
+	}
+	collected(t, forget())
+}
+
 // Contract 9 says "drained": a wheel that nobody holds, but in which something pends, must
 // still fire it.
 func TestAForgottenWheelFiresWhatPends(t *testing.T) {
@@ -1253,58 +1341,69 @@ func TestAWheelWhoseTimersOnlyPendHasNoGoroutineAndDoesNotTick(t *testing.T) {
 	}
 }
 
-// drainByDeletion arms a timer for d and deletes it.
-func drainByDeletion(t *testing.T, w *timerwheel.Wheel, d time.Duration, del func(timerwheel.Timer) (timerwheel.Found, error)) {
-	t.Helper()
-	tm := w.Alloc(func(timerwheel.Timer) { t.Error("a deleted timer fired") })
-	require.NoError(t, tm.Register(d))
-	found, err := del(tm)
-	require.NoError(t, err)
-	require.Equal(t, timerwheel.Found{Pending: true}, found)
-}
-
-// collected waits until the garbage collector has taken what p points to.
-func collected[T any](t *testing.T, p weak.Pointer[T]) {
-	t.Helper()
-	spinUntil(t, func() bool {
-		runtime.GC()
-		return p.Value() == nil
-	}, "something still holds it")
-}
-
-// spinUntil waits for a condition, for long, but without a timer: timers that come and go
-// make the runtime tidy its heaps.
-func spinUntil(t *testing.T, condition func() bool, otherwise string) {
-	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !condition(); runtime.Gosched() {
-		require.True(t, time.Now().Before(deadline), otherwise)
+// Contract 9 and 11: to watch costs nothing while there is nothing to watch: "no ticking",
+// and "with nothing pending, no wake-up".
+func TestWatchingForStallsWakesNoIdleWheel(t *testing.T) {
+	histories := map[string]func(w *timerwheel.Wheel){
+		"new":                          func(*timerwheel.Wheel) {},
+		"after a short handler":        func(w *timerwheel.Wheel) { w.AfterFunc(0, func() { time.Sleep(time.Millisecond) }) },
+		"after a stall":                func(w *timerwheel.Wheel) { w.AfterFunc(0, func() { time.Sleep(5 * time.Second) }) },
+		"after a stalled one, deleted": func(w *timerwheel.Wheel) { _, _ = runningForAWhile(w).DelSync() },
+	}
+	for name, history := range histories {
+		for _, pending := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/something pends: %v", name, pending), func(t *testing.T) {
+				guardedBubble(t, func(t *testing.T) {
+					w := openWheel(t, timerwheel.Options{OnStall: func(timerwheel.Stall) {}})
+					if pending {
+						w.AfterFunc(1000*time.Hour, func() {})
+					}
+					history(w)
+					for w.Stats().Running > 0 || w.Stats().Fired == 0 && name != "new" {
+						time.Sleep(100 * time.Millisecond)
+					}
+					synctest.Wait()
+					require.Zero(t, w.Stats().Workers)
+					n, ok := wakeUps(900 * time.Hour)
+					if !ok {
+						t.Skip("this Go does not count goroutines")
+					}
+					if pending {
+						require.LessOrEqual(t, n, uint64(20), "there are few levels")
+					} else {
+						require.Zero(t, n)
+					}
+				})
+			})
+		}
 	}
 }
 
-// hookedLock is a user's Locker that does more than lock.
-type hookedLock struct {
-	durableLock
-	onLock, onUnlock func()
+func runningForAWhile(w *timerwheel.Wheel) timerwheel.Timer {
+	tm := w.AfterFunc(0, func() { time.Sleep(5 * time.Second) })
+	time.Sleep(100 * time.Millisecond)
+	return tm
 }
 
-func (l *hookedLock) Lock() {
-	if l.onLock != nil {
-		l.onLock()
+// Contract 11: "one runtime timer": what is due at one instant costs one wake-up, however
+// many timers that is, not one each.
+func TestOneWakeUpServesAllThatIsDue(t *testing.T) {
+	for _, tick := range []time.Duration{time.Millisecond, time.Second} {
+		t.Run(tick.String(), func(t *testing.T) {
+			guardedBubble(t, func(t *testing.T) {
+				w := openWheel(t, timerwheel.Options{Tick: tick})
+				const timers = 5000
+				for range timers {
+					w.AfterFunc(time.Hour, func() {})
+				}
+				n, ok := wakeUps(2 * time.Hour)
+				require.EqualValues(t, timers, w.Stats().Fired)
+				if !ok {
+					t.Skip("this Go does not count goroutines")
+				}
+				require.Positive(t, n)
+				require.LessOrEqual(t, n, uint64(100), "some for the levels on the way, and for workers beside the first")
+			})
+		})
 	}
-	l.durableLock.Lock()
-}
-
-func (l *hookedLock) Unlock() {
-	l.durableLock.Unlock()
-	if l.onUnlock != nil {
-		l.onUnlock()
-	}
-}
-
-// closeStorm is how long the storm blows.
-func closeStorm() time.Duration {
-	if testing.Short() {
-		return 200 * time.Millisecond
-	}
-	return time.Second
 }

@@ -1,0 +1,48 @@
+package timerwheel
+
+import (
+	"testing"
+	"time"
+
+	"github.com/seed76848005/timerwheel/internal/levels"
+	"github.com/stretchr/testify/require"
+)
+
+// Inspect reads the time before it looks at the shards. If a shard has moved on since then
+// its levels begin elsewhere: Inspect reads the time again, but not for ever.
+func TestInspectAsksAgainIfAShardIsAhead(t *testing.T) {
+	w := newTestWheel(t, Options{Manual: true})
+	sh := w.shards[0]
+	for _, d := range []time.Duration{levels.Lowest + 5, levels.Lowest + levels.Digits + 5, 3 * levels.Lowest} {
+		w.AfterFunc(d*w.tick, func() {})
+	}
+	_, err := w.Advance(w.Now().Add((levels.Lowest + 1) * w.tick))
+	require.NoError(t, err)
+	views := func(now int64) []LevelInfo {
+		return []LevelInfo{{Start: now &^ (levels.Digits - 1), Span: 1}, {Start: now &^ (levels.Lowest - 1), Span: levels.Digits}, {Start: now &^ (levels.Lowest*levels.Digits - 1), Span: levels.Lowest}}
+	}
+	for _, now := range []int64{levels.Lowest + 1, levels.Lowest - 1} {
+		to := views(now)
+		_, ahead := sh.countTicks(to[:2])
+		require.Equal(t, now < levels.Lowest, ahead)
+		require.Equal(t, now > levels.Lowest, to[0].Timers[5] == 1)
+		require.Equal(t, 1, to[1].Timers[1], "of the 64 ticks after those of now")
+	}
+	to := views(-1)
+	_, ahead := sh.countLevel(to[2:])
+	require.True(t, ahead)
+	to = views(levels.Lowest + 1)
+	_, ahead = sh.countLevel(to[2:])
+	require.False(t, ahead)
+	require.Equal(t, 1, to[2].Timers[3])
+
+	for _, c := range []struct{ ahead, asked int }{{0, 1}, {1, 2}, {2, 3}, {9, 3}} {
+		asked := 0
+		late := w.countLevels(make([]LevelInfo, 1), 0, func(*shard, []LevelInfo) (late int, ahead bool) {
+			asked++
+			return 7, asked <= c.ahead
+		})
+		require.Equal(t, c.asked, asked)
+		require.Equal(t, 7, late, "what was said last")
+	}
+}

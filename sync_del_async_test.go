@@ -1,0 +1,256 @@
+package timerwheel_test
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed76848005/timerwheel"
+	"github.com/stretchr/testify/require"
+)
+
+// Contract 4, table: "DelAsync | running (elsewhere, or here) | returns at once; Registers are
+// refused until the handler has returned; then done". Contract 12: one that waits counts in
+// SyncWaits and in Waiters.
+func TestDelAsyncOfARunningTimer(t *testing.T) {
+	for _, here := range []bool{false, true} {
+		for _, again := range delAgains {
+			delBubble(t, fmt.Sprintf("here=%t/%s", here, again.name), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+				p := newDelPuppet(t)
+				tm := w.Alloc(p.handle)
+				delStart(t, tm)
+				again.register(t, tm)
+
+				var done, early atomic.Int32
+				del := func() (timerwheel.Found, error) {
+					return tm.DelAsync(func() {
+						done.Add(1)
+						if p.ended.Load() == 0 || tm.Running() {
+							early.Add(1)
+						}
+					}), nil
+				}
+				want := again.found
+				want.Running = true
+				if here {
+					p.call(del).requires(t, want, nil)
+				} else {
+					delGo(del).requires(t, want, nil)
+				}
+				require.False(t, tm.Pending())
+				require.Equal(t, 1, w.Running()[0].Waiters)
+				require.EqualValues(t, 1, w.Stats().SyncWaits)
+				delRequireRefused(t, w, tm, timerwheel.ErrDeleting)
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				require.Zero(t, done.Load(), "done before the handler has returned")
+
+				p.end()
+				delSettle()
+				require.EqualValues(t, 1, done.Load())
+				require.Zero(t, early.Load())
+				require.NoError(t, tm.Register(time.Minute), "the refusal outlived the run")
+				p.let()
+				time.Sleep(2 * time.Hour)
+				synctest.Wait()
+				require.EqualValues(t, 2, p.begun.Load())
+				require.EqualValues(t, 1, done.Load(), "done runs once")
+			})
+		}
+	}
+}
+
+// Contract 4, promise 3, for done: what the handler did is seen there. Under -race the plain
+// variable is the test.
+func TestDelAsyncDoneSeesWhatTheHandlerDid(t *testing.T) {
+	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		p := newDelPuppet(t)
+		wrote, read := 0, make([]int, 8)
+		tm := w.Alloc(func(timerwheel.Timer) {
+			for range p.do {
+			}
+			wrote = 42
+		})
+		delStart(t, tm)
+		for i := range read {
+			tm.DelAsync(func() { read[i] = wrote })
+		}
+		p.let()
+		delSettle()
+		for _, r := range read {
+			require.Equal(t, 42, r, "each DelAsync has its done")
+		}
+	})
+}
+
+// Contract 4: "done runs on a goroutine of the wheel, also for a timer that is idle or stale, never
+// in the caller", once each.
+func TestDelAsyncOfATimerThatDoesNotRun(t *testing.T) {
+	states := []struct {
+		name  string
+		reach func(*testing.T, *timerwheel.Wheel) timerwheel.Timer
+		want  timerwheel.Found
+	}{
+		{"idle", func(_ *testing.T, w *timerwheel.Wheel) timerwheel.Timer { return w.Alloc(delIgnore) }, delNone},
+		{"pending", func(_ *testing.T, w *timerwheel.Wheel) timerwheel.Timer { return w.AfterFunc(time.Hour, func() {}) }, delPending},
+		{"stale", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
+			tm := w.Alloc(delIgnore)
+			require.NoError(t, tm.Free())
+			return tm
+		}, delNone},
+		{"zero Timer", func(*testing.T, *timerwheel.Wheel) timerwheel.Timer { return timerwheel.Timer{} }, delNone},
+		{"closed wheel", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
+			tm := w.Alloc(delIgnore)
+			require.NoError(t, w.Close())
+			return tm
+		}, delNone},
+	}
+	for _, state := range states {
+		delBubble(t, state.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			tm := state.reach(t, w)
+			var done, inCaller atomic.Int32
+			caller := delGoroutine()
+			found := tm.DelAsync(func() {
+				done.Add(1)
+				if delGoroutine() == caller {
+					inCaller.Add(1)
+				}
+			})
+			require.Equal(t, state.want, found)
+			time.Sleep(time.Hour)
+			synctest.Wait()
+			require.EqualValues(t, 1, done.Load())
+			require.Zero(t, inCaller.Load())
+			require.Zero(t, w.Stats().SyncWaits)
+		})
+	}
+}
+
+// Contract 4: done runs "never in the caller and never under a lock": neither the wheel's, so that
+// it may call everything, nor the caller's own, nor, while its worker holds it, the lock that the
+// timer is bound to.
+func TestDelAsyncDoneRunsUnderNoLock(t *testing.T) {
+	everything := func(w *timerwheel.Wheel, tm timerwheel.Timer) {
+		_, _, _ = w.Stats(), w.Running(), w.Now()
+		_, _ = w.Next()
+		_, _, _, _ = tm.Pending(), tm.Running(), tm.Valid(), tm.String()
+		_ = tm.Register(time.Hour)
+		tm.Del()
+		_, _ = tm.DelSync()
+		_ = tm.Retain()
+		_ = tm.Free()
+		_ = w.Alloc(delIgnore).Free()
+		_, _ = w.NewGroup().DelSync()
+		w.AfterFunc(time.Hour, func() {}).Stop()
+	}
+	for _, running := range []bool{false, true} {
+		delBubble(t, fmt.Sprintf("running=%t", running), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			p, mine, bound := newDelPuppet(t), newLockProbe(t), newLockProbe(t)
+			tm := w.AllocLocked(bound, p.handle)
+			if running {
+				delStart(t, tm)
+			}
+			var done atomic.Int32
+			del := func() (timerwheel.Found, error) {
+				mine.take()
+				defer mine.drop()
+				return tm.DelAsync(func() {
+					mine.take()
+					defer mine.drop()
+					bound.take()
+					defer bound.drop()
+					everything(w, tm)
+					done.Add(1)
+				}), nil
+			}
+			if running {
+				p.call(del).requires(t, delRunning, nil) // in its own handler, whose worker holds the lock
+			} else {
+				delGo(del).requires(t, delNone, nil)
+			}
+			p.let()
+			delSettle()
+			require.EqualValues(t, 1, done.Load())
+		})
+	}
+}
+
+// Contract 4: the handler is over when done runs: a DelSync made there is no deletion in the
+// timer's own handler, and waits for a new run.
+func TestDelAsyncDoneIsNotTheHandler(t *testing.T) {
+	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		p := newDelPuppet(t)
+		tm := w.Alloc(p.handle)
+		delStart(t, tm)
+		c := &delCall{done: make(chan struct{})}
+		tm.DelAsync(func() {
+			if c.err = tm.Register(0); c.err == nil {
+				time.Sleep(10 * time.Millisecond)
+				c.run(tm.DelSync)
+			}
+		})
+		p.end()
+		delSettle()
+		delSettle()
+		require.EqualValues(t, 2, p.begun.Load())
+		require.True(t, c.waits())
+		p.end()
+		c.requires(t, delRunning, nil)
+	})
+}
+
+// Contract 4: "A nil done panics", contract 12: "before any effect".
+func TestDelAsyncOfNilPanicsBeforeAnyEffect(t *testing.T) {
+	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		p := newDelPuppet(t)
+		tm := w.Alloc(p.handle)
+		delStart(t, tm)
+		require.NoError(t, tm.Register(time.Hour))
+		before := w.Stats()
+		require.Panics(t, func() { tm.DelAsync(nil) })
+		require.Equal(t, before, w.Stats())
+		require.True(t, tm.Pending())
+		require.Zero(t, w.Running()[0].Waiters)
+		require.NoError(t, tm.Register(time.Minute), "it refuses Registers")
+
+		stale := w.Alloc(delIgnore)
+		require.NoError(t, stale.Free())
+		require.Panics(t, func() { stale.DelAsync(nil) })
+		require.Panics(t, func() { timerwheel.Timer{}.DelAsync(nil) })
+	})
+}
+
+// Contract 9: "every goroutine of the wheel is joined". A done that need not wait
+// is called by a goroutine of the wheel, unless that is closed: a DelAsync that
+// Close overtakes must not start one after Close has looked.
+func TestNoDoneOfTheWheelsIsSentAfterClose(t *testing.T) {
+	rounds := 6000
+	if testing.Short() {
+		rounds = 2000
+	}
+	for range rounds {
+		w, err := timerwheel.New(timerwheel.Options{})
+		require.NoError(t, err)
+		idle := w.Alloc(func(timerwheel.Timer) {})
+		var all sync.WaitGroup
+		all.Add(1)
+		deleted := make(chan struct{})
+		go func() {
+			defer close(deleted)
+			idle.DelAsync(all.Done)
+		}()
+		require.NoError(t, w.Close())
+		for waiting := true; waiting; {
+			require.Zero(t, w.Stats().Workers, "a goroutine of the wheel after Close")
+			select {
+			case <-deleted:
+				waiting = false
+			default:
+			}
+		}
+		all.Wait()
+	}
+}
