@@ -73,7 +73,7 @@ func TestNoWakeUpIsLostToARearmThatWasOvertaken(t *testing.T) {
 		w.shards[1].lock()
 		var wg sync.WaitGroup
 		wg.Go(func() { w.rearm(0) })
-		untilBlockedIn(t, 1, "nextWake")
+		blockedIn(t, 1, "nextWake")
 		(&Group{sh: w.shards[0]}).AfterFunc(time.Hour, func() {})
 		w.shards[1].unlock()
 		wg.Wait()
@@ -89,7 +89,7 @@ func TestNoWakeUpIsLeftByARearmThatWasOvertaken(t *testing.T) {
 	w.shards[1].lock()
 	var wg sync.WaitGroup
 	wg.Go(func() { w.rearm(0) })
-	untilBlockedIn(t, 1, "nextWake")
+	blockedIn(t, 1, "nextWake")
 	require.True(t, tm.Stop())
 	w.shards[1].unlock()
 	wg.Wait()
@@ -103,7 +103,7 @@ func TestTheEarlierOfTwoAlarmsAtOnceIsSet(t *testing.T) {
 	w.mu.Lock()
 	for k, d := range []time.Duration{time.Hour, 2 * time.Hour} {
 		wg.Go(func() { (&Group{sh: w.shards[k]}).AfterFunc(d, func() {}) })
-		untilBlockedIn(t, k+1, "wakeEarlier")
+		blockedIn(t, k+1, "wakeEarlier")
 	}
 	w.mu.Unlock()
 	wg.Wait()

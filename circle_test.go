@@ -22,7 +22,7 @@ func TestTheCallThatWouldCloseACircleIsErrDeadlock(t *testing.T) {
 	// A member of the circle is a timer in a group of its own, so that the group's deletions can
 	// stand in the chain too.
 	type member struct {
-		p  *delPuppet
+		p  *puppet
 		tm timerwheel.Timer
 		g  *timerwheel.Group
 	}
@@ -39,22 +39,22 @@ func TestTheCallThatWouldCloseACircleIsErrDeadlock(t *testing.T) {
 		{"Group.Shutdown", func(m member) (timerwheel.Found, error) { return m.g.ShutdownSync() }},
 	}
 	closers := append(slices.Clone(links),
-		link{"DelSyncContext, ended", func(m member) (timerwheel.Found, error) { return m.tm.DelSyncContext(delDead) }})
+		link{"DelSyncContext, ended", func(m member) (timerwheel.Found, error) { return m.tm.DelSyncContext(endedContext) }})
 	for _, n := range []int{2, 3, 5} {
 		for first := range links {
 			for _, closer := range closers {
 				for _, step := range slices.Compact([]int{1, n - 1}) {
 					name := fmt.Sprintf("%d/step %d/from %s/closed by %s", n, step, links[first].name, closer.name)
-					delBubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+					bubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 						members := make([]member, n)
 						for i := range members {
-							g, p := w.NewGroup(), newDelPuppet(t)
+							g, p := w.NewGroup(), newPuppet(t)
 							members[i] = member{p, g.Alloc(p.handle), g}
-							delStart(t, members[i].tm)
+							startRun(t, members[i].tm)
 						}
 						next := func(i int) member { return members[(i+1)%n] }
 
-						calls := make([]*delCall, n)
+						calls := make([]*deletion, n)
 						last := 0
 						for k := range n {
 							i, by := k*step%n, links[(first+k)%len(links)]
@@ -64,7 +64,7 @@ func TestTheCallThatWouldCloseACircleIsErrDeadlock(t *testing.T) {
 							calls[i] = members[i].p.call(func() (timerwheel.Found, error) { return by.call(next(i)) })
 							require.Equal(t, k < n-1, calls[i].waits(), "call %d of %d, %s", k+1, n, by.name)
 						}
-						calls[last].requires(t, delRunning, timerwheel.ErrDeadlock)
+						calls[last].requires(t, foundRunning, timerwheel.ErrDeadlock)
 
 						// The others go on: each returns when the handler that it waits for has
 						// returned, and not before.
@@ -72,7 +72,7 @@ func TestTheCallThatWouldCloseACircleIsErrDeadlock(t *testing.T) {
 							i := (last - k - 1 + n) % n
 							require.True(t, calls[i].waits(), "nobody but the closer gets ErrDeadlock")
 							next(i).p.let()
-							calls[i].requires(t, delRunning, nil)
+							calls[i].requires(t, foundRunning, nil)
 						}
 					})
 				}
@@ -87,19 +87,19 @@ func TestTheCallThatWouldCloseACircleIsErrDeadlock(t *testing.T) {
 func TestACircleOfAnyLengthIsSeen(t *testing.T) {
 	for _, n := range []int{10, 100} {
 		for _, closer := range append([]delVerb{delByDead}, delWaitingVerbs...) {
-			delBubble(t, fmt.Sprintf("%d/%s", n, closer.name), timerwheel.Options{MaxWorkers: 3 * n}, func(t *testing.T, w *timerwheel.Wheel) {
-				puppets, timers := make([]*delPuppet, n), make([]timerwheel.Timer, n)
-				groups, besides := make([]*timerwheel.Group, n), make([]*delPuppet, 0, n)
+			bubble(t, fmt.Sprintf("%d/%s", n, closer.name), timerwheel.Options{MaxWorkers: 3 * n}, func(t *testing.T, w *timerwheel.Wheel) {
+				puppets, timers := make([]*puppet, n), make([]timerwheel.Timer, n)
+				groups, besides := make([]*timerwheel.Group, n), make([]*puppet, 0, n)
 				for i := range n {
 					groups[i] = w.NewGroup()
 					for range 2 { // members that run, and wait for nobody
-						p := newDelPuppet(t)
+						p := newPuppet(t)
 						besides = append(besides, p)
-						delStart(t, groups[i].Alloc(p.handle))
+						startRun(t, groups[i].Alloc(p.handle))
 					}
-					puppets[i] = newDelPuppet(t)
+					puppets[i] = newPuppet(t)
 					timers[i] = groups[i].Alloc(puppets[i].handle)
-					delStart(t, timers[i])
+					startRun(t, timers[i])
 				}
 				links := []func(i int) func() (timerwheel.Found, error){
 					func(i int) func() (timerwheel.Found, error) { return groups[i].DelSync },
@@ -107,12 +107,12 @@ func TestACircleOfAnyLengthIsSeen(t *testing.T) {
 					func(i int) func() (timerwheel.Found, error) { return timers[i].DelSync },
 					func(i int) func() (timerwheel.Found, error) { return groups[i].ShutdownSync },
 				}
-				calls := make([]*delCall, n)
+				calls := make([]*deletion, n)
 				for i := range n - 1 { // each waits for the next
 					calls[i] = puppets[i].call(links[i%len(links)](i + 1))
 				}
-				delSettle()
-				puppets[n-1].call(func() (timerwheel.Found, error) { return closer.call(timers[0]) }).requires(t, delRunning, timerwheel.ErrDeadlock)
+				settle()
+				puppets[n-1].call(func() (timerwheel.Found, error) { return closer.call(timers[0]) }).requires(t, foundRunning, timerwheel.ErrDeadlock)
 				whole := puppets[n-1].call(groups[0].ShutdownSync) // waits for the two that it can wait for
 				require.True(t, whole.waits())
 				for i := range n - 1 {
@@ -121,10 +121,10 @@ func TestACircleOfAnyLengthIsSeen(t *testing.T) {
 				for _, p := range besides {
 					p.let()
 				}
-				whole.requires(t, delRunning, timerwheel.ErrDeadlock)
+				whole.requires(t, foundRunning, timerwheel.ErrDeadlock)
 				for i := n - 1; i > 0; i-- {
 					puppets[i].let()
-					calls[i-1].requires(t, delRunning, nil)
+					calls[i-1].requires(t, foundRunning, nil)
 				}
 				puppets[0].let()
 			})
@@ -144,14 +144,14 @@ func TestErrDeadlockNamesTheCircle(t *testing.T) {
 			", and so on through 84 more, which waits for " + here + "nameableA.run",
 	} {
 		for _, debug := range []bool{true, false} {
-			delBubble(t, fmt.Sprintf("%d/Debug %v", n, debug), timerwheel.Options{Debug: debug}, func(t *testing.T, w *timerwheel.Wheel) {
-				puppets, timers := make([]*delPuppet, n), make([]timerwheel.Timer, n)
-				one, two, beside := w.NewGroup(), w.NewGroup(), newDelPuppet(t)
+			bubble(t, fmt.Sprintf("%d/Debug %v", n, debug), timerwheel.Options{Debug: debug}, func(t *testing.T, w *timerwheel.Wheel) {
+				puppets, timers := make([]*puppet, n), make([]timerwheel.Timer, n)
+				one, two, beside := w.NewGroup(), w.NewGroup(), newPuppet(t)
 				if n > 2 {
-					delStart(t, two.Alloc(beside.handle)) // this run leads nowhere
+					startRun(t, two.Alloc(beside.handle)) // this run leads nowhere
 				}
 				for i := range n {
-					p := newDelPuppet(t)
+					p := newPuppet(t)
 					puppets[i] = p
 					switch i {
 					case 0:
@@ -163,7 +163,7 @@ func TestErrDeadlockNamesTheCircle(t *testing.T) {
 					default:
 						timers[i] = w.Alloc(nameableC{p}.run)
 					}
-					delStart(t, timers[i])
+					startRun(t, timers[i])
 				}
 				for i := 1; i < n; i++ { // each waits for the next, the last one for the first
 					wait := timers[(i+1)%n].DelSync
@@ -178,7 +178,7 @@ func TestErrDeadlockNamesTheCircle(t *testing.T) {
 				}
 				for _, closer := range closers {
 					c := puppets[0].call(closer)
-					c.requires(t, delRunning, timerwheel.ErrDeadlock)
+					c.requires(t, foundRunning, timerwheel.ErrDeadlock)
 					if debug {
 						require.EqualError(t, c.err, "timerwheel: would wait for itself: handler "+want)
 					} else {
@@ -191,9 +191,9 @@ func TestErrDeadlockNamesTheCircle(t *testing.T) {
 }
 
 type (
-	nameableA struct{ *delPuppet }
-	nameableB struct{ *delPuppet }
-	nameableC struct{ *delPuppet }
+	nameableA struct{ *puppet }
+	nameableB struct{ *puppet }
+	nameableC struct{ *puppet }
 )
 
 func (n nameableA) run(tm timerwheel.Timer) { n.handle(tm) }
@@ -202,29 +202,29 @@ func (n nameableC) run(tm timerwheel.Timer) { n.handle(tm) }
 
 // The converse: a chain that does not come back is no circle, and all of it waits.
 func TestAChainOfDeletionsIsNoCircle(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		const n = 5
-		var ps [n]*delPuppet
+		var ps [n]*puppet
 		var tms [n]timerwheel.Timer
 		for i := range n {
-			ps[i] = newDelPuppet(t)
+			ps[i] = newPuppet(t)
 			tms[i] = w.Alloc(ps[i].handle)
-			delStart(t, tms[i])
+			startRun(t, tms[i])
 		}
-		var calls [n - 1]*delCall
+		var calls [n - 1]*deletion
 		for i := range n - 1 {
 			calls[i] = ps[i].call(tms[i+1].DelSync)
 			require.True(t, calls[i].waits())
 		}
-		outside := delGo(tms[0].DelSync)
+		outside := deleting(tms[0].DelSync)
 		require.True(t, outside.waits())
 		for i := n - 2; i >= 0; i-- {
 			require.True(t, calls[i].waits())
 			ps[i+1].let()
-			calls[i].requires(t, delRunning, nil)
+			calls[i].requires(t, foundRunning, nil)
 		}
 		ps[0].let()
-		outside.requires(t, delRunning, nil)
+		outside.requires(t, foundRunning, nil)
 	})
 }
 
@@ -233,37 +233,37 @@ func TestAChainOfDeletionsIsNoCircle(t *testing.T) {
 func TestAWaitThatIsOverIsNoLinkOfACircle(t *testing.T) {
 	ends := []struct {
 		name string
-		wait func(*testing.T, *delPuppet, *delPuppet, timerwheel.Timer) // a's handler waits for b, and its wait ends, both running
+		wait func(*testing.T, *puppet, *puppet, timerwheel.Timer) // a's handler waits for b, and its wait ends, both running
 	}{
-		{"ctx", func(t *testing.T, a, _ *delPuppet, b timerwheel.Timer) {
+		{"ctx", func(t *testing.T, a, _ *puppet, b timerwheel.Timer) {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 			defer cancel()
 			c := a.call(func() (timerwheel.Found, error) { return b.DelSyncContext(ctx) })
 			require.True(t, c.waits())
 			time.Sleep(time.Second)
-			c.requires(t, delRunning, context.DeadlineExceeded)
+			c.requires(t, foundRunning, context.DeadlineExceeded)
 		}},
-		{"the run", func(t *testing.T, a, pb *delPuppet, b timerwheel.Timer) {
+		{"the run", func(t *testing.T, a, pb *puppet, b timerwheel.Timer) {
 			c := a.call(b.DelSync)
 			require.True(t, c.waits())
 			pb.end()
-			c.requires(t, delRunning, nil)
-			delStart(t, b)
+			c.requires(t, foundRunning, nil)
+			startRun(t, b)
 		}},
 	}
 	for _, end := range ends {
-		delBubble(t, end.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			pa, pb := newDelPuppet(t), newDelPuppet(t)
+		bubble(t, end.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			pa, pb := newPuppet(t), newPuppet(t)
 			a, b := w.Alloc(pa.handle), w.Alloc(pb.handle)
-			delStart(t, a)
-			delStart(t, b)
+			startRun(t, a)
+			startRun(t, b)
 			end.wait(t, pa, pb, b)
 
 			c := pb.call(a.DelSync)
 			require.True(t, c.waits(), "a waits for nobody")
-			pa.call(b.DelSync).requires(t, delRunning, timerwheel.ErrDeadlock) // and now it would
+			pa.call(b.DelSync).requires(t, foundRunning, timerwheel.ErrDeadlock) // and now it would
 			pa.let()
-			c.requires(t, delRunning, nil)
+			c.requires(t, foundRunning, nil)
 		})
 	}
 }
@@ -271,12 +271,12 @@ func TestAWaitThatIsOverIsNoLinkOfACircle(t *testing.T) {
 // Contract 4, promise 3: a wait for several runs is no wait for those that have ended,
 // nor for what their workers run next.
 func TestAnEdgeGoesWithItsRun(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{MaxWorkers: 3}, func(t *testing.T, w *timerwheel.Wheel) {
-		pa, pb, pc, pd := newDelPuppet(t), newDelPuppet(t), newDelPuppet(t), newDelPuppet(t)
+	bubble(t, "", timerwheel.Options{MaxWorkers: 3}, func(t *testing.T, w *timerwheel.Wheel) {
+		pa, pb, pc, pd := newPuppet(t), newPuppet(t), newPuppet(t), newPuppet(t)
 		g := w.NewGroup()
 		a, b, c, d := w.Alloc(pa.handle), g.Alloc(pb.handle), g.Alloc(pc.handle), w.Alloc(pd.handle)
 		for _, tm := range []timerwheel.Timer{a, b, c} {
-			delStart(t, tm)
+			startRun(t, tm)
 		}
 		whole := pa.call(g.DelSync)
 		require.True(t, whole.waits())
@@ -287,32 +287,32 @@ func TestAnEdgeGoesWithItsRun(t *testing.T) {
 		back := pd.call(a.DelSync)
 		require.True(t, back.waits(), "a waits for c alone")
 		pc.let()
-		whole.requires(t, delRunning, nil)
+		whole.requires(t, foundRunning, nil)
 		pa.let()
-		back.requires(t, delRunning, nil)
+		back.requires(t, foundRunning, nil)
 		pd.let()
 	})
 }
 
 // Contract 4, table: Del and DelAsync never wait, so they close no circle.
 func TestDeletionsThatDoNotWaitCloseNoCircle(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		pa, pb := newDelPuppet(t), newDelPuppet(t)
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		pa, pb := newPuppet(t), newPuppet(t)
 		a, b := w.Alloc(pa.handle), w.Alloc(pb.handle)
-		delStart(t, a)
-		delStart(t, b)
+		startRun(t, a)
+		startRun(t, b)
 		c := pa.call(b.DelSync)
 		require.True(t, c.waits())
 
 		var done atomic.Int32
-		pb.call(func() (timerwheel.Found, error) { return a.Del(), nil }).requires(t, delRunning, nil)
-		pb.call(func() (timerwheel.Found, error) { return a.DelAsync(func() { done.Add(1) }), nil }).requires(t, delRunning, nil)
+		pb.call(func() (timerwheel.Found, error) { return a.Del(), nil }).requires(t, foundRunning, nil)
+		pb.call(func() (timerwheel.Found, error) { return a.DelAsync(func() { done.Add(1) }), nil }).requires(t, foundRunning, nil)
 		require.True(t, c.waits())
 		pb.let()
-		c.requires(t, delRunning, nil)
+		c.requires(t, foundRunning, nil)
 		require.Zero(t, done.Load())
 		pa.let()
-		delSettle()
+		settle()
 		require.EqualValues(t, 1, done.Load())
 	})
 }
@@ -324,14 +324,14 @@ func TestACircleThatCannotBeSeenIsBoundedByAContext(t *testing.T) {
 	circles := []struct {
 		name string
 		// wait has b's handler wait, in a way that its wheel cannot see, for the end of a's.
-		wait func(t *testing.T, a timerwheel.Timer, pb *delPuppet)
+		wait func(t *testing.T, a timerwheel.Timer, pb *puppet)
 		far  bool // b lives on another wheel
 	}{
-		{"two wheels", func(_ *testing.T, a timerwheel.Timer, pb *delPuppet) { pb.call(a.DelSync) }, true},
-		{"a goroutine that the handler started", func(_ *testing.T, a timerwheel.Timer, pb *delPuppet) {
-			pb.do <- func() { <-delGo(a.DelSync).done }
+		{"two wheels", func(_ *testing.T, a timerwheel.Timer, pb *puppet) { pb.call(a.DelSync) }, true},
+		{"a goroutine that the handler started", func(_ *testing.T, a timerwheel.Timer, pb *puppet) {
+			pb.do <- func() { <-deleting(a.DelSync).done }
 		}, false},
-		{"the user's lock", func(t *testing.T, a timerwheel.Timer, pb *delPuppet) {
+		{"the user's lock", func(t *testing.T, a timerwheel.Timer, pb *puppet) {
 			l := newLockProbe(t)
 			l.take()
 			go func() { // as if a's handler held it to its end
@@ -345,7 +345,7 @@ func TestACircleThatCannotBeSeenIsBoundedByAContext(t *testing.T) {
 		}, false},
 	}
 	for _, circle := range circles {
-		delBubble(t, circle.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		bubble(t, circle.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			home := w
 			if circle.far {
 				var err error
@@ -353,20 +353,20 @@ func TestACircleThatCannotBeSeenIsBoundedByAContext(t *testing.T) {
 				require.NoError(t, err)
 				t.Cleanup(func() { require.NoError(t, home.Close()) })
 			}
-			pa, pb := newDelPuppet(t), newDelPuppet(t)
+			pa, pb := newPuppet(t), newPuppet(t)
 			a, b := w.Alloc(pa.handle), home.Alloc(pb.handle)
-			delStart(t, a)
-			delStart(t, b)
+			startRun(t, a)
+			startRun(t, b)
 			circle.wait(t, a, pb)
 			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
 			c := pa.call(func() (timerwheel.Found, error) { return b.DelSyncContext(ctx) })
 			require.True(t, c.waits())
 			time.Sleep(time.Minute)
-			c.requires(t, delRunning, context.DeadlineExceeded)
+			c.requires(t, foundRunning, context.DeadlineExceeded)
 			pa.let()
 			pb.let()
-			delSettle()
+			settle()
 			require.False(t, a.Running())
 			require.False(t, b.Running())
 		})
@@ -377,27 +377,27 @@ func TestACircleThatCannotBeSeenIsBoundedByAContext(t *testing.T) {
 // waiter closes a circle, "the others go on".
 func TestGroupDeletionIsALinkOfACircle(t *testing.T) {
 	for _, verb := range groupWaitingVerbs {
-		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			g := w.NewGroup()
-			pa, pb, pc := newDelPuppet(t), newDelPuppet(t), newDelPuppet(t)
+			pa, pb, pc := newPuppet(t), newPuppet(t), newPuppet(t)
 			a, b, c := w.Alloc(pa.handle), g.Alloc(pb.handle), g.Alloc(pc.handle)
 			for _, tm := range []timerwheel.Timer{a, b, c} {
-				delStart(t, tm)
+				startRun(t, tm)
 			}
 			whole := pa.call(func() (timerwheel.Found, error) { return verb.call(g) })
 			require.True(t, whole.waits())
 			for _, closer := range append([]delVerb{delByDead}, delWaitingVerbs...) {
-				pb.call(func() (timerwheel.Found, error) { return closer.call(a) }).requires(t, delRunning, timerwheel.ErrDeadlock)
-				pc.call(func() (timerwheel.Found, error) { return closer.call(a) }).requires(t, delRunning, timerwheel.ErrDeadlock)
+				pb.call(func() (timerwheel.Found, error) { return closer.call(a) }).requires(t, foundRunning, timerwheel.ErrDeadlock)
+				pc.call(func() (timerwheel.Found, error) { return closer.call(a) }).requires(t, foundRunning, timerwheel.ErrDeadlock)
 			}
 			sideways := pb.call(c.DelSync) // c's handler waits for nobody
 			require.True(t, sideways.waits())
-			pc.call(b.DelSync).requires(t, delRunning, timerwheel.ErrDeadlock)
+			pc.call(b.DelSync).requires(t, foundRunning, timerwheel.ErrDeadlock)
 			pc.let()
-			sideways.requires(t, delRunning, nil)
+			sideways.requires(t, foundRunning, nil)
 			require.True(t, whole.waits())
 			pb.let()
-			whole.requires(t, delRunning, nil)
+			whole.requires(t, foundRunning, nil)
 		})
 	}
 }
@@ -406,21 +406,21 @@ func TestGroupDeletionIsALinkOfACircle(t *testing.T) {
 // are removed all the same.
 func TestGroupDeletionThatWouldCloseACircle(t *testing.T) {
 	for _, verb := range groupVerbs {
-		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			g := w.NewGroup()
-			pa, pb := newDelPuppet(t), newDelPuppet(t)
+			pa, pb := newPuppet(t), newPuppet(t)
 			a, b := w.Alloc(pa.handle), g.Alloc(pb.handle)
-			delStart(t, a)
-			delStart(t, b)
+			startRun(t, a)
+			startRun(t, b)
 			require.NoError(t, b.Register(time.Hour))
 			require.NoError(t, g.Alloc(delIgnore).Register(time.Hour))
 			c := pb.call(a.DelSync)
 			require.True(t, c.waits())
-			pa.call(func() (timerwheel.Found, error) { return verb.call(g) }).requires(t, delBoth, timerwheel.ErrDeadlock)
+			pa.call(func() (timerwheel.Found, error) { return verb.call(g) }).requires(t, foundBoth, timerwheel.ErrDeadlock)
 			require.Zero(t, w.Stats().Pending)
 			require.True(t, c.waits())
 			pa.let()
-			c.requires(t, delRunning, nil)
+			c.requires(t, foundRunning, nil)
 		})
 	}
 }

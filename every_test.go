@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/seed76848005/timerwheel"
@@ -23,8 +22,8 @@ func TestEveryFiresAtStartPlusMultiplesOfThePeriod(t *testing.T) {
 		tick, tick + 1, 2500 * time.Microsecond, 10*tick - 1, 63 * tick, 64 * tick, 65 * tick, time.Second / 3, time.Second, 25 * time.Hour,
 	} {
 		t.Run(period.String(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{Tick: tick})
+			guarded(t, func(t *testing.T) {
+				w := openWheel(t, timerwheel.Options{Tick: tick})
 				elapse(time.Second/7 + 1)
 				var log firingLog
 				start := time.Now()
@@ -49,8 +48,8 @@ func TestEveryFiresAtStartPlusMultiplesOfThePeriod(t *testing.T) {
 // Contract 7: Every fires "on one timer": its handler is given the Timer that Every
 // returned, and a long series takes no more storage than its start.
 func TestEveryIsOneTimer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{})
 		var runs, strangers atomic.Int32
 		var self atomic.Value
 		tm := w.Every(time.Second, func(tm timerwheel.Timer) {
@@ -90,8 +89,8 @@ func TestEverySkipsWhatItsHandlerMissed(t *testing.T) {
 		{"ten periods and a bit", period*10 + period/10, []time.Duration{1, 12, 23, 34, 45, 56}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{Tick: tick})
+			guarded(t, func(t *testing.T) {
+				w := openWheel(t, timerwheel.Options{Tick: tick})
 				var log firingLog
 				var inside atomic.Int32
 				start := time.Now()
@@ -118,8 +117,8 @@ func TestEverySkipsWhatItsHandlerMissed(t *testing.T) {
 // where it was.
 func TestEveryReturnsToItsGridAfterOneSlowRun(t *testing.T) {
 	const tick, period = time.Millisecond, 100 * time.Millisecond
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{Tick: tick})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{Tick: tick})
 		var log firingLog
 		start := time.Now()
 		tm := w.Every(period, func(tm timerwheel.Timer) {
@@ -143,8 +142,8 @@ func TestEveryReturnsToItsGridAfterOneSlowRun(t *testing.T) {
 // because every worker was busy with others.
 func TestEverySkipsWhatBusyWorkersMissed(t *testing.T) {
 	const tick, period = time.Millisecond, 100 * time.Millisecond
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{Tick: tick, MaxWorkers: 1})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{Tick: tick, MaxWorkers: 1})
 		h := parkHandler(t)
 		var log firingLog
 		start := time.Now()
@@ -178,7 +177,7 @@ func TestEveryTickIsOneFiring(t *testing.T) {
 				about := fmt.Sprintf("period %v, begun at %v, late by %v", period, phase, late)
 				first := 1 + int((phase+period-1)/tick) // the tick at the end of which it is due
 
-				w := wheelFor(t, timerwheel.Options{Manual: true, Tick: tick})
+				w := openWheel(t, timerwheel.Options{Manual: true, Tick: tick})
 				start := w.Now()
 				_, err := w.Advance(start.Add(phase))
 				require.NoError(t, err)
@@ -189,8 +188,8 @@ func TestEveryTickIsOneFiring(t *testing.T) {
 					require.Equal(t, 1, fired, "%s, tick %d", about, k)
 				}
 
-				synctest.Test(t, func(t *testing.T) {
-					w := wheelFor(t, timerwheel.Options{Tick: tick})
+				guarded(t, func(t *testing.T) {
+					w := openWheel(t, timerwheel.Options{Tick: tick})
 					runs := 0
 					time.Sleep(phase)
 					tm := w.Every(period, func(timerwheel.Timer) {
@@ -212,8 +211,8 @@ func TestPeriodBelowTheTickFiresOnceATick(t *testing.T) {
 	for _, tick := range []time.Duration{time.Millisecond, time.Second, time.Hour} {
 		for _, period := range []time.Duration{1, tick / 1000, tick / 3, tick - 1} {
 			t.Run(tick.String()+" "+period.String(), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					w := wheelFor(t, timerwheel.Options{Tick: tick})
+				guarded(t, func(t *testing.T) {
+					w := openWheel(t, timerwheel.Options{Tick: tick})
 					var log firingLog
 					start := time.Now()
 					tm := w.Every(period, log.run)
@@ -250,7 +249,7 @@ func TestEveryBelowTheTickOnAManualWheel(t *testing.T) {
 // The same by force: real goroutines, a handler slower than its period, an unguarded
 // counter for the race detector.
 func TestEveryNeverOverlapsItself(t *testing.T) {
-	w := wheelFor(t, timerwheel.Options{Tick: 20 * time.Microsecond})
+	w := openWheel(t, timerwheel.Options{Tick: 20 * time.Microsecond})
 	var inside, overlaps atomic.Int32
 	runs := uint64(0)
 	tm := w.Every(20*time.Microsecond, func(timerwheel.Timer) {
@@ -263,7 +262,7 @@ func TestEveryNeverOverlapsItself(t *testing.T) {
 		}
 		inside.Add(-1)
 	})
-	waitUntil(t, "it has fired 300 times", func() bool { return w.Stats().Fired >= 300 })
+	eventually(t, "it has fired 300 times", func() bool { return w.Stats().Fired >= 300 })
 	_, err := tm.DelSync()
 	require.NoError(t, err)
 	require.Zero(t, overlaps.Load())
@@ -274,8 +273,8 @@ func TestEveryNeverOverlapsItself(t *testing.T) {
 // Contract 7: "During a run the next instant is pending (a deletion in the handler reports both)."
 func TestEveryHasItsNextInstantPendingDuringARun(t *testing.T) {
 	const tick, period = time.Millisecond, 100 * time.Millisecond
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{Tick: tick})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{Tick: tick})
 		h := parkHandler(t)
 		start := time.Now()
 		tm := w.Every(period, func(timerwheel.Timer) { h.run() })
@@ -315,8 +314,8 @@ func TestDeletionEndsTheSeries(t *testing.T) {
 	} {
 		waits := name != "Del" && name != "DelAsync"
 		t.Run(name+" between two runs", func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{})
+			guarded(t, func(t *testing.T) {
+				w := openWheel(t, timerwheel.Options{})
 				var log firingLog
 				tm := w.Every(period, log.run)
 				elapse(5*period + period/2)
@@ -329,8 +328,8 @@ func TestDeletionEndsTheSeries(t *testing.T) {
 			})
 		})
 		t.Run(name+" during a run", func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{})
+			guarded(t, func(t *testing.T) {
+				w := openWheel(t, timerwheel.Options{})
 				var runs atomic.Int32
 				tm := w.Every(period, func(timerwheel.Timer) {
 					runs.Add(1)
@@ -349,8 +348,8 @@ func TestDeletionEndsTheSeries(t *testing.T) {
 			})
 		})
 		t.Run(name+" in its handler", func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{})
+			guarded(t, func(t *testing.T) {
+				w := openWheel(t, timerwheel.Options{})
 				var runs atomic.Int32
 				tm := w.Every(period, func(tm timerwheel.Timer) {
 					if runs.Add(1) < 3 {
@@ -374,8 +373,8 @@ func TestDeletionEndsTheSeries(t *testing.T) {
 		})
 	}
 	t.Run("Stop", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			w := wheelFor(t, timerwheel.Options{})
+		guarded(t, func(t *testing.T) {
+			w := openWheel(t, timerwheel.Options{})
 			var log firingLog
 			tm := w.Every(period, log.run)
 			elapse(period + period/2)
@@ -392,8 +391,8 @@ func TestDeletionEndsTheSeries(t *testing.T) {
 func TestDeletedSeriesDoesNotSurviveAPanic(t *testing.T) {
 	for name, misbehave := range map[string]func(){"panic": func() { panic("after its deletion") }, "Goexit": runtime.Goexit} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}})
+			guarded(t, func(t *testing.T) {
+				w := openWheel(t, timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}})
 				var runs atomic.Int32
 				tm := w.Every(time.Second, func(tm timerwheel.Timer) {
 					runs.Add(1)
@@ -412,8 +411,8 @@ func TestDeletedSeriesDoesNotSurviveAPanic(t *testing.T) {
 // Contract 9: "On a closed wheel ... AfterFunc and Every return a Timer that is not Valid";
 // 12: it "counts in Refused". Close ends a series.
 func TestCloseEndsTheSeries(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{})
 		var runs atomic.Int32
 		between := w.Every(time.Second, func(timerwheel.Timer) { runs.Add(1) })
 		during := w.Every(time.Second, func(timerwheel.Timer) {
@@ -446,8 +445,8 @@ func TestASeriesBeginsAnewAfterItsDeletion(t *testing.T) {
 	const tick, period = time.Millisecond, 100 * time.Millisecond
 	for _, inHandler := range []bool{false, true} {
 		t.Run(map[bool]string{false: "elsewhere", true: "in its handler"}[inHandler], func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{Tick: tick})
+			guarded(t, func(t *testing.T) {
+				w := openWheel(t, timerwheel.Options{Tick: tick})
 				var log firingLog
 				var anew time.Time
 				again := func(tm timerwheel.Timer) {
@@ -498,8 +497,8 @@ func TestRegisterGivesASeriesANewOrigin(t *testing.T) {
 				continue // now+d is another thing there
 			}
 			t.Run(c.name+" by "+verb.name, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					w := wheelFor(t, timerwheel.Options{Tick: tick})
+				guarded(t, func(t *testing.T) {
+					w := openWheel(t, timerwheel.Options{Tick: tick})
 					var log firingLog
 					start := time.Now()
 					tm := w.Every(period, log.run)
@@ -517,8 +516,8 @@ func TestRegisterGivesASeriesANewOrigin(t *testing.T) {
 		}
 	}
 	t.Run("Reduce that moves nothing", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			w := wheelFor(t, timerwheel.Options{Tick: tick})
+		guarded(t, func(t *testing.T) {
+			w := openWheel(t, timerwheel.Options{Tick: tick})
 			var log firingLog
 			start := time.Now()
 			tm := w.Every(period, log.run)
@@ -554,8 +553,8 @@ func TestRegisterInItsHandlerGivesASeriesANewOrigin(t *testing.T) {
 		{"soon, within the run", ms(30), ms(60), []time.Duration{100, 160, 230, 330}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{Tick: tick})
+			guarded(t, func(t *testing.T) {
+				w := openWheel(t, timerwheel.Options{Tick: tick})
 				var log firingLog
 				start := time.Now()
 				tm := w.Every(period, func(tm timerwheel.Timer) {
@@ -583,8 +582,8 @@ func TestRegisterInItsHandlerGivesASeriesANewOrigin(t *testing.T) {
 // Contract 3: what is too large for the clock is "never", in the arithmetic of periods too.
 func TestEveryWithAPeriodBeyondTheClock(t *testing.T) {
 	const year = 365 * 24 * time.Hour
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{})
 		elapse(time.Hour)
 		var never, once, thrice firingLog
 		series := []timerwheel.Timer{
@@ -606,8 +605,8 @@ func TestEveryWithAPeriodBeyondTheClock(t *testing.T) {
 // Contract 5: "A handle from AfterFunc or Every owns no reference": Retain gives it one,
 // and the timer outlives its series.
 func TestRetainedSeriesOutlivesItsDeletion(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{})
 		var log firingLog
 		tm := w.Every(time.Second, log.run)
 		require.NoError(t, tm.Retain())
@@ -675,7 +674,7 @@ func TestEveryOnAManualWheel(t *testing.T) {
 func TestEveryOnAManualWheelDoesNotBunch(t *testing.T) {
 	const tick, period = time.Millisecond, 100 * time.Millisecond
 	start := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
-	w := wheelFor(t, timerwheel.Options{Tick: tick, Manual: true, Start: start})
+	w := openWheel(t, timerwheel.Options{Tick: tick, Manual: true, Start: start})
 	runs := 0
 	tm := w.Every(period, func(timerwheel.Timer) { runs++ })
 	for _, step := range []struct {
@@ -724,7 +723,7 @@ func TestAManualSeriesMovedToNowByItsHandler(t *testing.T) {
 // Contract 3: "never before d has passed": a series that was moved to now is due
 // at once that time, and at the ends of its ticks ever after.
 func TestASeriesThatWasMovedToNowIsNotEarlyAfterwards(t *testing.T) {
-	w := wheelFor(t, timerwheel.Options{Manual: true, Tick: time.Millisecond})
+	w := openWheel(t, timerwheel.Options{Manual: true, Tick: time.Millisecond})
 	runs := 0
 	tm := w.Every(1500*time.Microsecond, func(timerwheel.Timer) { runs++ })
 	require.NoError(t, tm.Register(0))
@@ -742,7 +741,7 @@ func TestASeriesThatWasMovedToNowIsNotEarlyAfterwards(t *testing.T) {
 // Contract 7: missed instants are "skipped, not bunched", also where a step of a
 // Manual wheel is several periods, to the nanosecond.
 func TestAnInstantThatIsNowIsTakenOnce(t *testing.T) {
-	w := wheelFor(t, timerwheel.Options{Manual: true, Tick: time.Millisecond})
+	w := openWheel(t, timerwheel.Options{Manual: true, Tick: time.Millisecond})
 	start := w.Now()
 	next := func(tm timerwheel.Timer) {
 		when, ok := tm.When()

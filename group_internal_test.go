@@ -88,7 +88,7 @@ func TestDeletionsOfAGroupAtOnce(t *testing.T) {
 	for range 3 {
 		wg.Go(func() { _, _ = g.DelSync() })
 	}
-	untilBlockedIn(t, 3, "delSync")
+	blockedIn(t, 3, "delSync")
 	handOn(&g.sh.mu)
 	wg.Wait()
 	require.Zero(t, g.Len())
@@ -117,7 +117,7 @@ func TestARunThatMovesIsWaitedForOnce(t *testing.T) {
 	first := sh.running.At(0).i
 	close(ends[first])
 	delete(ends, first)
-	untilBlockedIn(t, 1, "relock")
+	blockedIn(t, 1, "relock")
 	askFor(&sh.mu)
 	x := &wait{group: g}
 	g.enlist(x) // in the midst of it that run ends

@@ -30,7 +30,7 @@ var (
 	}}
 	groupByShutdown = groupVerb{"Shutdown", (*timerwheel.Group).ShutdownSync}
 	groupByDead     = groupVerb{"DelSyncContext, ended", func(g *timerwheel.Group) (timerwheel.Found, error) {
-		return g.DelSyncContext(delDead)
+		return g.DelSyncContext(endedContext)
 	}}
 
 	groupWaitingVerbs = []groupVerb{groupByDelSync, groupByContext, groupByShutdown}
@@ -54,7 +54,7 @@ func TestGroupDeletionOfWhatIsGoneFindsNothing(t *testing.T) {
 		{"recycled", func(t *testing.T, _ *timerwheel.Wheel, g *timerwheel.Group) {
 			g.AfterFunc(0, func() {})
 			require.NoError(t, g.Alloc(delIgnore).Free())
-			delSettle()
+			settle()
 		}},
 		{"closed", func(t *testing.T, w *timerwheel.Wheel, g *timerwheel.Group) {
 			require.NoError(t, g.Alloc(delIgnore).Register(time.Hour))
@@ -64,13 +64,13 @@ func TestGroupDeletionOfWhatIsGoneFindsNothing(t *testing.T) {
 	}
 	for _, state := range states {
 		for _, verb := range groupVerbs {
-			delBubble(t, state.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			bubble(t, state.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 				g := w.NewGroup()
 				state.reach(t, w, g)
 				for range 2 {
 					found, err := verb.call(g)
 					require.NoError(t, err)
-					require.Equal(t, delNone, found)
+					require.Equal(t, foundNone, found)
 				}
 				require.Zero(t, w.Stats().SyncWaits)
 			})
@@ -82,7 +82,7 @@ func TestGroupDeletionOfWhatIsGoneFindsNothing(t *testing.T) {
 // removed", of members of every kind and in any number, and of nobody else.
 func TestGroupDeletionRemovesAllFirings(t *testing.T) {
 	for _, verb := range groupVerbs {
-		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			const n = 500
 			g, other := w.NewGroup(), w.NewGroup()
 			l := newLockProbe(t)
@@ -106,13 +106,13 @@ func TestGroupDeletionRemovesAllFirings(t *testing.T) {
 
 			found, err := verb.call(g)
 			require.NoError(t, err)
-			require.Equal(t, delPending, found)
+			require.Equal(t, foundPending, found)
 			require.Equal(t, 2*n, w.Stats().Pending)
 			require.EqualValues(t, 5*n, w.Stats().Removed)
 			require.Equal(t, 3*n, g.Len(), "those without owners are recycled")
 			found, err = verb.call(g)
 			require.NoError(t, err)
-			require.Equal(t, delNone, found)
+			require.Equal(t, foundNone, found)
 
 			time.Sleep(24 * time.Hour)
 			synctest.Wait()
@@ -129,24 +129,24 @@ func TestGroupFoundIsOredOverTheMembers(t *testing.T) {
 		pending, running, both := members&1 != 0, members&2 != 0, members&4 != 0
 		for _, verb := range groupWaitingVerbs {
 			name := fmt.Sprintf("one pending=%t,one running=%t,one both=%t/%s", pending, running, both, verb.name)
-			delBubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-				g, p := w.NewGroup(), newDelPuppet(t)
+			bubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+				g, p := w.NewGroup(), newPuppet(t)
 				g.Alloc(delIgnore) // one idle
 				if pending {
 					require.NoError(t, g.Alloc(delIgnore).Register(time.Hour))
 				}
 				if running {
-					delStart(t, g.Alloc(p.handle))
+					startRun(t, g.Alloc(p.handle))
 				}
 				if both {
 					tm := g.Alloc(p.handle)
-					delStart(t, tm)
+					startRun(t, tm)
 					require.NoError(t, tm.Register(time.Hour))
 				}
-				delStart(t, w.Alloc(p.handle)) // not of the group
+				startRun(t, w.Alloc(p.handle)) // not of the group
 				require.NoError(t, w.Alloc(delIgnore).Register(time.Hour))
 
-				c := delGo(func() (timerwheel.Found, error) { return verb.call(g) })
+				c := deleting(func() (timerwheel.Found, error) { return verb.call(g) })
 				require.Equal(t, running || both, c.waits())
 				p.let()
 				c.requires(t, timerwheel.Found{Pending: pending || both, Running: running || both}, nil)
@@ -160,28 +160,28 @@ func TestGroupFoundIsOredOverTheMembers(t *testing.T) {
 func TestGroupDeletionWaitsForAllHandlers(t *testing.T) {
 	for k := range 2 * len(groupWaitingVerbs) {
 		verb, reverse := groupWaitingVerbs[k/2], k%2 == 1
-		delBubble(t, fmt.Sprintf("%s,reverse=%t", verb.name, reverse), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		bubble(t, fmt.Sprintf("%s,reverse=%t", verb.name, reverse), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			g := w.NewGroup()
-			owned, unowned, freed, again, stranger := newDelPuppet(t), newDelPuppet(t), newDelPuppet(t), newDelPuppet(t), newDelPuppet(t)
-			delStart(t, g.Alloc(owned.handle))
+			owned, unowned, freed, again, stranger := newPuppet(t), newPuppet(t), newPuppet(t), newPuppet(t), newPuppet(t)
+			startRun(t, g.Alloc(owned.handle))
 			g.AfterFunc(0, func() { unowned.handle(timerwheel.Timer{}) })
 			tm := g.Alloc(freed.handle)
-			delStart(t, tm)
+			startRun(t, tm)
 			require.NoError(t, tm.Free())
 			tm = g.Alloc(again.handle)
-			delStart(t, tm)
+			startRun(t, tm)
 			require.NoError(t, tm.Register(0))
-			delStart(t, w.Alloc(stranger.handle))
-			delSettle()
+			startRun(t, w.Alloc(stranger.handle))
+			settle()
 			require.Equal(t, 5, w.Stats().Running)
 
 			var wrote, read [4]int // plain: promise 3, for -race to see
-			c := delGo(func() (timerwheel.Found, error) {
+			c := deleting(func() (timerwheel.Found, error) {
 				found, err := verb.call(g)
 				read = wrote
 				return found, err
 			})
-			members := []*delPuppet{owned, unowned, freed, again}
+			members := []*puppet{owned, unowned, freed, again}
 			if reverse {
 				slices.Reverse(members)
 			}
@@ -191,11 +191,11 @@ func TestGroupDeletionWaitsForAllHandlers(t *testing.T) {
 				p.do <- func() { wrote[i] = i + 1 }
 				p.let()
 			}
-			c.requires(t, delBoth, nil)
+			c.requires(t, foundBoth, nil)
 			require.Equal(t, [4]int{1, 2, 3, 4}, read)
 			require.Equal(t, 1, w.Stats().Running, "the stranger's")
 			require.EqualValues(t, 1, w.Stats().SyncWaits)
-			delSettle()
+			settle()
 			require.EqualValues(t, 1, again.begun.Load())
 			require.Equal(t, 2, g.Len())
 		})
@@ -206,18 +206,18 @@ func TestGroupDeletionWaitsForAllHandlers(t *testing.T) {
 // waited for.
 func TestGroupDeletionOfMembersInLine(t *testing.T) {
 	for _, verb := range groupVerbs {
-		delBubble(t, verb.name, timerwheel.Options{MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
-			g, p := w.NewGroup(), newDelPuppet(t)
-			delStart(t, w.Alloc(p.handle))
+		bubble(t, verb.name, timerwheel.Options{MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
+			g, p := w.NewGroup(), newPuppet(t)
+			startRun(t, w.Alloc(p.handle))
 			var ours, theirs atomic.Int32
 			for range 50 {
 				g.AfterFunc(0, func() { ours.Add(1) })
 				w.AfterFunc(0, func() { theirs.Add(1) })
 			}
-			delSettle()
-			p.call(func() (timerwheel.Found, error) { return verb.call(g) }).requires(t, delPending, nil)
+			settle()
+			p.call(func() (timerwheel.Found, error) { return verb.call(g) }).requires(t, foundPending, nil)
 			p.let()
-			delSettle()
+			settle()
 			require.Zero(t, ours.Load())
 			require.EqualValues(t, 50, theirs.Load())
 		})
@@ -227,18 +227,18 @@ func TestGroupDeletionOfMembersInLine(t *testing.T) {
 // Contract 7 and 8: a group deletion ends a member's series, between its runs and in one.
 func TestGroupDeletionEndsASeries(t *testing.T) {
 	for _, verb := range groupWaitingVerbs {
-		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			g, p := w.NewGroup(), newDelPuppet(t)
+		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			g, p := w.NewGroup(), newPuppet(t)
 			var runs atomic.Int32
 			between := g.Every(time.Hour, func(timerwheel.Timer) { runs.Add(1) })
 			inRun := g.Every(time.Millisecond, p.handle)
 			time.Sleep(150 * time.Minute)
 			require.True(t, inRun.Running())
 			require.True(t, inRun.Pending(), "during a run the next instant is pending")
-			c := delGo(func() (timerwheel.Found, error) { return verb.call(g) })
+			c := deleting(func() (timerwheel.Found, error) { return verb.call(g) })
 			require.True(t, c.waits())
 			p.let()
-			c.requires(t, delBoth, nil)
+			c.requires(t, foundBoth, nil)
 			time.Sleep(24 * time.Hour)
 			synctest.Wait()
 			require.EqualValues(t, 2, runs.Load())
@@ -254,16 +254,16 @@ func TestGroupDeletionEndsASeries(t *testing.T) {
 func TestGroupDeletionEndsWithRunsThatEndBadly(t *testing.T) {
 	for _, verb := range groupWaitingVerbs {
 		o := timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}}
-		delBubble(t, verb.name, o, func(t *testing.T, w *timerwheel.Wheel) {
-			g, p, q := w.NewGroup(), newDelPuppet(t), newDelPuppet(t)
-			delStart(t, g.Alloc(p.handle))
-			delStart(t, g.Alloc(q.handle))
-			c := delGo(func() (timerwheel.Found, error) { return verb.call(g) })
+		bubble(t, verb.name, o, func(t *testing.T, w *timerwheel.Wheel) {
+			g, p, q := w.NewGroup(), newPuppet(t), newPuppet(t)
+			startRun(t, g.Alloc(p.handle))
+			startRun(t, g.Alloc(q.handle))
+			c := deleting(func() (timerwheel.Found, error) { return verb.call(g) })
 			require.True(t, c.waits())
 			p.do <- func() { panic("the handler's") }
 			require.True(t, c.waits())
 			q.do <- runtime.Goexit
-			c.requires(t, delRunning, nil)
+			c.requires(t, foundRunning, nil)
 		})
 	}
 }
@@ -279,14 +279,14 @@ func TestGroupMembersAreRefusedWhileADeletionWaits(t *testing.T) {
 		if verb.name == groupByShutdown.name {
 			want = timerwheel.ErrShutdown // which comes before
 		}
-		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			g, p, q := w.NewGroup(), newDelPuppet(t), newDelPuppet(t)
+		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			g, p, q := w.NewGroup(), newPuppet(t), newPuppet(t)
 			running, also, idle, pending := g.Alloc(p.handle), g.Alloc(q.handle), g.Alloc(delIgnore), g.Alloc(delIgnore)
 			stranger, other := w.Alloc(delIgnore), w.NewGroup().Alloc(delIgnore)
-			delStart(t, running)
-			delStart(t, also)
+			startRun(t, running)
+			startRun(t, also)
 			require.NoError(t, pending.Register(time.Hour))
-			c := delGo(func() (timerwheel.Found, error) { return verb.call(g) })
+			c := deleting(func() (timerwheel.Found, error) { return verb.call(g) })
 			require.True(t, c.waits())
 
 			var made timerwheel.Timer
@@ -295,7 +295,7 @@ func TestGroupMembersAreRefusedWhileADeletionWaits(t *testing.T) {
 				made = g.Alloc(delIgnore)
 				require.True(t, made.Valid())
 				for _, tm := range []timerwheel.Timer{running, also, idle, pending, made, g.AllocLocked(newLockProbe(t), delIgnore)} {
-					delRequireRefused(t, w, tm, want)
+					requireRefused(t, w, tm, want)
 				}
 				before := w.Stats()
 				require.False(t, g.AfterFunc(0, func() { runs.Add(1) }).Valid())
@@ -320,10 +320,10 @@ func TestGroupMembersAreRefusedWhileADeletionWaits(t *testing.T) {
 			require.True(t, c.waits())
 			refuses() // to the end of the whole deletion, the members whose handlers have returned too
 			p.let()
-			c.requires(t, delBoth, nil)
+			c.requires(t, foundBoth, nil)
 			for _, tm := range []timerwheel.Timer{running, also, idle, pending, made} {
 				if want == timerwheel.ErrShutdown {
-					delRequireRefused(t, w, tm, want)
+					requireRefused(t, w, tm, want)
 				} else {
 					require.NoError(t, tm.Register(time.Minute), "the refusal outlived the deletion")
 				}
@@ -339,31 +339,31 @@ func TestGroupMembersAreRefusedWhileADeletionWaits(t *testing.T) {
 // Contract 8: the refusals of deletions that overlap, the group's and its members', end each with
 // its own wait.
 func TestGroupDeletionsMayOverlap(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		g, p, q := w.NewGroup(), newDelPuppet(t), newDelPuppet(t)
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		g, p, q := w.NewGroup(), newPuppet(t), newPuppet(t)
 		a, b := g.Alloc(p.handle), g.Alloc(q.handle)
-		delStart(t, a)
-		delStart(t, b)
+		startRun(t, a)
+		startRun(t, b)
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
-		first, second, one := delGo(g.DelSync), delGo(g.DelSync), delGo(a.DelSync)
-		gives := delGo(func() (timerwheel.Found, error) { return g.DelSyncContext(ctx) })
+		first, second, one := deleting(g.DelSync), deleting(g.DelSync), deleting(a.DelSync)
+		gives := deleting(func() (timerwheel.Found, error) { return g.DelSyncContext(ctx) })
 		require.True(t, gives.waits())
 		require.Equal(t, []int{4, 3}, groupWaiters(w, a, b))
 		cancel()
-		gives.requires(t, delRunning, context.Canceled)
+		gives.requires(t, foundRunning, context.Canceled)
 		require.True(t, first.waits())
 		require.Equal(t, []int{3, 2}, groupWaiters(w, a, b))
 
 		p.let()
-		one.requires(t, delRunning, nil)
-		delRequireRefused(t, w, a, timerwheel.ErrDeleting)
-		delRequireRefused(t, w, b, timerwheel.ErrDeleting)
+		one.requires(t, foundRunning, nil)
+		requireRefused(t, w, a, timerwheel.ErrDeleting)
+		requireRefused(t, w, b, timerwheel.ErrDeleting)
 		require.True(t, first.waits())
 		require.True(t, second.waits())
 		q.let()
-		first.requires(t, delRunning, nil)
-		second.requires(t, delRunning, nil)
+		first.requires(t, foundRunning, nil)
+		second.requires(t, foundRunning, nil)
 		require.NoError(t, a.Register(time.Hour))
 		require.NoError(t, b.Register(time.Hour))
 	})
@@ -385,18 +385,18 @@ func groupWaiters(w *timerwheel.Wheel, of ...timerwheel.Timer) []int {
 // Contract 4 and 8: of two deletions of a group one gives up. The other goes on
 // waiting, and so does the refusal of all members.
 func TestAGroupDeletionThatGivesUpLeavesTheRefusalToTheOthers(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		g, p := w.NewGroup(), newDelPuppet(t)
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		g, p := w.NewGroup(), newPuppet(t)
 		running, idle := g.Alloc(p.handle), g.Alloc(delIgnore)
-		delStart(t, running)
-		waits := delGo(g.DelSync)
+		startRun(t, running)
+		waits := deleting(g.DelSync)
 		require.True(t, waits.waits())
-		delGo(func() (timerwheel.Found, error) { return g.DelSyncContext(delDead) }).requires(t, delRunning, context.Canceled)
+		deleting(func() (timerwheel.Found, error) { return g.DelSyncContext(endedContext) }).requires(t, foundRunning, context.Canceled)
 		require.True(t, waits.waits())
 		require.Equal(t, 1, w.Running()[0].Waiters)
-		delRequireRefused(t, w, idle, timerwheel.ErrDeleting)
+		requireRefused(t, w, idle, timerwheel.ErrDeleting)
 		p.let()
-		waits.requires(t, delRunning, nil)
+		waits.requires(t, foundRunning, nil)
 		require.NoError(t, idle.Register(time.Hour), "the refusal outlived the deletions")
 	})
 }
@@ -408,25 +408,25 @@ func TestAGroupDeletionThatGivesUpLeavesTheRefusalToTheOthers(t *testing.T) {
 func TestGroupDeletionInAMembersHandlerIsErrDeadlock(t *testing.T) {
 	members := []struct {
 		name string
-		arm  func(*testing.T, *timerwheel.Group, *delPuppet)
+		arm  func(*testing.T, *timerwheel.Group, *puppet)
 	}{
-		{"Alloc", func(t *testing.T, g *timerwheel.Group, p *delPuppet) {
+		{"Alloc", func(t *testing.T, g *timerwheel.Group, p *puppet) {
 			tm := g.Alloc(p.handle)
-			delStart(t, tm)
+			startRun(t, tm)
 			require.NoError(t, tm.Register(0))
 		}},
-		{"AfterFunc", func(_ *testing.T, g *timerwheel.Group, p *delPuppet) {
+		{"AfterFunc", func(_ *testing.T, g *timerwheel.Group, p *puppet) {
 			g.AfterFunc(0, func() { p.handle(timerwheel.Timer{}) })
 		}},
-		{"Every", func(_ *testing.T, g *timerwheel.Group, p *delPuppet) { g.Every(time.Millisecond, p.handle) }},
+		{"Every", func(_ *testing.T, g *timerwheel.Group, p *puppet) { g.Every(time.Millisecond, p.handle) }},
 	}
 	for _, member := range members {
 		for _, verb := range groupWaitingVerbs {
-			delBubble(t, member.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-				g, p, q := w.NewGroup(), newDelPuppet(t), newDelPuppet(t)
+			bubble(t, member.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+				g, p, q := w.NewGroup(), newPuppet(t), newPuppet(t)
 				member.arm(t, g, p)
-				delSettle()
-				delStart(t, g.Alloc(q.handle))
+				settle()
+				startRun(t, g.Alloc(q.handle))
 				pending := g.Alloc(delIgnore)
 				require.NoError(t, pending.Register(time.Hour))
 
@@ -438,16 +438,16 @@ func TestGroupDeletionInAMembersHandlerIsErrDeadlock(t *testing.T) {
 				if verb.name == groupByShutdown.name {
 					want = timerwheel.ErrShutdown
 				}
-				delRequireRefused(t, w, pending, want)
+				requireRefused(t, w, pending, want)
 				q.let()
-				c.requires(t, delBoth, timerwheel.ErrDeadlock)
+				c.requires(t, foundBoth, timerwheel.ErrDeadlock)
 
 				p.let()
 				time.Sleep(2 * time.Hour)
 				synctest.Wait()
 				require.EqualValues(t, 1, p.begun.Load())
 				if want == timerwheel.ErrShutdown {
-					delRequireRefused(t, w, pending, want)
+					requireRefused(t, w, pending, want)
 				} else {
 					require.NoError(t, pending.Register(time.Hour))
 				}
@@ -459,11 +459,11 @@ func TestGroupDeletionInAMembersHandlerIsErrDeadlock(t *testing.T) {
 // The same where there is no other handler: then it is at once.
 func TestGroupDeletionInItsOnlyHandlerIsAtOnce(t *testing.T) {
 	for _, verb := range groupVerbs {
-		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			g, p := w.NewGroup(), newDelPuppet(t)
-			delStart(t, g.Alloc(p.handle))
+		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			g, p := w.NewGroup(), newPuppet(t)
+			startRun(t, g.Alloc(p.handle))
 			start := time.Now()
-			p.call(func() (timerwheel.Found, error) { return verb.call(g) }).requires(t, delRunning, timerwheel.ErrDeadlock)
+			p.call(func() (timerwheel.Found, error) { return verb.call(g) }).requires(t, foundRunning, timerwheel.ErrDeadlock)
 			require.Equal(t, start, time.Now())
 			require.Zero(t, w.Stats().SyncWaits)
 		})
@@ -474,11 +474,11 @@ func TestGroupDeletionInItsOnlyHandlerIsAtOnce(t *testing.T) {
 // while it waits for the others.
 func TestGroupDeletionInAMembersHandlerIsErrDeadlockWhateverItsContext(t *testing.T) {
 	for _, ended := range []bool{true, false} {
-		delBubble(t, fmt.Sprintf("ended=%t", ended), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			g, p, q := w.NewGroup(), newDelPuppet(t), newDelPuppet(t)
-			delStart(t, g.Alloc(p.handle))
-			delStart(t, g.Alloc(q.handle))
-			ctx, cancel := delDead, func() {}
+		bubble(t, fmt.Sprintf("ended=%t", ended), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			g, p, q := w.NewGroup(), newPuppet(t), newPuppet(t)
+			startRun(t, g.Alloc(p.handle))
+			startRun(t, g.Alloc(q.handle))
+			ctx, cancel := endedContext, func() {}
 			if !ended {
 				ctx, cancel = context.WithTimeout(context.Background(), time.Minute)
 			}
@@ -488,7 +488,7 @@ func TestGroupDeletionInAMembersHandlerIsErrDeadlockWhateverItsContext(t *testin
 				require.True(t, c.waits())
 				time.Sleep(time.Minute)
 			}
-			c.requires(t, delRunning, timerwheel.ErrDeadlock)
+			c.requires(t, foundRunning, timerwheel.ErrDeadlock)
 			require.Zero(t, q.ended.Load())
 		})
 	}
@@ -498,14 +498,14 @@ func TestGroupDeletionInAMembersHandlerIsErrDeadlockWhateverItsContext(t *testin
 // deletion waits for that handler too.
 func TestGroupDeletionByAGoroutineOfAMembersHandler(t *testing.T) {
 	for _, verb := range groupWaitingVerbs {
-		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			g, p := w.NewGroup(), newDelPuppet(t)
-			delStart(t, g.Alloc(p.handle))
-			var c *delCall
-			p.tell(func() { c = delGo(func() (timerwheel.Found, error) { return verb.call(g) }) })
+		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			g, p := w.NewGroup(), newPuppet(t)
+			startRun(t, g.Alloc(p.handle))
+			var c *deletion
+			p.tell(func() { c = deleting(func() (timerwheel.Found, error) { return verb.call(g) }) })
 			require.True(t, c.waits())
 			p.let()
-			c.requires(t, delRunning, nil)
+			c.requires(t, foundRunning, nil)
 		})
 	}
 }
@@ -514,22 +514,22 @@ func TestGroupDeletionByAGoroutineOfAMembersHandler(t *testing.T) {
 // second leaves out the first, both wait for the third, and both are told.
 func TestGroupDeletionInTwoMembersHandlers(t *testing.T) {
 	for _, verb := range groupWaitingVerbs {
-		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			g := w.NewGroup()
 			del := func() (timerwheel.Found, error) { return verb.call(g) }
-			a, b, c := newDelPuppet(t), newDelPuppet(t), newDelPuppet(t)
-			for _, p := range []*delPuppet{a, b, c} {
-				delStart(t, g.Alloc(p.handle))
+			a, b, c := newPuppet(t), newPuppet(t), newPuppet(t)
+			for _, p := range []*puppet{a, b, c} {
+				startRun(t, g.Alloc(p.handle))
 			}
 			first := a.call(del)
 			require.True(t, first.waits())
 			second := b.call(del)
 			require.True(t, second.waits(), "the third handler was not waited for")
 			c.let()
-			second.requires(t, delRunning, timerwheel.ErrDeadlock)
+			second.requires(t, foundRunning, timerwheel.ErrDeadlock)
 			require.True(t, first.waits(), "the second handler was not waited for")
 			b.let()
-			first.requires(t, delRunning, timerwheel.ErrDeadlock)
+			first.requires(t, foundRunning, timerwheel.ErrDeadlock)
 		})
 	}
 }
@@ -540,19 +540,19 @@ func TestGroupDeletionInTwoMembersHandlers(t *testing.T) {
 // a handler may still run.
 func TestGroupDelSyncContextGivesUpWhenItsContextEnds(t *testing.T) {
 	for _, ended := range []bool{true, false} {
-		delBubble(t, fmt.Sprintf("ended=%t", ended), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			g, p, q := w.NewGroup(), newDelPuppet(t), newDelPuppet(t)
+		bubble(t, fmt.Sprintf("ended=%t", ended), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			g, p, q := w.NewGroup(), newPuppet(t), newPuppet(t)
 			a, b, idle := g.Alloc(p.handle), g.Alloc(q.handle), g.Alloc(delIgnore)
-			delStart(t, a)
-			delStart(t, b)
+			startRun(t, a)
+			startRun(t, b)
 			require.NoError(t, b.Register(time.Hour))
-			ctx, cancel, want := delDead, func() {}, context.Canceled
+			ctx, cancel, want := endedContext, func() {}, context.Canceled
 			if !ended {
 				ctx, cancel = context.WithTimeout(context.Background(), time.Minute)
 				want = context.DeadlineExceeded
 			}
 			defer cancel()
-			c := delGo(func() (timerwheel.Found, error) { return g.DelSyncContext(ctx) })
+			c := deleting(func() (timerwheel.Found, error) { return g.DelSyncContext(ctx) })
 			if !ended {
 				require.True(t, c.waits())
 				time.Sleep(time.Second)
@@ -560,11 +560,11 @@ func TestGroupDelSyncContextGivesUpWhenItsContextEnds(t *testing.T) {
 				require.True(t, c.waits())
 				time.Sleep(time.Minute)
 			}
-			c.requires(t, delBoth, want)
+			c.requires(t, foundBoth, want)
 			require.True(t, a.Running())
 			require.Zero(t, w.Stats().Pending)
 			require.Equal(t, 0, w.Running()[0].Waiters)
-			delRequireRefused(t, w, a, timerwheel.ErrDeleting) // the refusal belongs to the run in flight
+			requireRefused(t, w, a, timerwheel.ErrDeleting) // the refusal belongs to the run in flight
 
 			p.let()
 			q.let()
@@ -583,10 +583,10 @@ func TestGroupDelSyncContextGivesUpWhenItsContextEnds(t *testing.T) {
 // TestDelSyncContextPrefersTheEndOfTheRun.
 func TestGroupDelSyncContextPrefersTheEndOfTheRuns(t *testing.T) {
 	for i := range 20 {
-		delBubble(t, fmt.Sprint(i), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			g, p := w.NewGroup(), newDelPuppet(t)
+		bubble(t, fmt.Sprint(i), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			g, p := w.NewGroup(), newPuppet(t)
 			for range 3 {
-				delStart(t, g.Alloc(p.handle))
+				startRun(t, g.Alloc(p.handle))
 			}
 			ctx := newDelContext(func() {
 				p.let()
@@ -624,7 +624,7 @@ func (c *delContext) Done() <-chan struct{} {
 // waited for, and given up, like any other.
 func TestGroupDeletionOfManyRuns(t *testing.T) {
 	const many = 200
-	delBubble(t, "", timerwheel.Options{MaxWorkers: 2 * many}, func(t *testing.T, w *timerwheel.Wheel) {
+	bubble(t, "", timerwheel.Options{MaxWorkers: 2 * many}, func(t *testing.T, w *timerwheel.Wheel) {
 		g, strangers, end := w.NewGroup(), w.NewGroup(), make(chan struct{})
 		var members []timerwheel.Timer
 		for range many {
@@ -644,10 +644,10 @@ func TestGroupDeletionOfManyRuns(t *testing.T) {
 			return of
 		}
 
-		waits := delGo(g.DelSync)
+		waits := deleting(g.DelSync)
 		require.True(t, waits.waits())
 		ctx, cancel := context.WithCancel(context.Background())
-		gives := delGo(func() (timerwheel.Found, error) { return g.DelSyncContext(ctx) })
+		gives := deleting(func() (timerwheel.Found, error) { return g.DelSyncContext(ctx) })
 		require.True(t, gives.waits())
 		isMember := make(map[timerwheel.Timer]int)
 		for _, tm := range members {
@@ -657,15 +657,15 @@ func TestGroupDeletionOfManyRuns(t *testing.T) {
 			require.Equal(t, 2*isMember[tm], n)
 		}
 		cancel()
-		gives.requires(t, delRunning, context.Canceled)
+		gives.requires(t, foundRunning, context.Canceled)
 		for tm, n := range waiters() {
 			require.Equal(t, isMember[tm], n, "who gave up still waits")
 		}
 		for _, tm := range members {
-			delRequireRefused(t, w, tm, timerwheel.ErrDeleting)
+			requireRefused(t, w, tm, timerwheel.ErrDeleting)
 		}
 		close(end)
-		waits.requires(t, delRunning, nil)
+		waits.requires(t, foundRunning, nil)
 		require.True(t, g.AfterFunc(time.Hour, func() {}).Valid(), "the refusal outlived the deletions")
 	})
 }
@@ -678,16 +678,16 @@ func TestGroupShutdownIsForEver(t *testing.T) {
 	for _, inHandler := range []bool{false, true} {
 		for _, closed := range []bool{false, true} { // ErrShutdown comes before ErrClosed
 			name := fmt.Sprintf("in a member's handler=%t,closed=%t", inHandler, closed)
-			delBubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-				g, p := w.NewGroup(), newDelPuppet(t)
+			bubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+				g, p := w.NewGroup(), newPuppet(t)
 				running, idle, pending := g.Alloc(p.handle), g.Alloc(delIgnore), g.Alloc(delIgnore)
 				stranger := w.Alloc(delIgnore)
 				require.NoError(t, pending.Register(time.Hour))
 				if inHandler {
-					delStart(t, running)
-					p.call(g.ShutdownSync).requires(t, delBoth, timerwheel.ErrDeadlock)
+					startRun(t, running)
+					p.call(g.ShutdownSync).requires(t, foundBoth, timerwheel.ErrDeadlock)
 				} else {
-					delGo(g.ShutdownSync).requires(t, delPending, nil)
+					deleting(g.ShutdownSync).requires(t, foundPending, nil)
 				}
 				for range 2 { // during the run, if there is one, and after it
 					var runs atomic.Int32
@@ -696,11 +696,11 @@ func TestGroupShutdownIsForEver(t *testing.T) {
 					born := []timerwheel.Timer{g.Alloc(p.handle), g.AllocLocked(newLockProbe(t), p.handle)}
 					for _, tm := range append(old, born...) {
 						require.True(t, tm.Valid())
-						delRequireRefused(t, w, tm, timerwheel.ErrShutdown)
+						requireRefused(t, w, tm, timerwheel.ErrShutdown)
 					}
 					require.False(t, g.AfterFunc(0, func() { runs.Add(1) }).Valid())
 					require.False(t, g.Every(time.Millisecond, func(timerwheel.Timer) { runs.Add(1) }).Valid())
-					delSettle()
+					settle()
 					require.Zero(t, runs.Load())
 					after := w.Stats()
 					require.Equal(t, before.Refused+4*5+2, after.Refused)
@@ -715,14 +715,14 @@ func TestGroupShutdownIsForEver(t *testing.T) {
 						require.True(t, w.NewGroup().AfterFunc(time.Hour, func() {}).Stop())
 					}
 					p.let()
-					delSettle()
+					settle()
 					if closed {
 						require.NoError(t, w.Close())
 					}
 				}
 				found, err := g.ShutdownSync()
 				require.NoError(t, err)
-				require.Equal(t, delNone, found)
+				require.Equal(t, foundNone, found)
 				require.NoError(t, idle.Free())
 				require.Equal(t, 2, g.Len())
 			})
@@ -734,8 +734,8 @@ func TestGroupShutdownIsForEver(t *testing.T) {
 
 // Contract 8: "A recycled timer is no member any more"; until then it is one, whoever owns it.
 func TestGroupLenCountsTheTimersThatLive(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		g, p := w.NewGroup(), newDelPuppet(t)
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		g, p := w.NewGroup(), newPuppet(t)
 		require.Zero(t, g.Len())
 		owned := g.Alloc(p.handle)
 		pending := g.AfterFunc(time.Minute, func() {})
@@ -748,16 +748,16 @@ func TestGroupLenCountsTheTimersThatLive(t *testing.T) {
 		require.Equal(t, 3, g.Len())
 
 		time.Sleep(time.Minute)
-		delSettle()
+		settle()
 		require.False(t, pending.Valid())
 		require.Equal(t, 2, g.Len(), "fired and recycled")
 		require.True(t, series.Stop())
 		require.Equal(t, 1, g.Len(), "deleted and recycled")
-		delStart(t, owned)
+		startRun(t, owned)
 		require.NoError(t, owned.Free())
 		require.Equal(t, 1, g.Len(), "freed, but it runs")
 		p.let()
-		delSettle()
+		settle()
 		require.Zero(t, g.Len())
 		require.NoError(t, g.Alloc(delIgnore).Free())
 		require.Zero(t, g.Len())
@@ -768,7 +768,7 @@ func TestGroupLenCountsTheTimersThatLive(t *testing.T) {
 // another group: it is no member by its slot.
 func TestGroupDeletionLeavesTheNextTenantsAlone(t *testing.T) {
 	for _, verb := range groupVerbs {
-		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			const n = 100
 			g, other := w.NewGroup(), w.NewGroup()
 			for i := range n {
@@ -786,14 +786,14 @@ func TestGroupDeletionLeavesTheNextTenantsAlone(t *testing.T) {
 			require.Zero(t, g.Len())
 			found, err := verb.call(g)
 			require.NoError(t, err)
-			require.Equal(t, delNone, found)
+			require.Equal(t, foundNone, found)
 			require.Equal(t, 2*n, w.Stats().Pending)
 			require.Equal(t, n, other.Len())
 
 			// And in the other direction: slots that strangers left are full members.
 			found, err = other.DelSync()
 			require.NoError(t, err)
-			require.Equal(t, delPending, found)
+			require.Equal(t, foundPending, found)
 			require.Equal(t, n, w.Stats().Pending)
 		})
 	}
@@ -802,16 +802,16 @@ func TestGroupDeletionLeavesTheNextTenantsAlone(t *testing.T) {
 // Contract 4 and 8: the storage of a member is recycled at the end of the run that the group
 // deletion waits for, and has new tenants, who run on: it neither waits for them nor touches them.
 func TestGroupDeletionDoesNotWaitForTheNextTenants(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		for range 10 {
-			g, p, next := w.NewGroup(), newDelPuppet(t), newDelPuppet(t)
+			g, p, next := w.NewGroup(), newPuppet(t), newPuppet(t)
 			var last timerwheel.Timer
 			for range 8 {
 				last = g.AfterFunc(0, func() { p.handle(timerwheel.Timer{}) })
 			}
-			delSettle()
+			settle()
 			require.Equal(t, 8, w.Stats().Running)
-			c := delGo(g.DelSync)
+			c := deleting(g.DelSync)
 			require.True(t, c.waits())
 			var errs []error
 			var tenants []timerwheel.Timer
@@ -823,8 +823,8 @@ func TestGroupDeletionDoesNotWaitForTheNextTenants(t *testing.T) {
 				}
 			})
 			p.let()
-			delSettle()
-			c.requires(t, delRunning, nil)
+			settle()
+			c.requires(t, foundRunning, nil)
 			for _, err := range errs {
 				require.NoError(t, err)
 			}
@@ -844,14 +844,14 @@ func TestGroupDeletionDoesNotWaitForTheNextTenants(t *testing.T) {
 // group.
 func TestGroupMembersAreDeletedSingly(t *testing.T) {
 	for _, verb := range delVerbs {
-		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			g := w.NewGroup()
 			a, b := g.Alloc(delIgnore), g.Alloc(delIgnore)
 			require.NoError(t, a.Register(time.Hour))
 			require.NoError(t, b.Register(time.Hour))
 			found, err := verb.call(a)
 			require.NoError(t, err)
-			require.Equal(t, delPending, found)
+			require.Equal(t, foundPending, found)
 			require.True(t, b.Pending())
 			require.NoError(t, b.Register(time.Minute))
 			require.True(t, g.AfterFunc(time.Hour, func() {}).Valid())

@@ -19,7 +19,7 @@ import (
 // Contract 1: "a timer lives while somebody holds it: an owner (Alloc gives one reference,
 // Retain adds one, Free drops one)"; "Then its storage is recycled."
 func TestTimerLivesUntilItsLastOwnerFrees(t *testing.T) {
-	w := wheelFor(t, timerwheel.Options{})
+	w := openWheel(t, timerwheel.Options{})
 	for owners := range 5 {
 		tm := w.Alloc(func(timerwheel.Timer) {})
 		require.False(t, tm.Pending(), "Alloc arms nothing")
@@ -39,7 +39,7 @@ func TestTimerLivesUntilItsLastOwnerFrees(t *testing.T) {
 
 // Contract 1: "Copying a handle copies no reference."
 func TestCopyOfAHandleIsNoReference(t *testing.T) {
-	w := wheelFor(t, timerwheel.Options{})
+	w := openWheel(t, timerwheel.Options{})
 	tm := w.Alloc(func(timerwheel.Timer) {})
 	again := tm
 	require.NoError(t, again.Free())
@@ -51,8 +51,8 @@ func TestCopyOfAHandleIsNoReference(t *testing.T) {
 // Contract 5: "Free ... neither stops nor waits: a pending timer still fires, and is
 // recycled after its handler."
 func TestFreeNeitherStopsNorWaits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{})
 		h := parkHandler(t)
 		tm := w.Alloc(func(timerwheel.Timer) { h.run() })
 		require.NoError(t, tm.Register(time.Minute))
@@ -81,8 +81,8 @@ func TestFreeNeitherStopsNorWaits(t *testing.T) {
 // Contract 5: Free does not wait, while the handler runs, either. (In a bubble a wait for
 // the parked handler would be fatal.)
 func TestFreeOfARunningTimerReturnsAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{})
 		h := parkHandler(t)
 		tm := w.Alloc(func(timerwheel.Timer) { h.run() })
 		require.NoError(t, tm.Register(0))
@@ -101,8 +101,8 @@ func TestFreeOfARunningTimerReturnsAtOnce(t *testing.T) {
 // Contract 5: "A Free too many is ErrStale, or ErrFreed while the wheel or a worker still
 // holds the timer, and harms nobody. A handle from AfterFunc or Every owns no reference."
 func TestFreeTooManyHarmsNobody(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{})
 		bystander := w.Alloc(func(timerwheel.Timer) {})
 		h := parkHandler(t)
 		owned := w.Alloc(func(timerwheel.Timer) { h.run() })
@@ -145,7 +145,7 @@ func TestFreeTooManyHarmsNobody(t *testing.T) {
 
 // The same from many goroutines: one reference is dropped once.
 func TestOneReferenceIsFreedOnce(t *testing.T) {
-	w := wheelFor(t, timerwheel.Options{})
+	w := openWheel(t, timerwheel.Options{})
 	for round := range 300 {
 		tm := w.Alloc(func(timerwheel.Timer) {})
 		armed := round%2 == 0
@@ -177,8 +177,8 @@ func TestOneReferenceIsFreedOnce(t *testing.T) {
 
 // Contract 5: "Retain of a timer that lives adds an owner, also when it had none".
 func TestRetainGivesAnOwnerToATimerWithout(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{})
 		var fired, ticked, freed firingLog
 		h := parkHandler(t)
 		owned := w.Alloc(freed.run)
@@ -220,8 +220,8 @@ func TestRetainGivesAnOwnerToATimerWithout(t *testing.T) {
 
 // Contract 5: Retain "of a stale one ... is ErrStale. It never brings a timer back."
 func TestRetainNeverBringsATimerBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{})
 		freed := w.Alloc(func(timerwheel.Timer) {})
 		require.NoError(t, freed.Free())
 		fired := w.AfterFunc(0, func() {})
@@ -239,7 +239,7 @@ func TestRetainNeverBringsATimerBack(t *testing.T) {
 
 // Retain races with the last Free: who got a reference has it, and who did not never will.
 func TestRetainRacesWithTheLastFree(t *testing.T) {
-	w := wheelFor(t, timerwheel.Options{})
+	w := openWheel(t, timerwheel.Options{})
 	for range 500 {
 		tm := w.Alloc(func(timerwheel.Timer) {})
 		var group sync.WaitGroup
@@ -283,13 +283,13 @@ func TestOwnHandleIsValidInTheHandlerWhoeverFreedIt(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				do := func(f func(timerwheel.Timer) error, tm timerwheel.Timer) {
 					if f != nil {
 						assert.NoError(t, f(tm))
 					}
 				}
-				w := wheelFor(t, timerwheel.Options{})
+				w := openWheel(t, timerwheel.Options{})
 				h := parkHandler(t)
 				handles := make(chan timerwheel.Timer, 1)
 				tm := w.Alloc(func(tm timerwheel.Timer) {
@@ -321,8 +321,8 @@ func TestOwnHandleIsValidInTheHandlerWhoeverFreedIt(t *testing.T) {
 // reused (the storage that is held says so); no handle is ever given out twice, and no verb
 // on the old ones does anything to the tenants.
 func TestStaleHandleNeverReachesTheNextTenant(t *testing.T) {
-	cycles := crowd(200_000)
-	w := wheelFor(t, timerwheel.Options{})
+	cycles := scaled(200_000)
+	w := openWheel(t, timerwheel.Options{})
 	w.AfterFunc(time.Hour, func() {}) // keeps its chunk: what is given back and comes again is another test
 	seen := make(map[timerwheel.Timer]struct{}, cycles)
 	recent := make([]timerwheel.Timer, 64)
@@ -485,7 +485,7 @@ func TestClosureIsCollectableWhenTheLastReferenceGoes(t *testing.T) {
 		},
 		"Every deleted": func(t *testing.T, w *timerwheel.Wheel, c *captive) timerwheel.Timer {
 			tm := w.Every(time.Millisecond, uses(c))
-			waitUntil(t, "it fires", func() bool { return w.Stats().Fired > 1 })
+			eventually(t, "it fires", func() bool { return w.Stats().Fired > 1 })
 			_, err := tm.DelSync()
 			assert.NoError(t, err)
 			return tm
@@ -532,7 +532,7 @@ func TestClosureIsCollectableWhenTheLastReferenceGoes(t *testing.T) {
 	} {
 		for _, debug := range []bool{false, true} { // which remembers where timers were, not what
 			t.Run(name+map[bool]string{true: "/Debug"}[debug], func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{Debug: debug})
+				w := openWheel(t, timerwheel.Options{Debug: debug})
 				neighbours := []timerwheel.Timer{w.Alloc(func(timerwheel.Timer) {})}
 				var tm timerwheel.Timer
 				prisoner := func() weak.Pointer[captive] { // nothing of this frame is left on the stack below
@@ -541,7 +541,7 @@ func TestClosureIsCollectableWhenTheLastReferenceGoes(t *testing.T) {
 					return weak.Make(c)
 				}()
 				neighbours = append(neighbours, w.Alloc(func(timerwheel.Timer) {}))
-				waitUntil(t, "what the handler captured is collected", func() bool {
+				eventually(t, "what the handler captured is collected", func() bool {
 					runtime.GC()
 					return prisoner.Value() == nil
 				})
@@ -610,7 +610,7 @@ func awaitStale(t *testing.T, tm timerwheel.Timer) {
 // timer lives is given back." And what comes back from the runtime afterwards knows its
 // past: the handles of the peak stay stale among the timers of the next one.
 func TestStorageOfAPeakGoesBack(t *testing.T) {
-	peak := crowd(200_000)
+	peak := scaled(200_000)
 	idle := func(timerwheel.Timer) {}
 	for name, rise := range map[string]struct {
 		arm  func(w *timerwheel.Wheel) timerwheel.Timer
@@ -653,7 +653,7 @@ func TestStorageOfAPeakGoesBack(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := wheelFor(t, timerwheel.Options{})
+			w := openWheel(t, timerwheel.Options{})
 			survivor := w.Alloc(idle)
 			require.NoError(t, survivor.Register(time.Hour))
 			small := heapInUse()
@@ -666,9 +666,9 @@ func TestStorageOfAPeakGoesBack(t *testing.T) {
 			require.GreaterOrEqual(t, high.Bytes, int64(peak*8), "less than a deadline a timer: this counts something else")
 
 			rise.fall(t, w, all)
-			waitUntil(t, "only one timer lives", func() bool { return w.Stats().Live == 1 })
-			waitUntil(t, "the storage has gone back", func() bool { return w.Stats().Bytes < high.Bytes/10 })
-			waitUntil(t, "the runtime has it", func() bool {
+			eventually(t, "only one timer lives", func() bool { return w.Stats().Live == 1 })
+			eventually(t, "the storage has gone back", func() bool { return w.Stats().Bytes < high.Bytes/10 })
+			eventually(t, "the runtime has it", func() bool {
 				handles := int64(peak * 16)
 				return heapInUse()-small-handles < (highHeap-small-handles)/4+1<<18 // and some for what the tests themselves use
 			})
@@ -736,7 +736,7 @@ func TestAfterFuncArgStorageGoesBack(t *testing.T) {
 
 // Contract 2, Stats: "Bytes: storage held for timers": it follows the timers, up and down.
 func TestStatsBytesFollowTheTimers(t *testing.T) {
-	w := wheelFor(t, timerwheel.Options{})
+	w := openWheel(t, timerwheel.Options{})
 	var timers []timerwheel.Timer
 	last := int64(-1)
 	for _, n := range []int{1, 10_000, 50_000} {
@@ -751,5 +751,5 @@ func TestStatsBytesFollowTheTimers(t *testing.T) {
 	for _, tm := range timers {
 		tm.Stop()
 	}
-	waitUntil(t, "the storage is given back", func() bool { return w.Stats().Bytes < last/10 })
+	eventually(t, "the storage is given back", func() bool { return w.Stats().Bytes < last/10 })
 }

@@ -1,10 +1,14 @@
 package timerwheel
 
 import (
+	"context"
 	"runtime"
+	"runtime/debug"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/seed76848005/timerwheel/internal/gostack"
@@ -16,16 +20,38 @@ import (
 // comes between two critical sections, or looks at what an operation leaves for a moment. The
 // stage is a lock of the wheel that the test holds.
 
-func newTestWheel(t *testing.T, o Options) *Wheel {
+// patience is longer than anything here takes, on any machine.
+const patience = time.Minute
+
+// newTestWheel makes a wheel that ends with the test. A goroutine that hangs must not keep the test
+// from saying why, so the end has a bound. In a bubble, t must be the bubble's own.
+func newTestWheel(t testing.TB, o Options) *Wheel {
+	t.Helper()
 	w, err := New(o)
 	require.NoError(t, err)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := w.CloseContext(ctx); err != nil && !t.Failed() {
+			t.Errorf("the wheel does not end: %v\n%s", err, stacks())
+		}
+	})
 	return w
 }
 
-func newTestShard(t *testing.T) *shard {
-	w, err := New(Options{Manual: true})
-	require.NoError(t, err)
-	return w.shards[0]
+// newTestShard returns the only shard of a Manual wheel.
+func newTestShard(t testing.TB) *shard {
+	return newTestWheel(t, Options{Manual: true}).shards[0]
+}
+
+// hold locks mu until release is called, or until the test ends. A test that fails on its stage
+// then releases mu before its wheel is closed, which newTestWheel has registered before. To hand mu
+// on from waiter to waiter in their order, call askFor(mu), then release. Release may be called twice.
+func hold(t testing.TB, mu *hook.Mutex) (release func()) {
+	mu.Lock()
+	release = sync.OnceFunc(mu.Unlock)
+	t.Cleanup(release)
+	return release
 }
 
 // run gives a worker a running slot in which there is no timer that lives.
@@ -38,16 +64,14 @@ func run(sh *shard, wk *worker) {
 func twoShards(t *testing.T) *Wheel {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
 	w := newTestWheel(t, Options{})
-	t.Cleanup(func() { _ = w.Close() })
 	require.Len(t, w.shards, 2)
 	return w
 }
 
-// untilBlockedIn waits until n goroutines wait for a mutex in a function of the
-// package.
-func untilBlockedIn(t *testing.T, n int, function string) {
+// blockedIn waits until n goroutines wait for a mutex in a function of the package.
+func blockedIn(t testing.TB, n int, function string) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		blocked := 0
 		for _, stack := range gostack.All() {
 			state, frames, _ := strings.Cut(stack, "\n")
@@ -58,7 +82,9 @@ func untilBlockedIn(t *testing.T, n int, function string) {
 		if blocked == n {
 			return
 		}
-		require.True(t, time.Now().Before(deadline), "%d goroutines are blocked in %s, not %d", blocked, function, n)
+		if time.Now().After(deadline) {
+			t.Fatalf("%d goroutines are blocked in %s, not %d:\n%s", blocked, function, n, stacks())
+		}
 	}
 }
 
@@ -95,3 +121,56 @@ func (l *stagedLock) Lock() {
 }
 
 func (l *stagedLock) Unlock() {}
+
+// guarded is synctest.Test with a guard in real time. A wait that is not durable (on
+// a mutex, say) makes synctest.Wait wait for ever instead of failing; the guard turns that
+// into a crash with all stacks.
+func guarded(t *testing.T, f func(*testing.T)) {
+	t.Helper()
+	name := t.Name()
+	guard := time.AfterFunc(patience, func() {
+		debug.SetTraceback("all")
+		panic(name + ": the bubble neither moves nor rests: something in it waits, but not durably")
+	})
+	defer guard.Stop()
+	synctest.Test(t, f)
+}
+
+// within runs f on a goroutine of its own. If f does not return, the test fails with all stacks.
+func within(t testing.TB, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	receive(t, done)
+}
+
+// receive returns what c delivers. If nothing comes, the test fails with all stacks.
+func receive[T any](t testing.TB, c <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-c:
+	case <-time.After(patience):
+		t.Fatalf("it hangs:\n%s", stacks())
+	}
+	return v
+}
+
+// eventually polls until a condition holds, where real goroutines need an unknown, but bounded,
+// time. If it does not hold in time, the test fails with all stacks.
+func eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain until %s:\n%s", what, stacks())
+		}
+	}
+}
+
+// stacks returns the stacks of all goroutines.
+func stacks() []byte {
+	buf := make([]byte, 1<<20)
+	return buf[:runtime.Stack(buf, true)]
+}

@@ -70,15 +70,15 @@ func closeStorm() time.Duration {
 }
 
 var (
-	delNone    = timerwheel.Found{}
-	delPending = timerwheel.Found{Pending: true}
-	delRunning = timerwheel.Found{Running: true}
-	delBoth    = timerwheel.Found{Pending: true, Running: true}
+	foundNone    = timerwheel.Found{}
+	foundPending = timerwheel.Found{Pending: true}
+	foundRunning = timerwheel.Found{Running: true}
+	foundBoth    = timerwheel.Found{Pending: true, Running: true}
 )
 
-// delDead is a context that ended before every test. It is made ready here, because a channel made
+// endedContext is a context that ended before every test. It is made ready here, because a channel made
 // in one bubble is of no use in another.
-var delDead = func() context.Context {
+var endedContext = func() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return ctx
@@ -96,7 +96,7 @@ var (
 		return tm.DelSyncContext(context.Background())
 	}}
 	delByDead = delVerb{"DelSyncContext, ended", func(tm timerwheel.Timer) (timerwheel.Found, error) {
-		return tm.DelSyncContext(delDead)
+		return tm.DelSyncContext(endedContext)
 	}}
 	delByShutdown = delVerb{"ShutdownSync", timerwheel.Timer.ShutdownSync}
 	delByAsync    = delVerb{"DelAsync", func(tm timerwheel.Timer) (timerwheel.Found, error) {
@@ -109,62 +109,32 @@ var (
 	delWaitingVerbs = []delVerb{delBySync, delByContext, delByShutdown} // those that wait for a run, without a bound
 )
 
-// delBubble runs f, as a subtest if it has a name, in a bubble with a wheel of its own, which is
-// closed at the end, after the puppets were let go.
-func delBubble(t *testing.T, name string, o timerwheel.Options, f func(*testing.T, *timerwheel.Wheel)) {
-	t.Helper()
-	bubble := func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			w, err := timerwheel.New(o)
-			require.NoError(t, err)
-			t.Cleanup(func() {
-				require.NoError(t, w.Close())
-				stats := w.Stats()
-				require.Zero(t, stats.Running)
-				require.Equal(t, stats.Registered, stats.Fired+stats.Removed+uint64(stats.Pending))
-			})
-			f(t, w)
-		})
-	}
-	if name == "" {
-		bubble(t)
-	} else {
-		t.Run(name, bubble)
-	}
-}
-
-// delSettle lets everything that is due begin and everything that can go on go on.
-func delSettle() {
-	time.Sleep(10 * time.Millisecond)
-	synctest.Wait()
-}
-
-// delStart makes a timer run; its handler must be a puppet's.
-func delStart(t *testing.T, tm timerwheel.Timer) {
+// startRun makes a timer run; its handler must be a puppet's.
+func startRun(t *testing.T, tm timerwheel.Timer) {
 	t.Helper()
 	require.NoError(t, tm.Register(0))
-	delSettle()
+	settle()
 	require.True(t, tm.Running())
 }
 
 func delIgnore(timerwheel.Timer) {}
 
-// A delPuppet is a handler whose run does what it is sent, on the worker's goroutine, until the
+// A puppet is a handler whose run does what it is sent, on the worker's goroutine, until the
 // test ends it.
-type delPuppet struct {
+type puppet struct {
 	begun, ended atomic.Int32
 	do           chan func()
 	let          func() // ends this run and lets all later ones return at once
 }
 
-func newDelPuppet(t *testing.T) *delPuppet {
-	p := &delPuppet{do: make(chan func())}
+func newPuppet(t *testing.T) *puppet {
+	p := &puppet{do: make(chan func())}
 	p.let = sync.OnceFunc(func() { close(p.do) })
 	t.Cleanup(p.let)
 	return p
 }
 
-func (p *delPuppet) handle(timerwheel.Timer) {
+func (p *puppet) handle(timerwheel.Timer) {
 	p.begun.Add(1)
 	defer p.ended.Add(1)
 	for f := range p.do {
@@ -176,10 +146,10 @@ func (p *delPuppet) handle(timerwheel.Timer) {
 }
 
 // end ends one run.
-func (p *delPuppet) end() { p.do <- nil }
+func (p *puppet) end() { p.do <- nil }
 
 // tell has the handler do something that does not wait.
-func (p *delPuppet) tell(f func()) {
+func (p *puppet) tell(f func()) {
 	done := make(chan struct{})
 	p.do <- func() {
 		defer close(done)
@@ -189,38 +159,38 @@ func (p *delPuppet) tell(f func()) {
 }
 
 // call has the handler make a deletion, which may wait.
-func (p *delPuppet) call(del func() (timerwheel.Found, error)) *delCall {
-	c := &delCall{done: make(chan struct{})}
+func (p *puppet) call(del func() (timerwheel.Found, error)) *deletion {
+	c := &deletion{done: make(chan struct{})}
 	p.do <- func() { c.run(del) }
 	return c
 }
 
-// A delCall is a deletion under way.
-type delCall struct {
+// A deletion is a deletion under way.
+type deletion struct {
 	done  chan struct{}
 	found timerwheel.Found
 	err   error
 }
 
-// delGo makes a deletion on a goroutine of its own.
-func delGo(del func() (timerwheel.Found, error)) *delCall {
-	c := &delCall{done: make(chan struct{})}
+// deleting makes a deletion on a goroutine of its own.
+func deleting(del func() (timerwheel.Found, error)) *deletion {
+	c := &deletion{done: make(chan struct{})}
 	go c.run(del)
 	return c
 }
 
-func (c *delCall) run(del func() (timerwheel.Found, error)) {
+func (c *deletion) run(del func() (timerwheel.Found, error)) {
 	defer close(c.done)
 	c.found, c.err = del()
 }
 
-func (c *delCall) result() (timerwheel.Found, error) {
+func (c *deletion) result() (timerwheel.Found, error) {
 	<-c.done
 	return c.found, c.err
 }
 
 // waits reports, once the bubble has settled, whether the deletion has not returned.
-func (c *delCall) waits() bool {
+func (c *deletion) waits() bool {
 	synctest.Wait()
 	select {
 	case <-c.done:
@@ -232,7 +202,7 @@ func (c *delCall) waits() bool {
 
 // requires checks that the deletion has returned, or returns without any further passing of time,
 // and what.
-func (c *delCall) requires(t *testing.T, want timerwheel.Found, err error) {
+func (c *deletion) requires(t *testing.T, want timerwheel.Found, err error) {
 	t.Helper()
 	require.False(t, c.waits(), "the deletion has not returned")
 	if err == nil {
@@ -253,7 +223,7 @@ func delRegisterAll(w *timerwheel.Wheel, tm timerwheel.Timer) []error {
 	return append(errs, nil)
 }
 
-func delRequireRefused(t *testing.T, w *timerwheel.Wheel, tm timerwheel.Timer, want error) {
+func requireRefused(t *testing.T, w *timerwheel.Wheel, tm timerwheel.Timer, want error) {
 	t.Helper()
 	for i, err := range delRegisterAll(w, tm) {
 		require.ErrorIs(t, err, want, "verb %d", i)
@@ -413,31 +383,6 @@ var armVerbs = []struct {
 	{"Reduce", timerwheel.Timer.Reduce},
 }
 
-// wheelFor makes a wheel that is closed when the test (or its bubble) ends.
-func wheelFor(t testing.TB, o timerwheel.Options) *timerwheel.Wheel {
-	t.Helper()
-	w, err := timerwheel.New(o)
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, w.Close()) })
-	return w
-}
-
-// elapse lets a bubble's time pass, and then everything settle.
-func elapse(d time.Duration) {
-	time.Sleep(d)
-	synctest.Wait()
-}
-
-// waitUntil polls where real goroutines need an unknown, but bounded, time.
-func waitUntil(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			require.Fail(t, "waited a minute in vain until "+what)
-		}
-	}
-}
-
 // raceTime is how long one test looks for races by force.
 func raceTime() time.Duration {
 	if testing.Short() {
@@ -446,17 +391,17 @@ func raceTime() time.Duration {
 	return 700 * time.Millisecond
 }
 
-// crowd scales a large number of timers down to what a build can bear: under the race
+// scaled scales a large number of timers down to what a build can bear: under the race
 // detector, and with the library's own checks (tag invariants), each operation costs ten
 // times as much or more.
-func crowd(n int) int {
-	if testing.Short() || dearBuild() {
+func scaled(n int) int {
+	if testing.Short() || costlyBuild() {
 		return n / 10
 	}
 	return n
 }
 
-var dearBuild = sync.OnceValue(func() bool {
+var costlyBuild = sync.OnceValue(func() bool {
 	info, ok := debug.ReadBuildInfo()
 	return ok && slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool {
 		return s.Key == "-race" && s.Value == "true" || s.Key == "-tags" && strings.Contains(s.Value, "invariants")

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/seed76848005/timerwheel"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 )
@@ -25,34 +26,105 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// openWheel makes a wheel that ends with the test. In a bubble, t must be the bubble's own,
-// so that the end is part of the bubble.
-func openWheel(t *testing.T, o timerwheel.Options) *timerwheel.Wheel {
+// patience is longer than anything here takes, on any machine.
+const patience = time.Minute
+
+// openWheel makes a wheel that ends with the test. A handler that hangs must not keep the test
+// from saying why, so the end has a bound. In a bubble, t must be the bubble's own, so that the
+// end is part of the bubble.
+func openWheel(t testing.TB, o timerwheel.Options) *timerwheel.Wheel {
 	t.Helper()
 	w, err := timerwheel.New(o)
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		if err := w.CloseContext(ctx); err != nil && !t.Failed() {
-			t.Errorf("the wheel does not end: %v", err)
+		if err := w.CloseContext(ctx); err != nil {
+			if !t.Failed() {
+				t.Errorf("the wheel does not end: %v\n%s", err, stacks())
+			}
+			return
 		}
+		s := w.Stats()
+		assert.Zero(t, s.Running)
+		requireLaw(t, s)
 	})
 	return w
 }
 
-// guardedBubble is synctest.Test with a guard in real time. A wait that is not durable (on
+// bubble runs f, as a subtest if it has a name, in a guarded bubble with a wheel of its own.
+func bubble(t *testing.T, name string, o timerwheel.Options, f func(*testing.T, *timerwheel.Wheel)) {
+	t.Helper()
+	inBubble := func(t *testing.T) {
+		guarded(t, func(t *testing.T) { f(t, openWheel(t, o)) })
+	}
+	if name == "" {
+		inBubble(t)
+	} else {
+		t.Run(name, inBubble)
+	}
+}
+
+// guarded is synctest.Test with a guard in real time. A wait that is not durable (on
 // a mutex, say) makes synctest.Wait wait for ever instead of failing; the guard turns that
 // into a crash with all stacks.
-func guardedBubble(t *testing.T, f func(t *testing.T)) {
+func guarded(t *testing.T, f func(*testing.T)) {
 	t.Helper()
 	name := t.Name()
-	guard := time.AfterFunc(time.Minute, func() {
+	guard := time.AfterFunc(patience, func() {
 		debug.SetTraceback("all")
 		panic(name + ": the bubble neither moves nor rests: something in it waits, but not durably")
 	})
 	defer guard.Stop()
 	synctest.Test(t, f)
+}
+
+// elapse lets a bubble's time pass, and then everything that can go on go on.
+func elapse(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// settle lets everything that is due begin and everything that can go on go on.
+func settle() { elapse(10 * time.Millisecond) }
+
+// within runs f on a goroutine of its own. If f does not return, the test fails with all stacks.
+func within(t testing.TB, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	receive(t, done)
+}
+
+// receive returns what c delivers. If nothing comes, the test fails with all stacks.
+func receive[T any](t testing.TB, c <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-c:
+	case <-time.After(patience):
+		t.Fatalf("it hangs:\n%s", stacks())
+	}
+	return v
+}
+
+// eventually polls until a condition holds, where real goroutines need an unknown, but bounded,
+// time. If it does not hold in time, the test fails with all stacks.
+func eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain until %s:\n%s", what, stacks())
+		}
+	}
+}
+
+// stacks returns the stacks of all goroutines.
+func stacks() []byte {
+	buf := make([]byte, 1<<20)
+	return buf[:runtime.Stack(buf, true)]
 }
 
 // durableLock is a sync.Locker whose Lock blocks durably in a bubble, which a sync.Mutex

@@ -17,7 +17,7 @@ func TestQuickHandlersWantNoMoreWorkersThanProcessors(t *testing.T) {
 	if checkInvariants {
 		t.Skip("these workers run nothing")
 	}
-	synctest.Test(t, func(t *testing.T) { // the time stands still
+	guarded(t, func(t *testing.T) { // the time stands still
 		w := newTestWheel(t, Options{})
 		sh := w.shards[0]
 		procs := runtime.GOMAXPROCS(0)
@@ -44,7 +44,7 @@ func TestQuickHandlersWantNoMoreWorkersThanProcessors(t *testing.T) {
 // seconds by goroutines without number. They are as many as there are processors, but as
 // none of them begins a handler another one does, after a while.
 func TestStarvedWorkersAreReplaced(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := newTestWheel(t, Options{})
 		procs := runtime.GOMAXPROCS(0)
 		for range procs {
@@ -82,7 +82,7 @@ func TestWhoIsHiredHiresTheNextOnEvidenceOnly(t *testing.T) {
 		{"a lock is waited for", func(w *Wheel, _ *worker) { w.userCalls.Add(1) }, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				w := newTestWheel(t, Options{MaxWorkers: 2})
 				end := make(chan struct{})
 				w.alarm.at.Store(math.MinInt64) // nobody comes

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/seed76848005/timerwheel"
@@ -20,8 +19,8 @@ import (
 func TestMaxWorkersIsTheMostHandlersRunningAtOnce(t *testing.T) {
 	for _, c := range []struct{ option, most int }{{1, 1}, {2, 2}, {7, 7}, {300, 300}, {0, 256}} {
 		t.Run(fmt.Sprint(c.option), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{MaxWorkers: c.option})
+			guarded(t, func(t *testing.T) {
+				w := openWheel(t, timerwheel.Options{MaxWorkers: c.option})
 				h := parkHandler(t)
 				for range c.most + 5 {
 					w.AfterFunc(time.Millisecond, h.run)
@@ -46,7 +45,7 @@ func TestMaxWorkersIsTheMostHandlersRunningAtOnce(t *testing.T) {
 func TestAsManyHandlersRunAsThereAreWorkers(t *testing.T) {
 	for workers, want := range map[int]int{0: 256, 1: 1, 2: 2, 17: 17, 1000: 1000} {
 		t.Run(fmt.Sprint(workers), func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				w := openWheel(t, timerwheel.Options{MaxWorkers: workers})
 				release := openedAtTheEnd(t)
 				for range want + 100 {
@@ -160,7 +159,7 @@ func TestHandlersThatBlockDelayNoOtherTimer(t *testing.T) {
 	for _, c := range cases {
 		for _, tick := range []time.Duration{tick, 100 * time.Microsecond} {
 			t.Run(fmt.Sprintf("%s/tick %v", c.name, tick), func(t *testing.T) {
-				guardedBubble(t, func(t *testing.T) {
+				guarded(t, func(t *testing.T) {
 					w := openWheel(t, timerwheel.Options{MaxWorkers: c.workers, Tick: tick})
 					begin := time.Now()
 					began := make([]time.Duration, len(c.timers))
@@ -220,7 +219,7 @@ func interleave(a, b []blocker) []blocker {
 func TestAHandlerMayWaitForAnotherTimer(t *testing.T) {
 	for _, d := range []time.Duration{0, time.Millisecond, time.Minute} {
 		t.Run(d.String(), func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				const depth = 20
 				w := openWheel(t, timerwheel.Options{MaxWorkers: depth})
 				var link func(n int)
@@ -259,7 +258,7 @@ func TestWorkersBlockedOutsideHandlersDelayNoOtherTimer(t *testing.T) {
 	for way, block := range ways {
 		for _, workers := range []int{2, 4, 16, 64} {
 			t.Run(fmt.Sprintf("%s/all but one of %d", way, workers), func(t *testing.T) {
-				guardedBubble(t, func(t *testing.T) {
+				guarded(t, func(t *testing.T) {
 					resume := openedAtTheEnd(t)
 					w, l := openWheel(t, timerwheel.Options{MaxWorkers: workers, OnPanic: func(timerwheel.HandlerPanic) { <-resume }}), newDurableLock()
 					l.Lock()
@@ -297,7 +296,7 @@ func TestWorkersBlockedOutsideHandlersDelayNoOtherTimer(t *testing.T) {
 func TestWhenAllWorkersAreBlockedDueTimersWait(t *testing.T) {
 	for _, workers := range []int{1, 3} {
 		t.Run(fmt.Sprint(workers), func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				w := openWheel(t, timerwheel.Options{MaxWorkers: workers})
 				release := openedAtTheEnd(t)
 				for range workers {
@@ -375,8 +374,8 @@ func TestWhenAllWorkersAreBlockedDueTimersWait(t *testing.T) {
 
 // Contract 1: "Due but not begun is still pending."
 func TestDueButNotBegunIsStillPending(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{MaxWorkers: 1})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{MaxWorkers: 1})
 		busy := parkHandler(t)
 		w.AfterFunc(0, busy.run)
 		elapse(time.Second)
@@ -403,8 +402,8 @@ func TestDueButNotBegunIsStillPending(t *testing.T) {
 // run".
 func TestTimerInLineToRunCanBeMoved(t *testing.T) {
 	const tick = time.Millisecond
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{Tick: tick, MaxWorkers: 1})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{Tick: tick, MaxWorkers: 1})
 		h := parkHandler(t)
 		type inLine struct {
 			tm  timerwheel.Timer

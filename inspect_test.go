@@ -101,7 +101,7 @@ func TestInspectSeesWhereTimersStand(t *testing.T) {
 // Timers that are due are on no level: in line for a worker, held back by their own run or
 // by their lock, or left to the next Advance.
 func TestInspectSeesWhatIsOnNoLevel(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{MaxWorkers: 3})
 		end, lock := openedAtTheEnd(t), newDurableLock()
 		lock.Lock()
@@ -161,7 +161,7 @@ func inspectedHandler(end <-chan struct{}) { <-end }
 // One chain: a goroutine waits for a's handler, which waits for b's; and beside it a
 // DelAsync and the deletion of a group.
 func TestInspectSeesWhoWaitsForWhom(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{Debug: true})
 		require.Empty(t, w.Inspect().Runs)
 		end := openedAtTheEnd(t)
@@ -231,7 +231,7 @@ func lineOf(t *testing.T, site string) (line int) {
 // Of very many, those are listed that are the oldest, and the others are counted.
 func TestInspectSeesTheOldestOfManyRunsAndWaits(t *testing.T) {
 	const runs, waits = 300, 1000
-	synctest.Test(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{MaxWorkers: runs})
 		end := openedAtTheEnd(t)
 		oldest := w.Alloc(func(timerwheel.Timer) { <-end })
@@ -265,7 +265,7 @@ func TestInspectSeesTheOldestOfManyRunsAndWaits(t *testing.T) {
 // few; to walk a million timers, or the blocks that they stand in, takes longer on any
 // machine.
 func TestInspectWalksNoTimers(t *testing.T) {
-	n := crowd(1_000_000)
+	n := scaled(1_000_000)
 	fastest := func(w *timerwheel.Wheel) time.Duration {
 		best := time.Hour
 		for range 300 {
@@ -344,7 +344,7 @@ func TestInspectUnderRaces(t *testing.T) {
 }
 
 func TestInspectOfOptionsNextAndTheEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{MaxWorkers: 7, OnPanic: func(timerwheel.HandlerPanic) {}, Debug: true, OnMisuse: func(error) {}})
 		made := w.Now()
 		time.Sleep(time.Hour)

@@ -64,7 +64,7 @@ func TestAStallIsOneLineForALog(t *testing.T) {
 	)
 	for _, debug := range []bool{false, true} {
 		t.Run(map[bool]string{false: "", true: "Debug"}[debug], func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				run, wait, made := stalledCall(t, debug)
 				from := ``
 				if debug {
@@ -100,7 +100,7 @@ func TestAHandlerPanicIsOneLineForALog(t *testing.T) {
 		"no such session": `no such session`,
 		errors.Join(errors.New("a"), errors.New("b")): `"a\nb"`,
 	} {
-		guardedBubble(t, func(t *testing.T) {
+		guarded(t, func(t *testing.T) {
 			panics := make(chan timerwheel.HandlerPanic, 1)
 			w := openWheel(t, timerwheel.Options{Debug: true, OnPanic: func(p timerwheel.HandlerPanic) { panics <- p }})
 			_, made := w.AfterFunc(0, func() { crashHere(value) }), siteHere()
@@ -125,7 +125,7 @@ func TestStallsAndPanicsAreLoggedWithoutTheirStacks(t *testing.T) {
 		require.NoError(t, json.Unmarshal(out.Bytes(), &record))
 		return record.What
 	}
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		_, wait, made := stalledCall(t, true)
 		got := logged(wait)
 		require.Equal(t, wait.Timer.String(), got["timer"])
@@ -138,7 +138,7 @@ func TestStallsAndPanicsAreLoggedWithoutTheirStacks(t *testing.T) {
 		requireSite(t, made, got["allocatedAt"].(string))
 		requireSite(t, made, got["registeredAt"].(string))
 	})
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		run, _, _ := stalledCall(t, false)
 		got := logged(run)
 		assert.NotContains(t, got, "allocatedAt", "what is not known is left out")

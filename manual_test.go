@@ -20,7 +20,7 @@ import (
 
 // Contract 2: "Start: Manual only: the wheel's first Now; zero means time.Now()".
 func TestAManualWheelBeginsAtStart(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		for name, start := range map[string]time.Time{
 			"UTC":               manualStart,
 			"another zone":      time.Date(2024, time.July, 1, 12, 0, 0, 123456789, time.FixedZone("east", 5*3600)),
@@ -52,12 +52,12 @@ func TestStartIsAManualWheelsFirstNow(t *testing.T) {
 		time.Unix(0, 0),
 		time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC),
 	} {
-		w := wheelFor(t, timerwheel.Options{Manual: true, Start: start})
+		w := openWheel(t, timerwheel.Options{Manual: true, Start: start})
 		require.True(t, w.Now().Equal(start), "%v, want %v", w.Now(), start)
 	}
-	synctest.Test(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		elapse(1_234_567_890)
-		w := wheelFor(t, timerwheel.Options{Manual: true})
+		w := openWheel(t, timerwheel.Options{Manual: true})
 		require.True(t, w.Now().Equal(time.Now()))
 		start := w.Now()
 		elapse(time.Hour)
@@ -67,7 +67,7 @@ func TestStartIsAManualWheelsFirstNow(t *testing.T) {
 
 // Contract 2 and 10: "no goroutine: the host drives time with Advance". Real time moves nothing.
 func TestAManualWheelsTimeDoesNotPassByItself(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		goroutines := runtime.NumGoroutine()
 		w := openManual(t, time.Millisecond)
 		w.AfterFunc(0, func() { t.Error("fired without Advance") })
@@ -139,7 +139,7 @@ func TestWhatIsDueAtOnceRunsInTheNextAdvanceToTheSameTime(t *testing.T) {
 // the same time "runs what is due": without a tick's delay.
 func TestPastIsDueInTheAdvanceToTheSameTime(t *testing.T) {
 	start := time.Date(2025, 3, 4, 5, 6, 7, 8, time.UTC)
-	w := wheelFor(t, timerwheel.Options{Manual: true, Start: start, Tick: time.Hour})
+	w := openWheel(t, timerwheel.Options{Manual: true, Start: start, Tick: time.Hour})
 	var runs int
 	tm := w.Alloc(func(timerwheel.Timer) { runs++ })
 	arms := []func() error{
@@ -565,7 +565,7 @@ func TestAdvanceBeyondTheReachOfADuration(t *testing.T) {
 // Contract 10, at the end of time, where a clock of nanoseconds stands still: an
 // Advance "runs what is due by then".
 func TestAManualWheelRunsAtTheEndOfTime(t *testing.T) {
-	w := wheelFor(t, timerwheel.Options{Manual: true})
+	w := openWheel(t, timerwheel.Options{Manual: true})
 	end := w.Now().AddDate(300, 0, 0)
 	_, err := w.Advance(end)
 	require.NoError(t, err)
@@ -579,7 +579,7 @@ func TestAManualWheelRunsAtTheEndOfTime(t *testing.T) {
 // Contract 10: "Concurrent Advances are serialised": the second waits, durably, and then
 // sees what the first has left.
 func TestConcurrentAdvancesAreSerialised(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := openManual(t, time.Millisecond)
 		release, begun := openedAtTheEnd(t), make(chan struct{})
 		var order []string
@@ -690,7 +690,7 @@ func TestAdvanceFromAFunctionThatTheWheelCallsIsErrDeadlock(t *testing.T) {
 	}
 	for name, arrange := range cases {
 		t.Run(name, func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				var panicked func()
 				w := openWheel(t, timerwheel.Options{Manual: true, Start: manualStart, OnPanic: func(timerwheel.HandlerPanic) { panicked() }})
 				var seen []error
@@ -714,7 +714,7 @@ func TestAdvanceFromAFunctionThatTheWheelCallsIsErrDeadlock(t *testing.T) {
 // Contract 4 by analogy with 10: "a goroutine that the handler started is not the handler":
 // its Advance waits for its turn. And another wheel's Advance is nobody's business.
 func TestAdvanceBesideAHandler(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w, other := openManual(t, time.Millisecond), openManual(t, time.Millisecond)
 		w.AfterFunc(2*time.Second, func() {})
 		other.AfterFunc(time.Second, func() {})
@@ -762,7 +762,7 @@ func TestDeletionsFromElsewhereDuringAnAdvance(t *testing.T) {
 	}
 	for name, c := range deletions {
 		t.Run(name, func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				w := openManual(t, time.Millisecond)
 				release, begun := openedAtTheEnd(t), make(chan struct{})
 				tm := w.Alloc(func(tm timerwheel.Timer) {
@@ -802,42 +802,42 @@ func TestDeletionsFromElsewhereDuringAnAdvance(t *testing.T) {
 // Contract 10: "Same promises for deletion, also from other goroutines": the goroutine in Advance
 // is the worker while it runs the handler, and no longer.
 func TestDelSyncOnAManualWheel(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{Manual: true}, func(t *testing.T, w *timerwheel.Wheel) {
-		p := newDelPuppet(t)
+	bubble(t, "", timerwheel.Options{Manual: true}, func(t *testing.T, w *timerwheel.Wheel) {
+		p := newPuppet(t)
 		tm := w.Alloc(p.handle)
 		advance := func() (timerwheel.Found, error) {
 			if err := tm.Register(0); err != nil {
-				return delNone, err
+				return foundNone, err
 			}
 			_, err := w.Advance(w.Now())
-			return delNone, err
+			return foundNone, err
 		}
 		p.let()
 		_, err := advance() // this goroutine has been a worker now, and is none any more
 		require.NoError(t, err)
 
-		p = newDelPuppet(t)
+		p = newPuppet(t)
 		tm = w.Alloc(p.handle)
-		advancing := delGo(advance)
+		advancing := deleting(advance)
 		synctest.Wait()
 		require.True(t, tm.Running())
-		elsewhere := delGo(tm.DelSync)
+		elsewhere := deleting(tm.DelSync)
 		require.True(t, elsewhere.waits())
-		p.call(tm.DelSync).requires(t, delRunning, timerwheel.ErrDeadlock)
+		p.call(tm.DelSync).requires(t, foundRunning, timerwheel.ErrDeadlock)
 		time.AfterFunc(time.Hour, p.let)
 		found, err := tm.DelSync()
 		require.NoError(t, err)
-		require.Equal(t, delRunning, found)
+		require.Equal(t, foundRunning, found)
 		require.EqualValues(t, 1, p.ended.Load())
-		elsewhere.requires(t, delRunning, nil)
-		advancing.requires(t, delNone, nil)
+		elsewhere.requires(t, foundRunning, nil)
+		advancing.requires(t, foundNone, nil)
 	})
 }
 
 // Contract 4: "DelSyncContext | ctx ends first | the firing stays removed, Running: true,
 // ctx's error", on a manual wheel.
 func TestDelSyncContextDuringAnAdvanceGivesUp(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := openManual(t, time.Millisecond)
 		release, begun := openedAtTheEnd(t), make(chan struct{})
 		tm := w.AfterFunc(0, func() {
@@ -882,7 +882,7 @@ func TestDeletionsByAHandlerOfTheAdvance(t *testing.T) {
 // Contract 4: done runs "on a Manual wheel: in the caller before DelAsync returns, or in
 // the Advance that ran the handler".
 func TestDelAsyncOnAManualWheel(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := openManual(t, time.Millisecond)
 		// dones calls DelAsync and tells how often, and on which goroutine, done ran.
 		type record struct {
@@ -943,8 +943,8 @@ func TestDelAsyncOnAManualWheel(t *testing.T) {
 // Contract 4: on a Manual wheel done runs "in the caller before DelAsync returns, or in the Advance
 // that ran the handler".
 func TestDelAsyncDoneOnAManualWheel(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{Manual: true}, func(t *testing.T, w *timerwheel.Wheel) {
-		p := newDelPuppet(t)
+	bubble(t, "", timerwheel.Options{Manual: true}, func(t *testing.T, w *timerwheel.Wheel) {
+		p := newPuppet(t)
 		tm := w.Alloc(p.handle)
 		stale := w.Alloc(delIgnore)
 		require.NoError(t, stale.Free())
@@ -963,20 +963,20 @@ func TestDelAsyncDoneOnAManualWheel(t *testing.T) {
 			}
 		}
 		require.NoError(t, tm.Register(0))
-		advancing := delGo(func() (timerwheel.Found, error) {
+		advancing := deleting(func() (timerwheel.Found, error) {
 			advancer = delGoroutine()
 			_, err := w.Advance(w.Now())
 			if len(in) != 2 {
 				in = append(in, "too late")
 			}
-			return delNone, err
+			return foundNone, err
 		})
 		synctest.Wait()
 		found := tm.DelAsync(done) // elsewhere
-		require.Equal(t, delRunning, found)
-		p.call(func() (timerwheel.Found, error) { return tm.DelAsync(done), nil }).requires(t, delRunning, nil) // here
+		require.Equal(t, foundRunning, found)
+		p.call(func() (timerwheel.Found, error) { return tm.DelAsync(done), nil }).requires(t, foundRunning, nil) // here
 		p.let()
-		advancing.requires(t, delNone, nil)
+		advancing.requires(t, foundNone, nil)
 		require.Equal(t, []string{advancer, advancer}, in)
 	})
 }
@@ -1001,7 +1001,7 @@ func TestADoneThatPanicsTakesNoOtherWithIt(t *testing.T) {
 // The same calls give the same run: the dones of deletions that wait for one handler are called in
 // the order of the deletions.
 func TestDonesAreCalledInTheOrderOfTheirDeletions(t *testing.T) {
-	w := wheelFor(t, timerwheel.Options{Manual: true})
+	w := openWheel(t, timerwheel.Options{Manual: true})
 	const n = 30
 	var order, want []int
 	w.Alloc(func(tm timerwheel.Timer) {
@@ -1030,7 +1030,7 @@ func TestAHandlerThatDoesNotReturnLeavesTheManualWheelUsable(t *testing.T) {
 	for how, end := range ends {
 		for _, kind := range timerKinds {
 			t.Run(how+"/"+kind.name, func(t *testing.T) {
-				guardedBubble(t, func(t *testing.T) {
+				guarded(t, func(t *testing.T) {
 					w, l := openManual(t, time.Millisecond), newDurableLock()
 					release, begun := openedAtTheEnd(t), make(chan struct{})
 					bad := kind.arm(w, l, 2*time.Millisecond, func(timerwheel.Timer) {
@@ -1110,7 +1110,7 @@ func TestATimerArmedAgainByAHandlerThatPanicsInAdvance(t *testing.T) {
 // first, then OnPanic is called" where handlers run, in the Advance's caller, "which goes
 // on".
 func TestOnPanicIsCalledInAdvance(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		var seen []any
 		var w *timerwheel.Wheel
 		var bad timerwheel.Timer
@@ -1163,7 +1163,7 @@ func TestCloseInAHandlerEndsTheAdvance(t *testing.T) {
 	}
 	for by, arrange := range closers {
 		t.Run(by, func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				w := openWheel(t, timerwheel.Options{Manual: true, Start: manualStart, OnPanic: func(timerwheel.HandlerPanic) { panicked() }})
 				w.AfterFunc(time.Millisecond, func() {})
 				arrange(t, w, func() { assert.ErrorIs(t, w.Close(), timerwheel.ErrDeadlock) })
@@ -1201,7 +1201,7 @@ func TestCloseInAHandlerDropsWhatIsDeferred(t *testing.T) {
 func TestCloseFromElsewhereDuringAnAdvance(t *testing.T) {
 	for _, e := range enders {
 		t.Run(e.name, func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				w := openManual(t, time.Millisecond)
 				release, begun := openedAtTheEnd(t), make(chan struct{})
 				w.AfterFunc(0, func() {
@@ -1250,7 +1250,7 @@ func TestRegisterAtOnAManualWheel(t *testing.T) {
 // Contract 8 in an Advance: "In a member's own handler: all firings removed, …
 // ErrDeadlock"; from elsewhere it waits.
 func TestGroupsOnAManualWheel(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := openManual(t, time.Millisecond)
 		g := w.NewGroup()
 		for range 5 {
@@ -1292,22 +1292,22 @@ func TestGroupsOnAManualWheel(t *testing.T) {
 // Contract 10: "Same promises for deletion, also from other goroutines", for groups on a Manual
 // wheel.
 func TestGroupOnAManualWheel(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{Manual: true}, func(t *testing.T, w *timerwheel.Wheel) {
-		g, p := w.NewGroup(), newDelPuppet(t)
+	bubble(t, "", timerwheel.Options{Manual: true}, func(t *testing.T, w *timerwheel.Wheel) {
+		g, p := w.NewGroup(), newPuppet(t)
 		var runs atomic.Int32
 		require.NoError(t, g.Alloc(p.handle).Register(0))
 		require.NoError(t, g.Alloc(func(timerwheel.Timer) { runs.Add(1) }).Register(10*time.Millisecond))
-		advancing := delGo(func() (timerwheel.Found, error) {
+		advancing := deleting(func() (timerwheel.Found, error) {
 			_, err := w.Advance(w.Now().Add(time.Second))
-			return delNone, err
+			return foundNone, err
 		})
 		require.True(t, advancing.waits())
-		c := delGo(g.DelSync)
+		c := deleting(g.DelSync)
 		require.True(t, c.waits())
-		p.call(g.DelSync).requires(t, delRunning, timerwheel.ErrDeadlock)
+		p.call(g.DelSync).requires(t, foundRunning, timerwheel.ErrDeadlock)
 		p.let()
-		c.requires(t, delBoth, nil)
-		advancing.requires(t, delNone, nil)
+		c.requires(t, foundBoth, nil)
+		advancing.requires(t, foundNone, nil)
 		require.Zero(t, runs.Load(), "due in the same Advance, and deleted before its turn")
 	})
 }
@@ -1329,7 +1329,7 @@ func TestLockBoundTimersOnAManualWheel(t *testing.T) {
 		{"moved", func(t *testing.T, tm timerwheel.Timer) { require.NoError(t, tm.Register(10*time.Second)) }, []int{0, 1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				w, l := openManual(t, time.Millisecond), newDurableLock()
 				tm := w.AllocLocked(l, func(tm timerwheel.Timer) {
 					assert.False(t, l.isFree(), "the handler runs without its lock")
@@ -1353,7 +1353,7 @@ func TestLockBoundTimersOnAManualWheel(t *testing.T) {
 
 // Contract 6 on a Manual wheel: Advance is the worker.
 func TestLockedTimerOnAManualWheel(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{Manual: true}, func(t *testing.T, w *timerwheel.Wheel) {
+	bubble(t, "", timerwheel.Options{Manual: true}, func(t *testing.T, w *timerwheel.Wheel) {
 		l := newLockProbe(t)
 		runs := 0
 		a := w.AllocLocked(l, func(timerwheel.Timer) {
@@ -1371,17 +1371,17 @@ func TestLockedTimerOnAManualWheel(t *testing.T) {
 
 		require.NoError(t, b.Register(0))
 		l.take()
-		c := delGo(func() (timerwheel.Found, error) {
+		c := deleting(func() (timerwheel.Found, error) {
 			_, err := w.Advance(w.Now())
-			return delNone, err
+			return foundNone, err
 		})
 		require.True(t, c.waits())
 		require.True(t, b.Pending())
 		found, err := b.DelSync()
 		require.NoError(t, err)
-		require.Equal(t, delPending, found)
+		require.Equal(t, foundPending, found)
 		l.drop()
-		c.requires(t, delNone, nil)
+		c.requires(t, foundNone, nil)
 		require.Equal(t, 1, runs)
 	})
 }

@@ -17,7 +17,7 @@ import (
 // alarm has just called, and that has not done anything yet.
 func TestCloseJoinsTheGoroutineThatTheAlarmHasJustCalled(t *testing.T) {
 	for range 100 {
-		synctest.Test(t, func(t *testing.T) {
+		guarded(t, func(t *testing.T) {
 			w, err := New(Options{})
 			require.NoError(t, err)
 			closed := make(chan bool)
@@ -83,9 +83,9 @@ func TestCloseDropsWhatIsPutBackMeanwhile(t *testing.T) {
 			var wg sync.WaitGroup
 			g.sh.lock()
 			wg.Go(func() { _ = w.Close() })
-			untilBlockedIn(t, 1, "close")
+			blockedIn(t, 1, "close")
 			close(end)
-			untilBlockedIn(t, 1, c.waits)
+			blockedIn(t, 1, c.waits)
 			handOn(&g.sh.mu)
 			wg.Wait()
 			require.Zero(t, w.Stats().Pending)
@@ -97,7 +97,7 @@ func TestCloseDropsWhatIsPutBackMeanwhile(t *testing.T) {
 // Contract 9: who stops the alarm tells those who wait for the last goroutine,
 // as the alarm may have been what they waited for.
 func TestWhoStopsTheAlarmTellsWhoWaitsForTheEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := newTestWheel(t, Options{})
 		w.mu.Lock()
 		w.setAlarm(int64(time.Hour))
@@ -124,7 +124,7 @@ func TestAGoroutineThatRearmsIsStillTheWheels(t *testing.T) {
 	w.shards[1].lock()
 	var wg sync.WaitGroup
 	wg.Go(func() { w.leave(wk) })
-	untilBlockedIn(t, 1, "nextWake")
+	blockedIn(t, 1, "nextWake")
 	w.mu.Lock()
 	deserted := w.deserted()
 	w.mu.Unlock()
@@ -137,7 +137,7 @@ func TestAGoroutineThatRearmsIsStillTheWheels(t *testing.T) {
 // Contract 9: a Close waits for the dones of deletions that were waiting; not
 // for that of a DelAsync that came after it.
 func TestCloseDoesNotWaitForADoneThatCameAfterIt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := newTestWheel(t, Options{})
 		tm := w.Alloc(func(Timer) {})
 		require.NoError(t, w.Close())

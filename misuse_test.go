@@ -223,7 +223,7 @@ func TestAMisuseIsReportedWithAllItsPlaces(t *testing.T) {
 	for _, c := range misuses {
 		for _, o := range []timerwheel.Options{{Debug: true}, {Debug: true, Manual: true}, {}, {Manual: true}} {
 			t.Run(fmt.Sprintf("%s/Manual %v/Debug %v", c.name, o.Manual, o.Debug), func(t *testing.T) {
-				guardedBubble(t, func(t *testing.T) {
+				guarded(t, func(t *testing.T) {
 					var log misuseLog
 					if o.Debug {
 						o.OnMisuse = log.onMisuse
@@ -289,8 +289,8 @@ func TestMisuseErrorsSayWhereTheTimerCameFrom(t *testing.T) {
 		}, timerwheel.ErrStale},
 	} {
 		for _, debug := range []bool{true, false} {
-			delBubble(t, name+map[bool]string{true: "/Debug"}[debug], timerwheel.Options{Debug: debug}, func(t *testing.T, w *timerwheel.Wheel) {
-				p := newDelPuppet(t)
+			bubble(t, name+map[bool]string{true: "/Debug"}[debug], timerwheel.Options{Debug: debug}, func(t *testing.T, w *timerwheel.Wheel) {
+				p := newPuppet(t)
 				tm, allocated := w.Alloc(p.handle), siteHere()
 				err, registered := tm.Register(time.Hour), siteHere()
 				require.NoError(t, err)
@@ -310,7 +310,7 @@ func TestMisuseErrorsSayWhereTheTimerCameFrom(t *testing.T) {
 // Contract 4 and 5: what is gone is gone: to delete it, or to ask for it, is no misuse; nor
 // is the use of the zero Timer, which is no wheel's; nor a refusal of a timer that lives.
 func TestWhatIsNoMisuse(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		var log misuseLog
 		w := openWheel(t, timerwheel.Options{Debug: true, OnMisuse: log.onMisuse})
 		gone, _, _, _ := freedEarly(t, w)
@@ -347,7 +347,7 @@ func TestTimersThatWereNeverFreedAreReportedByClose(t *testing.T) {
 	for _, manual := range []bool{false, true} {
 		for _, e := range enders {
 			t.Run(fmt.Sprintf("%s/Manual %v", e.name, manual), func(t *testing.T) {
-				guardedBubble(t, func(t *testing.T) {
+				guarded(t, func(t *testing.T) {
 					var log misuseLog
 					on := map[string]bool{}
 					w := openWheel(t, timerwheel.Options{Manual: manual, Debug: true, OnMisuse: func(err error) {
@@ -400,7 +400,7 @@ func TestTimersThatWereNeverFreedAreReportedByClose(t *testing.T) {
 // Contract 9: a Close that does not wait, or that gives up, is not the end: handlers may
 // still free what they own.
 func TestOnlyTheEndOfAWheelShowsWhatWasNeverFreed(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		var log misuseLog
 		w := openWheel(t, timerwheel.Options{Debug: true, OnMisuse: log.onMisuse})
 		release := openedAtTheEnd(t)
@@ -436,7 +436,7 @@ func TestLeaksAreLookedForWithDebugOnly(t *testing.T) {
 // error after the other. It may block, and while it does calls go on; 64 errors wait for
 // it, the rest is counted only.
 func TestOnMisuseMayBlock(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		release := openedAtTheEnd(t)
 		var log misuseLog
 		var inside, most int
@@ -497,7 +497,7 @@ func TestOnMisuseMayCallAnything(t *testing.T) {
 	} {
 		for _, manual := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/Manual %v", name, manual), func(t *testing.T) {
-				guardedBubble(t, func(t *testing.T) {
+				guarded(t, func(t *testing.T) {
 					var w *timerwheel.Wheel
 					var tm timerwheel.Timer
 					var calls atomic.Int32
@@ -540,7 +540,7 @@ func TestOnMisuseIsCalledInTheCallerOnAManualWheel(t *testing.T) {
 }
 
 func TestOnMisuseAfterClose(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		var log misuseLog
 		w := openWheel(t, timerwheel.Options{Debug: true, OnMisuse: log.onMisuse})
 		tm, _, _, _ := freedEarly(t, w)

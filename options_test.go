@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/seed76848005/timerwheel"
@@ -67,8 +66,8 @@ func TestGoodOptionsMakeAWheelThatFires(t *testing.T) {
 		"no Start, no Manual": {Start: time.Time{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, o)
+			guarded(t, func(t *testing.T) {
+				w := openWheel(t, o)
 				tick := o.Tick
 				if tick == 0 {
 					tick = time.Millisecond // "0 means 1ms"
@@ -91,12 +90,12 @@ func TestGoodOptionsMakeAWheelThatFires(t *testing.T) {
 // millisecond is not spread over many.
 func TestTickIsTheGranularity(t *testing.T) {
 	for _, o := range []timerwheel.Options{{}, {Tick: 50 * time.Millisecond}} {
-		synctest.Test(t, func(t *testing.T) {
+		guarded(t, func(t *testing.T) {
 			tick := o.Tick
 			if tick == 0 {
 				tick = time.Millisecond
 			}
-			w := wheelFor(t, o)
+			w := openWheel(t, o)
 			var log firingLog
 			const n = 100
 			for i := range time.Duration(n) {

@@ -32,7 +32,7 @@ import (
 // overlap, and each happens before the next. Contract 4: the deletion of such a timer ends it,
 // wherever it strikes.
 func TestMailHandlerReAdds(t *testing.T) {
-	w := raceWheel(t, timerwheel.Options{})
+	w := openWheel(t, timerwheel.Options{})
 	for i := range raceRounds(40) {
 		var in, wrong atomic.Int32
 		runs, enough := 0, make(chan struct{})
@@ -53,7 +53,7 @@ func TestMailHandlerReAdds(t *testing.T) {
 		if i%2 == 0 {
 			require.NoError(t, tm.Register(0)) // moved, or again, while it runs
 		}
-		raceReceive(t, enough)
+		receive(t, enough)
 		_, err := tm.DelSync()
 		require.NoError(t, err)
 		last := runs
@@ -65,48 +65,18 @@ func TestMailHandlerReAdds(t *testing.T) {
 	}
 }
 
-// racePatience is longer than anything here takes, on any machine.
-const racePatience = time.Minute
-
-// raceWheel makes a wheel that is closed at the end; a handler that hangs must not keep the test
-// from saying why.
-func raceWheel(t *testing.T, o timerwheel.Options) *timerwheel.Wheel {
-	t.Helper()
-	w, err := timerwheel.New(o)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), racePatience)
-		defer cancel()
-		require.NoError(t, w.CloseContext(ctx))
-		stats := w.Stats()
-		require.Zero(t, stats.Running)
-		require.Equal(t, stats.Registered, stats.Fired+stats.Removed)
-	})
-	return w
-}
-
-func raceReceive[T any](t *testing.T, c <-chan T) {
-	t.Helper()
-	select {
-	case <-c:
-	case <-time.After(racePatience):
-		buf := make([]byte, 1<<20)
-		t.Fatalf("it hangs:\n%s", buf[:runtime.Stack(buf, true)])
-	}
-}
-
 // raceTicks lets enough time pass for what is due to run: a firing that was due before raceTicks
 // began has had its turn when it returns.
 func raceTicks(t *testing.T, w *timerwheel.Wheel) {
 	t.Helper()
 	done := make(chan struct{})
 	w.AfterFunc(3*time.Millisecond, func() { close(done) })
-	raceReceive(t, done)
+	receive(t, done)
 }
 
 // "timer handlers can delete timers". Contract 4: its own, too, by every verb, without a hang.
 func TestMailHandlerDeletesItself(t *testing.T) {
-	w := raceWheel(t, timerwheel.Options{})
+	w := openWheel(t, timerwheel.Options{})
 	const timers = 16
 	var wg sync.WaitGroup
 	var wrong, runs atomic.Int32
@@ -117,12 +87,12 @@ func TestMailHandlerDeletesItself(t *testing.T) {
 			runs.Add(1)
 			first := tm.Register(0)
 			found := tm.Del()
-			if first != nil || found != delBoth {
+			if first != nil || found != foundBoth {
 				wrong.Add(1)
 			}
 			first = tm.Register(0)
 			found, err := []delVerb{delBySync, delByContext, delByDead}[round%3].call(tm)
-			if first != nil || found != delBoth || !errors.Is(err, timerwheel.ErrDeadlock) {
+			if first != nil || found != foundBoth || !errors.Is(err, timerwheel.ErrDeadlock) {
 				wrong.Add(1)
 			}
 			round++
@@ -141,27 +111,16 @@ func TestMailHandlerDeletesItself(t *testing.T) {
 			}
 		})
 	}
-	raceWithin(t, wg.Wait)
+	within(t, wg.Wait)
 	require.Zero(t, wrong.Load())
 	require.EqualValues(t, timers*raceRounds(50), runs.Load(), "a firing that its own handler deleted came")
-}
-
-// raceWithin runs f, and gives it up with all stacks if it hangs.
-func raceWithin(t *testing.T, f func()) {
-	t.Helper()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		f()
-	}()
-	raceReceive(t, done)
 }
 
 // "timer handlers can kfree() the memory which contained the darn [timer]". Contract 5: "In the
 // handler, its own handle is always valid, whoever freed it"; after it the handle is stale, and the
 // tenants who moved in meanwhile notice nothing.
 func TestMailHandlerFreesItsOwnTimer(t *testing.T) {
-	w := raceWheel(t, timerwheel.Options{})
+	w := openWheel(t, timerwheel.Options{})
 	var wrong atomic.Int32
 	expect := func(ok bool) {
 		if !ok {
@@ -198,7 +157,7 @@ func TestMailHandlerFreesItsOwnTimer(t *testing.T) {
 				expect(tm.Register(time.Hour) == nil)
 				runtime.Gosched()
 				found := tm.Del()
-				expect(found == delPending)
+				expect(found == foundPending)
 				expect(tm.Free() == nil)
 			}
 		})
@@ -211,23 +170,23 @@ func TestMailHandlerFreesItsOwnTimer(t *testing.T) {
 // "the handler-keeps-running-after-del_timer bug". Contract 4: Del does not wait, and says so:
 // Running.
 func TestMailDelReturnsWhileTheHandlerRuns(t *testing.T) {
-	w := raceWheel(t, timerwheel.Options{})
+	w := openWheel(t, timerwheel.Options{})
 	begun, leave := make(chan struct{}), make(chan struct{})
 	tm := w.Alloc(func(timerwheel.Timer) {
 		close(begun)
 		<-leave
 	})
 	require.NoError(t, tm.Register(0))
-	raceReceive(t, begun)
+	receive(t, begun)
 	found := tm.Del()
-	require.Equal(t, delRunning, found)
+	require.Equal(t, foundRunning, found)
 	require.True(t, tm.Running())
 	close(leave)
 }
 
 // And its cure. Contract 4, promises 1 to 3.
 func TestMailDelSyncDoesNot(t *testing.T) {
-	w := raceWheel(t, timerwheel.Options{})
+	w := openWheel(t, timerwheel.Options{})
 	for range raceRounds(200) {
 		begun, leave := make(chan struct{}), make(chan struct{})
 		wrote := false
@@ -237,8 +196,8 @@ func TestMailDelSyncDoesNot(t *testing.T) {
 			wrote = true
 		})
 		require.NoError(t, tm.Register(0))
-		raceReceive(t, begun)
-		c := delGo(func() (timerwheel.Found, error) {
+		receive(t, begun)
+		c := deleting(func() (timerwheel.Found, error) {
 			found, err := tm.DelSync()
 			if !wrote {
 				err = errors.New("the handler was not over")
@@ -252,16 +211,16 @@ func TestMailDelSyncDoesNot(t *testing.T) {
 		default:
 		}
 		close(leave)
-		raceReceive(t, c.done)
+		receive(t, c.done)
 		require.NoError(t, c.err)
-		require.Equal(t, delRunning, c.found)
+		require.Equal(t, foundRunning, c.found)
 		require.NoError(t, tm.Free())
 	}
 }
 
 func raceUntil(t *testing.T, cond func() bool) {
 	t.Helper()
-	for end := time.Now().Add(racePatience); !cond(); time.Sleep(20 * time.Microsecond) {
+	for end := time.Now().Add(patience); !cond(); time.Sleep(20 * time.Microsecond) {
 		require.True(t, time.Now().Before(end), "it does not come about")
 	}
 }
@@ -281,7 +240,7 @@ func raceWaiters(w *timerwheel.Wheel, tm timerwheel.Timer) int {
 // calls: the three-CPU race has a defined loser, and the wait is bounded by the one handler run in
 // flight."
 func TestMailThreeCPUs(t *testing.T) {
-	w := raceWheel(t, timerwheel.Options{})
+	w := openWheel(t, timerwheel.Options{})
 	for _, persistent := range []bool{false, true} { // CPU2 gives up before the handler has returned, or never
 		t.Run(fmt.Sprintf("persistent=%t", persistent), func(t *testing.T) {
 			for range raceRounds(100) {
@@ -316,7 +275,7 @@ func TestMailThreeCPUs(t *testing.T) {
 						runtime.Gosched()
 					}
 				})
-				cpu1 := delGo(tm.DelSync)
+				cpu1 := deleting(tm.DelSync)
 				raceUntil(t, func() bool { return raceWaiters(w, tm) == 1 })
 				phase.Store(1) // from here to 2 the deletion waits
 				raceUntil(t, func() bool { return refused.Load() > 3 })
@@ -327,7 +286,7 @@ func TestMailThreeCPUs(t *testing.T) {
 					cpu2.Wait()
 				}
 				close(leave)
-				raceReceive(t, cpu1.done)
+				receive(t, cpu1.done)
 				require.NoError(t, cpu1.err)
 				require.True(t, cpu1.found.Running)
 				if persistent {
@@ -351,7 +310,7 @@ func TestMailThreeCPUs(t *testing.T) {
 // del_timer_sync then reads and writes it, potentially corrupting something it doesn't own".
 // Contract 4: "The wait never reads or writes the timer's storage".
 func TestMailStorageReusedWhileDelSyncWaits(t *testing.T) {
-	w := raceWheel(t, timerwheel.Options{})
+	w := openWheel(t, timerwheel.Options{})
 	var wrong atomic.Int32
 	stop := make(chan struct{})
 	var tenants sync.WaitGroup
@@ -368,7 +327,7 @@ func TestMailStorageReusedWhileDelSyncWaits(t *testing.T) {
 					wrong.Add(1)
 				}
 				runtime.Gosched()
-				if found := tm.Del(); found != delPending {
+				if found := tm.Del(); found != foundPending {
 					wrong.Add(1)
 				}
 				if tm.Free() != nil {
@@ -388,9 +347,9 @@ func TestMailStorageReusedWhileDelSyncWaits(t *testing.T) {
 		})
 		require.NoError(t, tm.Register(0))
 		raceUntil(t, tm.Running)
-		var calls []*delCall
+		var calls []*deletion
 		for range 4 {
-			calls = append(calls, delGo(tm.DelSync))
+			calls = append(calls, deleting(tm.DelSync))
 		}
 		raceUntil(t, func() bool { return raceWaiters(w, tm) == len(calls) })
 		close(leave)
@@ -400,9 +359,9 @@ func TestMailStorageReusedWhileDelSyncWaits(t *testing.T) {
 			long = append(long, tenant)
 		}
 		for _, c := range calls {
-			raceReceive(t, c.done)
+			receive(t, c.done)
 			require.NoError(t, c.err)
-			require.Equal(t, delRunning, c.found)
+			require.Equal(t, foundRunning, c.found)
 		}
 		require.False(t, tm.Valid())
 		for _, tenant := range long {
@@ -512,7 +471,7 @@ func TestMailTearDownThenPoison(t *testing.T) {
 	}
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
-			w := raceWheel(t, timerwheel.Options{})
+			w := openWheel(t, timerwheel.Options{})
 			for range raceRounds(25) {
 				conns := make([]*conn, 8)
 				downs := make([]func() error, len(conns))
@@ -543,7 +502,7 @@ func TestMailTearDownThenPoison(t *testing.T) {
 func TestMailMainlineAndHandlerWantTheSameLock(t *testing.T) {
 	// The handler says that it wants the lock, just before it does.
 	setup := func(t *testing.T) (w *timerwheel.Wheel, mu *raceMutex, tm timerwheel.Timer, runs *int) {
-		w, mu, runs = raceWheel(t, timerwheel.Options{}), newRaceMutex(), new(int)
+		w, mu, runs = openWheel(t, timerwheel.Options{}), newRaceMutex(), new(int)
 		return w, mu, w.Alloc(func(timerwheel.Timer) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -554,7 +513,7 @@ func TestMailMainlineAndHandlerWantTheSameLock(t *testing.T) {
 		_, mu, tm, runs := setup(t)
 		mu.Mutex.Lock()
 		require.NoError(t, tm.Register(0))
-		raceReceive(t, mu.wanted)
+		receive(t, mu.wanted)
 		mu.Mutex.Unlock()
 		found, err := tm.DelSync()
 		require.NoError(t, err)
@@ -562,14 +521,14 @@ func TestMailMainlineAndHandlerWantTheSameLock(t *testing.T) {
 		require.Equal(t, 1, *runs)
 	})
 	t.Run("AllocLocked", func(t *testing.T) {
-		w, mu, runs := raceWheel(t, timerwheel.Options{}), newRaceMutex(), 0
+		w, mu, runs := openWheel(t, timerwheel.Options{}), newRaceMutex(), 0
 		tm := w.AllocLocked(mu, func(timerwheel.Timer) { runs++ })
 		mu.Mutex.Lock()
 		require.NoError(t, tm.Register(0))
-		raceReceive(t, mu.wanted)
+		receive(t, mu.wanted)
 		found, err := tm.DelSync()
 		require.NoError(t, err)
-		require.Equal(t, delPending, found)
+		require.Equal(t, foundPending, found)
 		mu.Mutex.Unlock()
 		raceTicks(t, w)
 		mu.Mutex.Lock()
@@ -580,12 +539,12 @@ func TestMailMainlineAndHandlerWantTheSameLock(t *testing.T) {
 		_, mu, tm, runs := setup(t)
 		mu.Mutex.Lock()
 		require.NoError(t, tm.Register(0))
-		raceReceive(t, mu.wanted)
+		receive(t, mu.wanted)
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Millisecond)
 		defer cancel()
 		found, err := tm.DelSyncContext(ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.Equal(t, delRunning, found)
+		require.Equal(t, foundRunning, found)
 		require.Zero(t, *runs)
 		mu.Mutex.Unlock()
 		_, err = tm.DelSync()
@@ -624,7 +583,7 @@ func TestStressAllVerbs(t *testing.T) {
 	var panics atomic.Int64
 	for _, workers := range []int{0, 2} {
 		t.Run(fmt.Sprintf("MaxWorkers=%d", workers), func(t *testing.T) {
-			w := raceWheel(t, timerwheel.Options{MaxWorkers: workers, OnPanic: func(timerwheel.HandlerPanic) { panics.Add(1) }})
+			w := openWheel(t, timerwheel.Options{MaxWorkers: workers, OnPanic: func(timerwheel.HandlerPanic) { panics.Add(1) }})
 			s := newRaceStorm(w)
 			stop := make(chan struct{})
 			var wg sync.WaitGroup
@@ -643,8 +602,8 @@ func TestStressAllVerbs(t *testing.T) {
 			})
 			time.Sleep(raceFor() / 2)
 			close(stop)
-			raceWithin(t, wg.Wait)
-			raceWithin(t, s.tearDown)
+			within(t, wg.Wait)
+			within(t, s.tearDown)
 			raceUntil(t, func() bool {
 				stats := w.Stats()
 				return stats.Live == 0 && stats.Running == 0 && stats.Pending == 0 && s.dones.Load() == 0
@@ -1019,7 +978,7 @@ func raceStopped(stop <-chan struct{}) bool {
 // Handlers that delete each other all the time: circles of all sizes close, and each is opened by
 // an ErrDeadlock, so that no handler ever hangs.
 func TestStressCircles(t *testing.T) {
-	w := raceWheel(t, timerwheel.Options{})
+	w := openWheel(t, timerwheel.Options{})
 	const n = 6
 	var tms [n]timerwheel.Timer
 	var wrong, deadlocks, runs atomic.Int64
@@ -1059,7 +1018,7 @@ func TestStressCircles(t *testing.T) {
 	}
 	time.Sleep(raceFor() / 2)
 	close(stop)
-	raceWithin(t, func() {
+	within(t, func() {
 		wg.Wait()
 		for _, tm := range tms {
 			if _, err := tm.ShutdownSync(); err != nil {
@@ -1077,7 +1036,7 @@ func TestStressCircles(t *testing.T) {
 // that has returned none of them is pending or running, or ever will be, in whatever order they
 // were visited.
 func TestStressGroupShutdown(t *testing.T) {
-	w := raceWheel(t, timerwheel.Options{})
+	w := openWheel(t, timerwheel.Options{})
 	for end := time.Now().Add(raceFor() / 2); time.Now().Before(end); {
 		g := w.NewGroup()
 		var down, stop atomic.Bool
@@ -1114,9 +1073,9 @@ func TestStressGroupShutdown(t *testing.T) {
 				}
 			})
 		}
-		calls := []*delCall{delGo(g.DelSync), delGo(g.ShutdownSync), delGo(g.ShutdownSync)}
+		calls := []*deletion{deleting(g.DelSync), deleting(g.ShutdownSync), deleting(g.ShutdownSync)}
 		for i, c := range calls {
-			raceReceive(t, c.done)
+			receive(t, c.done)
 			require.NoError(t, c.err)
 			if i > 0 {
 				down.Store(true)
@@ -1126,7 +1085,7 @@ func TestStressGroupShutdown(t *testing.T) {
 		require.Zero(t, stats.Pending)
 		require.Zero(t, stats.Running)
 		stop.Store(true)
-		raceWithin(t, wg.Wait)
+		within(t, wg.Wait)
 		require.Zero(t, g.Len())
 		require.Zero(t, wrong.Load())
 	}
@@ -1164,7 +1123,7 @@ func raceCloseOnce(t *testing.T) {
 				wrong.Add(1)
 			}
 		case 1:
-			if !errors.Is(w.CloseContext(delDead), timerwheel.ErrDeadlock) {
+			if !errors.Is(w.CloseContext(endedContext), timerwheel.ErrDeadlock) {
 				wrong.Add(1)
 			}
 		case 2, 3, 4, 5:
@@ -1241,10 +1200,10 @@ func raceCloseOnce(t *testing.T) {
 			closed.Store(true)
 		})
 	}
-	raceWithin(t, closers.Wait)
+	within(t, closers.Wait)
 	runtime.Gosched()
 	close(stop)
-	raceWithin(t, verbs.Wait)
+	within(t, verbs.Wait)
 	require.NoError(t, w.Close())
 	require.Zero(t, wrong.Load())
 	for _, tm := range owned {
@@ -1263,7 +1222,7 @@ func raceCloseOnce(t *testing.T) {
 // as fast as they can; the handles that they leave behind are tried, by every verb, on those who
 // came after them.
 func TestStressGenerations(t *testing.T) {
-	w := raceWheel(t, timerwheel.Options{})
+	w := openWheel(t, timerwheel.Options{})
 	groups := []*timerwheel.Group{w.NewGroup(), w.NewGroup()}
 	var left [64]atomic.Pointer[timerwheel.Timer] // handles that are stale
 	var wrong, tenancies, tries atomic.Int64
@@ -1294,7 +1253,7 @@ func TestStressGenerations(t *testing.T) {
 					expect(err == nil)
 				} else {
 					found := tm.Del()
-					expect(found == delPending)
+					expect(found == foundPending)
 				}
 				expect(tm.Valid())
 				expect(tm.Free() == nil)
@@ -1320,7 +1279,7 @@ func TestStressGenerations(t *testing.T) {
 				expect(errors.Is(tm.Free(), timerwheel.ErrStale))
 				expect(!tm.Reset(0) && !tm.Pending() && !tm.Running() && !tm.Valid())
 				found, err := delVerbs[rand.IntN(len(delVerbs))].call(tm)
-				expect(found == delNone && err == nil)
+				expect(found == foundNone && err == nil)
 				tries.Add(1)
 				runtime.Gosched()
 			}
@@ -1328,7 +1287,7 @@ func TestStressGenerations(t *testing.T) {
 	}
 	time.Sleep(raceFor() / 2)
 	close(stop)
-	raceWithin(t, wg.Wait)
+	within(t, wg.Wait)
 	require.Zero(t, wrong.Load())
 	require.Zero(t, w.Stats().Live)
 	require.NotZero(t, tries.Load())
@@ -1338,7 +1297,7 @@ func TestStressGenerations(t *testing.T) {
 // The same under fire: strangers with stale handles try everything while the tenants come
 // and go. Each tenant is an hour away, so nothing but its own Stop could have removed it.
 func TestStaleHandlesHarmNoTenantUnderRaces(t *testing.T) {
-	w := wheelFor(t, timerwheel.Options{})
+	w := openWheel(t, timerwheel.Options{})
 	var stale [8]atomic.Value
 	for i := range stale {
 		stale[i].Store(timerwheel.Timer{})
@@ -1380,7 +1339,7 @@ func TestStaleHandlesHarmNoTenantUnderRaces(t *testing.T) {
 // References under races: owners, firings, deletions and recycling on the same timers.
 // Nothing is lost and nothing is left.
 func TestReferencesUnderRaces(t *testing.T) {
-	w := wheelFor(t, timerwheel.Options{Tick: 50 * time.Microsecond})
+	w := openWheel(t, timerwheel.Options{Tick: 50 * time.Microsecond})
 	until := time.Now().Add(raceTime())
 	var group sync.WaitGroup
 	for g := range uint64(4) {
@@ -1419,7 +1378,7 @@ func TestReferencesUnderRaces(t *testing.T) {
 		})
 	}
 	group.Wait()
-	waitUntil(t, "all that still pends has fired and is recycled", func() bool { return w.Stats().Live == 0 })
+	eventually(t, "all that still pends has fired and is recycled", func() bool { return w.Stats().Live == 0 })
 	require.Zero(t, w.Stats().Pending)
 }
 
@@ -1507,7 +1466,7 @@ func TestStatsLawHoldsUnderRaces(t *testing.T) {
 }
 
 func lawUnderRaces(t *testing.T, seed uint64, duration time.Duration, closeEarly bool) {
-	w := wheelFor(t, timerwheel.Options{Tick: 50 * time.Microsecond, MaxWorkers: 4, OnPanic: func(timerwheel.HandlerPanic) {}})
+	w := openWheel(t, timerwheel.Options{Tick: 50 * time.Microsecond, MaxWorkers: 4, OnPanic: func(timerwheel.HandlerPanic) {}})
 	until := time.Now().Add(duration)
 	var locks [2]sync.Mutex
 	shared := []timerwheel.Timer{ // what all fight for
@@ -1593,7 +1552,7 @@ func lawUnderRaces(t *testing.T, seed uint64, duration time.Duration, closeEarly
 		require.NoError(t, err)
 		require.NoError(t, tm.Free())
 	}
-	waitUntil(t, "all that pends has fired", func() bool { return w.Stats().Live == 0 })
+	eventually(t, "all that pends has fired", func() bool { return w.Stats().Live == 0 })
 	stop.Store(true)
 	watchers.Wait()
 	stats := w.Stats()

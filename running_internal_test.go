@@ -30,7 +30,7 @@ func TestRunningListsWhatHadBegun(t *testing.T) {
 	var listed []RunningHandler
 	var walk sync.WaitGroup
 	walk.Go(func() { listed = w.Running() })
-	untilBlockedIn(t, 1, "Running")
+	blockedIn(t, 1, "Running")
 	another := begins(second)
 	w.shards[0].unlock()
 	walk.Wait()

@@ -2,7 +2,6 @@ package timerwheel_test
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/seed76848005/timerwheel"
@@ -11,9 +10,9 @@ import (
 
 // Contract 2: "Running: one per handler in flight", with its timer, its start and its waiters.
 func TestRunningListsTheHandlersInFlight(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		// With so long a tick, a start is far from its deadline.
-		w := wheelFor(t, timerwheel.Options{Tick: time.Second})
+		w := openWheel(t, timerwheel.Options{Tick: time.Second})
 		require.Empty(t, w.Running())
 		const n = 4
 		begun := make(map[timerwheel.Timer]time.Time, n)

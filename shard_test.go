@@ -170,7 +170,7 @@ func TestNeedsClock(t *testing.T) {
 // reason to read the clock: how late the timer is, and the next instants of a
 // series, are what a clock can say.
 func TestNoDeadlineIsBeforeTheWheel(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := newTestWheel(t, Options{})
 		time.Sleep(time.Hour)
 		runs := 0

@@ -51,7 +51,7 @@ func TestOnStallReportsAHandler(t *testing.T) {
 		{0, time.Second}, {time.Second, time.Second}, {50 * time.Millisecond, 50 * time.Millisecond}, {time.Hour, time.Hour},
 	} {
 		t.Run(c.after.String(), func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				var log stallLog
 				w := openWheel(t, timerwheel.Options{OnStall: log.onStall, StallAfter: c.after})
 				var since time.Time
@@ -104,7 +104,7 @@ func stallingHandler(release <-chan struct{}) { <-release }
 // Contract 11: "OnStall is called once a run": once for each, that is, of the runs that are
 // long enough.
 func TestOnStallIsCalledOnceForEveryLongRun(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		var log stallLog
 		w := openWheel(t, timerwheel.Options{OnStall: log.onStall})
 		lasts := []time.Duration{0, 900 * time.Millisecond, 5 * time.Second, 10 * time.Millisecond, 2 * time.Second, 999 * time.Millisecond, time.Minute}
@@ -140,7 +140,7 @@ func TestOnStallIsCalledOnceForEveryLongRun(t *testing.T) {
 // Contract 11: a wheel whose handlers are short has nothing to report, however many they
 // are and however long it goes on.
 func TestShortHandlersAreNotReported(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{OnStall: func(s timerwheel.Stall) { t.Errorf("reported: %+v", s) }})
 		for range 20 {
 			w.Every(10*time.Millisecond, func(timerwheel.Timer) { time.Sleep(7 * time.Millisecond) })
@@ -190,7 +190,7 @@ func stallingWaiter(f func() error) error { return f() }
 func TestOnStallReportsAWaitingDeletion(t *testing.T) {
 	for name, c := range stallingWaits {
 		t.Run(name, func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				var log stallLog
 				w := openWheel(t, timerwheel.Options{OnStall: log.onStall})
 				g := w.NewGroup()
@@ -241,7 +241,7 @@ func TestOnStallReportsAWaitingDeletion(t *testing.T) {
 // Contract 11: "once a wait": each of several waits for one run, and a wait for the next
 // run again, that begins later.
 func TestOnStallReportsEveryWaitOnce(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		var log stallLog
 		w := openWheel(t, timerwheel.Options{OnStall: log.onStall})
 		g := w.NewGroup()
@@ -276,7 +276,7 @@ func TestOnStallReportsEveryWaitOnce(t *testing.T) {
 // Contract 11: "once a wait", though it is for several runs, and they stall one after the
 // other.
 func TestOnStallReportsAWaitForSeveralRunsOnce(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		var log stallLog
 		w := openWheel(t, timerwheel.Options{OnStall: log.onStall})
 		g := w.NewGroup()
@@ -300,7 +300,7 @@ func TestOnStallReportsAWaitForSeveralRunsOnce(t *testing.T) {
 
 // Contract 2: Waiters in the report of a run: how many deletions wait for it by then.
 func TestOnStallCountsTheWaitersOfARun(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		var log stallLog
 		w := openWheel(t, timerwheel.Options{OnStall: log.onStall})
 		tm := w.AfterFunc(0, func() { time.Sleep(1500 * time.Millisecond) })
@@ -320,7 +320,7 @@ func TestOnStallCountsTheWaitersOfARun(t *testing.T) {
 // wait first, up to 32; a DelAsync has none. WaiterStack is that of the wait that is
 // reported, or of the oldest.
 func TestAStallHasTheStacksOfAllWhoWait(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		var log stallLog
 		w := openWheel(t, timerwheel.Options{OnStall: log.onStall})
 		release := openedAtTheEnd(t)
@@ -369,7 +369,7 @@ func TestAStallHasTheStacksOfAllWhoWait(t *testing.T) {
 // Contract 2: a wait that was given up in time is none that has lasted; one that lasted
 // longer and then gave up is.
 func TestOnStallAndAWaitThatIsGivenUp(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		var log stallLog
 		w := openWheel(t, timerwheel.Options{OnStall: log.onStall})
 		release := openedAtTheEnd(t)
@@ -396,7 +396,7 @@ func TestOnStallAndAWaitThatIsGivenUp(t *testing.T) {
 // Contract 2: with Debug a Stall says where the timer was allocated and registered, as
 // file:line, of a run and of a wait.
 func TestAStallSaysWhereTheTimerCameFrom(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		var log stallLog
 		w := openWheel(t, timerwheel.Options{OnStall: log.onStall, Debug: true})
 		release := openedAtTheEnd(t)
@@ -450,7 +450,7 @@ func TestAStallSaysWhereTheTimerCameFrom(t *testing.T) {
 func TestAStallNamesTheHandler(t *testing.T) {
 	for _, kind := range timerKinds {
 		t.Run(kind.name, func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				reports := make(chan timerwheel.Stall, 10)
 				w := openWheel(t, timerwheel.Options{OnStall: func(s timerwheel.Stall) { reports <- s }})
 				tm := kind.arm(w, newDurableLock(), time.Second, namedHandler)
@@ -471,7 +471,7 @@ func TestAStallNamesTheHandler(t *testing.T) {
 // A stall names the function that takes the argument.
 func TestAfterFuncArgIsNamedByAStall(t *testing.T) {
 	for _, debug := range []bool{false, true} {
-		synctest.Test(t, func(t *testing.T) {
+		guarded(t, func(t *testing.T) {
 			stalls := make(chan timerwheel.Stall, 1)
 			w, err := timerwheel.New(timerwheel.Options{Debug: debug, OnStall: func(s timerwheel.Stall) { stalls <- s }})
 			require.NoError(t, err)
@@ -490,7 +490,7 @@ func sleepArg(d any) { time.Sleep(d.(time.Duration)) }
 func TestOnStallReportsWhenAllWorkersAreBlocked(t *testing.T) {
 	for _, workers := range []int{1, 2, 7} {
 		t.Run(fmt.Sprint(workers), func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				var log stallLog
 				w := openWheel(t, timerwheel.Options{MaxWorkers: workers, OnStall: log.onStall})
 				release := openedAtTheEnd(t)
@@ -523,7 +523,7 @@ func TestOnStallReportsWhenAllWorkersAreBlocked(t *testing.T) {
 // Contract 4: what cannot be seen as a circle, "OnStall reports": the deleter holds the
 // mutex that the handler wants.
 func TestOnStallReportsADeadlockThroughTheUsersLock(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		var log stallLog
 		w, mu := openWheel(t, timerwheel.Options{OnStall: log.onStall}), newDurableLock()
 		tm := w.AfterFunc(10*time.Millisecond, func() {
@@ -552,7 +552,7 @@ func TestOnStallReportsCirclesThatCannotBeSeen(t *testing.T) {
 	for _, far := range []bool{true, false} {
 		name := map[bool]string{true: "two wheels", false: "a goroutine that the handler started"}[far]
 		t.Run(name, func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				var log stallLog
 				w := openWheel(t, timerwheel.Options{OnStall: log.onStall})
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // or the test would not end
@@ -600,7 +600,7 @@ func TestOnStallReportsCirclesThatCannotBeSeen(t *testing.T) {
 // Contract 11: OnStall is called "on a goroutine of its own, and may block": one that never
 // returns hinders neither the timers nor the next report.
 func TestOnStallMayBlock(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		resume := openedAtTheEnd(t)
 		var calls atomic.Int32
 		var mu sync.Mutex
@@ -697,7 +697,7 @@ func TestOnStallMayCallAnything(t *testing.T) {
 	}
 	for name, call := range calls {
 		t.Run(name, func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				var w *timerwheel.Wheel
 				var called atomic.Int32
 				w = openWheel(t, timerwheel.Options{OnStall: func(s timerwheel.Stall) {
@@ -722,7 +722,7 @@ func TestOnStallMayCallAnything(t *testing.T) {
 // Contract 2 says "a handler", and makes no exception of a closed wheel: the handler that
 // keeps a Close waiting is just the one to hear of.
 func TestOnStallNamesTheHandlerThatKeepsCloseWaiting(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		var log stallLog
 		w := openWheel(t, timerwheel.Options{OnStall: log.onStall})
 		tm := w.AfterFunc(0, func() { time.Sleep(10 * time.Second) })
@@ -739,7 +739,7 @@ func TestOnStallNamesTheHandlerThatKeepsCloseWaiting(t *testing.T) {
 // what is due, and not once more for what might have stalled.
 func TestWatchingForStallsWakesNoWheelWhoseHandlersAreQuick(t *testing.T) {
 	ringing := func(t *testing.T, o timerwheel.Options) (n uint64) {
-		guardedBubble(t, func(t *testing.T) {
+		guarded(t, func(t *testing.T) {
 			w := openWheel(t, o)
 			series := w.Every(10*time.Millisecond, func(timerwheel.Timer) {})
 			time.Sleep(time.Second)
@@ -806,7 +806,7 @@ func TestOnStallAmongRealGoroutines(t *testing.T) {
 
 // A StallAfter that means never is not mistaken for long ago.
 func TestStallAfterNever(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{OnStall: func(timerwheel.Stall) { t.Error("stalled") }, StallAfter: math.MaxInt64})
 		stop := make(chan struct{})
 		w.AfterFunc(time.Millisecond, func() { <-stop })
@@ -822,7 +822,7 @@ func TestStallAfterNever(t *testing.T) {
 // A handler that begins shortly before another has stalled does not put off the
 // report of that.
 func TestAStallIsReportedInTimeWhateverElseBegins(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		reports := make(chan timerwheel.Stall, 2)
 		w := openWheel(t, timerwheel.Options{OnStall: func(s timerwheel.Stall) { reports <- s }, StallAfter: time.Hour})
 		stop := make(chan struct{})

@@ -20,8 +20,8 @@ import (
 // Contract 2, Stats: "Live, Pending, Running": what each event in the life of a timer does
 // to them, and to "Registered, Fired, Removed".
 func TestStatsFollowTheLifeOfATimer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{})
 		h := parkHandler(t)
 		var tm timerwheel.Timer
 		for _, step := range []struct {
@@ -82,8 +82,8 @@ func TestStatsFollowTheLifeOfATimer(t *testing.T) {
 // Contract 2, Stats: "Workers: goroutines of the wheel"; 9: "A wheel with nothing due and
 // nothing running has no goroutine, at once, without lingering".
 func TestStatsWorkersAreThereOnlyForWhatIsDue(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{MaxWorkers: 8})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{MaxWorkers: 8})
 		require.Zero(t, w.Stats().Workers)
 		w.AfterFunc(24*time.Hour, func() {})
 		elapse(time.Second)
@@ -123,8 +123,8 @@ func TestStatsWorkersAreThereOnlyForWhatIsDue(t *testing.T) {
 // Contract 2, Stats: "Refused: Registers refused, for whatever reason"; 12: "An AfterFunc
 // or Every that returns an invalid Timer counts in Refused."
 func TestStatsRefusedCountsEveryReason(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{})
 		want := uint64(0)
 		counts := func(what string, refusals uint64, do func()) {
 			t.Helper()
@@ -189,8 +189,8 @@ func refuseAll(t *testing.T, tm timerwheel.Timer, want error) {
 // 12: "A group deletion that waits counts once"; "A DelAsync that waits counts in SyncWaits
 // and in Waiters".
 func TestStatsSyncWaitsCountsWaitsThatBegan(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{})
 		h := parkHandler(t)
 		group := w.NewGroup()
 		var members []timerwheel.Timer
@@ -253,8 +253,8 @@ func TestStatsSyncWaitsCountsWaitsThatBegan(t *testing.T) {
 
 // Contract 4, table: ErrDeadlock comes "at once": such a deletion has not waited.
 func TestStatsSyncWaitsDoesNotCountADeadlock(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{})
 		tm := w.Alloc(func(tm timerwheel.Timer) {
 			_, err := tm.DelSync()
 			assert.ErrorIs(t, err, timerwheel.ErrDeadlock)
@@ -269,8 +269,8 @@ func TestStatsSyncWaitsDoesNotCountADeadlock(t *testing.T) {
 // Contract 2, Stats: "MaxLate: worst start after its deadline".
 func TestStatsMaxLateIsTheWorstStartAfterItsDeadline(t *testing.T) {
 	const tick = time.Millisecond
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{Tick: tick, MaxWorkers: 1})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{Tick: tick, MaxWorkers: 1})
 		require.Zero(t, w.Stats().MaxLate)
 		w.AfterFunc(10*time.Millisecond, func() {})
 		elapse(time.Second)
@@ -298,8 +298,8 @@ func TestStatsMaxLateIsTheWorstStartAfterItsDeadline(t *testing.T) {
 // any other.
 func TestStatsMaxLateCountsATimerThatWaitedForItself(t *testing.T) {
 	const tick = time.Millisecond
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{Tick: tick})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{Tick: tick})
 		h := parkHandler(t)
 		tm := w.Alloc(func(timerwheel.Timer) { h.run() })
 		require.NoError(t, tm.Register(0))
@@ -361,8 +361,8 @@ func TestStatsSumLateSaturates(t *testing.T) {
 
 // MaxRun is the longest run that has ended, however it has ended.
 func TestStatsMaxRunIsTheLongestRunThatHasEnded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}})
 		for _, c := range []struct {
 			run  func()
 			want time.Duration
@@ -386,8 +386,8 @@ func TestStatsMaxRunIsTheLongestRunThatHasEnded(t *testing.T) {
 // RunTime counts every run that has ended, however it has ended, and SumRun adds
 // them up.
 func TestStatsRunTimeCountsEveryRunThatHasEnded(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}})
 		var want timerwheel.Stats
 		for _, c := range []struct {
 			run    time.Duration
@@ -427,7 +427,7 @@ func TestStatsRunTimeCountsEveryRunThatHasEnded(t *testing.T) {
 func TestStatsIsOneSnapshot(t *testing.T) {
 	const parts = 16 // as many as processors
 	procs := runtime.GOMAXPROCS(parts)
-	w := wheelFor(t, timerwheel.Options{})
+	w := openWheel(t, timerwheel.Options{})
 	runtime.GOMAXPROCS(procs)
 	var groups []*timerwheel.Group // the first and the last
 	for k := range parts - 1 {

@@ -18,10 +18,10 @@ import (
 func TestDelAsyncOfARunningTimer(t *testing.T) {
 	for _, here := range []bool{false, true} {
 		for _, again := range delAgains {
-			delBubble(t, fmt.Sprintf("here=%t/%s", here, again.name), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-				p := newDelPuppet(t)
+			bubble(t, fmt.Sprintf("here=%t/%s", here, again.name), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+				p := newPuppet(t)
 				tm := w.Alloc(p.handle)
-				delStart(t, tm)
+				startRun(t, tm)
 				again.register(t, tm)
 
 				var done, early atomic.Int32
@@ -38,18 +38,18 @@ func TestDelAsyncOfARunningTimer(t *testing.T) {
 				if here {
 					p.call(del).requires(t, want, nil)
 				} else {
-					delGo(del).requires(t, want, nil)
+					deleting(del).requires(t, want, nil)
 				}
 				require.False(t, tm.Pending())
 				require.Equal(t, 1, w.Running()[0].Waiters)
 				require.EqualValues(t, 1, w.Stats().SyncWaits)
-				delRequireRefused(t, w, tm, timerwheel.ErrDeleting)
+				requireRefused(t, w, tm, timerwheel.ErrDeleting)
 				time.Sleep(time.Minute)
 				synctest.Wait()
 				require.Zero(t, done.Load(), "done before the handler has returned")
 
 				p.end()
-				delSettle()
+				settle()
 				require.EqualValues(t, 1, done.Load())
 				require.Zero(t, early.Load())
 				require.NoError(t, tm.Register(time.Minute), "the refusal outlived the run")
@@ -66,20 +66,20 @@ func TestDelAsyncOfARunningTimer(t *testing.T) {
 // Contract 4, promise 3, for done: what the handler did is seen there. Under -race the plain
 // variable is the test.
 func TestDelAsyncDoneSeesWhatTheHandlerDid(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		p := newDelPuppet(t)
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		p := newPuppet(t)
 		wrote, read := 0, make([]int, 8)
 		tm := w.Alloc(func(timerwheel.Timer) {
 			for range p.do {
 			}
 			wrote = 42
 		})
-		delStart(t, tm)
+		startRun(t, tm)
 		for i := range read {
 			tm.DelAsync(func() { read[i] = wrote })
 		}
 		p.let()
-		delSettle()
+		settle()
 		for _, r := range read {
 			require.Equal(t, 42, r, "each DelAsync has its done")
 		}
@@ -94,22 +94,22 @@ func TestDelAsyncOfATimerThatDoesNotRun(t *testing.T) {
 		reach func(*testing.T, *timerwheel.Wheel) timerwheel.Timer
 		want  timerwheel.Found
 	}{
-		{"idle", func(_ *testing.T, w *timerwheel.Wheel) timerwheel.Timer { return w.Alloc(delIgnore) }, delNone},
-		{"pending", func(_ *testing.T, w *timerwheel.Wheel) timerwheel.Timer { return w.AfterFunc(time.Hour, func() {}) }, delPending},
+		{"idle", func(_ *testing.T, w *timerwheel.Wheel) timerwheel.Timer { return w.Alloc(delIgnore) }, foundNone},
+		{"pending", func(_ *testing.T, w *timerwheel.Wheel) timerwheel.Timer { return w.AfterFunc(time.Hour, func() {}) }, foundPending},
 		{"stale", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
 			tm := w.Alloc(delIgnore)
 			require.NoError(t, tm.Free())
 			return tm
-		}, delNone},
-		{"zero Timer", func(*testing.T, *timerwheel.Wheel) timerwheel.Timer { return timerwheel.Timer{} }, delNone},
+		}, foundNone},
+		{"zero Timer", func(*testing.T, *timerwheel.Wheel) timerwheel.Timer { return timerwheel.Timer{} }, foundNone},
 		{"closed wheel", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
 			tm := w.Alloc(delIgnore)
 			require.NoError(t, w.Close())
 			return tm
-		}, delNone},
+		}, foundNone},
 	}
 	for _, state := range states {
-		delBubble(t, state.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		bubble(t, state.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			tm := state.reach(t, w)
 			var done, inCaller atomic.Int32
 			caller := delGoroutine()
@@ -147,11 +147,11 @@ func TestDelAsyncDoneRunsUnderNoLock(t *testing.T) {
 		w.AfterFunc(time.Hour, func() {}).Stop()
 	}
 	for _, running := range []bool{false, true} {
-		delBubble(t, fmt.Sprintf("running=%t", running), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			p, mine, bound := newDelPuppet(t), newLockProbe(t), newLockProbe(t)
+		bubble(t, fmt.Sprintf("running=%t", running), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			p, mine, bound := newPuppet(t), newLockProbe(t), newLockProbe(t)
 			tm := w.AllocLocked(bound, p.handle)
 			if running {
-				delStart(t, tm)
+				startRun(t, tm)
 			}
 			var done atomic.Int32
 			del := func() (timerwheel.Found, error) {
@@ -167,12 +167,12 @@ func TestDelAsyncDoneRunsUnderNoLock(t *testing.T) {
 				}), nil
 			}
 			if running {
-				p.call(del).requires(t, delRunning, nil) // in its own handler, whose worker holds the lock
+				p.call(del).requires(t, foundRunning, nil) // in its own handler, whose worker holds the lock
 			} else {
-				delGo(del).requires(t, delNone, nil)
+				deleting(del).requires(t, foundNone, nil)
 			}
 			p.let()
-			delSettle()
+			settle()
 			require.EqualValues(t, 1, done.Load())
 		})
 	}
@@ -181,11 +181,11 @@ func TestDelAsyncDoneRunsUnderNoLock(t *testing.T) {
 // Contract 4: the handler is over when done runs: a DelSync made there is no deletion in the
 // timer's own handler, and waits for a new run.
 func TestDelAsyncDoneIsNotTheHandler(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		p := newDelPuppet(t)
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		p := newPuppet(t)
 		tm := w.Alloc(p.handle)
-		delStart(t, tm)
-		c := &delCall{done: make(chan struct{})}
+		startRun(t, tm)
+		c := &deletion{done: make(chan struct{})}
 		tm.DelAsync(func() {
 			if c.err = tm.Register(0); c.err == nil {
 				time.Sleep(10 * time.Millisecond)
@@ -193,21 +193,21 @@ func TestDelAsyncDoneIsNotTheHandler(t *testing.T) {
 			}
 		})
 		p.end()
-		delSettle()
-		delSettle()
+		settle()
+		settle()
 		require.EqualValues(t, 2, p.begun.Load())
 		require.True(t, c.waits())
 		p.end()
-		c.requires(t, delRunning, nil)
+		c.requires(t, foundRunning, nil)
 	})
 }
 
 // Contract 4: "A nil done panics", contract 12: "before any effect".
 func TestDelAsyncOfNilPanicsBeforeAnyEffect(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		p := newDelPuppet(t)
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		p := newPuppet(t)
 		tm := w.Alloc(p.handle)
-		delStart(t, tm)
+		startRun(t, tm)
 		require.NoError(t, tm.Register(time.Hour))
 		before := w.Stats()
 		require.Panics(t, func() { tm.DelAsync(nil) })

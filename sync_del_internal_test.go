@@ -102,7 +102,7 @@ func TestADeletionThatAsksWhoCallsLooksAgain(t *testing.T) {
 
 	w.mu.Lock()
 	wg.Go(func() { _, _ = tm.DelSync() })
-	untilBlockedIn(t, 1, "member")
+	blockedIn(t, 1, "member")
 	close(release)
 	for tm.Valid() {
 		runtime.Gosched()
@@ -119,7 +119,7 @@ func TestADeletionThatAsksWhoCallsLooksAgain(t *testing.T) {
 // Rule 8: a wait that is over leaves no edge behind. Its worker goes on with
 // another handler, which may wait for the one that waited.
 func TestTheEdgeOfAWaitGoesWithTheRun(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := newTestWheel(t, Options{MaxWorkers: 2})
 		defer w.Close()
 		g := w.NewGroup() // one shard, so that the worker goes on there
@@ -168,7 +168,7 @@ func TestTwoWaitsThatBeginTogetherSeeEachOther(t *testing.T) {
 	}
 	w.mu.Lock()
 	first, second := enlists(w.shards[0], a, b), enlists(w.shards[1], b, a)
-	untilBlockedIn(t, 2, "enlist")
+	blockedIn(t, 2, "enlist")
 	handOn(&w.mu)
 	wg.Wait()
 	require.True(t, *first != *second, "%v, %v: exactly one may wait", *first, *second)
@@ -180,7 +180,7 @@ func TestTwoWaitsThatBeginTogetherSeeEachOther(t *testing.T) {
 // Rule 8: to look for a circle costs the handlers that wait, not the ways
 // through them. Here each of 40 pairs waits for both of the next: 2^40 ways.
 func TestALookForACircleCostsTheWaitingHandlers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := newTestWheel(t, Options{})
 		defer w.Close()
 		const pairs = 40
@@ -230,7 +230,7 @@ func TestWhatIsOverIsOverThoughTheContextHasEnded(t *testing.T) {
 // The same, where the run has ended, and its end is not told yet: the lock that
 // the handler was bound to is slow to unlock.
 func TestARunThatHasEndedIsOverThoughTheContextEndsBeforeItIsTold(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := newTestWheel(t, Options{})
 		defer w.Close()
 		end, unlock := make(chan struct{}), make(chan struct{})
@@ -261,7 +261,7 @@ func (l slowUnlock) Unlock() { <-l }
 // run that they wait for, and each section in which they are reported as stalled.
 func TestNoCriticalSectionLooksAtAllWaits(t *testing.T) {
 	const many = 10_000
-	synctest.Test(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		var reported atomic.Int64
 		w := newTestWheel(t, Options{OnStall: func(Stall) { reported.Add(1) }})
 		end := make(chan struct{})

@@ -36,7 +36,7 @@ func TestDeletionOfWhatIsGoneFindsNothing(t *testing.T) {
 		{"fired", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
 			tm := w.Alloc(delIgnore)
 			require.NoError(t, tm.Register(0))
-			delSettle()
+			settle()
 			require.EqualValues(t, 1, w.Stats().Fired)
 			return tm
 		}},
@@ -59,7 +59,7 @@ func TestDeletionOfWhatIsGoneFindsNothing(t *testing.T) {
 		}},
 		{"stale, fired", func(_ *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
 			tm := w.AfterFunc(0, func() {})
-			delSettle()
+			settle()
 			return tm
 		}},
 		{"stale, with a new tenant", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
@@ -73,13 +73,13 @@ func TestDeletionOfWhatIsGoneFindsNothing(t *testing.T) {
 	}
 	for _, state := range states {
 		for _, verb := range delVerbs {
-			delBubble(t, state.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			bubble(t, state.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 				tm := state.reach(t, w)
 				before := w.Stats()
 				for range 2 {
 					found, err := verb.call(tm)
 					require.NoError(t, err)
-					require.Equal(t, delNone, found)
+					require.Equal(t, foundNone, found)
 				}
 				after := w.Stats()
 				require.Equal(t, before.Pending, after.Pending, "another timer was deleted")
@@ -133,14 +133,14 @@ func TestDeletionOfAPendingTimerRemovesTheFiring(t *testing.T) {
 	}
 	for _, kind := range kinds {
 		for _, verb := range delVerbs {
-			delBubble(t, kind.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			bubble(t, kind.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 				var runs atomic.Int32
 				tm := kind.arm(t, w, func() { runs.Add(1) })
 				require.True(t, tm.Pending())
 
 				found, err := verb.call(tm)
 				require.NoError(t, err)
-				require.Equal(t, delPending, found)
+				require.Equal(t, foundPending, found)
 				require.False(t, tm.Pending())
 				_, ok := tm.When()
 				require.False(t, ok, "a deadline without a firing")
@@ -149,7 +149,7 @@ func TestDeletionOfAPendingTimerRemovesTheFiring(t *testing.T) {
 
 				found, err = verb.call(tm)
 				require.NoError(t, err)
-				require.Equal(t, delNone, found, "the second deletion")
+				require.Equal(t, foundNone, found, "the second deletion")
 
 				time.Sleep(time.Hour)
 				synctest.Wait()
@@ -167,10 +167,10 @@ func TestDeletionOfAPendingTimerRemovesTheFiring(t *testing.T) {
 // blocked, due timers wait, still deletable".
 func TestDeletionOfATimerInLineWhileAllWorkersAreBlocked(t *testing.T) {
 	for _, verb := range delVerbs {
-		delBubble(t, verb.name, timerwheel.Options{MaxWorkers: 2}, func(t *testing.T, w *timerwheel.Wheel) {
-			p := newDelPuppet(t)
-			delStart(t, w.Alloc(p.handle))
-			delStart(t, w.Alloc(p.handle))
+		bubble(t, verb.name, timerwheel.Options{MaxWorkers: 2}, func(t *testing.T, w *timerwheel.Wheel) {
+			p := newPuppet(t)
+			startRun(t, w.Alloc(p.handle))
+			startRun(t, w.Alloc(p.handle))
 
 			var deleted, kept atomic.Int32
 			var inLine []timerwheel.Timer
@@ -180,17 +180,17 @@ func TestDeletionOfATimerInLineWhileAllWorkersAreBlocked(t *testing.T) {
 				require.NoError(t, w.Alloc(func(timerwheel.Timer) { kept.Add(1) }).Register(0))
 				inLine = append(inLine, tm)
 			}
-			delSettle()
+			settle()
 			require.Equal(t, 200, w.Stats().Pending, "due but not begun is still pending")
 
 			for _, tm := range inLine {
 				found, err := verb.call(tm)
 				require.NoError(t, err)
-				require.Equal(t, delPending, found)
+				require.Equal(t, foundPending, found)
 			}
 			require.Equal(t, 100, w.Stats().Pending)
 			p.let()
-			delSettle()
+			settle()
 			require.Zero(t, deleted.Load())
 			require.EqualValues(t, 100, kept.Load(), "the neighbours in line were lost")
 			require.Zero(t, w.Stats().SyncWaits, "nobody waits for a timer that is only in line")
@@ -203,18 +203,18 @@ func TestDeletionOfATimerInLineWhileAllWorkersAreBlocked(t *testing.T) {
 // for B would wait for itself.
 func TestDeletionOfATimerInLineBehindTheCallersHandler(t *testing.T) {
 	for _, verb := range delVerbs {
-		delBubble(t, verb.name, timerwheel.Options{MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
-			p := newDelPuppet(t)
-			delStart(t, w.Alloc(p.handle))
+		bubble(t, verb.name, timerwheel.Options{MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
+			p := newPuppet(t)
+			startRun(t, w.Alloc(p.handle))
 			var runs atomic.Int32
 			b := w.Alloc(func(timerwheel.Timer) { runs.Add(1) })
 			require.NoError(t, b.Register(0))
-			delSettle()
+			settle()
 			require.True(t, b.Pending())
 
-			p.call(func() (timerwheel.Found, error) { return verb.call(b) }).requires(t, delPending, nil)
+			p.call(func() (timerwheel.Found, error) { return verb.call(b) }).requires(t, foundPending, nil)
 			p.let()
-			delSettle()
+			settle()
 			require.Zero(t, runs.Load())
 		})
 	}
@@ -230,10 +230,10 @@ func TestDelOfARunningTimerDoesNotWait(t *testing.T) {
 		for _, here := range []bool{false, true} {
 			for _, again := range delAgains {
 				name := fmt.Sprintf("%s/here=%t/%s", verb.name, here, again.name)
-				delBubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-					p := newDelPuppet(t)
+				bubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+					p := newPuppet(t)
 					tm := w.Alloc(p.handle)
-					delStart(t, tm)
+					startRun(t, tm)
 					again.register(t, tm)
 
 					want := again.found
@@ -242,7 +242,7 @@ func TestDelOfARunningTimerDoesNotWait(t *testing.T) {
 					if here {
 						p.call(del).requires(t, want, nil)
 					} else {
-						delGo(del).requires(t, want, nil)
+						deleting(del).requires(t, want, nil)
 					}
 					require.Zero(t, p.ended.Load(), "it waited")
 					require.True(t, tm.Running())
@@ -254,12 +254,12 @@ func TestDelOfARunningTimerDoesNotWait(t *testing.T) {
 					require.EqualValues(t, 1, p.begun.Load(), "the firing that Del removed")
 					require.Zero(t, w.Stats().SyncWaits)
 
-					delStart(t, tm)
+					startRun(t, tm)
 					_, err := verb.call(tm)
 					require.NoError(t, err)
 					require.NoError(t, tm.Register(0), "refused after a deletion that does not wait")
 					p.end()
-					delSettle()
+					settle()
 					require.EqualValues(t, 3, p.begun.Load())
 				})
 			}
@@ -274,11 +274,11 @@ var delAgains = []struct {
 	found    timerwheel.Found
 	register func(*testing.T, timerwheel.Timer)
 }{
-	{"not registered again", delNone, func(*testing.T, timerwheel.Timer) {}},
-	{"registered again", delPending, func(t *testing.T, tm timerwheel.Timer) { require.NoError(t, tm.Register(90*time.Minute)) }},
-	{"due again", delPending, func(t *testing.T, tm timerwheel.Timer) {
+	{"not registered again", foundNone, func(*testing.T, timerwheel.Timer) {}},
+	{"registered again", foundPending, func(t *testing.T, tm timerwheel.Timer) { require.NoError(t, tm.Register(90*time.Minute)) }},
+	{"due again", foundPending, func(t *testing.T, tm timerwheel.Timer) {
 		require.NoError(t, tm.Register(0))
-		delSettle()
+		settle()
 		require.True(t, tm.Pending(), "due but not begun is still pending")
 	}},
 }
@@ -291,14 +291,14 @@ var delAgains = []struct {
 func TestDelSyncWaitsForTheHandler(t *testing.T) {
 	for _, verb := range delWaitingVerbs {
 		for _, again := range delAgains {
-			delBubble(t, verb.name+"/"+again.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-				p := newDelPuppet(t)
+			bubble(t, verb.name+"/"+again.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+				p := newPuppet(t)
 				tm := w.Alloc(p.handle)
-				delStart(t, tm)
+				startRun(t, tm)
 				again.register(t, tm)
 
 				var ended int32
-				c := delGo(func() (timerwheel.Found, error) {
+				c := deleting(func() (timerwheel.Found, error) {
 					found, err := verb.call(tm)
 					ended = p.ended.Load()
 					return found, err
@@ -332,31 +332,31 @@ func TestDelSyncWaitsForTheHandler(t *testing.T) {
 func TestDelSyncWaitsForTheHandlerOfATimerWithoutOwners(t *testing.T) {
 	kinds := []struct {
 		name string
-		arm  func(*testing.T, *timerwheel.Wheel, *delPuppet) timerwheel.Timer
+		arm  func(*testing.T, *timerwheel.Wheel, *puppet) timerwheel.Timer
 		want timerwheel.Found
 	}{
-		{"AfterFunc", func(_ *testing.T, w *timerwheel.Wheel, p *delPuppet) timerwheel.Timer {
+		{"AfterFunc", func(_ *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
 			return w.AfterFunc(0, func() { p.handle(timerwheel.Timer{}) })
-		}, delRunning},
-		{"Every", func(_ *testing.T, w *timerwheel.Wheel, p *delPuppet) timerwheel.Timer {
+		}, foundRunning},
+		{"Every", func(_ *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
 			return w.Every(time.Millisecond, p.handle)
-		}, delBoth},
-		{"freed in its run", func(t *testing.T, w *timerwheel.Wheel, p *delPuppet) timerwheel.Timer {
+		}, foundBoth},
+		{"freed in its run", func(t *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
 			tm := w.Alloc(p.handle)
-			delStart(t, tm)
+			startRun(t, tm)
 			p.tell(func() { _ = tm.Free() })
 			return tm
-		}, delRunning},
+		}, foundRunning},
 	}
 	for _, kind := range kinds {
 		for _, verb := range delWaitingVerbs {
-			delBubble(t, kind.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-				p := newDelPuppet(t)
+			bubble(t, kind.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+				p := newPuppet(t)
 				tm := kind.arm(t, w, p)
-				delSettle()
+				settle()
 				require.True(t, tm.Running())
 
-				c := delGo(func() (timerwheel.Found, error) { return verb.call(tm) })
+				c := deleting(func() (timerwheel.Found, error) { return verb.call(tm) })
 				require.True(t, c.waits())
 				p.end()
 				c.requires(t, kind.want, nil)
@@ -374,19 +374,19 @@ func TestDelSyncWaitsForTheHandlerOfATimerWithoutOwners(t *testing.T) {
 // variables are the test: under -race, a return that is not ordered after the handler is a report.
 func TestDelSyncReturnsAfterWhatTheHandlerDid(t *testing.T) {
 	for _, verb := range delWaitingVerbs {
-		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			p := newDelPuppet(t)
+		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			p := newPuppet(t)
 			wrote := 0
 			tm := w.Alloc(func(timerwheel.Timer) {
 				for range p.do {
 				}
 				wrote = 42
 			})
-			delStart(t, tm)
+			startRun(t, tm)
 			var read [8]int
-			var calls []*delCall
+			var calls []*deletion
 			for i := range read {
-				calls = append(calls, delGo(func() (timerwheel.Found, error) {
+				calls = append(calls, deleting(func() (timerwheel.Found, error) {
 					found, err := verb.call(tm)
 					read[i] = wrote
 					return found, err
@@ -395,7 +395,7 @@ func TestDelSyncReturnsAfterWhatTheHandlerDid(t *testing.T) {
 			require.True(t, calls[0].waits())
 			p.let()
 			for i, c := range calls {
-				c.requires(t, delRunning, nil)
+				c.requires(t, foundRunning, nil)
 				require.Equal(t, 42, read[i])
 			}
 		})
@@ -404,19 +404,19 @@ func TestDelSyncReturnsAfterWhatTheHandlerDid(t *testing.T) {
 
 // Contract 4, table: "many DelSyncs | one running timer | all return after the handler".
 func TestManyDelSyncsOfOneRun(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		p := newDelPuppet(t)
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		p := newPuppet(t)
 		tm := w.Alloc(p.handle)
-		delStart(t, tm)
+		startRun(t, tm)
 		require.NoError(t, tm.Register(0))
-		delSettle()
+		settle()
 
 		const n = 30
-		var calls []*delCall
+		var calls []*deletion
 		var early atomic.Int32
 		for i := range n {
 			verb := delWaitingVerbs[i%len(delWaitingVerbs)]
-			calls = append(calls, delGo(func() (timerwheel.Found, error) {
+			calls = append(calls, deleting(func() (timerwheel.Found, error) {
 				found, err := verb.call(tm)
 				if p.ended.Load() == 0 {
 					early.Add(1)
@@ -433,12 +433,12 @@ func TestManyDelSyncsOfOneRun(t *testing.T) {
 
 		p.let()
 		for i, c := range calls {
-			want := delRunning
+			want := foundRunning
 			want.Pending = i == 0 // there was one firing, and the first of them removed it
 			c.requires(t, want, nil)
 		}
 		require.Zero(t, early.Load())
-		delSettle()
+		settle()
 		require.EqualValues(t, 1, p.begun.Load())
 	})
 }
@@ -447,15 +447,15 @@ func TestManyDelSyncsOfOneRun(t *testing.T) {
 // as any other does.
 func TestDelSyncOnAClosedWheelWaitsForTheHandler(t *testing.T) {
 	for _, verb := range delWaitingVerbs {
-		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			p := newDelPuppet(t)
+		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			p := newPuppet(t)
 			tm := w.Alloc(p.handle)
-			delStart(t, tm)
-			require.ErrorIs(t, w.CloseContext(delDead), context.Canceled)
-			c := delGo(func() (timerwheel.Found, error) { return verb.call(tm) })
+			startRun(t, tm)
+			require.ErrorIs(t, w.CloseContext(endedContext), context.Canceled)
+			c := deleting(func() (timerwheel.Found, error) { return verb.call(tm) })
 			require.True(t, c.waits())
 			p.let()
-			c.requires(t, delRunning, nil)
+			c.requires(t, foundRunning, nil)
 		})
 	}
 }
@@ -463,20 +463,20 @@ func TestDelSyncOnAClosedWheelWaitsForTheHandler(t *testing.T) {
 // Contract 4: who waits for a run does so though the same worker has just ended another
 // that was waited for.
 func TestEachRunHasAnEndingOfItsOwn(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
-		pa, pb := newDelPuppet(t), newDelPuppet(t)
+	bubble(t, "", timerwheel.Options{MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
+		pa, pb := newPuppet(t), newPuppet(t)
 		a, b := w.Alloc(pa.handle), w.Alloc(pb.handle)
-		delStart(t, a)
+		startRun(t, a)
 		require.NoError(t, b.Register(0)) // for which there is no worker
-		first := delGo(a.DelSync)
+		first := deleting(a.DelSync)
 		require.True(t, first.waits())
 		pa.end()
-		first.requires(t, delRunning, nil)
+		first.requires(t, foundRunning, nil)
 		require.True(t, b.Running())
-		second := delGo(b.DelSync)
+		second := deleting(b.DelSync)
 		require.True(t, second.waits())
 		pb.let()
-		second.requires(t, delRunning, nil)
+		second.requires(t, foundRunning, nil)
 		pa.let()
 	})
 }
@@ -514,14 +514,14 @@ func TestDelSyncInItsOwnHandlerIsErrDeadlock(t *testing.T) {
 	for _, verb := range append([]delVerb{delByDead}, delWaitingVerbs...) {
 		for _, copied := range copies {
 			for _, again := range delAgains {
-				delBubble(t, verb.name+"/"+copied.name+"/"+again.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-					p := newDelPuppet(t)
+				bubble(t, verb.name+"/"+copied.name+"/"+again.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+					p := newPuppet(t)
 					var argument timerwheel.Timer
 					tm := w.Alloc(func(tm timerwheel.Timer) {
 						argument = tm
 						p.handle(tm)
 					})
-					delStart(t, tm)
+					startRun(t, tm)
 					again.register(t, tm)
 
 					want := again.found
@@ -550,27 +550,27 @@ func TestDelSyncInItsOwnHandlerIsErrDeadlock(t *testing.T) {
 func TestDelSyncInItsOwnHandlerOfEveryKind(t *testing.T) {
 	kinds := []struct {
 		name string
-		arm  func(*testing.T, *timerwheel.Wheel, *delPuppet) timerwheel.Timer
+		arm  func(*testing.T, *timerwheel.Wheel, *puppet) timerwheel.Timer
 		want timerwheel.Found
 	}{
-		{"AfterFunc", func(_ *testing.T, w *timerwheel.Wheel, p *delPuppet) timerwheel.Timer {
+		{"AfterFunc", func(_ *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
 			return w.AfterFunc(0, func() { p.handle(timerwheel.Timer{}) })
-		}, delRunning},
-		{"Every", func(_ *testing.T, w *timerwheel.Wheel, p *delPuppet) timerwheel.Timer {
+		}, foundRunning},
+		{"Every", func(_ *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
 			return w.Every(time.Millisecond, p.handle)
-		}, delBoth},
-		{"AllocLocked", func(t *testing.T, w *timerwheel.Wheel, p *delPuppet) timerwheel.Timer {
+		}, foundBoth},
+		{"AllocLocked", func(t *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
 			tm := w.AllocLocked(newLockProbe(t), p.handle)
-			delStart(t, tm)
+			startRun(t, tm)
 			return tm
-		}, delRunning},
+		}, foundRunning},
 	}
 	for _, kind := range kinds {
 		for _, verb := range append([]delVerb{delByDead}, delWaitingVerbs...) {
-			delBubble(t, kind.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-				p := newDelPuppet(t)
+			bubble(t, kind.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+				p := newPuppet(t)
 				tm := kind.arm(t, w, p)
-				delSettle()
+				settle()
 				require.True(t, tm.Running())
 				p.call(func() (timerwheel.Found, error) { return verb.call(tm) }).requires(t, kind.want, timerwheel.ErrDeadlock)
 				p.let()
@@ -585,15 +585,15 @@ func TestDelSyncInItsOwnHandlerOfEveryKind(t *testing.T) {
 // Contract 4: "a goroutine that the handler started is not the handler: its DelSync waits".
 func TestAGoroutineOfTheHandlerIsNotTheHandler(t *testing.T) {
 	for _, verb := range delWaitingVerbs {
-		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			p := newDelPuppet(t)
+		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			p := newPuppet(t)
 			tm := w.Alloc(p.handle)
-			delStart(t, tm)
-			var c *delCall
-			p.tell(func() { c = delGo(func() (timerwheel.Found, error) { return verb.call(tm) }) })
+			startRun(t, tm)
+			var c *deletion
+			p.tell(func() { c = deleting(func() (timerwheel.Found, error) { return verb.call(tm) }) })
 			require.True(t, c.waits())
 			p.let()
-			c.requires(t, delRunning, nil)
+			c.requires(t, foundRunning, nil)
 		})
 	}
 }
@@ -617,22 +617,22 @@ func TestDelSyncContextGivesUpWhenItsContextEnds(t *testing.T) {
 			time.AfterFunc(time.Minute, cancel)
 			return ctx, cancel
 		}, context.Canceled},
-		{"ended before the call", func() (context.Context, context.CancelFunc) { return delDead, func() {} }, context.Canceled},
+		{"ended before the call", func() (context.Context, context.CancelFunc) { return endedContext, func() {} }, context.Canceled},
 	}
 	for _, end := range ends {
 		for _, again := range delAgains {
-			delBubble(t, end.name+"/"+again.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-				p := newDelPuppet(t)
+			bubble(t, end.name+"/"+again.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+				p := newPuppet(t)
 				tm := w.Alloc(p.handle)
-				delStart(t, tm)
+				startRun(t, tm)
 				again.register(t, tm)
 				want := again.found
 				want.Running = true
 
 				ctx, cancel := end.ctx()
 				defer cancel()
-				c := delGo(func() (timerwheel.Found, error) { return tm.DelSyncContext(ctx) })
-				if ctx != delDead {
+				c := deleting(func() (timerwheel.Found, error) { return tm.DelSyncContext(ctx) })
+				if ctx != endedContext {
 					time.Sleep(time.Minute - time.Nanosecond)
 					require.True(t, c.waits())
 					time.Sleep(time.Nanosecond)
@@ -641,7 +641,7 @@ func TestDelSyncContextGivesUpWhenItsContextEnds(t *testing.T) {
 				require.True(t, tm.Running())
 				require.False(t, tm.Pending(), "the firing came back")
 				require.Zero(t, w.Running()[0].Waiters)
-				delRequireRefused(t, w, tm, timerwheel.ErrDeleting)
+				requireRefused(t, w, tm, timerwheel.ErrDeleting)
 
 				p.end()
 				time.Sleep(2 * time.Hour)
@@ -655,27 +655,27 @@ func TestDelSyncContextGivesUpWhenItsContextEnds(t *testing.T) {
 
 // Contract 4: an end of one call's ctx ends no other call.
 func TestDelSyncContextGivesUpAlone(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		p := newDelPuppet(t)
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		p := newPuppet(t)
 		tm := w.Alloc(p.handle)
-		delStart(t, tm)
+		startRun(t, tm)
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
-		stays := []*delCall{
-			delGo(tm.DelSync),
-			delGo(func() (timerwheel.Found, error) { return tm.DelSyncContext(context.WithoutCancel(ctx)) }),
+		stays := []*deletion{
+			deleting(tm.DelSync),
+			deleting(func() (timerwheel.Found, error) { return tm.DelSyncContext(context.WithoutCancel(ctx)) }),
 		}
-		gives := delGo(func() (timerwheel.Found, error) { return tm.DelSyncContext(ctx) })
+		gives := deleting(func() (timerwheel.Found, error) { return tm.DelSyncContext(ctx) })
 		require.True(t, gives.waits())
 		cancel()
-		gives.requires(t, delRunning, context.Canceled)
+		gives.requires(t, foundRunning, context.Canceled)
 		for _, c := range stays {
 			require.True(t, c.waits())
 		}
 		require.Equal(t, 2, w.Running()[0].Waiters)
 		p.let()
 		for _, c := range stays {
-			c.requires(t, delRunning, nil)
+			c.requires(t, foundRunning, nil)
 		}
 	})
 }
@@ -684,10 +684,10 @@ func TestDelSyncContextGivesUpAlone(t *testing.T) {
 // ends, and then the context, before the call can have looked at either.
 func TestDelSyncContextPrefersTheEndOfTheRun(t *testing.T) {
 	for i := range 20 { // a select over both would be right every other time
-		delBubble(t, fmt.Sprint(i), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			p := newDelPuppet(t)
+		bubble(t, fmt.Sprint(i), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			p := newPuppet(t)
 			tm := w.Alloc(p.handle)
-			delStart(t, tm)
+			startRun(t, tm)
 			ctx := newDelContext(func() {
 				p.let()
 				time.Sleep(time.Second)
@@ -705,17 +705,17 @@ func TestDelSyncContextPrefersTheEndOfTheRun(t *testing.T) {
 // bounded by the one handler run in flight. The refusal belongs to that run and ends with it".
 func TestRegisterIsRefusedWhileADeletionWaits(t *testing.T) {
 	for _, verb := range []delVerb{delBySync, delByContext, delByAsync} {
-		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			p := newDelPuppet(t)
+		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			p := newPuppet(t)
 			tm := w.Alloc(p.handle)
 			other := w.Alloc(delIgnore)
-			delStart(t, tm)
+			startRun(t, tm)
 			require.NoError(t, tm.Register(time.Hour), "nothing waits yet")
 
-			c := delGo(func() (timerwheel.Found, error) { return verb.call(tm) })
+			c := deleting(func() (timerwheel.Found, error) { return verb.call(tm) })
 			synctest.Wait()
 			before := w.Stats()
-			delRequireRefused(t, w, tm, timerwheel.ErrDeleting) // a third goroutine
+			requireRefused(t, w, tm, timerwheel.ErrDeleting) // a third goroutine
 			var errs []error
 			p.tell(func() { errs = delRegisterAll(w, tm) }) // the handler
 			for _, err := range errs {
@@ -728,10 +728,10 @@ func TestRegisterIsRefusedWhileADeletionWaits(t *testing.T) {
 			require.NoError(t, other.Register(time.Hour), "another timer was refused")
 
 			p.end()
-			c.requires(t, delBoth, nil)
+			c.requires(t, foundBoth, nil)
 			synctest.Wait()
 			require.NoError(t, tm.Register(0), "the refusal outlived the run")
-			delSettle()
+			settle()
 			require.EqualValues(t, 2, p.begun.Load())
 			p.end()
 		})
@@ -745,8 +745,8 @@ func TestRefusalOfADeletionEndsWithItsRun(t *testing.T) {
 		"DelAsync": func(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.DelAsync(func() {}), nil },
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{})
+			guarded(t, func(t *testing.T) {
+				w := openWheel(t, timerwheel.Options{})
 				h := parkHandler(t)
 				tm := w.Alloc(func(timerwheel.Timer) { h.run() })
 				require.NoError(t, tm.Register(0))
@@ -770,25 +770,25 @@ func TestRefusalOfADeletionEndsWithItsRun(t *testing.T) {
 // somebody may have registered the timer anew": the moment the run has ended, a Register holds,
 // however late the waiter gets to run.
 func TestRegisterHoldsOnceTheRunHasEnded(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		p := newDelPuppet(t)
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		p := newPuppet(t)
 		tm := w.Alloc(p.handle)
-		delStart(t, tm)
-		var calls []*delCall
+		startRun(t, tm)
+		var calls []*deletion
 		for range 10 {
-			calls = append(calls, delGo(tm.DelSync))
+			calls = append(calls, deleting(tm.DelSync))
 		}
 		require.True(t, calls[0].waits())
 		var registered error
 		tm.DelAsync(func() { registered = tm.Register(0) })
 
 		p.end()
-		delSettle()
+		settle()
 		require.NoError(t, registered)
 		require.EqualValues(t, 2, p.begun.Load())
 		require.True(t, tm.Running())
 		for _, c := range calls {
-			c.requires(t, delRunning, nil) // of the first run; they do not wait for the second
+			c.requires(t, foundRunning, nil) // of the first run; they do not wait for the second
 		}
 	})
 }
@@ -798,31 +798,31 @@ func TestRegisterHoldsOnceTheRunHasEnded(t *testing.T) {
 // the one that would have closed a circle. And in the circle, too, the firing is removed.
 func TestADeletionThatIsRefusedToWaitRefusesNobody(t *testing.T) {
 	for _, verb := range []delVerb{delBySync, delByContext, delByDead} {
-		delBubble(t, "its own handler/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			p := newDelPuppet(t)
+		bubble(t, "its own handler/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			p := newPuppet(t)
 			tm := w.Alloc(p.handle)
-			delStart(t, tm)
-			p.call(func() (timerwheel.Found, error) { return verb.call(tm) }).requires(t, delRunning, timerwheel.ErrDeadlock)
+			startRun(t, tm)
+			p.call(func() (timerwheel.Found, error) { return verb.call(tm) }).requires(t, foundRunning, timerwheel.ErrDeadlock)
 			require.NoError(t, tm.Register(0))
 			p.end()
-			delSettle()
+			settle()
 			require.EqualValues(t, 2, p.begun.Load())
 		})
-		delBubble(t, "a circle/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			pa, pb := newDelPuppet(t), newDelPuppet(t)
+		bubble(t, "a circle/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			pa, pb := newPuppet(t), newPuppet(t)
 			a, b := w.Alloc(pa.handle), w.Alloc(pb.handle)
-			delStart(t, a)
-			delStart(t, b)
+			startRun(t, a)
+			startRun(t, b)
 			require.NoError(t, b.Register(time.Hour))
 			first := pb.call(a.DelSync)
 			require.True(t, first.waits())
-			pa.call(func() (timerwheel.Found, error) { return verb.call(b) }).requires(t, delBoth, timerwheel.ErrDeadlock)
+			pa.call(func() (timerwheel.Found, error) { return verb.call(b) }).requires(t, foundBoth, timerwheel.ErrDeadlock)
 			require.False(t, b.Pending(), "the firing was not removed")
 			require.Equal(t, []int{1, 0}, groupWaiters(w, a, b))
 			require.NoError(t, b.Register(time.Hour), "nobody waits for b")
 			require.ErrorIs(t, a.Register(time.Hour), timerwheel.ErrDeleting, "but b's handler waits for a")
 			pa.let()
-			first.requires(t, delRunning, nil)
+			first.requires(t, foundRunning, nil)
 		})
 	}
 }
@@ -832,51 +832,51 @@ func TestADeletionThatIsRefusedToWaitRefusesNobody(t *testing.T) {
 // Contract 4, promise 4: "no Register of this timer succeeds ever after (ErrShutdown), even if this
 // Shutdown returned an error", and it "gives DelSync's promises".
 func TestTimerShutdownRefusesForEver(t *testing.T) {
-	type shut func(*testing.T, *timerwheel.Wheel, timerwheel.Timer, *delPuppet) *delCall
+	type shut func(*testing.T, *timerwheel.Wheel, timerwheel.Timer, *puppet) *deletion
 	ways := []struct {
 		name string
 		shut shut
 		want timerwheel.Found
 		err  error
 	}{
-		{"idle", func(_ *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer, _ *delPuppet) *delCall {
-			return delGo(tm.ShutdownSync)
-		}, delNone, nil},
-		{"pending", func(t *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer, _ *delPuppet) *delCall {
+		{"idle", func(_ *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer, _ *puppet) *deletion {
+			return deleting(tm.ShutdownSync)
+		}, foundNone, nil},
+		{"pending", func(t *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer, _ *puppet) *deletion {
 			require.NoError(t, tm.Register(time.Hour))
-			return delGo(tm.ShutdownSync)
-		}, delPending, nil},
-		{"running elsewhere", func(t *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer, _ *delPuppet) *delCall {
-			delStart(t, tm)
-			return delGo(tm.ShutdownSync)
-		}, delRunning, nil},
-		{"its own handler", func(t *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer, p *delPuppet) *delCall {
-			delStart(t, tm)
+			return deleting(tm.ShutdownSync)
+		}, foundPending, nil},
+		{"running elsewhere", func(t *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer, _ *puppet) *deletion {
+			startRun(t, tm)
+			return deleting(tm.ShutdownSync)
+		}, foundRunning, nil},
+		{"its own handler", func(t *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer, p *puppet) *deletion {
+			startRun(t, tm)
 			require.NoError(t, tm.Register(0))
 			return p.call(tm.ShutdownSync)
-		}, delBoth, timerwheel.ErrDeadlock},
-		{"a circle", func(t *testing.T, w *timerwheel.Wheel, tm timerwheel.Timer, p *delPuppet) *delCall {
-			q := newDelPuppet(t)
+		}, foundBoth, timerwheel.ErrDeadlock},
+		{"a circle", func(t *testing.T, w *timerwheel.Wheel, tm timerwheel.Timer, p *puppet) *deletion {
+			q := newPuppet(t)
 			b := w.Alloc(q.handle)
-			delStart(t, tm)
-			delStart(t, b)
+			startRun(t, tm)
+			startRun(t, b)
 			first := p.call(b.DelSync)
 			require.True(t, first.waits())
 			c := q.call(tm.ShutdownSync)
 			require.False(t, c.waits())
 			q.let()
-			first.requires(t, delRunning, nil)
+			first.requires(t, foundRunning, nil)
 			return c
-		}, delRunning, timerwheel.ErrDeadlock},
+		}, foundRunning, timerwheel.ErrDeadlock},
 	}
 	for _, way := range ways {
-		delBubble(t, way.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			p := newDelPuppet(t)
+		bubble(t, way.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			p := newPuppet(t)
 			tm := w.Alloc(p.handle)
 			require.NoError(t, tm.Retain())
 			c := way.shut(t, w, tm, p)
 			synctest.Wait()
-			delRequireRefused(t, w, tm, timerwheel.ErrShutdown)
+			requireRefused(t, w, tm, timerwheel.ErrShutdown)
 			if tm.Running() {
 				var errs []error
 				p.tell(func() { errs = delRegisterAll(w, tm) })
@@ -886,15 +886,15 @@ func TestTimerShutdownRefusesForEver(t *testing.T) {
 			}
 			p.let()
 			c.requires(t, way.want, way.err)
-			delSettle()
+			settle()
 			begun := p.begun.Load()
 
-			delRequireRefused(t, w, tm, timerwheel.ErrShutdown)
+			requireRefused(t, w, tm, timerwheel.ErrShutdown)
 			require.NoError(t, tm.Free())
-			delRequireRefused(t, w, tm, timerwheel.ErrShutdown) // Retain's reference still holds it
+			requireRefused(t, w, tm, timerwheel.ErrShutdown) // Retain's reference still holds it
 			found, err := tm.ShutdownSync()
 			require.NoError(t, err)
-			require.Equal(t, delNone, found, "a second Shutdown")
+			require.Equal(t, foundNone, found, "a second Shutdown")
 			time.Sleep(2 * time.Hour)
 			synctest.Wait()
 			require.Equal(t, begun, p.begun.Load())
@@ -914,19 +914,19 @@ func TestTimerShutdownRefusesForEver(t *testing.T) {
 // shut down meanwhile. Shut down is a state of its own, not a nil handler: the firing is gone, and
 // nothing runs without a handler.
 func TestTimerShutdownWhileTheHandlerHasReAdded(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		p := newDelPuppet(t)
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		p := newPuppet(t)
 		tm := w.Alloc(p.handle)
-		delStart(t, tm)
+		startRun(t, tm)
 		var first, second error
 		p.tell(func() { first = tm.Register(0) })
-		c := delGo(tm.ShutdownSync)
+		c := deleting(tm.ShutdownSync)
 		require.True(t, c.waits())
 		p.tell(func() { second = tm.Register(0) })
 		require.NoError(t, first)
 		require.ErrorIs(t, second, timerwheel.ErrShutdown)
 		p.let()
-		c.requires(t, delBoth, nil)
+		c.requires(t, foundBoth, nil)
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		require.EqualValues(t, 1, p.begun.Load())
@@ -938,7 +938,7 @@ func TestTimerShutdownWhileTheHandlerHasReAdded(t *testing.T) {
 // one timer only.
 func TestOnlyShutdownForbidsLaterRegisters(t *testing.T) {
 	for _, verb := range delVerbs {
-		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			tm, other := w.Alloc(delIgnore), w.Alloc(delIgnore)
 			_, err := verb.call(tm)
 			require.NoError(t, err)
@@ -959,18 +959,18 @@ func TestOnlyShutdownForbidsLaterRegisters(t *testing.T) {
 // wait neither touches it nor waits for the new tenant". The tenants move in at the end of the run,
 // before the waiters get to run, and half of them run on.
 func TestDelSyncNeitherWaitsForNorTouchesTheNextTenant(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		const tenants = 32
 		for range 20 {
-			p, next := newDelPuppet(t), newDelPuppet(t)
+			p, next := newPuppet(t), newPuppet(t)
 			tm := w.Alloc(p.handle)
-			delStart(t, tm)
+			startRun(t, tm)
 			require.NoError(t, tm.Free())
 
-			var calls []*delCall
+			var calls []*deletion
 			for i := range 12 {
 				verb := delWaitingVerbs[i%len(delWaitingVerbs)]
-				calls = append(calls, delGo(func() (timerwheel.Found, error) { return verb.call(tm) }))
+				calls = append(calls, deleting(func() (timerwheel.Found, error) { return verb.call(tm) }))
 			}
 			require.True(t, calls[0].waits())
 			var living []timerwheel.Timer
@@ -984,9 +984,9 @@ func TestDelSyncNeitherWaitsForNorTouchesTheNextTenant(t *testing.T) {
 			})
 
 			p.let()
-			delSettle()
+			settle()
 			for _, c := range calls {
-				c.requires(t, delRunning, nil)
+				c.requires(t, foundRunning, nil)
 			}
 			for _, err := range errs {
 				require.NoError(t, err, "the refusal fell upon a new tenant")
@@ -997,7 +997,7 @@ func TestDelSyncNeitherWaitsForNorTouchesTheNextTenant(t *testing.T) {
 			for _, verb := range delVerbs {
 				found, err := verb.call(tm)
 				require.NoError(t, err)
-				require.Equal(t, delNone, found, "a stale handle reached the new tenant")
+				require.Equal(t, foundNone, found, "a stale handle reached the new tenant")
 			}
 			require.Equal(t, tenants/2, w.Stats().Pending)
 
@@ -1008,7 +1008,7 @@ func TestDelSyncNeitherWaitsForNorTouchesTheNextTenant(t *testing.T) {
 				require.Equal(t, i%2 == 1, found.Pending)
 				require.NoError(t, tenant.Free())
 			}
-			delSettle()
+			settle()
 			require.Zero(t, w.Stats().Live)
 		}
 	})
@@ -1019,8 +1019,8 @@ func TestDelSyncNeitherWaitsForNorTouchesTheNextTenant(t *testing.T) {
 // is its worker's own is the Unlock of a lock-bound timer.
 func TestAWaitingDeletionHoldsNoReference(t *testing.T) {
 	for _, verb := range append([]delVerb{delByAsync}, delWaitingVerbs...) {
-		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			l, p := newLockProbe(t), newDelPuppet(t)
+		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			l, p := newLockProbe(t), newPuppet(t)
 			tm := w.AllocLocked(l, p.handle)
 			var valid, live atomic.Int32
 			l.onUnlock = func() {
@@ -1029,17 +1029,17 @@ func TestAWaitingDeletionHoldsNoReference(t *testing.T) {
 				}
 				live.Store(int32(w.Stats().Live))
 			}
-			delStart(t, tm)
-			var calls []*delCall
+			startRun(t, tm)
+			var calls []*deletion
 			for range 50 {
-				calls = append(calls, delGo(func() (timerwheel.Found, error) { return verb.call(tm) }))
+				calls = append(calls, deleting(func() (timerwheel.Found, error) { return verb.call(tm) }))
 			}
 			synctest.Wait()
 			require.NoError(t, tm.Free(), "the only reference, but for the worker's")
 			require.ErrorIs(t, tm.Free(), timerwheel.ErrFreed)
 			p.let()
 			for _, c := range calls {
-				c.requires(t, delRunning, nil)
+				c.requires(t, foundRunning, nil)
 			}
 			require.Zero(t, valid.Load(), "somebody still held the timer when its run was over")
 			require.Zero(t, live.Load())
@@ -1082,7 +1082,7 @@ func TestEveryWaitIsDurablyBlocking(t *testing.T) {
 	}
 	for name, wait := range waits {
 		t.Run(name, func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				w := openWheel(t, timerwheel.Options{})
 				g := w.NewGroup()
 				begin := time.Now()
@@ -1123,7 +1123,7 @@ func TestHundredGoroutinesDeleteOneTimer(t *testing.T) {
 		{"about to fire", func(round int) time.Duration { return time.Duration(round%10) * 50 * time.Microsecond }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := wheelFor(t, timerwheel.Options{Tick: 50 * time.Microsecond})
+			w := openWheel(t, timerwheel.Options{Tick: 50 * time.Microsecond})
 			for round := range rounds {
 				const deleters = 100
 				fired := 0 // unguarded: whoever waited for the handler may read it
@@ -1155,7 +1155,7 @@ func TestHundredGoroutinesDeleteOneTimer(t *testing.T) {
 				}
 				require.NoError(t, tm.Free())
 			}
-			waitUntil(t, "all are recycled", func() bool { return w.Stats().Live == 0 })
+			eventually(t, "all are recycled", func() bool { return w.Stats().Live == 0 })
 			requireLaw(t, w.Stats())
 		})
 	}

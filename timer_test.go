@@ -26,7 +26,7 @@ func TestTimerIsASmallComparableMapKey(t *testing.T) {
 	require.True(t, reflect.TypeFor[timerwheel.Timer]().Comparable())
 	require.LessOrEqual(t, unsafe.Sizeof(timerwheel.Timer{}), uintptr(16))
 
-	w := wheelFor(t, timerwheel.Options{})
+	w := openWheel(t, timerwheel.Options{})
 	a, b := w.Alloc(func(timerwheel.Timer) {}), w.Alloc(func(timerwheel.Timer) {})
 	names := map[timerwheel.Timer]string{a: "a", b: "b"}
 	again := a
@@ -77,8 +77,8 @@ func TestZeroTimerNamesNoTimer(t *testing.T) {
 
 // Contract 2: String is there for every Timer, whatever has become of what it names.
 func TestTimerStringIsNeverEmpty(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{})
 		require.NotEmpty(t, timerwheel.Timer{}.String(), "zero")
 
 		inHandler := make(chan string, 1)
@@ -99,7 +99,7 @@ func TestTimerStringIsNeverEmpty(t *testing.T) {
 
 // Contract 2: a Timer is "safe for use by any goroutine".
 func TestTimerIsSafeForUseByAnyGoroutine(t *testing.T) {
-	w := wheelFor(t, timerwheel.Options{})
+	w := openWheel(t, timerwheel.Options{})
 	tm := w.Alloc(func(tm timerwheel.Timer) { _ = tm.Reduce(time.Millisecond) })
 	verbs := []func(){
 		func() { _ = tm.Register(50 * time.Microsecond) },
@@ -137,8 +137,8 @@ func TestTimerIsSafeForUseByAnyGoroutine(t *testing.T) {
 
 // Contract 1: "running: its handler has begun and not returned. A timer can be both."
 func TestTimerCanBePendingAndRunning(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{})
 		h := parkHandler(t)
 		tm := w.Alloc(func(timerwheel.Timer) { h.run() })
 		state := func() [2]bool { return [2]bool{tm.Pending(), tm.Running()} }
@@ -165,8 +165,8 @@ func TestTimerCanBePendingAndRunning(t *testing.T) {
 func TestHandlerNeverStartsInsideTheCaller(t *testing.T) {
 	for _, verb := range armVerbs {
 		t.Run(verb.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{})
+			guarded(t, func(t *testing.T) {
+				w := openWheel(t, timerwheel.Options{})
 				token := make(chan struct{})
 				tm := w.Alloc(func(timerwheel.Timer) { token <- struct{}{} })
 				for _, d := range []time.Duration{0, -time.Hour, time.Nanosecond} {
@@ -177,8 +177,8 @@ func TestHandlerNeverStartsInsideTheCaller(t *testing.T) {
 		})
 	}
 	t.Run("AfterFunc", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			w := wheelFor(t, timerwheel.Options{})
+		guarded(t, func(t *testing.T) {
+			w := openWheel(t, timerwheel.Options{})
 			token := make(chan struct{})
 			w.AfterFunc(0, func() { token <- struct{}{} })
 			<-token
@@ -196,8 +196,8 @@ func TestFiresNeverEarlyAndAtMostTwoTicksLate(t *testing.T) {
 		time.Microsecond, 100 * time.Microsecond, time.Millisecond, 7 * time.Millisecond, time.Second, time.Hour,
 	} {
 		t.Run(tick.String(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{Tick: tick})
+			guarded(t, func(t *testing.T) {
+				w := openWheel(t, timerwheel.Options{Tick: tick})
 				ways := []func(d time.Duration, f func()){
 					func(d time.Duration, f func()) { w.AfterFunc(d, f) },
 					func(d time.Duration, f func()) {
@@ -254,7 +254,7 @@ func edgeSpans(tick time.Duration) []time.Duration {
 func TestTimersAreOnTimeInABubble(t *testing.T) {
 	for _, tick := range []time.Duration{time.Microsecond, time.Millisecond, time.Second} {
 		t.Run(tick.String(), func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				w := openWheel(t, timerwheel.Options{Tick: tick})
 				var ran sync.WaitGroup
 				for d := time.Duration(1); d < 200*24*time.Hour; d = d*2 + 1 {
@@ -281,7 +281,7 @@ func TestNeverEarlyByTheRealClock(t *testing.T) {
 	}
 	for _, tick := range []time.Duration{50 * time.Microsecond, time.Millisecond, 10 * time.Millisecond} {
 		t.Run(tick.String(), func(t *testing.T) {
-			w := wheelFor(t, timerwheel.Options{Tick: tick})
+			w := openWheel(t, timerwheel.Options{Tick: tick})
 			var fired, early atomic.Int64
 			check := func(start time.Time, d time.Duration) {
 				if time.Since(start) < d {
@@ -330,7 +330,7 @@ func TestNeverEarlyByTheRealClock(t *testing.T) {
 				})
 			}
 			armers.Wait()
-			waitUntil(t, "every timer fires", func() bool { return fired.Load() == int64(timers) })
+			eventually(t, "every timer fires", func() bool { return fired.Load() == int64(timers) })
 			require.Zero(t, early.Load(), "timers that fired early")
 		})
 	}
@@ -364,8 +364,8 @@ func TestPastIsDueAtOnce(t *testing.T) {
 
 	for _, from := range []string{"idle", "pending"} {
 		t.Run(from, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{Tick: tick})
+			guarded(t, func(t *testing.T) {
+				w := openWheel(t, timerwheel.Options{Tick: tick})
 				elapse(100*time.Hour + tick/3)
 				for _, a := range armings {
 					var log firingLog
@@ -384,8 +384,8 @@ func TestPastIsDueAtOnce(t *testing.T) {
 		})
 	}
 	t.Run("AfterFunc", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			w := wheelFor(t, timerwheel.Options{Tick: tick})
+		guarded(t, func(t *testing.T) {
+			w := openWheel(t, timerwheel.Options{Tick: tick})
 			for _, d := range []time.Duration{0, -1, math.MinInt64} {
 				var fired atomic.Int32
 				w.AfterFunc(d, func() { fired.Add(1) })
@@ -401,8 +401,8 @@ func TestPastIsDueAtOnce(t *testing.T) {
 // that really waited since 1970.
 func TestDeadlineOfThePastIsTheTimeOfTheCall(t *testing.T) {
 	const tick = time.Millisecond
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{Tick: tick, MaxWorkers: 1})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{Tick: tick, MaxWorkers: 1})
 		busy := parkHandler(t)
 		w.AfterFunc(0, busy.run)
 		elapse(time.Hour)
@@ -441,8 +441,8 @@ func TestTooFarForTheClockMeansNever(t *testing.T) {
 	}
 	for _, tick := range []time.Duration{time.Microsecond, time.Millisecond, time.Hour} {
 		t.Run(tick.String(), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{Tick: tick})
+			guarded(t, func(t *testing.T) {
+				w := openWheel(t, timerwheel.Options{Tick: tick})
 				elapse(time.Hour + tick/3) // so that now+d overflows where d alone does not
 				fired := make([]firingLog, len(armings)*2+1)
 				var timers []timerwheel.Timer
@@ -490,8 +490,8 @@ func TestWheelThatSleptForAYear(t *testing.T) {
 	const tick, day, year = time.Millisecond, 24 * time.Hour, 365 * 24 * time.Hour
 	for _, asleep := range []string{"empty", "with timers"} {
 		t.Run(asleep, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{Tick: tick})
+			guarded(t, func(t *testing.T) {
+				w := openWheel(t, timerwheel.Options{Tick: tick})
 				start := time.Now()
 				type armed struct {
 					due time.Time
@@ -557,8 +557,8 @@ func TestOldDeadlineNeverFires(t *testing.T) {
 				continue
 			}
 			t.Run(name+" by "+verb.name, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					w := wheelFor(t, timerwheel.Options{Tick: tick})
+				guarded(t, func(t *testing.T) {
+					w := openWheel(t, timerwheel.Options{Tick: tick})
 					elapse(tick / 3)
 					var log firingLog
 					tm := w.Alloc(log.run)
@@ -597,8 +597,8 @@ func TestRandomMovesFireOnlyTheLastDeadline(t *testing.T) {
 	}
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{Tick: tick})
+			guarded(t, func(t *testing.T) {
+				w := openWheel(t, timerwheel.Options{Tick: tick})
 				rng := rand.New(rand.NewPCG(seed, 76848005))
 				timers := make([]model, 60)
 				for i := range timers {
@@ -660,8 +660,8 @@ func TestRandomMovesFireOnlyTheLastDeadline(t *testing.T) {
 // call is good, so the last of all is.
 func TestLastOfConcurrentRegistersWins(t *testing.T) {
 	const tick, armers = time.Millisecond, 8
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{Tick: tick})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{Tick: tick})
 		for range 20 {
 			var log firingLog
 			tm := w.Alloc(log.run)
@@ -710,8 +710,8 @@ func TestReduceArmsOrMovesOnlyEarlier(t *testing.T) {
 		{"moved later, after both", []time.Duration{10 * time.Millisecond, time.Second}, time.Minute, time.Second},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{Tick: tick})
+			guarded(t, func(t *testing.T) {
+				w := openWheel(t, timerwheel.Options{Tick: tick})
 				var log firingLog
 				tm := w.Alloc(log.run)
 				start := time.Now()
@@ -734,8 +734,8 @@ func TestReduceArmsOrMovesOnlyEarlier(t *testing.T) {
 // Contract 2, Reduce: of several concurrent Reduces, in whatever order, the earliest stands.
 func TestConcurrentReducesLeaveTheEarliest(t *testing.T) {
 	const tick = time.Millisecond
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{Tick: tick})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{Tick: tick})
 		for range 20 {
 			var log firingLog
 			tm := w.Alloc(log.run)
@@ -766,8 +766,8 @@ func TestRegisterAtFiresAtTheInstant(t *testing.T) {
 		"other zone":   func(at time.Time) time.Time { return at.In(time.FixedZone("east", 9*3600)) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{Tick: tick})
+			guarded(t, func(t *testing.T) {
+				w := openWheel(t, timerwheel.Options{Tick: tick})
 				elapse(time.Minute + tick/3)
 				for _, d := range []time.Duration{1, tick, 63*tick + 1, 64 * tick, time.Second, 26 * time.Hour} {
 					var log firingLog
@@ -788,8 +788,8 @@ func TestRegisterAtFiresAtTheInstant(t *testing.T) {
 // sleeping wheel is woken for what is earlier than all it has.
 func TestRegisterAtWakesASleepingWheel(t *testing.T) {
 	const tick = time.Millisecond
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{Tick: tick})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{Tick: tick})
 		w.AfterFunc(1000*time.Hour, func() {})
 		for _, idle := range []time.Duration{0, time.Second, time.Hour} {
 			elapse(idle)
@@ -807,8 +807,8 @@ func TestRegisterAtWakesASleepingWheel(t *testing.T) {
 // Contract 2: "When: the deadline of a pending timer".
 func TestWhenIsTheDeadlineOfAPendingTimer(t *testing.T) {
 	const tick = time.Millisecond
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{Tick: tick})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{Tick: tick})
 		h := parkHandler(t)
 		tm := w.Alloc(func(timerwheel.Timer) { h.run() })
 		none := func() {
@@ -845,8 +845,8 @@ func TestWhenIsTheDeadlineOfAPendingTimer(t *testing.T) {
 // Contract 3: "A timer's handler never runs twice at once: due again while running, it runs
 // once more after it returns."
 func TestDueAgainWhileRunningRunsOnceMoreAfterIt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{})
 		var runs, inside atomic.Int32
 		step := make(chan struct{})
 		t.Cleanup(func() { close(step) })
@@ -882,7 +882,7 @@ func TestDueAgainWhileRunningRunsOnceMoreAfterIt(t *testing.T) {
 // The same with goroutines that arm without end. The unguarded counter is for the race
 // detector: "each run of a timer before its next".
 func TestHandlerNeverOverlapsItself(t *testing.T) {
-	w := wheelFor(t, timerwheel.Options{Tick: 20 * time.Microsecond})
+	w := openWheel(t, timerwheel.Options{Tick: 20 * time.Microsecond})
 	var inside, overlaps atomic.Int32
 	runs := uint64(0)
 	tm := w.Alloc(func(tm timerwheel.Timer) {
@@ -924,7 +924,7 @@ func TestHandlerNeverOverlapsItself(t *testing.T) {
 // of a timer before its next." Nothing here is guarded: what is not so ordered is a report
 // of the race detector.
 func TestRegisterHappensBeforeTheHandler(t *testing.T) {
-	w := wheelFor(t, timerwheel.Options{Tick: 10 * time.Microsecond})
+	w := openWheel(t, timerwheel.Options{Tick: 10 * time.Microsecond})
 	for _, verb := range armVerbs {
 		done := make(chan int)
 		var before, runs int
@@ -1068,8 +1068,8 @@ func TestRegisterIsRefusedInThisOrder(t *testing.T) {
 		}, timerwheel.ErrClosed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{})
+			guarded(t, func(t *testing.T) {
+				w := openWheel(t, timerwheel.Options{})
 				tm := c.make(t, w)
 				elapse(time.Second)
 				before := w.Stats()
@@ -1102,37 +1102,37 @@ func TestRegisterIsRefusedInThisOrder(t *testing.T) {
 // ErrClosed". All reasons that can hold together, held together.
 func TestRegisterRefusalsInOrder(t *testing.T) {
 	for reasons := range 8 {
-		shut, deleting, closed := reasons&4 != 0, reasons&2 != 0, reasons&1 != 0
+		shut, deleted, closed := reasons&4 != 0, reasons&2 != 0, reasons&1 != 0
 		var want error
 		switch {
 		case shut:
 			want = timerwheel.ErrShutdown
-		case deleting:
+		case deleted:
 			want = timerwheel.ErrDeleting
 		case closed:
 			want = timerwheel.ErrClosed
 		}
-		name := fmt.Sprintf("shut down=%t,deleting=%t,closed=%t", shut, deleting, closed)
-		delBubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			p := newDelPuppet(t)
+		name := fmt.Sprintf("shut down=%t,deleting=%t,closed=%t", shut, deleted, closed)
+		bubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			p := newPuppet(t)
 			tm := w.Alloc(p.handle)
-			var waiting []*delCall
-			if deleting {
-				delStart(t, tm)
-				waiting = append(waiting, delGo(tm.DelSync))
+			var waiting []*deletion
+			if deleted {
+				startRun(t, tm)
+				waiting = append(waiting, deleting(tm.DelSync))
 				require.True(t, waiting[0].waits())
 			}
 			if shut {
-				waiting = append(waiting, delGo(tm.ShutdownSync))
+				waiting = append(waiting, deleting(tm.ShutdownSync))
 				synctest.Wait()
 			}
 			if closed {
-				waiting = append(waiting, delGo(func() (timerwheel.Found, error) { return timerwheel.Found{}, w.Close() }))
+				waiting = append(waiting, deleting(func() (timerwheel.Found, error) { return timerwheel.Found{}, w.Close() }))
 				synctest.Wait()
 			}
 			if want != nil {
 				before := w.Stats().Refused
-				delRequireRefused(t, w, tm, want)
+				requireRefused(t, w, tm, want)
 				require.Equal(t, before+4, w.Stats().Refused)
 			} else {
 				require.NoError(t, tm.Register(time.Hour))
@@ -1144,8 +1144,8 @@ func TestRegisterRefusalsInOrder(t *testing.T) {
 				require.NoError(t, err)
 			}
 			require.NoError(t, tm.Free())
-			delRequireRefused(t, w, tm, timerwheel.ErrStale) // before everything else
-			delRequireRefused(t, w, timerwheel.Timer{}, timerwheel.ErrStale)
+			requireRefused(t, w, tm, timerwheel.ErrStale) // before everything else
+			requireRefused(t, w, timerwheel.Timer{}, timerwheel.ErrStale)
 		})
 	}
 }
@@ -1153,7 +1153,7 @@ func TestRegisterRefusalsInOrder(t *testing.T) {
 // Contract 3: "It is refused … by, in this order: ErrStale, ErrShutdown, ErrDeleting,
 // ErrClosed": closing hides none of the others.
 func TestRefusalsOnAClosedWheelKeepTheirOrder(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{})
 		release := openedAtTheEnd(t)
 		stale, shut := w.Alloc(func(timerwheel.Timer) {}), w.Alloc(func(timerwheel.Timer) {})
@@ -1203,7 +1203,7 @@ func TestNoRegisterSucceedsOnAClosedWheel(t *testing.T) {
 	for _, e := range enders {
 		for name, arm := range arms {
 			t.Run(e.name+"/"+name, func(t *testing.T) {
-				guardedBubble(t, func(t *testing.T) {
+				guarded(t, func(t *testing.T) {
 					w := openWheel(t, timerwheel.Options{})
 					handler := func(timerwheel.Timer) { t.Error("a handler ran on a closed wheel") }
 					idle, pending := w.Alloc(handler), w.Alloc(handler)
@@ -1225,8 +1225,8 @@ func TestNoRegisterSucceedsOnAClosedWheel(t *testing.T) {
 
 // Contract 3: "A handler may register, delete or free its own timer, and any other."
 func TestHandlerMayDoAnythingToAnyTimer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{})
 		var others [4]firingLog
 		var other [4]timerwheel.Timer
 		for i := range other {
@@ -1280,8 +1280,8 @@ func TestHandlerMayDoAnythingToAnyTimer(t *testing.T) {
 // Contract 2: "Stop: Del in time.Timer's shape: reports whether it removed a firing";
 // "Reset: Register in time.Timer's shape: reports whether it had been pending".
 func TestStopAndResetReportWhatWasPending(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{})
 		h := parkHandler(t)
 		var runs atomic.Int32
 		tm := w.Alloc(func(timerwheel.Timer) { runs.Add(1); h.run() })

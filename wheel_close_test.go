@@ -23,7 +23,7 @@ import (
 func TestCloseDropsPendingTimersAndTheWheelsReferences(t *testing.T) {
 	for _, e := range enders {
 		t.Run(e.name, func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				w := openWheel(t, timerwheel.Options{})
 				never := func(timerwheel.Timer) { t.Error("a dropped timer fired") }
 				l, g := newDurableLock(), w.NewGroup()
@@ -106,7 +106,7 @@ func TestCloseDropsPendingTimersAndTheWheelsReferences(t *testing.T) {
 // Contract 9: at Close "pending timers are dropped with the wheel's references (owners
 // still Free theirs)".
 func TestCloseDropsTheWheelsReferencesOnly(t *testing.T) {
-	w := wheelFor(t, timerwheel.Options{})
+	w := openWheel(t, timerwheel.Options{})
 	owned, idle := w.Alloc(func(timerwheel.Timer) {}), w.Alloc(func(timerwheel.Timer) {})
 	require.NoError(t, owned.Register(time.Hour))
 	ownerless := w.AfterFunc(time.Hour, func() {})
@@ -129,7 +129,7 @@ func TestCloseDropsTheWheelsReferencesOnly(t *testing.T) {
 func TestCloseWaitsForEveryHandlerInFlight(t *testing.T) {
 	for _, e := range enders {
 		t.Run(e.name, func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				goroutines := runtime.NumGoroutine()
 				w := openWheel(t, timerwheel.Options{})
 				var returned atomic.Int32
@@ -167,7 +167,7 @@ func TestCloseWaitsForEveryHandlerInFlight(t *testing.T) {
 func TestCloseJoinsHandlersThatMisbehave(t *testing.T) {
 	for name, end := range map[string]func(){"panic": func() { panic("on purpose") }, "Goexit": runtime.Goexit} {
 		t.Run(name, func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				w := openWheel(t, timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}})
 				release := openedAtTheEnd(t)
 				for range 3 {
@@ -192,7 +192,7 @@ func TestCloseJoinsHandlersThatMisbehave(t *testing.T) {
 // Contract 9: Close waits for handlers in flight only: what is due and in line behind them
 // is dropped, not run.
 func TestCloseDoesNotRunWhatIsInLine(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{MaxWorkers: 1})
 		release := openedAtTheEnd(t)
 		w.AfterFunc(0, func() { <-release })
@@ -215,7 +215,7 @@ func TestCloseDoesNotRunWhatIsInLine(t *testing.T) {
 // Contract 9: "no Register succeeds any more", not even in a handler that Close waits for;
 // and Every's next instant is dropped too.
 func TestAHandlerInFlightCannotArmWhileCloseWaits(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{})
 		release := openedAtTheEnd(t)
 		var runs atomic.Int32
@@ -262,7 +262,7 @@ func TestClosingTwiceIsFine(t *testing.T) {
 // Contract 9: each of several concurrent Closes keeps Close's promises: none returns before
 // the handlers in flight have.
 func TestConcurrentClosesAllWait(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{})
 		release := openedAtTheEnd(t)
 		w.AfterFunc(0, func() { <-release })
@@ -352,7 +352,7 @@ func TestCloseFromAFunctionThatTheWheelCalls(t *testing.T) {
 	for _, e := range enders {
 		for _, c := range cases {
 			t.Run(e.name+"/"+c.name, func(t *testing.T) {
-				guardedBubble(t, func(t *testing.T) {
+				guarded(t, func(t *testing.T) {
 					h := &hooks{
 						panicked: func(p timerwheel.HandlerPanic) { t.Errorf("unexpected panic %v", p.Value) },
 						stalled:  func(timerwheel.Stall) { t.Error("unexpected stall") },
@@ -390,23 +390,23 @@ func TestCloseFromAFunctionThatTheWheelCalls(t *testing.T) {
 // and with it the wheel.
 func TestCloseInAHandlerThatOthersWaitFor(t *testing.T) {
 	for _, e := range enders {
-		delBubble(t, e.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		bubble(t, e.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			const n = 10
-			var puppets [n]*delPuppet
+			var puppets [n]*puppet
 			var timers [n]timerwheel.Timer
 			g := w.NewGroup()
 			for i := range n {
-				puppets[i] = newDelPuppet(t)
+				puppets[i] = newPuppet(t)
 				timers[i] = g.Alloc(puppets[i].handle)
-				delStart(t, timers[i])
+				startRun(t, timers[i])
 			}
-			var calls [n - 1]*delCall
+			var calls [n - 1]*deletion
 			for i := range n - 1 {
 				calls[i] = puppets[i].call(timers[i+1].DelSync)
 				require.True(t, calls[i].waits())
 			}
-			whole := delGo(g.ShutdownSync)
-			closed := delGo(func() (timerwheel.Found, error) { return delNone, e.end(w) })
+			whole := deleting(g.ShutdownSync)
+			closed := deleting(func() (timerwheel.Found, error) { return foundNone, e.end(w) })
 			require.True(t, whole.waits())
 			require.True(t, closed.waits())
 			puppets[n-1].tell(func() {
@@ -419,12 +419,12 @@ func TestCloseInAHandlerThatOthersWaitFor(t *testing.T) {
 			for i := n - 1; i > 0; i-- {
 				require.True(t, calls[i-1].waits())
 				puppets[i].let()
-				calls[i-1].requires(t, delRunning, nil)
+				calls[i-1].requires(t, foundRunning, nil)
 			}
 			require.True(t, closed.waits())
 			puppets[0].let()
-			whole.requires(t, delRunning, nil)
-			closed.requires(t, delNone, nil)
+			whole.requires(t, foundRunning, nil)
+			closed.requires(t, foundNone, nil)
 		})
 	}
 }
@@ -432,7 +432,7 @@ func TestCloseInAHandlerThatOthersWaitFor(t *testing.T) {
 // Contract 9 with 4: a deletion that waits and a Close that waits for the same handler do
 // not hinder each other, and a circle that Close would close is none: "does not wait".
 func TestDeletionsAndCloseWaitForOneHandler(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{})
 		release := openedAtTheEnd(t)
 		closer := w.Alloc(func(timerwheel.Timer) {
@@ -464,7 +464,7 @@ func TestDeletionsAndCloseWaitForOneHandler(t *testing.T) {
 // Contract 9: a Close in a handler must not wait for itself, and neither must a Close
 // outside forget to wait because somebody else closed first.
 func TestCloseOutsideWaitsAlthoughAHandlerClosedFirst(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{})
 		first, second := openedAtTheEnd(t), openedAtTheEnd(t)
 		w.AfterFunc(0, func() {
@@ -490,7 +490,7 @@ func TestCloseOutsideWaitsAlthoughAHandlerClosedFirst(t *testing.T) {
 // Contract 9 says "from a handler"; Contract 4: "a goroutine that the handler started is
 // not the handler". So that one's Close waits.
 func TestCloseFromAGoroutineThatAHandlerStartedWaits(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{})
 		release := openedAtTheEnd(t)
 		ends := make(chan (<-chan struct{}), 1)
@@ -509,7 +509,7 @@ func TestCloseFromAGoroutineThatAHandlerStartedWaits(t *testing.T) {
 // Contract 9 is about one wheel: for another wheel, a handler of this one is any goroutine,
 // and its Close waits.
 func TestCloseOfAnotherWheelInAHandlerWaits(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w, other := openWheel(t, timerwheel.Options{}), openWheel(t, timerwheel.Options{})
 		release := openedAtTheEnd(t)
 		other.AfterFunc(0, func() { <-release })
@@ -531,7 +531,7 @@ func TestCloseOfAnotherWheelInAHandlerWaits(t *testing.T) {
 
 // Contract 9: "Shutdown(ctx) bounds the wait."
 func TestShutdownOfAWheelIsBoundedByItsContext(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{})
 		release := openedAtTheEnd(t)
 		w.AfterFunc(0, func() { <-release })
@@ -573,7 +573,7 @@ func TestShutdownOfAWheelIsBoundedByItsContext(t *testing.T) {
 func TestCloseWaitsForTheDonesOfWaitingDeletions(t *testing.T) {
 	for _, e := range enders {
 		t.Run(e.name, func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				w := openWheel(t, timerwheel.Options{})
 				endHandler, endDone := openedAtTheEnd(t), openedAtTheEnd(t)
 				tm := w.AfterFunc(0, func() { <-endHandler })
@@ -607,22 +607,22 @@ func TestCloseWaitsForTheDonesOfWaitingDeletions(t *testing.T) {
 
 // Contract 12: "Close waits for the dones of deletions that were waiting".
 func TestCloseWaitsForDones(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		p := newDelPuppet(t)
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		p := newPuppet(t)
 		tm := w.Alloc(p.handle)
-		delStart(t, tm)
+		startRun(t, tm)
 		gate := make(chan struct{})
 		var done atomic.Int32
 		tm.DelAsync(func() {
 			<-gate
 			done.Add(1)
 		})
-		c := delGo(func() (timerwheel.Found, error) { return timerwheel.Found{}, w.Close() })
+		c := deleting(func() (timerwheel.Found, error) { return timerwheel.Found{}, w.Close() })
 		require.True(t, c.waits())
 		p.let()
 		require.True(t, c.waits(), "the done has not returned")
 		close(gate)
-		c.requires(t, delNone, nil)
+		c.requires(t, foundNone, nil)
 		require.EqualValues(t, 1, done.Load())
 	})
 }
@@ -648,7 +648,7 @@ func TestCloseJoinsEveryFunctionThatTheWheelCalls(t *testing.T) {
 	}
 	for name, arrange := range cases {
 		t.Run(name, func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				goroutines := runtime.NumGoroutine()
 				release, entered := openedAtTheEnd(t), make(chan struct{})
 				var o timerwheel.Options
@@ -676,7 +676,7 @@ func TestCloseJoinsEveryFunctionThatTheWheelCalls(t *testing.T) {
 // Contract 6 with 9: a worker that waits for a user's lock is a goroutine of the wheel, and
 // is joined; its timer is pending, and dropped.
 func TestCloseJoinsAWorkerThatWaitsForALock(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w, l := openWheel(t, timerwheel.Options{}), newDurableLock()
 		tm := w.AllocLocked(l, func(timerwheel.Timer) { t.Error("ran although dropped") })
 		l.Lock()
@@ -698,17 +698,17 @@ func TestCloseJoinsAWorkerThatWaitsForALock(t *testing.T) {
 // Contract 9 with 6: Close drops the firing of a timer whose worker waits for its lock, and joins
 // that worker.
 func TestLockedTimerIsDroppedByClose(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		l := newLockProbe(t)
 		runs := 0
 		tm := w.AllocLocked(l, func(timerwheel.Timer) { runs++ })
 		l.take()
 		require.NoError(t, tm.Register(0))
-		delSettle()
-		c := delGo(func() (timerwheel.Found, error) { return delNone, w.Close() })
+		settle()
+		c := deleting(func() (timerwheel.Found, error) { return foundNone, w.Close() })
 		require.True(t, c.waits(), "a goroutine of the wheel is still at the lock")
 		l.drop()
-		c.requires(t, delNone, nil)
+		c.requires(t, foundNone, nil)
 		require.False(t, tm.Pending())
 		require.Zero(t, runs)
 		require.False(t, l.taken())
@@ -721,7 +721,7 @@ func TestLockedTimerIsDroppedByClose(t *testing.T) {
 // Contract 9: "On a closed wheel Alloc is valid and its Register says ErrClosed; AfterFunc
 // and Every return a Timer that is not Valid." Contract 12: those count in Refused.
 func TestAClosedWheelMakesTimersThatCannotFire(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{})
 		before := w.NewGroup()
 		require.NoError(t, w.Close())
@@ -760,14 +760,14 @@ func TestAClosedWheelMakesTimersThatCannotFire(t *testing.T) {
 // Contract 9 for groups: on a closed wheel a group's Alloc is valid and its Register says
 // ErrClosed; its AfterFunc and Every return a Timer that is not Valid.
 func TestGroupOnAClosedWheel(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		g := w.NewGroup()
 		old := g.Alloc(delIgnore)
 		require.NoError(t, old.Register(time.Hour))
 		require.NoError(t, w.Close())
 		for _, tm := range []timerwheel.Timer{old, g.Alloc(delIgnore), w.NewGroup().Alloc(delIgnore)} {
 			require.True(t, tm.Valid())
-			delRequireRefused(t, w, tm, timerwheel.ErrClosed)
+			requireRefused(t, w, tm, timerwheel.ErrClosed)
 		}
 		before := w.Stats().Refused
 		require.False(t, g.AfterFunc(0, func() {}).Valid())
@@ -780,7 +780,7 @@ func TestGroupOnAClosedWheel(t *testing.T) {
 // Contract 9: the timers of a closed wheel can be named, asked, deleted, retained and
 // freed: no verb panics, hangs, or finds anything.
 func TestEveryVerbIsHarmlessOnAClosedWheel(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{})
 		handler := func(timerwheel.Timer) { t.Error("fired on a closed wheel") }
 		g := w.NewGroup()
@@ -1091,7 +1091,7 @@ func TestADrainedWheelHasNoGoroutineAndNoWakeUp(t *testing.T) {
 	for _, d := range drainings {
 		for kind, o := range drainingOptions(d) {
 			t.Run(d.name+"/"+kind, func(t *testing.T) {
-				guardedBubble(t, func(t *testing.T) {
+				guarded(t, func(t *testing.T) {
 					goroutines := runtime.NumGoroutine()
 					w, err := timerwheel.New(o)
 					require.NoError(t, err)
@@ -1125,7 +1125,7 @@ func drainByDeletion(t *testing.T, w *timerwheel.Wheel, d time.Duration, del fun
 // without lingering". This bubble has no Close in it, and could not end if a goroutine of
 // the wheel were left, a parked one included.
 func TestUnclosedWheelHasNoGoroutine(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w, err := timerwheel.New(timerwheel.Options{})
 		require.NoError(t, err)
 		var runs atomic.Int32
@@ -1215,7 +1215,7 @@ func spinUntil(t *testing.T, condition func() bool, otherwise string) {
 func TestDrainedWheelIsCollected(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	fires := func(t *testing.T, w *timerwheel.Wheel, n uint64) {
-		waitUntil(t, "it has fired", func() bool { s := w.Stats(); return s.Fired >= n && s.Running == 0 })
+		eventually(t, "it has fired", func() bool { s := w.Stats(); return s.Fired >= n && s.Running == 0 })
 	}
 	for name, use := range map[string]func(t *testing.T, w *timerwheel.Wheel){
 		"never used": func(*testing.T, *timerwheel.Wheel) {},
@@ -1275,7 +1275,7 @@ func TestDrainedWheelIsCollected(t *testing.T) {
 				use(t, w)
 				return weak.Make(w)
 			}()
-			waitUntil(t, "the wheel is collected", func() bool {
+			eventually(t, "the wheel is collected", func() bool {
 				runtime.GC()
 				return forgotten.Value() == nil
 			})
@@ -1318,7 +1318,7 @@ func TestAForgottenWheelFiresWhatPends(t *testing.T) {
 func TestAWheelWhoseTimersOnlyPendHasNoGoroutineAndDoesNotTick(t *testing.T) {
 	for _, tick := range []time.Duration{time.Microsecond, time.Millisecond, time.Hour} {
 		t.Run(tick.String(), func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				goroutines := runtime.NumGoroutine()
 				w := openWheel(t, timerwheel.Options{Tick: tick})
 				for i := range 1000 {
@@ -1353,7 +1353,7 @@ func TestWatchingForStallsWakesNoIdleWheel(t *testing.T) {
 	for name, history := range histories {
 		for _, pending := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/something pends: %v", name, pending), func(t *testing.T) {
-				guardedBubble(t, func(t *testing.T) {
+				guarded(t, func(t *testing.T) {
 					w := openWheel(t, timerwheel.Options{OnStall: func(timerwheel.Stall) {}})
 					if pending {
 						w.AfterFunc(1000*time.Hour, func() {})
@@ -1390,7 +1390,7 @@ func runningForAWhile(w *timerwheel.Wheel) timerwheel.Timer {
 func TestOneWakeUpServesAllThatIsDue(t *testing.T) {
 	for _, tick := range []time.Duration{time.Millisecond, time.Second} {
 		t.Run(tick.String(), func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				w := openWheel(t, timerwheel.Options{Tick: tick})
 				const timers = 5000
 				for range timers {

@@ -20,7 +20,7 @@ import (
 // time.NewTicker does". A panic leaves nothing behind.
 func TestNilAndNonsenseArgumentsPanicAtTheCall(t *testing.T) {
 	f := func(timerwheel.Timer) {}
-	w := wheelFor(t, timerwheel.Options{})
+	w := openWheel(t, timerwheel.Options{})
 	g := w.NewGroup()
 	for name, call := range map[string]func(){
 		"Alloc, nil f":             func() { w.Alloc(nil) },
@@ -66,7 +66,7 @@ func panicText(call func()) (text string) {
 
 // Contract 2: "Alloc, AllocLocked, AfterFunc, Every: as on Wheel", misuse included.
 func TestGroupMisusePanicsAsOnTheWheel(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		g := w.NewGroup()
 		require.Panics(t, func() { g.Alloc(nil) })
 		require.Panics(t, func() { g.AfterFunc(time.Second, nil) })
@@ -80,7 +80,7 @@ func TestGroupMisusePanicsAsOnTheWheel(t *testing.T) {
 
 // Contract 2: "A nil l panics here", as does a nil f, on the wheel and in a group.
 func TestAllocLockedOfNilPanics(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		g := w.NewGroup()
 		require.Panics(t, func() { w.AllocLocked(nil, delIgnore) })
 		require.Panics(t, func() { w.AllocLocked(newLockProbe(t), nil) })
@@ -117,8 +117,8 @@ func TestAfterFuncRecyclesItself(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{})
+			guarded(t, func(t *testing.T) {
+				w := openWheel(t, timerwheel.Options{})
 				var runs atomic.Int32
 				tm := w.AfterFunc(time.Minute, func() { runs.Add(1) })
 				require.True(t, tm.Valid())
@@ -141,8 +141,8 @@ func TestAfterFuncRecyclesItself(t *testing.T) {
 // Contract 2: "One from AfterFunc does not: it is recycled when it fires or is stopped, and
 // Reset then arms nothing".
 func TestResetOfASpentAfterFuncArmsNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{})
 		var runs atomic.Int32
 		fires := func() { runs.Add(1) }
 		fired, stopped, moved := w.AfterFunc(time.Second, fires), w.AfterFunc(time.Second, fires), w.AfterFunc(time.Second, fires)
@@ -164,8 +164,8 @@ func TestResetOfASpentAfterFuncArmsNothing(t *testing.T) {
 // Contract 2, AfterFunc: while it runs it has not been recycled, so its handler, which
 // knows it by the caller's word only, may arm it again.
 func TestAfterFuncMayBeRegisteredWhileItRuns(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{})
 		self := make(chan timerwheel.Timer, 1)
 		var runs atomic.Int32
 		tm := w.AfterFunc(time.Second, func() {
@@ -188,7 +188,7 @@ func TestAfterFuncMayBeRegisteredWhileItRuns(t *testing.T) {
 func forEachArm(t *testing.T, test func(t *testing.T, w *timerwheel.Wheel, arm func(time.Duration, func(any), any) timerwheel.Timer)) {
 	for name, way := range arms {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				w, err := timerwheel.New(way.options)
 				require.NoError(t, err)
 				defer func() { require.NoError(t, w.Close()) }()
@@ -301,7 +301,7 @@ func TestFastPathsAllocateNothing(t *testing.T) {
 
 // Contract 1: a Timer names its wheel, too: the first timers of two wheels are not each other.
 func TestHandleOfAnotherWheelIsAnotherTimer(t *testing.T) {
-	a, b := wheelFor(t, timerwheel.Options{}), wheelFor(t, timerwheel.Options{})
+	a, b := openWheel(t, timerwheel.Options{}), openWheel(t, timerwheel.Options{})
 	const n = 200
 	ofA, ofB := make([]timerwheel.Timer, n), make([]timerwheel.Timer, n)
 	for i := range n {
@@ -331,8 +331,8 @@ func TestHandleOfAnotherWheelIsAnotherTimer(t *testing.T) {
 // it sleeps over.
 func TestNowIsRealTime(t *testing.T) {
 	const tick = 10 * time.Millisecond
-	synctest.Test(t, func(t *testing.T) {
-		w := wheelFor(t, timerwheel.Options{Tick: tick})
+	guarded(t, func(t *testing.T) {
+		w := openWheel(t, timerwheel.Options{Tick: tick})
 		for _, d := range []time.Duration{0, 1, tick, time.Second, 1000 * time.Hour} {
 			elapse(d)
 			require.InDelta(t, 0, time.Until(w.Now()), float64(tick))
@@ -341,7 +341,7 @@ func TestNowIsRealTime(t *testing.T) {
 		w.AfterFunc(time.Hour, func() { inHandler <- time.Until(w.Now()) })
 		require.InDelta(t, 0, <-inHandler, float64(tick))
 	})
-	w := wheelFor(t, timerwheel.Options{Tick: tick})
+	w := openWheel(t, timerwheel.Options{Tick: tick})
 	last := w.Now()
 	for range 1000 {
 		before := time.Now()
@@ -359,8 +359,8 @@ func TestNextIsNotLaterThanTheNextFiring(t *testing.T) {
 	const tick = time.Millisecond
 	for seed := range uint64(3) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{Tick: tick})
+			guarded(t, func(t *testing.T) {
+				w := openWheel(t, timerwheel.Options{Tick: tick})
 				rng := rand.New(rand.NewPCG(seed, 9))
 				var promised atomic.Int64 // what Next said last, in nanoseconds since start
 				var tooLate atomic.Int64
@@ -454,8 +454,8 @@ func TestNextKnowsEveryPendingTimer(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := wheelFor(t, timerwheel.Options{MaxWorkers: 1})
+			guarded(t, func(t *testing.T) {
+				w := openWheel(t, timerwheel.Options{MaxWorkers: 1})
 				_, ok := w.Next()
 				require.False(t, ok)
 				tm := c.arm(t, w)
@@ -514,7 +514,7 @@ func TestNextKnowsOfTimersThatAreDueAndCannotBegin(t *testing.T) {
 	for name, arrange := range cases {
 		for _, farther := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/another far away: %v", name, farther), func(t *testing.T) {
-				guardedBubble(t, func(t *testing.T) {
+				guarded(t, func(t *testing.T) {
 					w, l, release := openWheel(t, timerwheel.Options{MaxWorkers: 1}), newDurableLock(), openedAtTheEnd(t)
 					l.Lock()
 					if farther {
@@ -543,7 +543,7 @@ func TestWheelsInAndOutOfBubblesShareNothing(t *testing.T) {
 	var runs atomic.Int32
 	series := outside.Every(time.Millisecond, func(timerwheel.Timer) { runs.Add(1) })
 	for range 3 {
-		guardedBubble(t, func(t *testing.T) {
+		guarded(t, func(t *testing.T) {
 			// Not closed: Contract 9 leaves no goroutine in the bubble for it, and what
 			// pends dies with the bubble.
 			w, err := timerwheel.New(timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}, OnStall: func(timerwheel.Stall) {}})
@@ -582,9 +582,9 @@ func TestMillionTimersArmedAndDeleted(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a million timers")
 	}
-	million := crowd(1_000_000)
+	million := scaled(1_000_000)
 	began := time.Now()
-	w := wheelFor(t, timerwheel.Options{})
+	w := openWheel(t, timerwheel.Options{})
 	timers := make([]timerwheel.Timer, million)
 	arm := func(deadline func(i int) time.Duration) {
 		for i := range timers {
@@ -628,7 +628,7 @@ func TestOneProcessorAndASpinningGoroutine(t *testing.T) {
 	defer spinner.Wait()
 	defer stop.Store(true)
 
-	w := wheelFor(t, timerwheel.Options{})
+	w := openWheel(t, timerwheel.Options{})
 	var early, fired atomic.Int32
 	const timers = 200
 	for i := range time.Duration(timers) {
@@ -640,7 +640,7 @@ func TestOneProcessorAndASpinningGoroutine(t *testing.T) {
 			fired.Add(1)
 		})
 	}
-	waitUntil(t, "all have fired", func() bool { return fired.Load() == timers })
+	eventually(t, "all have fired", func() bool { return fired.Load() == timers })
 	require.Zero(t, early.Load())
 
 	for range 5 { // a deletion that waits for a handler that waits for its turn

@@ -14,7 +14,7 @@ import (
 // Rule 1, where a Lock does not return: who renounces its timer leaves the
 // slot's next tenant alone, whose lock another worker waits for.
 func TestARenouncedTimersTenantIsLeftAlone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := newTestWheel(t, Options{})
 		defer w.Close()
 		g := w.NewGroup()
@@ -116,7 +116,7 @@ func TestWorkersGiveWay(t *testing.T) {
 // not keep a timer of another shard from running: workers leave a shard after a
 // while.
 func TestABusyShardStarvesNoOther(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
 		w := newTestWheel(t, Options{MaxWorkers: 2})
 		defer w.Close()

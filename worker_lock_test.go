@@ -21,7 +21,7 @@ import (
 
 // Contract 6: "The worker takes l before the handler and releases it after it".
 func TestLockedHandlerRunsUnderItsLock(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		l := newLockProbe(t)
 		var runs, bare int
 		tm := w.AllocLocked(l, func(timerwheel.Timer) {
@@ -34,7 +34,7 @@ func TestLockedHandlerRunsUnderItsLock(t *testing.T) {
 			require.NoError(t, tm.Register(time.Second))
 			require.False(t, l.taken(), "taken while the timer only pends")
 			time.Sleep(time.Second)
-			delSettle()
+			settle()
 			require.Equal(t, i+1, runs)
 			require.False(t, l.taken(), "not released")
 			require.EqualValues(t, i+1, l.locks.Load())
@@ -45,8 +45,8 @@ func TestLockedHandlerRunsUnderItsLock(t *testing.T) {
 
 // Contract 6: "While it waits for l the timer is pending, not running".
 func TestLockedTimerIsPendingWhileItsWorkerWaitsForTheLock(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		l, p := newLockProbe(t), newDelPuppet(t)
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		l, p := newLockProbe(t), newPuppet(t)
 		tm := w.AllocLocked(l, p.handle)
 		l.take()
 		require.NoError(t, tm.Register(0))
@@ -64,7 +64,7 @@ func TestLockedTimerIsPendingWhileItsWorkerWaitsForTheLock(t *testing.T) {
 		require.Zero(t, stats.Fired)
 
 		l.drop()
-		delSettle()
+		settle()
 		require.True(t, tm.Running())
 		require.False(t, tm.Pending())
 		stats = w.Stats()
@@ -83,33 +83,33 @@ func TestLockedDeletionWhileHoldingTheLockIsSynchronous(t *testing.T) {
 		reach func(*testing.T, timerwheel.Timer, *lockProbe) // ends holding the lock
 		want  timerwheel.Found
 	}{
-		{"idle", func(_ *testing.T, _ timerwheel.Timer, l *lockProbe) { l.take() }, delNone},
+		{"idle", func(_ *testing.T, _ timerwheel.Timer, l *lockProbe) { l.take() }, foundNone},
 		{"pending", func(t *testing.T, tm timerwheel.Timer, l *lockProbe) {
 			l.take()
 			require.NoError(t, tm.Register(time.Minute))
-		}, delPending},
+		}, foundPending},
 		{"the worker waits for the lock", func(t *testing.T, tm timerwheel.Timer, l *lockProbe) {
 			l.take()
 			require.NoError(t, tm.Register(0))
-			delSettle()
+			settle()
 			require.EqualValues(t, 1, l.queued.Load())
-		}, delPending},
+		}, foundPending},
 		{"moved while the worker waits for the lock", func(t *testing.T, tm timerwheel.Timer, l *lockProbe) {
 			l.take()
 			require.NoError(t, tm.Register(0))
-			delSettle()
+			settle()
 			require.NoError(t, tm.Register(time.Minute))
-		}, delPending},
+		}, foundPending},
 		{"freed while the worker waits for the lock", func(t *testing.T, tm timerwheel.Timer, l *lockProbe) {
 			l.take()
 			require.NoError(t, tm.Register(0))
-			delSettle()
+			settle()
 			require.NoError(t, tm.Free())
-		}, delPending},
+		}, foundPending},
 	}
 	for _, stage := range stages {
 		for _, verb := range delVerbs {
-			delBubble(t, stage.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			bubble(t, stage.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 				l := newLockProbe(t)
 				var runs atomic.Int32
 				tm := w.AllocLocked(l, func(timerwheel.Timer) { runs.Add(1) })
@@ -139,21 +139,21 @@ func TestLockedDeletionWhileHoldingTheLockIsSynchronous(t *testing.T) {
 // deleter does not hold the lock; nor does a deletion wait then, for nothing runs.
 func TestLockedTimerDeletedWhileItsWorkerWaitsDoesNotRun(t *testing.T) {
 	for _, verb := range delVerbs {
-		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			l := newLockProbe(t)
 			var runs atomic.Int32
 			tm := w.AllocLocked(l, func(timerwheel.Timer) { runs.Add(1) })
 			l.take()
 			require.NoError(t, tm.Register(0))
-			delSettle()
-			delGo(func() (timerwheel.Found, error) { return verb.call(tm) }).requires(t, delPending, nil)
+			settle()
+			deleting(func() (timerwheel.Found, error) { return verb.call(tm) }).requires(t, foundPending, nil)
 			l.drop()
-			delSettle()
+			settle()
 			require.Zero(t, runs.Load())
 			require.False(t, l.taken())
 			if verb.name != delByShutdown.name {
 				require.NoError(t, tm.Register(0), "the timer is as good as new")
-				delSettle()
+				settle()
 				require.EqualValues(t, 1, runs.Load())
 			}
 		})
@@ -199,13 +199,13 @@ func TestLockedTimerMovedWhileItsWorkerWaitsRunsAtItsNewTime(t *testing.T) {
 	}
 	for _, move := range moves {
 		for _, held := range []time.Duration{0, 2 * time.Hour} { // the lock is released before, or long after, the new time
-			delBubble(t, fmt.Sprintf("%s/held %v", move.name, held), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			bubble(t, fmt.Sprintf("%s/held %v", move.name, held), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 				l := newLockProbe(t)
 				var ran []time.Time
 				tm := w.AllocLocked(l, func(timerwheel.Timer) { ran = append(ran, time.Now()) })
 				l.take()
 				require.NoError(t, tm.Register(0))
-				delSettle()
+				settle()
 				moved := time.Now()
 				require.NoError(t, move.move(tm))
 				require.True(t, tm.Pending())
@@ -235,14 +235,14 @@ func TestLockedTimerMovedWhileItsWorkerWaitsRunsAtItsNewTime(t *testing.T) {
 // Contract 6: "At most one worker waits for one timer's lock", however often the timer falls due,
 // is moved, deleted and registered meanwhile.
 func TestLockedTimerHasOneWorkerWaitingAtMost(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{MaxWorkers: 16}, func(t *testing.T, w *timerwheel.Wheel) {
+	bubble(t, "", timerwheel.Options{MaxWorkers: 16}, func(t *testing.T, w *timerwheel.Wheel) {
 		l := newLockProbe(t)
 		runs := 0
 		tm := w.AllocLocked(l, func(timerwheel.Timer) { runs++ })
 		l.take()
 		for i := range 50 {
 			require.NoError(t, tm.Register(time.Duration(i%4)*time.Millisecond))
-			delSettle()
+			settle()
 			require.EqualValues(t, 1, l.queued.Load())
 			if i%3 == 0 {
 				_, err := tm.DelSync()
@@ -256,7 +256,7 @@ func TestLockedTimerHasOneWorkerWaitingAtMost(t *testing.T) {
 		w.AfterFunc(0, func() { close(other) })
 		<-other
 		l.drop()
-		delSettle()
+		settle()
 		require.EqualValues(t, 1, l.mostQueued.Load())
 		require.Equal(t, 1, runs)
 	})
@@ -283,28 +283,28 @@ func TestLockedRunIsOverBeforeItsLockIsReleased(t *testing.T) {
 		handlers, counted int
 	}
 	for _, end := range ends {
-		delBubble(t, end.name, timerwheel.Options{OnPanic: end.onPanic}, func(t *testing.T, w *timerwheel.Wheel) {
-			l, p := newLockProbe(t), newDelPuppet(t)
+		bubble(t, end.name, timerwheel.Options{OnPanic: end.onPanic}, func(t *testing.T, w *timerwheel.Wheel) {
+			l, p := newLockProbe(t), newPuppet(t)
 			var tm timerwheel.Timer
 			look := func() sight { return sight{tm.Pending(), tm.Running(), len(w.Running()), w.Stats().Running} }
 			var atLock, atUnlock []sight
 			l.onLock = func() { atLock = append(atLock, look()) }
 			l.onUnlock = func() { atUnlock = append(atUnlock, look()) }
 			tm = w.AllocLocked(l, p.handle)
-			delStart(t, tm)
+			startRun(t, tm)
 			require.Equal(t, []sight{{pending: true}}, atLock)
 			require.Empty(t, atUnlock)
-			c := delGo(tm.DelSync) // from one who does not hold the lock
+			c := deleting(tm.DelSync) // from one who does not hold the lock
 			require.True(t, c.waits())
 
 			p.do <- end.end
-			c.requires(t, delRunning, nil)
+			c.requires(t, foundRunning, nil)
 			require.Equal(t, []sight{{}}, atUnlock)
 			require.False(t, l.taken())
 
-			delStart(t, tm) // the lock and the timer are as good as new
+			startRun(t, tm) // the lock and the timer are as good as new
 			p.let()
-			delSettle()
+			settle()
 			require.False(t, l.taken())
 			require.Len(t, atUnlock, 2)
 		})
@@ -316,17 +316,17 @@ func TestLockedRunIsOverBeforeItsLockIsReleased(t *testing.T) {
 // it.
 func TestLockedTimerRecycledWhileItsWorkerWaits(t *testing.T) {
 	for _, verb := range delVerbs {
-		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			l, l2 := newLockProbe(t), newLockProbe(t)
 			var old, due, later atomic.Int32
 			tm := w.AllocLocked(l, func(timerwheel.Timer) { old.Add(1) })
 			l.take()
 			require.NoError(t, tm.Register(0))
-			delSettle()
+			settle()
 			require.EqualValues(t, 1, l.queued.Load())
 			found, err := verb.call(tm)
 			require.NoError(t, err)
-			require.Equal(t, delPending, found)
+			require.Equal(t, foundPending, found)
 			require.NoError(t, tm.Free())
 			require.False(t, tm.Valid(), "a worker at the lock holds no running reference")
 
@@ -339,25 +339,25 @@ func TestLockedTimerRecycledWhileItsWorkerWaits(t *testing.T) {
 				require.NoError(t, w.AllocLocked(l, func(timerwheel.Timer) { later.Add(1) }).Register(time.Hour))
 				require.NoError(t, w.AllocLocked(l2, func(timerwheel.Timer) { later.Add(1) }).Register(time.Hour))
 			}
-			delSettle()
+			settle()
 			require.EqualValues(t, n, due.Load(), "the new tenants wait for the old lock")
 			l2.take()
 			for _, tm := range tenants {
 				require.NoError(t, tm.Register(0)) // they, too, are at their lock when the old worker gets his
 			}
-			delSettle()
+			settle()
 			l.drop()
-			delSettle()
+			settle()
 			require.Zero(t, old.Load())
 			require.Zero(t, later.Load(), "a new tenant was run by the old worker")
 			require.EqualValues(t, n, due.Load(), "a new tenant was run by the old worker, without its lock")
 			require.Equal(t, 3*n, w.Stats().Pending)
 			l2.drop()
-			delSettle()
+			settle()
 			require.EqualValues(t, 2*n, due.Load())
 			require.Equal(t, 2*n, w.Stats().Pending)
 			time.Sleep(time.Hour)
-			delSettle()
+			settle()
 			require.EqualValues(t, 2*n, later.Load())
 			require.False(t, l.taken())
 			require.False(t, l2.taken())
@@ -368,17 +368,17 @@ func TestLockedTimerRecycledWhileItsWorkerWaits(t *testing.T) {
 // Contract 5 and 6: a timer that is freed while its worker waits is still pending: it fires, and is
 // recycled after its handler.
 func TestLockedTimerFreedWhileItsWorkerWaitsStillFires(t *testing.T) {
-	delBubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		l := newLockProbe(t)
 		runs := 0
 		tm := w.AllocLocked(l, func(timerwheel.Timer) { runs++ })
 		l.take()
 		require.NoError(t, tm.Register(0))
-		delSettle()
+		settle()
 		require.NoError(t, tm.Free())
 		require.True(t, tm.Valid())
 		l.drop()
-		delSettle()
+		settle()
 		require.Equal(t, 1, runs)
 		require.False(t, tm.Valid())
 		require.Zero(t, w.Stats().Live)
@@ -389,10 +389,10 @@ func TestLockedTimerFreedWhileItsWorkerWaitsStillFires(t *testing.T) {
 // handler, who holds it, may delete the others synchronously.
 func TestLockedTimersThatShareALock(t *testing.T) {
 	for _, verb := range delVerbs {
-		delBubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			l, p := newLockProbe(t), newDelPuppet(t)
+		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			l, p := newLockProbe(t), newPuppet(t)
 			first := w.AllocLocked(l, p.handle)
-			delStart(t, first)
+			startRun(t, first)
 			var others []timerwheel.Timer
 			var in, most, runs int // guarded by l
 			for range 10 {
@@ -406,10 +406,10 @@ func TestLockedTimersThatShareALock(t *testing.T) {
 				require.NoError(t, tm.Register(0))
 				others = append(others, tm)
 			}
-			delSettle()
+			settle()
 			require.Equal(t, 10, w.Stats().Pending)
 			for _, tm := range others[:5] {
-				p.call(func() (timerwheel.Found, error) { return verb.call(tm) }).requires(t, delPending, nil)
+				p.call(func() (timerwheel.Found, error) { return verb.call(tm) }).requires(t, foundPending, nil)
 			}
 			p.let()
 			time.Sleep(time.Minute)
@@ -426,10 +426,10 @@ func TestLockedTimerInAGroup(t *testing.T) {
 	deletions := map[string]func(*timerwheel.Group) (timerwheel.Found, error){
 		"DelSync":        (*timerwheel.Group).DelSync,
 		"Shutdown":       (*timerwheel.Group).ShutdownSync,
-		"DelSyncContext": func(g *timerwheel.Group) (timerwheel.Found, error) { return g.DelSyncContext(delDead) },
+		"DelSyncContext": func(g *timerwheel.Group) (timerwheel.Found, error) { return g.DelSyncContext(endedContext) },
 	}
 	for name, del := range deletions {
-		delBubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		bubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			l, g := newLockProbe(t), w.NewGroup()
 			var in, runs int
 			for range 5 {
@@ -441,7 +441,7 @@ func TestLockedTimerInAGroup(t *testing.T) {
 				})
 				require.NoError(t, tm.Register(0))
 			}
-			delSettle()
+			settle()
 			require.Equal(t, 5, runs)
 			require.Equal(t, 5, in)
 			require.Equal(t, 5, g.Len())
@@ -450,12 +450,12 @@ func TestLockedTimerInAGroup(t *testing.T) {
 			for range 5 {
 				require.NoError(t, g.AllocLocked(l, func(timerwheel.Timer) { runs++ }).Register(0))
 			}
-			delSettle()
+			settle()
 			found, err := del(g)
 			require.NoError(t, err)
-			require.Equal(t, delPending, found)
+			require.Equal(t, foundPending, found)
 			l.drop()
-			delSettle()
+			settle()
 			require.Equal(t, 5, runs)
 			require.False(t, l.taken())
 			require.Zero(t, w.Stats().SyncWaits)
@@ -491,7 +491,7 @@ func TestLockedTimerWithARLocker(t *testing.T) {
 	require.NoError(t, a.Register(0))
 	found, err := a.DelSync()
 	require.NoError(t, err)
-	require.Equal(t, delPending, found)
+	require.Equal(t, foundPending, found)
 	rw.Unlock()
 	_, err = b.DelSync()
 	require.NoError(t, err)
@@ -564,7 +564,7 @@ func TestLockedDelRacesWithTheHandler(t *testing.T) {
 // at last. On a Manual wheel such a panic passes through Advance as a handler's does.
 func TestALockThatDoesNotReturnLeavesItsTimerPending(t *testing.T) {
 	t.Run("Goexit", func(t *testing.T) {
-		guardedBubble(t, func(t *testing.T) {
+		guarded(t, func(t *testing.T) {
 			w := openWheel(t, timerwheel.Options{MaxWorkers: 1})
 			tries := 0
 			l := &hookedLock{durableLock: newDurableLock(), onLock: func() {
@@ -609,7 +609,7 @@ func TestALockThatDoesNotReturnLeavesItsTimerPending(t *testing.T) {
 			if then == "deleted before" {
 				found, err := tm.DelSync()
 				require.NoError(t, err)
-				require.Equal(t, delPending, found)
+				require.Equal(t, foundPending, found)
 			}
 			want := 0
 			if then == "fires" {

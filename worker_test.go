@@ -129,7 +129,7 @@ func TestAPanicWithoutOnPanicCrashesTheProgram(t *testing.T) {
 func TestWaitersAreReleasedBeforeOnPanicIsCalled(t *testing.T) {
 	for _, kind := range timerKinds {
 		t.Run(kind.name, func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				var w *timerwheel.Wheel
 				var bad timerwheel.Timer
 				begun, release := make(chan struct{}), openedAtTheEnd(t)
@@ -195,25 +195,25 @@ func TestWaitersAreReleasedBeforeOnPanicIsCalled(t *testing.T) {
 func TestWaitersAreReleasedBeforeOnPanic(t *testing.T) {
 	var waited chan struct{}
 	var tm timerwheel.Timer
-	var inOnPanic *delCall
+	var inOnPanic *deletion
 	onPanic := func(timerwheel.HandlerPanic) {
 		<-waited
 		inOnPanic.run(tm.DelSync)
 	}
-	delBubble(t, "", timerwheel.Options{OnPanic: onPanic}, func(t *testing.T, w *timerwheel.Wheel) {
+	bubble(t, "", timerwheel.Options{OnPanic: onPanic}, func(t *testing.T, w *timerwheel.Wheel) {
 		waited = make(chan struct{})
-		inOnPanic = &delCall{done: make(chan struct{})}
-		p := newDelPuppet(t)
+		inOnPanic = &deletion{done: make(chan struct{})}
+		p := newPuppet(t)
 		tm = w.Alloc(p.handle)
-		delStart(t, tm)
-		c := delGo(func() (timerwheel.Found, error) {
+		startRun(t, tm)
+		c := deleting(func() (timerwheel.Found, error) {
 			defer close(waited)
 			return tm.DelSync()
 		})
 		require.True(t, c.waits())
 		p.do <- func() { panic("the handler's") }
-		c.requires(t, delRunning, nil)
-		inOnPanic.requires(t, delNone, nil)
+		c.requires(t, foundRunning, nil)
+		inOnPanic.requires(t, foundNone, nil)
 	})
 }
 
@@ -232,13 +232,13 @@ func TestWaitsEndWithARunThatEndsBadly(t *testing.T) {
 		{"Goexit, with OnPanic", runtime.Goexit, onPanic},
 	}
 	for _, end := range ends {
-		delBubble(t, end.name, timerwheel.Options{OnPanic: end.onPanic}, func(t *testing.T, w *timerwheel.Wheel) {
-			p := newDelPuppet(t)
+		bubble(t, end.name, timerwheel.Options{OnPanic: end.onPanic}, func(t *testing.T, w *timerwheel.Wheel) {
+			p := newPuppet(t)
 			tm := w.Alloc(p.handle)
-			delStart(t, tm)
-			var calls []*delCall
+			startRun(t, tm)
+			var calls []*deletion
 			for _, verb := range []delVerb{delBySync, delByContext} {
-				calls = append(calls, delGo(func() (timerwheel.Found, error) { return verb.call(tm) }))
+				calls = append(calls, deleting(func() (timerwheel.Found, error) { return verb.call(tm) }))
 			}
 			var done atomic.Int32
 			tm.DelAsync(func() { done.Add(1) })
@@ -247,13 +247,13 @@ func TestWaitsEndWithARunThatEndsBadly(t *testing.T) {
 			}
 			p.do <- end.end
 			for _, c := range calls {
-				c.requires(t, delRunning, nil)
+				c.requires(t, foundRunning, nil)
 			}
 			require.EqualValues(t, 1, done.Load())
 			require.False(t, tm.Running())
 			require.Empty(t, w.Running())
 			require.NoError(t, tm.Register(0), "the refusal outlived the run")
-			delSettle()
+			settle()
 			require.EqualValues(t, 2, p.begun.Load(), "the worker that ended badly was not replaced")
 		})
 	}
@@ -264,7 +264,7 @@ func TestWaitsEndWithARunThatEndsBadly(t *testing.T) {
 func TestTheWorkerGoesOnAfterOnPanic(t *testing.T) {
 	for _, workers := range []int{1, 4} {
 		t.Run(fmt.Sprint(workers), func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				var mu sync.Mutex
 				on := map[int]string{} // the goroutine of each handler
 				calls := 0
@@ -362,7 +362,7 @@ func TestHandlerPanicSaysWhatHappenedAndWhere(t *testing.T) {
 	for name, arrange := range cases {
 		for _, debug := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s/debug %v", name, debug), func(t *testing.T) {
-				guardedBubble(t, func(t *testing.T) {
+				guarded(t, func(t *testing.T) {
 					reports := make(chan timerwheel.HandlerPanic, 1)
 					w := openWheel(t, timerwheel.Options{Debug: debug, OnPanic: func(p timerwheel.HandlerPanic) {
 						p.Timer.Del() // ends the series
@@ -405,7 +405,7 @@ func requireSite(t *testing.T, want, got string) {
 
 // The same, when it was the handler itself that armed the timer for the run that panics.
 func TestHandlerPanicNamesTheHandlersOwnRegister(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		reports := make(chan timerwheel.HandlerPanic, 1)
 		w := openWheel(t, timerwheel.Options{Debug: true, OnPanic: func(p timerwheel.HandlerPanic) { reports <- p }})
 		again := ""
@@ -447,7 +447,7 @@ func TestOnPanicIsGivenEveryValue(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				values := make(chan any, 2)
 				w := openWheel(t, timerwheel.Options{OnPanic: func(p timerwheel.HandlerPanic) { values <- p.Value }})
 				w.AfterFunc(0, c.handler)
@@ -462,7 +462,7 @@ func TestOnPanicIsGivenEveryValue(t *testing.T) {
 
 // Contract 11: a handler that recovers its own panic has not panicked.
 func TestAPanicThatTheHandlerRecoversIsItsOwn(t *testing.T) {
-	guardedBubble(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{OnPanic: func(p timerwheel.HandlerPanic) { t.Errorf("called for %v", p.Value) }})
 		w.AfterFunc(0, func() {
 			defer func() { assert.Equal(t, "on purpose", recover()) }()
@@ -478,7 +478,7 @@ func TestAPanicThatTheHandlerRecoversIsItsOwn(t *testing.T) {
 func TestWhatIsArmedSurvivesAHandlerThatMisbehaves(t *testing.T) {
 	for how, misbehave := range misbehaviours {
 		t.Run(how, func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				w := openWheel(t, timerwheel.Options{MaxWorkers: 1, OnPanic: func(timerwheel.HandlerPanic) {}})
 				start := time.Now()
 				var runs int
@@ -538,7 +538,7 @@ func TestSeriesSurvivesPanicAndGoexit(t *testing.T) {
 		{"Goexit, with OnPanic", runtime.Goexit, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				var panics atomic.Int32
 				o := timerwheel.Options{Tick: tick}
 				if c.onPanic {
@@ -548,7 +548,7 @@ func TestSeriesSurvivesPanicAndGoexit(t *testing.T) {
 						assert.True(t, p.Timer.Valid())
 					}
 				}
-				w := wheelFor(t, o)
+				w := openWheel(t, o)
 				var log firingLog
 				start := time.Now()
 				tm := w.Every(period, func(tm timerwheel.Timer) {
@@ -585,7 +585,7 @@ func TestGoexitClearsTheSlotReleasesTheWaitersAndReplacesTheWorker(t *testing.T)
 				"with OnPanic":    func(p timerwheel.HandlerPanic) { panic("a Goexit is no panic") },
 			} {
 				t.Run(fmt.Sprintf("%s/%d/%s", kind.name, workers, name), func(t *testing.T) {
-					guardedBubble(t, func(t *testing.T) {
+					guarded(t, func(t *testing.T) {
 						w, l := openWheel(t, timerwheel.Options{MaxWorkers: workers, OnPanic: onPanic}), newDurableLock()
 						begun, release := make(chan struct{}), openedAtTheEnd(t)
 						bad := kind.arm(w, l, time.Millisecond, func(timerwheel.Timer) {
@@ -638,7 +638,7 @@ func TestManyHandlersThatMisbehaveAtOnce(t *testing.T) {
 	for how, misbehave := range misbehaviours {
 		for _, workers := range []int{1, 2} {
 			t.Run(fmt.Sprintf("%s/%d", how, workers), func(t *testing.T) {
-				guardedBubble(t, func(t *testing.T) {
+				guarded(t, func(t *testing.T) {
 					goroutines := runtime.NumGoroutine()
 					w := openWheel(t, timerwheel.Options{MaxWorkers: workers, OnPanic: func(timerwheel.HandlerPanic) {}})
 					const timers = 200
@@ -674,7 +674,7 @@ func TestManyHandlersThatMisbehaveAtOnce(t *testing.T) {
 func TestTheLastWorkerIsReplaced(t *testing.T) {
 	for how, misbehave := range misbehaviours {
 		t.Run(how, func(t *testing.T) {
-			guardedBubble(t, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
 				w := openWheel(t, timerwheel.Options{MaxWorkers: 1, OnPanic: func(timerwheel.HandlerPanic) {}})
 				release := openedAtTheEnd(t)
 				w.AfterFunc(0, func() {
