@@ -218,8 +218,8 @@ func ExampleTimer_Del() {
 	fmt.Println(t.Del())
 	fmt.Println(t.Del()) // what is gone is gone
 	// Output:
-	// {true false} <nil>
-	// {false false} <nil>
+	// {true false}
+	// {false false}
 }
 
 func ExampleTimer_DelSync() {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"math"
 	"runtime"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -419,45 +417,4 @@ func TestStatsRunTimeCountsEveryRunThatHasEnded(t *testing.T) {
 			require.Equal(t, want.SumRun, got.SumRun)
 		}
 	})
-}
-
-// Contract 2: Stats is "one consistent snapshot", of all the storage that the wheel has,
-// not one for each part of it. Two timers take turns, the next one made before the last is
-// freed, each in a part of its own, far from the other's: so at all times one or two live.
-func TestStatsIsOneSnapshot(t *testing.T) {
-	const parts = 16 // as many as processors
-	procs := runtime.GOMAXPROCS(parts)
-	w := openWheel(t, timerwheel.Options{})
-	runtime.GOMAXPROCS(procs)
-	var groups []*timerwheel.Group // the first and the last
-	for k := range parts - 1 {
-		g := w.NewGroup()
-		if k == 0 || k == parts-2 {
-			groups = append(groups, g)
-		}
-		for range 2 { // the wheel forgets where this processor's last timer went, and goes on to the next part
-			runtime.GC()
-		}
-	}
-	until := time.Now().Add(raceTime() / 2)
-	last := groups[0].Alloc(func(timerwheel.Timer) {})
-	var turns sync.WaitGroup
-	var stop atomic.Bool
-	turns.Go(func() {
-		for i := 1; !stop.Load(); i++ {
-			next := groups[i%2].Alloc(func(timerwheel.Timer) {})
-			assert.NoError(t, last.Free())
-			last = next
-		}
-	})
-	least, most, looks := 1, 1, 0
-	for ; time.Now().Before(until); looks++ {
-		live := w.Stats().Live
-		least, most = min(least, live), max(most, live)
-	}
-	stop.Store(true)
-	turns.Wait()
-	require.Equal(t, 1, least, "in %d looks", looks)
-	require.LessOrEqual(t, most, 2, "in %d looks", looks)
-	require.NoError(t, last.Free())
 }
