@@ -10,16 +10,21 @@ import (
 // # The rule
 //
 // While something is due the alarm calls one more worker each hireDelay, which is half a
-// tick and at most a millisecond. That worker looks at the others (wanted). It works if
-// fewer than GOMAXPROCS are at work, or if some worker may be blocked: a run has lasted
-// longer than quickRun, or a worker waits for a timer's lock. Then it also hires the next
-// worker at once, as long as something is due, because the next handlers may block as
-// well. It works, too, if no handler has begun for a time slice: then the others get no
-// processor. Otherwise it leaves, and the alarm asks again. There are never more than
-// MaxWorkers.
+// tick and at most a millisecond. That worker looks at the others (wanted):
 //
-// So handlers that block delay nothing for longer than a tick, and a storm of quick
-// handlers is not fought over by more workers than there are processors.
+//   - if fewer than GOMAXPROCS are at work, it works;
+//   - if some worker may be blocked, because a run has lasted longer than quickRun or a worker
+//     waits for a timer's lock, it works, and hires the next worker at once, as long as that
+//     is so and something is due: the next handlers may block as well;
+//   - if the runs that have ended since the last look took longer than quickRun on average,
+//     it works, and with the workers that it hires there are twice as many as before:
+//     handlers that block for less than hireDelay are seldom seen in the midst of it;
+//   - if no handler has begun for a time slice, it works: the others get no processor;
+//   - otherwise it leaves, and the alarm asks again.
+//
+// There are never more than MaxWorkers. So handlers that block delay nothing for longer than
+// a tick, and a storm of quick handlers is not fought over by more workers than there are
+// processors.
 
 const (
 	// maxHireDelay bounds Wheel.hireDelay.
@@ -37,42 +42,60 @@ const (
 	starvedAfter = 10 * time.Millisecond
 )
 
-// progress is the number of handlers begun when wanted last asked.
+// A progress is what the handlers had done when wanted last looked.
 type progress struct {
-	fired uint64
-	since int64 // when wanted first saw that number, ns since the wheel's base
+	fired uint64 // handlers begun
+	ran   int64  // time spent in runs that have ended, ns
+	since int64  // when wanted first saw so many begun, ns since the wheel's base
 }
 
 // wanted reports whether one more worker is wanted beside those that are at work, and
-// decides whether it hires others. If it is not wanted, the alarm asks again at
+// decides how many others it hires. If it is not wanted, the alarm asks again at
 // wk.notBefore.
 func (w *Wheel) wanted(wk *worker, workers int) bool {
 	now := w.elapsed()
-	blocked, fired := w.userCalls.Load() > 0, uint64(0)
+	blocked, p := w.userCalls.Load() > 0, progress{since: now}
 	for _, sh := range w.shards {
 		sh.lock()
 		blocked = blocked || sh.blocked(now)
-		fired += sh.counters.fired
+		p.fired += sh.counters.fired
+		p.ran = after(p.ran, time.Duration(sh.counters.sumRun))
 		sh.unlock()
 	}
-	starved := w.withoutProgress(fired, now) >= int64(starvedAfter)
+	slow, starved := w.progressed(p)
 	wk.hiring = blocked && workers > 0
-	if workers == 0 || blocked || starved || workers < runtime.GOMAXPROCS(0) {
+	if slow {
+		wk.hireBudget = workers
+	}
+	if workers == 0 || blocked || slow || starved || workers < runtime.GOMAXPROCS(0) {
 		return true
 	}
 	wk.notBefore = now + w.hireDelay
 	return false
 }
 
-// withoutProgress records the number of handlers begun, and returns for how long it has
-// been the same.
-func (w *Wheel) withoutProgress(fired uint64, now int64) int64 {
+// progressed records what the handlers have done. It reports whether the runs since the last
+// look were slow, on average, and whether no handler has begun for too long.
+func (w *Wheel) progressed(p progress) (slow, starved bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if fired != w.progress.fired {
-		w.progress = progress{fired, now}
+	last := w.progress
+	if p.fired == last.fired {
+		p.since = last.since
 	}
-	return now - w.progress.since
+	w.progress = p
+	begun := int64(p.fired - last.fired)
+	return begun > 0 && p.ran-last.ran >= begun*int64(quickRun), w.elapsed()-p.since >= int64(starvedAfter)
+}
+
+// mayHireNext reports whether a worker hires the next one: while a worker may be blocked, or
+// as many as wanted has granted it.
+func (wk *worker) mayHireNext(now int64) bool {
+	if wk.hireBudget > 0 {
+		wk.hireBudget--
+		return true
+	}
+	return wk.hiring && wk.w.blocked(now)
 }
 
 // blocked reports whether some worker may be blocked.

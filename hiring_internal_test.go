@@ -40,6 +40,31 @@ func TestQuickHandlersWantNoMoreWorkersThanProcessors(t *testing.T) {
 	})
 }
 
+// Where runs take long, but none is in the midst of it at the moment of the look, the workers
+// are doubled.
+func TestSlowHandlersDoubleTheWorkers(t *testing.T) {
+	guarded(t, func(t *testing.T) {
+		w := newTestWheel(t, Options{})
+		procs := runtime.GOMAXPROCS(0)
+		c := &w.shards[0].counters
+		for _, run := range []struct {
+			begun uint64
+			took  time.Duration
+			slow  bool
+		}{{0, 0, false}, {10, 10*quickRun - 1, false}, {10, 10 * quickRun, true}, {1, time.Second, true}, {0, time.Second, false}, {5, 0, false}} {
+			c.fired += run.begun
+			c.sumRun += int64(run.took)
+			for _, workers := range []int{procs, 5 * procs} {
+				wk := &worker{w: w}
+				require.Equal(t, run.slow && workers == procs, w.wanted(wk, workers), "%+v", run)
+				require.Equal(t, run.slow && workers == procs, wk.hireBudget == workers, "%+v", run)
+				require.False(t, wk.hiring)
+			}
+		}
+		*c = counters{}
+	})
+}
+
 // Workers that have been interrupted, or have given way, may be kept from the processors for
 // seconds by goroutines without number. They are as many as there are processors, but as
 // none of them begins a handler another one does, after a while.
@@ -78,6 +103,7 @@ func TestWhoIsHiredHiresTheNextOnEvidenceOnly(t *testing.T) {
 		hires    int
 	}{
 		{"none", func(*Wheel, *worker) {}, 0},
+		{"runs were slow", func(_ *Wheel, wk *worker) { wk.hireBudget = 1 }, 1},
 		{"a handler is not quick", func(w *Wheel, _ *worker) { run(w.shards[0], new(worker)); time.Sleep(quickRun) }, 1},
 		{"a lock is waited for", func(w *Wheel, _ *worker) { w.userCalls.Add(1) }, 1},
 	} {

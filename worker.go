@@ -42,6 +42,7 @@ type worker struct {
 	yieldAfter  int64       // when it next yields its processor; never: the host's goroutine does not
 	scanPending bool        // it has not looked at all shards yet
 	hiring      bool        // it was called because handlers block: it hires the next worker
+	hireBudget  int         // the workers that it hires whether a handler blocks now or not
 	calling     bool        // a handler has been called, and has not returned
 	acquiring   Timer       // for whose lock it waits
 	locked      sync.Locker // held for the handler
@@ -84,9 +85,10 @@ func (wk *worker) work() {
 	}
 }
 
-// assist is work for a worker that was hired by another.
-func (wk *worker) assist() {
-	wk.rearms, wk.scanPending, wk.hiring = true, true, true
+// assist is work for a worker that was hired by another, which leaves it the rest of its
+// budget.
+func (wk *worker) assist(budget int) {
+	wk.rearms, wk.scanPending, wk.hiring, wk.hireBudget = true, true, true, budget
 	wk.work()
 }
 
@@ -304,8 +306,9 @@ func (wk *worker) unlockAndRearm(sh *shard, now int64) {
 		return
 	}
 	wk.scanPending = false
-	if next = w.rearm(successor); next <= now && wk.hiring && w.blocked(now) && w.hire() {
-		w.spawn((*worker).assist)
+	if next = w.rearm(successor); next <= now && wk.mayHireNext(now) && w.hire() {
+		budget := wk.hireBudget
+		w.spawn(func(assistant *worker) { assistant.assist(budget) })
 	}
 }
 
