@@ -2,23 +2,24 @@ package timerwheel
 
 import "errors"
 
-// The errors of this package. A returned error may wrap one of them with where
+// The errors of this package. A returned error may wrap one of them and add where
 // the timer came from (Options.Debug): match with errors.Is.
 var (
 	// ErrStale is returned when the handle's timer has been recycled, or the
 	// handle is the zero Timer.
 	ErrStale = errors.New("timerwheel: stale timer")
 
-	// ErrFreed is returned by a Free too many: no owner is left, only the wheel
-	// or a worker still holds the timer.
+	// ErrFreed is returned by an extra Free: no owner is left, only the wheel or a
+	// worker still holds a reference to the timer.
 	ErrFreed = errors.New("timerwheel: timer has no owner to free it")
 
-	// ErrLeaked is what Options.OnMisuse gets of a timer that still had an owner
-	// when the wheel had come to its end.
+	// ErrLeaked is passed to Options.OnMisuse for timers that still have an owner
+	// when the first Close or CloseContext returns nil.
 	ErrLeaked = errors.New("timerwheel: timer was never freed")
 
-	// ErrDeleting is returned when a deletion of this timer waits for its
-	// handler: no Register succeeds until the handler has returned.
+	// ErrDeleting is returned when a deletion of this timer waits for its handler,
+	// or has given up that wait: no Register succeeds until the handler has
+	// returned.
 	ErrDeleting = errors.New("timerwheel: timer is being deleted")
 
 	// ErrShutdown is returned when the timer was shut down for good.
@@ -27,9 +28,10 @@ var (
 	// ErrClosed is returned when the wheel is closed.
 	ErrClosed = errors.New("timerwheel: wheel is closed")
 
-	// ErrDeadlock is returned when the call would wait for itself.
+	// ErrDeadlock is returned by a call that would wait for its own caller,
+	// directly or through a circle of handlers that wait for each other.
 	ErrDeadlock = errors.New("timerwheel: would wait for itself")
 
-	// ErrNotManual is returned when the wheel has its own time.
+	// ErrNotManual is returned by Advance on a wheel whose time passes by itself.
 	ErrNotManual = errors.New("timerwheel: wheel is not manual")
 )
