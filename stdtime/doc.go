@@ -1,62 +1,68 @@
-// Package stdtime gives a wheel the face of package time: timers, tickers, After
-// and Sleep that behave as that package's do since Go 1.23, and pend on a
-// [timerwheel.Wheel]. A file is migrated by a constructor and a few names:
+// Package stdtime implements the API of package time on a [timerwheel.Wheel]:
+// timers, tickers, After and Sleep that behave as those of package time do since
+// Go 1.23. To migrate a file, make a [Clock] once and change a few names:
 //
-//	time.NewTimer(d)            clock := stdtime.On(w) // once
-//	                            clock.NewTimer(d)
+//	                            clock := stdtime.On(w)
+//
+//	time.NewTimer(d)            clock.NewTimer(d)
 //	time.AfterFunc(d, f)        clock.AfterFunc(d, f)
 //	time.NewTicker(d)           clock.NewTicker(d)
 //	<-time.After(d)             <-clock.After(d)
 //	*time.Timer, *time.Ticker   *stdtime.Timer, *stdtime.Ticker
 //
-// Durations, dates and formats stay package time's.
+// Durations, dates and formats stay those of package time.
 //
 // # What is the same
 //
-// Stop then Reset works, and Reset after the firing works, also of a Timer from
-// AfterFunc (which a [timerwheel.Timer] from its namesake does not do). After
-// Stop or Reset has returned nothing that was sent before is received, so
+// Reset arms a Timer that was stopped or has fired. That includes a Timer from
+// AfterFunc; the [timerwheel.Timer] that [timerwheel.Wheel.AfterFunc] returns
+// cannot be armed again after that.
+//
+// When Stop or Reset has returned, no value that was sent before is received, so
 // there is no channel to drain. Stop and Reset report whether the firing was
-// still to come: with a channel, until it has been received, as it is taken back
-// if need be; with a function, until that has begun. So each arming ends in
-// exactly one way, however Stop, Reset, the firing and receives race: in a
+// still to come. With a channel it is still to come until its value has been
+// received: Stop and Reset take back a value that was sent and not received. With a
+// function it is still to come until the function has begun. So each arming ends
+// in exactly one way, however Stop, Reset, the firing and receives race: in a
 // receive or a call, or in a Stop or Reset that reports true.
 //
-// The value on a channel is the time of the firing, not of the receive. A slow
-// receiver drops ticks, and those that it gets lie on the grid start + k*d.
+// The value on a channel is the time of the firing, not of the receive. When a
+// receiver is slow, ticks are dropped; the ticks that it gets lie on the grid
+// start + k*d.
 //
-// Nothing needs to be stopped to be collected: what nobody can receive from any
-// more is garbage, and its timer is deleted. The channel alone, as After and
-// Tick return it, keeps it going. A function that pends is called even if nobody
-// knows its Timer.
+// Timers and Tickers need not be stopped to be garbage collected: one from whose
+// channel the program can no longer receive is garbage, and its timer on the
+// wheel is deleted. A reference to the channel alone, as After and Tick return
+// it, keeps the timer going. A pending function is called even if the program has
+// no reference to its Timer.
 //
 // # What is different
 //
-//   - Time has the wheel's grain. Nothing is early, and while a worker is free
-//     nothing is later than two ticks plus the scheduler's delay (1 ms is a tick,
-//     if Options.Tick does not say otherwise). A period shorter than the tick is
-//     served once a tick. What is due at once takes a worker's turn: a receive
-//     that does not wait may come too early for it.
+//   - Times have the granularity of the wheel. Nothing fires early. While a worker
+//     is free, nothing fires later than two ticks plus the scheduler's delay; a
+//     tick is Options.Tick, default 1 ms. A period shorter than the tick is
+//     served once a tick. A timer that is due at once still has to wait for a
+//     worker: a receive that does not wait may come too early for its value.
 //   - The capacity of C is 1, not 0, and len(C) is 1 while a value waits. What
 //     can be received, and when, is as with the capacity 0.
 //   - A function runs on a worker of the wheel, not on a goroutine of its own. It
-//     may block, and functions may overlap, even calls of one by a Timer that was
-//     reset meanwhile. But MaxWorkers bounds how many run at once, channels
-//     included, Close waits for them, and OnPanic gets their panics. In the
-//     function, Close returns ErrDeadlock.
+//     may block, and functions may overlap, even two calls of one function, if its
+//     Timer was reset in between. But at most Options.MaxWorkers run at once, sends
+//     on channels included; Close waits for them; and Options.OnPanic gets their
+//     panics. In the function, Close returns ErrDeadlock.
 //   - AfterFunc with a nil function panics at once, not when it is due.
-//   - On a closed wheel nothing fires any more, and what pended does not; Stop and
-//     Reset then report false. See [Clock.Sleep].
+//   - On a closed wheel nothing fires any more, and neither does what was pending
+//     when it closed; Stop and Reset then report false. See [Clock.Sleep].
 //   - On a Manual wheel everything happens in Advance, and the values on channels
 //     are the wheel's time.
-//   - In a bubble of testing/synctest, what is garbage is let go at its next
-//     firing, which is sent to nobody, and not before.
+//   - In a bubble of testing/synctest, a Timer or Ticker that is garbage keeps its
+//     timer on the wheel until the next firing, which sends nothing.
 //
 // # What it costs
 //
-// Beside package time and beside [timerwheel.Wheel.Alloc], in an hour's timers
-// on two processors, medians of six runs; the bytes are those that a
-// pending timer holds on the heap:
+// The cost beside package time and [timerwheel.Wheel.Alloc], for timers of one
+// hour on two processors; medians of six runs. The last column is what a pending
+// timer holds on the heap:
 //
 //	                    make, stop      Reset          held
 //	AfterFunc, time     184 ns           47 ns         115 B, 1 object
@@ -70,26 +76,28 @@
 //	go test -run '^$' -bench 'MakeAndStop|Reset' -count 6 ./stdtime
 //	go test -run '^$' -bench Memory -benchtime 3x ./stdtime
 //
-// AfterFunc's price is one object. Making a channel is dear, here even more than
-// with package time: it takes two objects itself, and a weak reference and a
-// cleanup to know when it is garbage. Where timers are many, or are made all the
-// time, use Alloc, or keep a Timer and Reset it.
+// AfterFunc costs one object. A channel is expensive to make, here even more than
+// with package time: the channel itself takes two objects, and a weak reference and
+// a cleanup are needed to find out when it is garbage. Where there are many timers,
+// or timers are made all the time, use Alloc, or keep a Timer and Reset it.
 //
 // # The rules
 //
-// What the promises about races rest on, and where:
+// The promises about races rest on these rules:
 //
 //   - A Timer with a channel is one timer of the wheel, bound to a lock
-//     ([timerwheel.Wheel.AllocLocked]). Its handler sends; Stop and Reset delete
-//     or move the firing, and take back the value, under that lock. So to them the
-//     firing is either to come, and theirs, or the value has been sent, and is
-//     in the channel or received: there is nothing in between.
-//   - A Timer with a function is one timer of the wheel for each arming, which is
-//     deleted or has begun; the wheel decides which.
-//   - A Ticker is one periodic timer of the wheel for each period that it is
-//     given. A tick that was in flight when its timer was replaced finds so,
+//     ([timerwheel.Wheel.AllocLocked]). Under that lock its handler sends, and Stop
+//     and Reset delete or move the firing and take back the value. So Stop and Reset
+//     find one of two states. Either the firing is still to come, and they remove
+//     it; or the value has been sent, and is in the channel or received. There is
+//     nothing in between.
+//   - A Timer with a function is one timer of the wheel for each arming. Each of
+//     these timers either is deleted or has begun; the wheel decides which.
+//   - A Ticker is one periodic timer of the wheel for each period that it is given.
+//     If that timer is replaced while a tick is in flight, the tick finds this out
 //     under the Ticker's lock, and sends nothing.
-//   - The locks are held around calls of the wheel, never the other way round, and
-//     never while a function runs.
-//   - The wheel knows channels weakly, and Timers and Tickers not at all.
+//   - These locks are locked before the wheel's locks, never after them, and are
+//     not held while a function runs.
+//   - The wheel holds only weak references to channels, and none to Timers and
+//     Tickers.
 package stdtime

@@ -9,16 +9,17 @@ import (
 )
 
 // AfterFunc calls f once, in a goroutine of the wheel w, when d has passed, unless
-// ctx ends before: then f is not called, and the timer is deleted. Nor does ctx
-// keep anything of a timer that has fired or was stopped.
+// ctx ends before that: then f is not called, and the timer is deleted. When the
+// timer has fired or was stopped, ctx keeps no reference to it.
 //
-// stop deletes the timer and makes ctx forget it. It reports whether it kept f
-// from being called; like [timerwheel.Timer.Stop] it does not wait for f. It may
-// be called by any goroutine, f's own too, and again.
+// stop deletes the timer and removes it from ctx. It reports whether it prevented
+// the call of f; like [timerwheel.Timer.Stop] it does not wait for f. It may be
+// called by any goroutine, in f, and more than once.
 //
-// t is the timer: to push it back while it is pending (Reset), to wait for f
-// (DelSync, after stop), or to ask after it. Who deletes it other than by stop
-// should call stop nevertheless, or ctx remembers it until it ends.
+// t is the timer. Use it to postpone the call while it is pending (Reset), to wait
+// for f (DelSync, after stop), or to ask about the timer. Code that deletes the
+// timer by a method of t should call stop as well: otherwise ctx keeps a reference
+// to it until ctx ends.
 //
 // If ctx has ended already, or the wheel is closed, f is not called, and t is
 // not Valid. AfterFunc panics if ctx or f is nil.
@@ -29,51 +30,51 @@ func AfterFunc(ctx context.Context, w *timerwheel.Wheel, d time.Duration, f func
 	if f == nil {
 		panic("timerctx: AfterFunc with a nil function")
 	}
-	b := &bound{ctx: ctx, f: f}
+	b := &boundTimer{ctx: ctx, f: f}
 	if ctx.Err() == nil {
-		b.begin(w, d)
+		b.start(w, d)
 	}
 	return b.timer, b.stop
 }
 
-// A bound is a timer that goes when its context ends.
-type bound struct {
+// A boundTimer is a timer that is deleted when its context ends.
+type boundTimer struct {
 	ctx context.Context
 	f   func()
 
-	mu     sync.Mutex // held while it begins
+	mu     sync.Mutex // held during start
 	timer  timerwheel.Timer
-	forget func() bool // ends ctx's memory of it; nil if it has none
+	detach func() bool // removes it from ctx; nil if it is not registered there
 }
 
-func (b *bound) begin(w *timerwheel.Wheel, d time.Duration) {
+func (b *boundTimer) start(w *timerwheel.Wheel, d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.timer = w.AfterFunc(d, b.fire)
-	if b.timer.Valid() && b.ctx.Done() != nil { // it cannot be over: fire needs mu
-		b.forget = context.AfterFunc(b.ctx, func() { b.stop() })
+	if b.timer.Valid() && b.ctx.Done() != nil { // its handler, fire, cannot be over: it needs mu
+		b.detach = context.AfterFunc(b.ctx, func() { b.stop() })
 	}
 }
 
-// fire is the timer's handler. ctx may have ended, and not have told yet.
-func (b *bound) fire() {
-	b.leave()
+// fire is the timer's handler. ctx may have ended without having called stop yet.
+func (b *boundTimer) fire() {
+	b.leaveContext()
 	if b.ctx.Err() == nil {
 		b.f()
 	}
 }
 
-func (b *bound) stop() bool {
-	b.leave()
+func (b *boundTimer) stop() bool {
+	b.leaveContext()
 	return b.timer.Stop()
 }
 
-// leave makes ctx forget the timer. When it returns the timer has begun.
-func (b *bound) leave() {
+// leaveContext removes the timer from ctx. It waits until start is over.
+func (b *boundTimer) leaveContext() {
 	b.mu.Lock()
-	forget := b.forget
+	detach := b.detach
 	b.mu.Unlock()
-	if forget != nil {
-		forget()
+	if detach != nil {
+		detach()
 	}
 }

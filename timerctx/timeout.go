@@ -12,45 +12,46 @@ import (
 
 // This file is the context itself.
 //
-// # The trunk and the root
+// # The inner context and its parent
 //
-// Package context lets nobody else end its contexts with DeadlineExceeded, nor
-// set the cause of a context of one's own: Cause, and the constructors of
-// children, look for package context's own cancelable context inside of what
-// they are given, and take it only for one and the same if the Done channels
-// are. So a timeout has one inside: its trunk, made by context.WithCancel. Its
-// Done is the timeout's, and children hang on it as they would on any other;
-// that is why they need no goroutine, and end in order, at once, and with the
-// trunk's error and cause.
+// Only package context can end its contexts with DeadlineExceeded, and no other package
+// can set the cause of a context type of its own. For Cause, and the constructors of
+// children, look inside the context that they are given for a cancelable context of
+// package context, and take the two for one and the same only if their Done channels are.
 //
-// So that the trunk can be ended with any error and any cause, it has a parent of
-// our making: the root. The root has an AfterFunc method, and where a parent has
-// one, package context starts no goroutine to watch it, but registers there what
-// it would do at the parent's end: to end the child with what the parent's Err
-// and its Cause say then. That function is wake. When the timeout ends, the
-// root's Err says how, and wake is called. Cause asks the root, by Value, for
-// package context's own context inside; the root answers with one that has been
-// cancelled for just that cause, and which nobody else knows (ending.because).
+// So a timeout has such a context inside: its inner context, made by context.WithCancel.
+// The timeout's Done is the inner context's, and children attach to the inner context as
+// they would to any other of package context. That is why they need no goroutine, and end
+// in order, at once, and with the inner context's error and cause.
 //
-// The trunk is made when somebody asks for Done: before that nothing can hang
-// on it.
+// So that the inner context can be ended with any error and any cause, its parent is of our
+// making: the innerParent. It has an AfterFunc method. Where a parent has one, package
+// context starts no goroutine to watch it. It registers there what it would do at the
+// parent's end: to end the child with what the parent's Err and its Cause say then. That
+// function is endInner. When the timeout ends, the innerParent's Err says how, and
+// endInner is called. Cause asks the innerParent, by Value, for package context's own
+// context inside it. The innerParent answers with one that has been cancelled for just
+// that cause, and is used for nothing else (ending.causeCtx).
+//
+// The inner context is made when Done is first called: before that nothing can attach to
+// it.
 //
 // # The parent
 //
-// The trunk is not below the parent: then it could end with the parent's error, or
-// with Canceled, and with nothing else.
-// So a timeout is told of its parent's end by the parent, if that is a timeout,
-// as part of it; or else by context.AfterFunc, on a goroutine that runs only
-// then. Because that comes a moment late, whatever asks or ends a timeout looks
-// at the parent first (look): a parent that ended first, ended it.
+// The inner context is not below the timeout's parent: then it could end with the parent's
+// error, or with Canceled, and with nothing else. So something must end a timeout when its
+// parent ends. If the parent is a timeout, the parent does, as part of its own end.
+// Otherwise context.AfterFunc does, on a goroutine that runs only then. Because that comes
+// a moment late, everything that queries or ends a timeout checks the parent first
+// (checkParent): a parent that ended first, ended it.
 //
 // # Locks
 //
-// A timeout ends what is below it while it holds mu, as package context does, so
-// that each of two cancels at once returns only when all has ended. So locks are
-// taken from parents to children, and a wheel's come last. No function of a user
-// runs under them; a parent of the user's own making is asked under its
-// children's mu for a Value.
+// A timeout ends what is below it while it holds mu, as package context does, so that
+// each of two concurrent cancels returns only when everything has ended. So locks are
+// locked from parents to children, and a wheel's last. No function of a user runs under
+// them, with one exception: a parent of the user's own making is asked for a Value under
+// its children's mu.
 
 // A timeout is a context that ends by a wheel's timer.
 type timeout struct {
@@ -59,25 +60,25 @@ type timeout struct {
 	deadline time.Time
 	cause    error // of the end by the timer; nil if it has none of its own
 
-	ended atomic.Pointer[ending] // set once, with mu
-	grown atomic.Bool            // there is a trunk; set once, with mu
+	ended    atomic.Pointer[ending] // set once, under mu
+	hasInner atomic.Bool            // inner is set; set once, under mu
 
-	mu    sync.Mutex
-	trunk context.Context // who has seen grown may read it
-	wake  func()          // ends the trunk as the root says
-	timer timerwheel.Timer
-	stop  func() bool // of the context.AfterFunc with the parent
+	mu       sync.Mutex
+	inner    context.Context // readable without mu once hasInner is true
+	endInner func()          // ends inner with what the innerParent says
+	timer    timerwheel.Timer
+	stop     func() bool // of the context.AfterFunc with the parent
 
 	// children.go
-	above      *timeout // the parent, if it has adopted this one
-	first      *timeout // of the children that are adopted
-	prev, next *timeout // the place among the parent's; its mu guards them
+	listedBy   *timeout // the parent, if this is in its list
+	first      *timeout // of the children in the list
+	prev, next *timeout // the neighbors in the parent's list; the parent's mu guards them
 }
 
-// An ending is how a context has ended.
+// An ending says how a context has ended.
 type ending struct {
-	err     error
-	because context.Context // context.Cause of it is the cause
+	err      error
+	causeCtx context.Context // context.Cause of it is the cause
 }
 
 var (
@@ -86,27 +87,28 @@ var (
 )
 
 func newEnding(err, cause error) *ending {
-	because, cancel := context.WithCancelCause(context.Background())
+	causeCtx, cancel := context.WithCancelCause(context.Background())
 	cancel(cause)
-	return &ending{err, because}
+	return &ending{err, causeCtx}
 }
 
 // Beginning.
 
-// follow makes c end when its parent does. Nobody else knows c yet.
-func (c *timeout) follow() {
-	if c.look(); c.ended.Load() != nil {
+// watchParent makes c end when its parent does. No other goroutine has a reference to c
+// yet.
+func (c *timeout) watchParent() {
+	if c.checkParent(); c.ended.Load() != nil {
 		return
 	}
 	if p := enclosing(c.parent); p != nil {
-		p.adopt(c)
-		c.look()
+		p.addChild(c)
+		c.checkParent()
 		return
 	}
 	if c.parent.Done() == nil {
 		return
 	}
-	stop := context.AfterFunc(c.parent, c.look)
+	stop := context.AfterFunc(c.parent, c.checkParent)
 	c.mu.Lock()
 	c.stop = stop
 	c.mu.Unlock()
@@ -124,13 +126,13 @@ func (c *timeout) arm(left time.Duration) bool {
 		return true
 	}
 	c.timer = c.wheel.AfterFunc(left, c.fire)
-	return c.timer.Valid() // it cannot be over: fire needs mu
+	return c.timer.Valid() // its handler, fire, cannot be over: it needs mu
 }
 
 // Ending.
 
-// look ends c if its parent has ended.
-func (c *timeout) look() {
+// checkParent ends c if its parent has ended.
+func (c *timeout) checkParent() {
 	if c.ended.Load() != nil {
 		return
 	}
@@ -141,13 +143,13 @@ func (c *timeout) look() {
 
 // cancel is c's CancelFunc.
 func (c *timeout) cancel() {
-	c.look()
+	c.checkParent()
 	c.end(canceled)
 }
 
 // fire is the timer's handler.
 func (c *timeout) fire() {
-	c.look()
+	c.checkParent()
 	e := exceeded
 	if c.cause != nil {
 		e = newEnding(context.DeadlineExceeded, c.cause)
@@ -155,75 +157,78 @@ func (c *timeout) fire() {
 	c.end(e)
 }
 
-// end ends c, if nothing has, and what is below it, and leaves the parent.
+// end ends c and everything below it, and removes c from its parent, unless c has ended
+// already.
 func (c *timeout) end(e *ending) {
-	stop, ok := c.finish(e)
+	stop, ok := c.endTree(e)
 	if !ok {
 		return
 	}
-	if c.above != nil {
-		c.above.disown(c)
+	if c.listedBy != nil {
+		c.listedBy.removeChild(c)
 	}
 	if stop != nil {
 		stop()
 	}
 }
 
-// finish is end, without leaving the parent. It reports false if c had ended.
-func (c *timeout) finish(e *ending) (stop func() bool, ok bool) {
+// endTree ends c and everything below it. It does not remove c from its parent: stop is
+// what end must call for that. It reports false if c had ended already.
+func (c *timeout) endTree(e *ending) (stop func() bool, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ended.Load() != nil {
 		return nil, false
 	}
 	c.ended.Store(e)
-	if c.wake != nil {
-		c.wake()
+	if c.endInner != nil {
+		c.endInner()
 	}
-	c.finishChildren(e)
+	c.endChildren(e)
 	c.timer.Stop()
 	return c.stop, true
 }
 
-// What the world sees.
+// The methods of context.Context.
 
-// self is the key under which a timeout finds itself.
-type self struct{}
+// selfKey is the key for which Value returns the timeout itself.
+type selfKey struct{}
 
 func (c *timeout) Deadline() (time.Time, bool) { return c.deadline, true }
 
 func (c *timeout) Done() <-chan struct{} {
-	c.look()
-	if !c.grown.Load() {
-		c.grow()
+	c.checkParent()
+	if !c.hasInner.Load() {
+		c.makeInner()
 	}
-	return c.trunk.Done()
+	return c.inner.Done()
 }
 
-// Err returns an error only after Done has been closed, whoever ends c just now.
+// Err returns an error only after Done has been closed, even while another goroutine ends
+// c.
 func (c *timeout) Err() error {
-	c.look()
+	c.checkParent()
 	e := c.ended.Load()
 	if e == nil {
 		return nil
 	}
-	if c.grown.Load() {
-		<-c.trunk.Done()
+	if c.hasInner.Load() {
+		<-c.inner.Done()
 	}
 	return e.err
 }
 
 func (c *timeout) Value(key any) any {
-	if key == (self{}) {
+	if key == (selfKey{}) {
 		return c
 	}
-	if c.grown.Load() {
-		return c.trunk.Value(key) // itself, if package context asks for its own; else it asks the root
+	if c.hasInner.Load() {
+		return c.inner.Value(key) // itself, if package context asks for its own; otherwise it asks the innerParent
 	}
-	return (*root)(c).Value(key)
+	return (*innerParent)(c).Value(key)
 }
 
-// String describes c as package context describes its own.
+// String describes c as package context describes its own contexts.
 func (c *timeout) String() string {
 	parent := fmt.Sprintf("%T", c.parent)
 	if s, ok := c.parent.(fmt.Stringer); ok {
