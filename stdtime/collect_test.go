@@ -12,10 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// collected runs the collector until ok holds, which may take a few rounds: first what is
-// unreachable, then its cleanups, which are called some time later. It waits for no time to
-// pass, so it can be used in a bubble.
-func collected(ok func() bool) bool {
+// collectUntil runs the garbage collector until ok returns true, and reports whether it did. That
+// may take several collections: the first one finds what is unreachable, and the cleanups are
+// called some time after it. collectUntil does not wait for time to pass, so a test in a bubble
+// can use it.
+func collectUntil(ok func() bool) bool {
 	for range 1000 {
 		if ok() {
 			return true
@@ -25,9 +26,10 @@ func collected(ok func() bool) bool {
 	return false
 }
 
-// What nobody can receive from any more is collected, stopped or not, and its timer deleted.
-func TestWhatNobodyKnowsIsCollected(t *testing.T) {
-	for name, forget := range map[string]func(c stdtime.Clock){
+// A Timer or Ticker from which the program can no longer receive is collected, stopped or not,
+// and its timer is deleted.
+func TestUnreachableTimersAreCollected(t *testing.T) {
+	for name, discard := range map[string]func(c stdtime.Clock){
 		"After":                         func(c stdtime.Clock) { c.After(time.Hour) },
 		"Tick":                          func(c stdtime.Clock) { c.Tick(time.Hour) },
 		"NewTimer":                      func(c stdtime.Clock) { c.NewTimer(time.Hour) },
@@ -46,16 +48,16 @@ func TestWhatNobodyKnowsIsCollected(t *testing.T) {
 			c, w := openClock(t, timerwheel.Options{})
 			const n = 1000
 			for range n {
-				forget(c)
+				discard(c)
 			}
-			require.True(t, collected(func() bool { return w.Stats().Live == 0 }), "%+v", w.Stats())
+			require.True(t, collectUntil(func() bool { return w.Stats().Live == 0 }), "%+v", w.Stats())
 		})
 	}
 }
 
-// What a program still knows works, whatever part of it it knows: the Timer, or only the
-// channel, or, of an AfterFunc, nothing.
-func TestWhatSomebodyKnowsIsNotCollected(t *testing.T) {
+// A Timer or Ticker works as long as the program has a reference to it, or only to its channel.
+// An AfterFunc works without any reference.
+func TestReachableTimersAreNotCollected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := openClock(t, timerwheel.Options{})
 		const n, d = 100, time.Hour
@@ -77,9 +79,9 @@ func TestWhatSomebodyKnowsIsNotCollected(t *testing.T) {
 		synctest.Wait()
 		for range 5 {
 			runtime.GC()
-			rest(d / 10)
+			sleepAndWait(d / 10)
 		}
-		rest(d)
+		sleepAndWait(d)
 		for k := range n {
 			requireValue(t, channels[2*k], "After")
 			requireValue(t, channels[2*k+1], "NewTimer's channel")
@@ -88,11 +90,11 @@ func TestWhatSomebodyKnowsIsNotCollected(t *testing.T) {
 			requireValue(t, timers[k].C, "NewTimer")
 			require.False(t, timers[k].Reset(d))
 			requireValue(t, tickers[k].C, "NewTicker")
-			requireValue(t, waiting, "a channel that only its receiver knows")
+			requireValue(t, waiting, "a channel to which only its receiver has a reference")
 		}
 		require.EqualValues(t, n, called.Load())
 		runtime.GC()
-		rest(2 * d)
+		sleepAndWait(2 * d)
 		for k := range n {
 			requireValue(t, ticks[2*k], "Tick, again")
 			requireValue(t, ticks[2*k+1], "NewTicker's channel, again")
@@ -102,28 +104,29 @@ func TestWhatSomebodyKnowsIsNotCollected(t *testing.T) {
 	})
 }
 
-// What a program does to the field C is its own affair: the Timer or Ticker goes on with
-// its channel, which the program may have kept.
-func TestTheFieldIsNotTheChannel(t *testing.T) {
+// An assignment to the field C does not affect the Timer or Ticker: it continues to use its
+// channel, to which the program may have kept a reference.
+func TestAssigningCDoesNotReplaceTheChannel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := openClock(t, timerwheel.Options{})
 		tm, tk := c.NewTimer(time.Hour), c.NewTicker(time.Hour)
 		sent, ticks := tm.C, tk.C
 		tm.C, tk.C = nil, nil
-		rest(time.Hour + time.Minute)
+		sleepAndWait(time.Hour + time.Minute)
 		require.True(t, tm.Stop())
 		tk.Stop()
-		requireSilent(t, sent, "taken back")
-		requireSilent(t, ticks, "taken back")
+		requireNoValue(t, sent, "taken back")
+		requireNoValue(t, ticks, "taken back")
 		require.False(t, tm.Reset(time.Second))
 		tk.Reset(time.Second)
-		rest(time.Minute)
+		sleepAndWait(time.Minute)
 		requireValue(t, sent, "armed again")
 		requireValue(t, ticks, "armed again")
 	})
 }
 
-// A Timer or Ticker that is known is not garbage, even if the program has lost the channel.
+// A Timer or Ticker that the program can reach is not garbage, even if the program has no
+// reference to its channel.
 func TestATimerKeepsItsChannel(t *testing.T) {
 	c, w := openClock(t, timerwheel.Options{})
 	tm, tk := c.NewTimer(time.Hour), c.NewTicker(time.Hour)
@@ -139,8 +142,8 @@ func TestATimerKeepsItsChannel(t *testing.T) {
 	require.Zero(t, w.Stats().Pending)
 }
 
-// In a bubble, too, what nobody knows is collected, at its deadline at the latest; and the
-// collector, which runs outside of it, does no harm there.
+// In a bubble, too, an unreachable Timer or Ticker is collected, at its deadline at the latest.
+// The collector, which runs outside the bubble, does not break anything in it.
 func TestCollectionInABubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, w := openClock(t, timerwheel.Options{})
@@ -151,16 +154,16 @@ func TestCollectionInABubble(t *testing.T) {
 				runtime.GC()
 			}
 		}
-		require.True(t, collected(func() bool {
-			rest(time.Hour)
+		require.True(t, collectUntil(func() bool {
+			sleepAndWait(time.Hour)
 			return w.Stats().Live == 0
 		}), "%+v", w.Stats())
 	})
 }
 
-// Collecting leaves a wheel at rest: no goroutine, no wake-up, and nothing that keeps the
-// wheel itself.
-func TestAForgottenClockIsCollected(t *testing.T) {
+// Collection leaves a wheel idle: no goroutine, no wake-up, and no reference that keeps the
+// wheel itself alive.
+func TestAnUnreachableWheelIsCollected(t *testing.T) {
 	gone := make(chan struct{})
 	func() {
 		w, err := timerwheel.New(timerwheel.Options{})
@@ -173,7 +176,7 @@ func TestAForgottenClockIsCollected(t *testing.T) {
 		}
 		runtime.AddCleanup(w, func(c chan struct{}) { close(c) }, gone)
 	}()
-	require.True(t, collected(func() bool {
+	require.True(t, collectUntil(func() bool {
 		select {
 		case <-gone:
 			return true

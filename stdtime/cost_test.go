@@ -10,13 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What this package costs beside package time and beside the wheel's Alloc. Compare only
-// within one run; the commands are in the package's documentation.
+// These benchmarks compare the cost of this package with package time and with the wheel's
+// Alloc. Compare only within one run. The package's documentation has the commands.
 
 func nothing() {}
 
-// benchClock makes a wheel on which something pends, as on any that is in use: the first
-// timer and the last cost an alarm.
+// benchClock makes a wheel on which a timer is pending, as on any wheel in use: the first
+// timer to become pending, and the last to cease to be, cost an alarm.
 func benchClock(b *testing.B) (stdtime.Clock, *timerwheel.Wheel) {
 	w, err := timerwheel.New(timerwheel.Options{})
 	require.NoError(b, err)
@@ -25,7 +25,7 @@ func benchClock(b *testing.B) (stdtime.Clock, *timerwheel.Wheel) {
 	return stdtime.On(w), w
 }
 
-// Made, and stopped before it fires: the fate of most timeouts.
+// A timer is made, and stopped before it fires, as most timeouts are.
 func BenchmarkMakeAndStop(b *testing.B) {
 	c, w := benchClock(b)
 	for _, x := range []struct {
@@ -54,7 +54,7 @@ func BenchmarkMakeAndStop(b *testing.B) {
 	}
 }
 
-// Pushed back, again and again: an idle timeout.
+// A timer is pushed back again and again, as an idle timeout is.
 func BenchmarkReset(b *testing.B) {
 	c, w := benchClock(b)
 	alloc := w.Alloc(func(timerwheel.Timer) {})
@@ -79,8 +79,8 @@ func BenchmarkReset(b *testing.B) {
 	}
 }
 
-// Bytes and objects that a pending timer holds, all told: the program's and the wheel's,
-// but not what the runtime keeps elsewhere for package time's, nor for the cleanups.
+// The bytes and objects that a pending timer holds in all: the program's and the wheel's, but
+// not what the runtime keeps elsewhere for the timers of package time and for the cleanups.
 func BenchmarkMemory(b *testing.B) {
 	const n = 100_000
 	for _, x := range []struct {
@@ -104,7 +104,7 @@ func BenchmarkMemory(b *testing.B) {
 				c, w := benchClock(b)
 				all := make([]any, n)
 				var before, after runtime.MemStats
-				for range 3 { // also for what cleanups let go of
+				for range 3 { // also frees what cleanups release
 					runtime.GC()
 				}
 				runtime.ReadMemStats(&before)

@@ -17,7 +17,7 @@ func newWheel() *timerwheel.Wheel {
 	return w
 }
 
-// A loop as it is written with package time, on a wheel.
+// A loop is written as with package time, and runs on a wheel.
 func Example() {
 	w := newWheel()
 	defer w.Close()
@@ -44,7 +44,7 @@ func Example() {
 	// idle: hang up
 }
 
-// A Timer from AfterFunc can be armed again after it was called.
+// A Timer from AfterFunc can be armed again after its function was called.
 func ExampleClock_AfterFunc() {
 	w := newWheel()
 	defer w.Close()
@@ -66,7 +66,7 @@ func ExampleClock_After() {
 	defer w.Close()
 	clock := stdtime.On(w)
 
-	answer := make(chan string) // from somebody who does not answer
+	answer := make(chan string) // no answer comes
 	select {
 	case a := <-answer:
 		fmt.Println(a)
@@ -100,7 +100,7 @@ func ExampleClock_Tick() {
 	n := 0
 	for range stdtime.On(w).Tick(time.Millisecond) {
 		if n++; n == 3 {
-			break // and the ticker is garbage
+			break // the ticker is now garbage
 		}
 	}
 	fmt.Println(n, "ticks")
@@ -118,7 +118,7 @@ func ExampleClock_Sleep() {
 	// Output: true
 }
 
-// What was sent and not received is taken back.
+// Stop takes back a value that was sent and not received.
 func ExampleTimer_Stop() {
 	midnight := time.Date(2000, 5, 21, 0, 0, 0, 0, time.UTC)
 	w, err := timerwheel.New(timerwheel.Options{Manual: true, Start: midnight})
@@ -140,7 +140,7 @@ func ExampleTimer_Stop() {
 	// nothing to receive
 }
 
-// A Manual wheel makes a clock for simulations: the channels carry its time.
+// The Clock of a Manual wheel is a clock for simulations: the channels carry its time.
 func ExampleOn_manual() {
 	midnight := time.Date(2000, 5, 21, 0, 0, 0, 0, time.UTC)
 	w, err := timerwheel.New(timerwheel.Options{Manual: true, Start: midnight})

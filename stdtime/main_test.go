@@ -14,8 +14,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// openClock makes a wheel that ends with the test, and its Clock. In a bubble, t must be
-// the bubble's own.
+// openClock makes a wheel that is closed at the end of the test, and returns it and its Clock.
+// In a bubble, t must be the bubble's own.
 func openClock(t *testing.T, o timerwheel.Options) (stdtime.Clock, *timerwheel.Wheel) {
 	t.Helper()
 	w, err := timerwheel.New(o)
@@ -24,7 +24,7 @@ func openClock(t *testing.T, o timerwheel.Options) (stdtime.Clock, *timerwheel.W
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := w.CloseContext(ctx); err != nil && !t.Failed() {
-			t.Errorf("the wheel does not end: %v", err)
+			t.Errorf("the wheel does not close: %v", err)
 		}
 	})
 	return stdtime.On(w), w
@@ -45,19 +45,19 @@ type ticker interface {
 	Reset(time.Duration)
 }
 
-// A face is package time, or what stands for it. A test that is run against both sees where
+// A timeAPI is package time, or a Clock in its place. A test that runs against both sees where
 // they differ.
-type face struct {
+type timeAPI struct {
 	AfterFunc func(time.Duration, func()) timer
 	NewTimer  func(time.Duration) (timer, <-chan time.Time)
 	After     func(time.Duration) <-chan time.Time
 	NewTicker func(time.Duration) (ticker, <-chan time.Time)
 	Tick      func(time.Duration) <-chan time.Time
 	Sleep     func(time.Duration)
-	late      time.Duration // how much later than its time a firing may be in a bubble
+	late      time.Duration // how late a firing may be in a bubble
 }
 
-var timesFace = face{
+var packageTime = timeAPI{
 	AfterFunc: func(d time.Duration, f func()) timer { return time.AfterFunc(d, f) },
 	NewTimer:  func(d time.Duration) (timer, <-chan time.Time) { t := time.NewTimer(d); return t, t.C },
 	After:     time.After,
@@ -68,8 +68,8 @@ var timesFace = face{
 
 const tick = time.Millisecond
 
-func faceOf(c stdtime.Clock) face {
-	return face{
+func wheelTime(c stdtime.Clock) timeAPI {
+	return timeAPI{
 		AfterFunc: func(d time.Duration, f func()) timer { return c.AfterFunc(d, f) },
 		NewTimer:  func(d time.Duration) (timer, <-chan time.Time) { t := c.NewTimer(d); return t, t.C },
 		After:     c.After,
@@ -81,50 +81,50 @@ func faceOf(c stdtime.Clock) face {
 }
 
 // onBoth runs a test against package time and against a wheel, in real time.
-func onBoth(t *testing.T, f func(t *testing.T, c face)) {
-	t.Run("time", func(t *testing.T) { f(t, timesFace) })
+func onBoth(t *testing.T, f func(t *testing.T, c timeAPI)) {
+	t.Run("time", func(t *testing.T) { f(t, packageTime) })
 	t.Run("stdtime", func(t *testing.T) {
 		c, _ := openClock(t, timerwheel.Options{Tick: tick})
-		f(t, faceOf(c))
+		f(t, wheelTime(c))
 	})
 }
 
-// inBubbles runs a test against both, in bubbles.
-func inBubbles(t *testing.T, f func(t *testing.T, c face)) {
+// onBothInBubbles runs a test against both, each in a bubble.
+func onBothInBubbles(t *testing.T, f func(t *testing.T, c timeAPI)) {
 	t.Run("time", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) { f(t, timesFace) })
+		synctest.Test(t, func(t *testing.T) { f(t, packageTime) })
 	})
 	t.Run("stdtime", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			c, _ := openClock(t, timerwheel.Options{Tick: tick})
-			f(t, faceOf(c))
+			f(t, wheelTime(c))
 		})
 	})
 }
 
-// maker makes a timer that fires after d, and the channel that shows it: one made by
-// NewTimer, or one made by AfterFunc that sends on a channel itself, as programs did before
-// NewTimer's Stop took back what it had sent.
-type maker func(c face, d time.Duration) (timer, <-chan time.Time)
+// A maker makes a timer that fires after d, and returns it with the channel on which the firing
+// is sent. The timer is from NewTimer, or from AfterFunc with a function that sends on a channel
+// itself, as programs did before NewTimer's Stop took back what it had sent.
+type maker func(c timeAPI, d time.Duration) (timer, <-chan time.Time)
 
 var makers = map[string]maker{
-	"NewTimer":  func(c face, d time.Duration) (timer, <-chan time.Time) { return c.NewTimer(d) },
+	"NewTimer":  func(c timeAPI, d time.Duration) (timer, <-chan time.Time) { return c.NewTimer(d) },
 	"AfterFunc": funcTimer,
 }
 
-func funcTimer(c face, d time.Duration) (timer, <-chan time.Time) {
+func funcTimer(c timeAPI, d time.Duration) (timer, <-chan time.Time) {
 	ch := make(chan time.Time, 1)
 	return c.AfterFunc(d, func() { ch <- time.Now() }), ch
 }
 
-// rest lets time pass in a bubble, and everything that is then due happen.
-func rest(d time.Duration) {
+// sleepAndWait lets d pass in a bubble, and waits until everything that is then due has happened.
+func sleepAndWait(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
-// requireSilent checks that nothing can be received.
-func requireSilent(t *testing.T, c <-chan time.Time, why string) {
+// requireNoValue checks that there is nothing to receive.
+func requireNoValue(t *testing.T, c <-chan time.Time, why string) {
 	t.Helper()
 	select {
 	case at := <-c:
@@ -133,7 +133,7 @@ func requireSilent(t *testing.T, c <-chan time.Time, why string) {
 	}
 }
 
-// requireValue checks that something can be received, and returns it.
+// requireValue checks that there is a value to receive, and returns it.
 func requireValue(t *testing.T, c <-chan time.Time, why string) time.Time {
 	t.Helper()
 	select {
@@ -145,21 +145,21 @@ func requireValue(t *testing.T, c <-chan time.Time, why string) time.Time {
 	}
 }
 
-// await receives, but not for ever.
+// await receives a value. It fails the test if none comes within a minute.
 func await[T any](t *testing.T, c <-chan T, why string) (v T) {
 	t.Helper()
-	patience := time.NewTimer(time.Minute)
-	defer patience.Stop()
+	timeout := time.NewTimer(time.Minute)
+	defer timeout.Stop()
 	select {
 	case v = <-c:
-	case <-patience.C:
+	case <-timeout.C:
 		t.Fatal("nothing received in a minute: " + why)
 	}
 	return v
 }
 
-// requireAt checks that a firing was not early, and not later than this face may be.
-func (c face) requireAt(t *testing.T, due, at time.Time) {
+// requireAt checks that a firing was not early, and not later than c.late.
+func (c timeAPI) requireAt(t *testing.T, due, at time.Time) {
 	t.Helper()
 	require.GreaterOrEqual(t, at.Sub(due), time.Duration(0), "early")
 	require.LessOrEqual(t, at.Sub(due), c.late, "late")

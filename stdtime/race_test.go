@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// These tests use real time and real goroutines, for the race detector and for races that a
-// bubble does not bring about. They claim nothing about how late anything is.
+// These tests use real time and real goroutines, for the race detector and for races that do
+// not occur in a bubble. They check nothing about lateness.
 
 func rounds(n int) int {
 	if testing.Short() {
@@ -22,8 +22,8 @@ func rounds(n int) int {
 	return n
 }
 
-// Stop and Reset against the firing: if they report false, the value is there to be
-// received; if true, it never comes.
+// Stop and Reset race with the firing: if they report false, the value can be received; if
+// they report true, it never comes.
 func TestTheResultSaysWhetherThereIsAValue(t *testing.T) {
 	for name, disarm := range map[string]func(timer) bool{
 		"Stop":  timer.Stop,
@@ -31,7 +31,7 @@ func TestTheResultSaysWhetherThereIsAValue(t *testing.T) {
 	} {
 		for kind, newTimer := range makers {
 			t.Run(kind+"/"+name, func(t *testing.T) {
-				onBoth(t, func(t *testing.T, c face) {
+				onBoth(t, func(t *testing.T, c timeAPI) {
 					var all sync.WaitGroup
 					for range 50 {
 						all.Go(func() {
@@ -64,10 +64,10 @@ func TestTheResultSaysWhetherThereIsAValue(t *testing.T) {
 	}
 }
 
-// As long as nobody receives, a Stop or Reset has the firing, be it to come, in progress or
-// done: it reports true, and nothing is there to be received.
-func TestAFiringThatNobodyReceivesIsNeverLost(t *testing.T) {
-	onBoth(t, func(t *testing.T, c face) {
+// Until the value is received, a Stop or Reset removes the firing, whether it is to come, in
+// progress or done: it reports true, and there is nothing to receive.
+func TestAnUnreceivedFiringIsNeverLost(t *testing.T) {
+	onBoth(t, func(t *testing.T, c timeAPI) {
 		var all sync.WaitGroup
 		for range 4 {
 			all.Go(func() {
@@ -76,10 +76,10 @@ func TestAFiringThatNobodyReceivesIsNeverLost(t *testing.T) {
 					spin(rand.IntN(3000))
 					if rand.IntN(2) == 0 {
 						if !tm.Stop() {
-							t.Error("Stop does not know of the firing")
+							t.Error("Stop reports no firing")
 						}
 					} else if !tm.Reset(time.Hour) {
-						t.Error("Reset does not know of the firing")
+						t.Error("Reset reports no firing")
 					}
 					for range 3 {
 						spin(rand.IntN(300))
@@ -97,10 +97,10 @@ func TestAFiringThatNobodyReceivesIsNeverLost(t *testing.T) {
 	})
 }
 
-// The same with a Manual wheel, whose Advance can be begun at the same moment as the Stop:
-// so they meet in every step of the firing. It is a matter of luck, hence of time, how
-// often they do.
-func TestAStopMeetsAFiring(t *testing.T) {
+// The same with a Manual wheel, whose Advance can begin at the same moment as the Stop, so that
+// the Stop can come at every step of the firing. How often it does depends on chance, and so
+// on how long the test runs.
+func TestStopDuringAFiring(t *testing.T) {
 	c, w := openClock(t, timerwheel.Options{Manual: true})
 	tm, tk := c.NewTimer(0), c.NewTicker(time.Second)
 	defer tk.Stop()
@@ -134,10 +134,10 @@ func TestAStopMeetsAFiring(t *testing.T) {
 		}
 		if rand.IntN(2) == 0 {
 			if !tm.Stop() {
-				t.Error("Stop does not know of the firing")
+				t.Error("Stop reports no firing")
 			}
 		} else if !tm.Reset(time.Hour) {
-			t.Error("Reset does not know of the firing")
+			t.Error("Reset reports no firing")
 		}
 		tk.Stop()
 		for done := false; !done; {
@@ -154,19 +154,19 @@ func TestAStopMeetsAFiring(t *testing.T) {
 	}
 }
 
-// spin passes a little time, a nanosecond or so for each turn.
-func spin(turns int) {
-	for range turns {
-		spun.Load()
+// spin passes a little time, about a nanosecond for each iteration.
+func spin(iterations int) {
+	for range iterations {
+		spinLoad.Load()
 	}
 }
 
-var spun atomic.Int64
+var spinLoad atomic.Int64
 
-// The law, for one who arms and another who receives: each arming ends in exactly one way,
-// received, or reported as still to come by a Stop or Reset.
+// One goroutine arms and another receives: each arming ends in exactly one way. Either its
+// value is received, or a Stop or Reset reports that it was still to come.
 func TestEachArmingEndsOnce(t *testing.T) {
-	onBoth(t, func(t *testing.T, c face) {
+	onBoth(t, func(t *testing.T, c timeAPI) {
 		var all sync.WaitGroup
 		for range 20 {
 			all.Go(func() {
@@ -214,9 +214,9 @@ func TestEachArmingEndsOnce(t *testing.T) {
 	})
 }
 
-// The same law for functions.
+// The same holds for functions.
 func TestEachArmingOfAFunctionEndsOnce(t *testing.T) {
-	onBoth(t, func(t *testing.T, c face) {
+	onBoth(t, func(t *testing.T, c timeAPI) {
 		var all sync.WaitGroup
 		for range 20 {
 			all.Go(func() {
@@ -255,7 +255,7 @@ func TestEachArmingOfAFunctionEndsOnce(t *testing.T) {
 
 // After Stop or Reset has returned nothing from before is received, however close the firing was.
 func TestNothingStaleIsReceived(t *testing.T) {
-	onBoth(t, func(t *testing.T, c face) {
+	onBoth(t, func(t *testing.T, c timeAPI) {
 		var all sync.WaitGroup
 		for range 20 {
 			all.Go(func() {
@@ -300,9 +300,10 @@ func TestNothingStaleIsReceived(t *testing.T) {
 	})
 }
 
-// Everything at once, by everybody, on the same few timers; in the end they are as good as new.
-func TestEverythingAtOnce(t *testing.T) {
-	onBoth(t, func(t *testing.T, c face) {
+// Several goroutines call all methods at once, on the same few timers. Afterwards the timers
+// still work.
+func TestAllMethodsConcurrently(t *testing.T) {
+	onBoth(t, func(t *testing.T, c timeAPI) {
 		tm, sent := c.NewTimer(time.Microsecond)
 		tk, ticks := c.NewTicker(time.Microsecond)
 		calls := make(chan struct{}, 1)
@@ -350,23 +351,23 @@ func TestEverythingAtOnce(t *testing.T) {
 		}
 		all.Wait()
 		tm.Reset(time.Millisecond)
-		await(t, sent, "as good as new")
+		await(t, sent, "it still works")
 		tk.Reset(time.Millisecond)
-		await(t, ticks, "as good as new")
-		await(t, ticks, "and again")
+		await(t, ticks, "it still works")
+		await(t, ticks, "it still works, a second time")
 		tk.Stop()
 		fn.Stop()
 		for len(calls) > 0 {
 			<-calls
 		}
 		fn.Reset(time.Millisecond)
-		await(t, calls, "as good as new")
+		await(t, calls, "it still works")
 	})
 }
 
-// Many goroutines wait on one ticker: no tick is lost on them, and none received twice.
+// Many goroutines wait on one ticker: each gets its ticks, and no tick is received twice.
 func TestManyReceiversOfOneTicker(t *testing.T) {
-	onBoth(t, func(t *testing.T, c face) {
+	onBoth(t, func(t *testing.T, c timeAPI) {
 		tk, ticks := c.NewTicker(100 * time.Microsecond)
 		defer tk.Stop()
 		var seen sync.Map
@@ -384,9 +385,9 @@ func TestManyReceiversOfOneTicker(t *testing.T) {
 	})
 }
 
-// A function is called even while goroutines keep all processors busy with each other.
+// A function is called even while goroutines that wake each other keep all processors busy.
 func TestAFunctionIsNotStarved(t *testing.T) {
-	onBoth(t, func(t *testing.T, c face) {
+	onBoth(t, func(t *testing.T, c timeAPI) {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 		var stop atomic.Bool
 		var both sync.WaitGroup
@@ -406,9 +407,9 @@ func TestAFunctionIsNotStarved(t *testing.T) {
 	})
 }
 
-// A storm of collections does not disturb ticks.
+// Constant garbage collections do not disturb ticks.
 func TestTicksWhileTheCollectorRuns(t *testing.T) {
-	onBoth(t, func(t *testing.T, c face) {
+	onBoth(t, func(t *testing.T, c timeAPI) {
 		var stop atomic.Bool
 		var collector sync.WaitGroup
 		collector.Go(func() {
@@ -427,8 +428,9 @@ func TestTicksWhileTheCollectorRuns(t *testing.T) {
 	})
 }
 
-// At the end of all that, the wheel's books balance.
-func TestTheWheelKeepsNothing(t *testing.T) {
+// When all timers have fired or been stopped, the wheel holds none of them, and its counters
+// agree.
+func TestTheWheelKeepsNoTimer(t *testing.T) {
 	c, w := openClock(t, timerwheel.Options{})
 	var all sync.WaitGroup
 	for range 4 {

@@ -11,9 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Ticks come at start + k*d, however long it goes on; after a Reset, from there.
+// Ticks come at start + k*d, for any k. After a Reset, start is the time of the Reset.
 func TestTicksKeepTheirGrid(t *testing.T) {
-	inBubbles(t, func(t *testing.T, c face) {
+	onBothInBubbles(t, func(t *testing.T, c timeAPI) {
 		const d = 100*time.Millisecond + 1
 		start := time.Now()
 		tk, ch := c.NewTicker(d)
@@ -34,58 +34,58 @@ func TestTicksKeepTheirGrid(t *testing.T) {
 			c.requireAt(t, start.Add(time.Duration(k+1)*(d/2)), <-ch)
 		}
 		tk.Stop()
-		rest(time.Hour)
-		requireSilent(t, ch, "stopped")
+		sleepAndWait(time.Hour)
+		requireNoValue(t, ch, "stopped")
 	})
 }
 
-// A slow receiver gets the first tick that it missed, with its time, not the last; then the
-// next on the grid.
+// A slow receiver gets the first of the ticks that it missed, with the time of that tick, not
+// the last. Then it gets the next tick on the grid.
 func TestASlowReceiverDropsTicks(t *testing.T) {
-	inBubbles(t, func(t *testing.T, c face) {
+	onBothInBubbles(t, func(t *testing.T, c timeAPI) {
 		for _, ticks := range []func(time.Duration) <-chan time.Time{
 			func(d time.Duration) <-chan time.Time { _, ch := c.NewTicker(d); return ch },
 			c.Tick,
 		} {
 			start := time.Now()
 			ch := ticks(time.Second)
-			rest(10*time.Second + time.Second/2)
+			sleepAndWait(10*time.Second + time.Second/2)
 			c.requireAt(t, start.Add(time.Second), requireValue(t, ch, "ten ticks"))
-			requireSilent(t, ch, "the others are dropped")
+			requireNoValue(t, ch, "the others are dropped")
 			c.requireAt(t, start.Add(11*time.Second), <-ch)
 		}
 	})
 }
 
-// The states of a ticker, and what Stop and Reset make of them: nothing stale is ever received.
+// Stop and Reset work in each state of a ticker: nothing stale is ever received.
 func TestTickerStopAndReset(t *testing.T) {
 	const d = time.Second
 	for name, reach := range map[string]func(tk ticker, ch <-chan time.Time){
 		"new":                 func(ticker, <-chan time.Time) {},
-		"ticked":              func(ticker, <-chan time.Time) { rest(d + d/2) },
+		"ticked":              func(ticker, <-chan time.Time) { sleepAndWait(d + d/2) },
 		"ticked and received": func(_ ticker, ch <-chan time.Time) { <-ch },
-		"many ticks":          func(ticker, <-chan time.Time) { rest(10*d + d/2) },
+		"many ticks":          func(ticker, <-chan time.Time) { sleepAndWait(10*d + d/2) },
 		"stopped":             func(tk ticker, _ <-chan time.Time) { tk.Stop() },
 		"stopped twice":       func(tk ticker, _ <-chan time.Time) { tk.Stop(); tk.Stop() },
-		"ticked and stopped":  func(tk ticker, _ <-chan time.Time) { rest(d + d/2); tk.Stop() },
+		"ticked and stopped":  func(tk ticker, _ <-chan time.Time) { sleepAndWait(d + d/2); tk.Stop() },
 		"reset":               func(tk ticker, _ <-chan time.Time) { tk.Reset(2 * d) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubbles(t, func(t *testing.T, c face) {
+			onBothInBubbles(t, func(t *testing.T, c timeAPI) {
 				tk, ch := c.NewTicker(d)
 				reach(tk, ch)
 				tk.Stop()
-				requireSilent(t, ch, "stopped")
-				rest(time.Hour)
-				requireSilent(t, ch, "stopped long ago")
+				requireNoValue(t, ch, "stopped")
+				sleepAndWait(time.Hour)
+				requireNoValue(t, ch, "stopped long ago")
 
 				tk, ch = c.NewTicker(d)
 				reach(tk, ch)
 				start := time.Now()
 				tk.Reset(3 * d)
-				requireSilent(t, ch, "armed anew: nothing stale")
-				rest(3*d - tick)
-				requireSilent(t, ch, "early")
+				requireNoValue(t, ch, "armed anew: nothing stale")
+				sleepAndWait(3*d - tick)
+				requireNoValue(t, ch, "early")
 				for k := range 3 {
 					c.requireAt(t, start.Add(time.Duration(k+1)*3*d), <-ch)
 				}
@@ -95,15 +95,15 @@ func TestTickerStopAndReset(t *testing.T) {
 	}
 }
 
-// The channel stays open: who waits on it waits on.
+// The channel stays open: a goroutine that waits on it continues to wait.
 func TestStopDoesNotCloseTheChannel(t *testing.T) {
-	inBubbles(t, func(t *testing.T, c face) {
+	onBothInBubbles(t, func(t *testing.T, c timeAPI) {
 		tk, ch := c.NewTicker(time.Second)
 		got := make(chan bool, 1)
 		go func() { _, ok := <-ch; got <- ok }()
 		synctest.Wait()
 		tk.Stop()
-		rest(time.Minute)
+		sleepAndWait(time.Minute)
 		require.Empty(t, got)
 		tk.Reset(time.Second)
 		require.True(t, <-got, "a tick, after all")
@@ -112,7 +112,7 @@ func TestStopDoesNotCloseTheChannel(t *testing.T) {
 }
 
 // Misuse panics, or does not, as with package time.
-func TestTickersThatNobodyMade(t *testing.T) {
+func TestMisuseOfATicker(t *testing.T) {
 	c, _ := openClock(t, timerwheel.Options{})
 	for _, d := range []time.Duration{0, -1, math.MinInt64} {
 		require.PanicsWithValue(t, "non-positive interval for NewTicker", func() { time.NewTicker(d) })
@@ -130,8 +130,8 @@ func TestTickersThatNobodyMade(t *testing.T) {
 	require.NotPanics(t, (&stdtime.Ticker{C: ch}).Stop)
 }
 
-// Periods that no tick can keep are served once a tick, and periods without end never;
-// neither stops anything else.
+// A period shorter than the tick is served once a tick, and a period beyond the clock's range
+// never. Neither disturbs other timers.
 func TestExtremePeriods(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, w := openClock(t, timerwheel.Options{Tick: tick})
@@ -144,8 +144,8 @@ func TestExtremePeriods(t *testing.T) {
 		require.GreaterOrEqual(t, took, 99*tick)
 		require.LessOrEqual(t, took, 101*tick)
 		fast.Stop()
-		rest(1000 * time.Hour)
-		requireSilent(t, never.C, "never")
+		sleepAndWait(1000 * time.Hour)
+		requireNoValue(t, never.C, "never")
 		never.Stop()
 		require.Zero(t, w.Stats().Pending)
 	})

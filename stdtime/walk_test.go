@@ -12,34 +12,34 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// One random walk over all that can be done to a timer, a function's timer and a ticker is
-// taken with package time and with a wheel, and written down: the two accounts are equal.
-// Deadlines lie on multiples of grid, ticks a quarter off, and the walk looks halfway
-// between, so that a wheel's two ticks do not show.
-func TestTheSameWalkOnBoth(t *testing.T) {
+// A random walk calls all methods of a timer, a function's timer and a ticker, with package
+// time and with a wheel, and logs what happens: the two logs are equal. Deadlines lie on
+// multiples of grid, ticks a quarter of it later, and the walk looks halfway between, so that
+// the two ticks by which a wheel may be late do not show.
+func TestRandomWalkIsTheSameOnBoth(t *testing.T) {
 	for seed := range uint64(200) {
-		var accounts [2]string
-		synctest.Test(t, func(t *testing.T) { accounts[0] = walk(seed, timesFace) })
+		var logs [2]string
+		synctest.Test(t, func(t *testing.T) { logs[0] = walk(seed, packageTime) })
 		synctest.Test(t, func(t *testing.T) {
 			c, _ := openClock(t, timerwheel.Options{Tick: tick})
-			accounts[1] = walk(seed, faceOf(c))
+			logs[1] = walk(seed, wheelTime(c))
 		})
-		require.Equal(t, accounts[0], accounts[1], "seed %d", seed)
-		require.Contains(t, accounts[0], "receive true", "seed %d: a walk that sees nothing", seed)
-		require.Contains(t, accounts[0], "called", "seed %d: a walk that sees nothing", seed)
+		require.Equal(t, logs[0], logs[1], "seed %d", seed)
+		require.Contains(t, logs[0], "receive true", "seed %d: a walk that sees nothing", seed)
+		require.Contains(t, logs[0], "called", "seed %d: a walk that sees nothing", seed)
 	}
 }
 
-func walk(seed uint64, c face) string {
+func walk(seed uint64, c timeAPI) string {
 	const grid = 100 * time.Millisecond
 	rnd := rand.New(rand.NewPCG(seed, seed))
 	start := time.Now()
-	var account strings.Builder
+	var log strings.Builder
 	write := func(format string, a ...any) {
-		fmt.Fprintf(&account, "%4d ", time.Since(start)/grid)
-		fmt.Fprintf(&account, format+"\n", a...)
+		fmt.Fprintf(&log, "%4d ", time.Since(start)/grid)
+		fmt.Fprintf(&log, format+"\n", a...)
 	}
-	d := func() time.Duration { // to a point of the grid, from where the walk is
+	d := func() time.Duration { // from now to a point of the grid
 		return time.Duration(1+rnd.IntN(5))*grid - time.Since(start)%grid
 	}
 	period := func() time.Duration { return time.Duration(1+rnd.IntN(3)) * grid }
@@ -59,7 +59,7 @@ func walk(seed uint64, c face) string {
 	calls := make(chan time.Time, 100)
 	fn := c.AfterFunc(d(), func() {
 		calls <- time.Now()
-		time.Sleep(3*grid - grid/4) // so that calls overlap, and end where nobody looks
+		time.Sleep(3*grid - grid/4) // so that calls overlap, and end when the walk does not look
 	})
 	for range 200 {
 		time.Sleep(time.Duration(rnd.IntN(3)) * grid)
@@ -95,5 +95,5 @@ func walk(seed uint64, c face) string {
 	fn.Stop()
 	tk.Stop()
 	time.Sleep(time.Minute)
-	return account.String()
+	return log.String()
 }

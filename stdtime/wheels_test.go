@@ -12,11 +12,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What kind of wheel it is shows: these tests have no counterpart with package time.
+// These tests depend on the kind and state of the wheel. They have no counterpart with package
+// time.
 
 var midnight = time.Date(2000, 5, 21, 0, 0, 0, 0, time.UTC)
 
-// On a Manual wheel nothing happens but by Advance, and every time is the wheel's.
+// On a Manual wheel everything happens in Advance, and every time is the wheel's.
 func TestOnAManualWheel(t *testing.T) {
 	c, w := openClock(t, timerwheel.Options{Manual: true, Start: midnight, Tick: tick})
 	advance := func(to time.Duration) {
@@ -29,8 +30,8 @@ func TestOnAManualWheel(t *testing.T) {
 	fn := c.AfterFunc(time.Hour, func() { calls++ })
 
 	advance(time.Hour - tick)
-	requireSilent(t, tm.C, "early")
-	requireSilent(t, tk.C, "early")
+	requireNoValue(t, tm.C, "early")
+	requireNoValue(t, tk.C, "early")
 	require.Zero(t, calls)
 	require.Equal(t, time.Hour-tick, c.Since(midnight))
 	require.Equal(t, tick, c.Until(midnight.Add(time.Hour)))
@@ -41,21 +42,21 @@ func TestOnAManualWheel(t *testing.T) {
 	require.Equal(t, 1, calls)
 
 	advance(10*time.Hour + tick)
-	require.Equal(t, midnight.Add(10*time.Hour+tick), requireValue(t, tk.C, "one for all that were jumped over"))
-	requireSilent(t, tk.C, "one for all that were jumped over")
+	require.Equal(t, midnight.Add(10*time.Hour+tick), requireValue(t, tk.C, "one tick for all that were skipped"))
+	requireNoValue(t, tk.C, "one tick for all that were skipped")
 	require.False(t, tm.Reset(time.Hour))
 	require.False(t, fn.Reset(time.Hour))
 	advance(12 * time.Hour)
 	require.True(t, tm.Stop(), "sent, and taken back")
 	tk.Stop()
-	requireSilent(t, tm.C, "stopped")
-	requireSilent(t, tk.C, "stopped")
+	requireNoValue(t, tm.C, "stopped")
+	requireNoValue(t, tk.C, "stopped")
 	require.Equal(t, 2, calls)
 	advance(1000 * time.Hour)
-	requireSilent(t, tk.C, "stopped")
+	requireNoValue(t, tk.C, "stopped")
 }
 
-// A Sleep on a Manual wheel is ended by an Advance, unless there is nothing to wait for.
+// A Sleep on a Manual wheel ends with an Advance, unless there is nothing to wait for.
 func TestSleepOnAManualWheel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, w := openClock(t, timerwheel.Options{Manual: true, Start: midnight})
@@ -66,7 +67,7 @@ func TestSleepOnAManualWheel(t *testing.T) {
 			c.Sleep(time.Hour)
 			awake <- c.Now()
 		}()
-		rest(24 * time.Hour)
+		sleepAndWait(24 * time.Hour)
 		require.Empty(t, awake)
 		_, err := w.Advance(midnight.Add(time.Hour - time.Second))
 		require.NoError(t, err)
@@ -78,31 +79,32 @@ func TestSleepOnAManualWheel(t *testing.T) {
 	})
 }
 
-// The clock of a wheel that is not Manual is the time, as time.Now says it.
-func TestTheClockOfAWheel(t *testing.T) {
+// The time of a wheel that is not Manual is that of time.Now.
+func TestNowSinceAndUntil(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _ := openClock(t, timerwheel.Options{})
 		start := c.Now()
 		require.Equal(t, time.Now(), start)
-		rest(time.Hour)
+		sleepAndWait(time.Hour)
 		require.Equal(t, time.Hour, c.Since(start))
 		require.Equal(t, time.Minute, c.Until(start.Add(time.Hour+time.Minute)))
 	})
 }
 
-// When the wheel closes nothing fires any more. What has been sent can be received, and taken back.
+// On a closed wheel nothing fires any more. A value that was sent before can still be received
+// or taken back.
 func TestOnAClosedWheel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, w := openClock(t, timerwheel.Options{})
 		var called atomic.Int32
 		sent, unsent, stopped := c.NewTimer(time.Second), c.NewTimer(time.Hour), c.NewTimer(time.Second)
 		ticker, fn := c.NewTicker(time.Hour), c.AfterFunc(time.Hour, func() { called.Add(1) })
-		rest(time.Minute)
+		sleepAndWait(time.Minute)
 		require.NoError(t, w.Close())
 
 		require.False(t, unsent.Stop(), "Close has removed the firing")
 		require.True(t, stopped.Stop(), "sent, and taken back")
-		requireSilent(t, stopped.C, "taken back")
+		requireNoValue(t, stopped.C, "taken back")
 		requireValue(t, sent.C, "sent before")
 		require.False(t, fn.Stop())
 
@@ -114,9 +116,9 @@ func TestOnAClosedWheel(t *testing.T) {
 			require.False(t, tm.Reset(time.Second), "it was not armed")
 		}
 		ticker.Reset(time.Second)
-		rest(24 * time.Hour)
+		sleepAndWait(24 * time.Hour)
 		for _, ch := range []<-chan time.Time{sent.C, unsent.C, stopped.C, late.C, ticker.C, lateTicker.C, c.After(0)} {
-			requireSilent(t, ch, "the wheel is closed")
+			requireNoValue(t, ch, "the wheel is closed")
 		}
 		require.Zero(t, called.Load())
 		ticker.Stop()
@@ -145,7 +147,7 @@ func TestAFunctionRunsOnAWorker(t *testing.T) {
 				ended.Add(1)
 			})
 		}
-		rest(time.Minute)
+		sleepAndWait(time.Minute)
 		require.EqualValues(t, 2, running.Load())
 		require.NoError(t, w.Close())
 		require.EqualValues(t, 2, ended.Load())

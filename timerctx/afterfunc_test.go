@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// inBubble runs f with a wheel on which nothing may be left in the end.
+// inBubble runs f in a bubble with a wheel, and checks that no timer is left on it at the end.
 func inBubble(t *testing.T, f func(t *testing.T, w *timerwheel.Wheel)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{})
@@ -33,7 +33,7 @@ func TestAfterFuncFires(t *testing.T) {
 			return ctx
 		},
 		"ours": func(t *testing.T, w *timerwheel.Wheel) context.Context {
-			return hour(t, maker{w}, context.Background())
+			return hourLong(t, maker{w}, context.Background())
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -54,8 +54,8 @@ func TestAfterFuncFires(t *testing.T) {
 	}
 }
 
-// The timer goes with its context, however that ends, and f is not called then.
-func TestAfterFuncGoesWithItsContext(t *testing.T) {
+// The timer is deleted when its context ends, however it ends, and f is not called.
+func TestAfterFuncEndsWithItsContext(t *testing.T) {
 	for name, m := range map[string]func(w *timerwheel.Wheel) maker{
 		"context":  func(*timerwheel.Wheel) maker { return maker{} },
 		"timerctx": func(w *timerwheel.Wheel) maker { return maker{w} },
@@ -74,7 +74,7 @@ func TestAfterFuncGoesWithItsContext(t *testing.T) {
 					require.Equal(t, before+1, w.Stats().Live)
 					end(cancel, cancelParent)
 					synctest.Wait()
-					require.False(t, tm.Valid(), "the timer outlives its context")
+					require.False(t, tm.Valid(), "the timer is still there after its context has ended")
 					require.False(t, stop())
 					time.Sleep(time.Hour)
 					cancel()
@@ -96,15 +96,15 @@ func TestAfterFuncStop(t *testing.T) {
 		require.False(t, stop())
 		time.Sleep(time.Hour)
 
-		// Fired: ctx has forgotten it, while f still runs.
+		// When it has fired, ctx keeps no reference to it, even while f still runs.
 		began, finish := make(chan struct{}), make(chan struct{})
 		_, stop = timerctx.AfterFunc(custom, w, time.Minute, func() { close(began); <-finish })
 		<-began
 		require.Zero(t, custom.registered())
-		require.False(t, stop(), "it does not stop what has begun")
+		require.False(t, stop(), "f has begun")
 		close(finish)
 
-		// In its own function.
+		// stop may be called in f.
 		own := make(chan func() bool)
 		_, stop = timerctx.AfterFunc(custom, w, time.Minute, func() { own <- nil; require.False(t, (<-own)()) })
 		<-own
@@ -113,7 +113,7 @@ func TestAfterFuncStop(t *testing.T) {
 	})
 }
 
-// The Timer pushes it back, and waits for it.
+// The Timer postpones the call, and waits for it.
 func TestAfterFuncsTimer(t *testing.T) {
 	inBubble(t, func(t *testing.T, w *timerwheel.Wheel) {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -135,7 +135,7 @@ func TestAfterFuncsTimer(t *testing.T) {
 		require.True(t, tm.Reset(time.Hour))
 		cancel()
 		synctest.Wait()
-		require.False(t, tm.Valid(), "what was pushed back goes as well")
+		require.False(t, tm.Valid(), "a postponed timer is deleted as well")
 	})
 }
 
@@ -164,8 +164,8 @@ func TestAfterFuncRefused(t *testing.T) {
 	})
 }
 
-// f does not begin once ctx has ended, though the timer is due and nobody has
-// deleted it yet.
+// f does not begin after ctx has ended, even if the timer is due and has not been deleted
+// yet.
 func TestAfterFuncDoesNotBeginAfterTheEnd(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{Manual: true})
 	for range rounds(1000) {
@@ -176,17 +176,17 @@ func TestAfterFuncDoesNotBeginAfterTheEnd(t *testing.T) {
 	}
 }
 
-// Firing, the context's end and stop, all at once: f is called at most once, and
-// not at all if stop says so.
-func TestAfterFuncAllAtOnce(t *testing.T) {
+// The firing, the end of the context and two stops happen concurrently: f is called at most
+// once, and not at all if a stop reports that it prevented the call.
+func TestAfterFuncConcurrentEnds(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{Manual: true})
 	for range rounds(3000) {
 		ctx, cancel := context.WithCancel(context.Background())
 		var calls atomic.Int32
 		var stopped [2]bool
-		inOneGo(func() {
+		concurrently(func() {
 			_, stop := timerctx.AfterFunc(ctx, w, time.Minute, func() { calls.Add(1) })
-			inOneGo(
+			concurrently(
 				func() { stopped[0] = stop() },
 				func() { stopped[1] = stop() },
 				func() { _, _ = w.Advance(w.Now().Add(time.Hour)) },
@@ -200,8 +200,7 @@ func TestAfterFuncAllAtOnce(t *testing.T) {
 	require.Zero(t, w.Stats().Live)
 }
 
-// Neither the wheel nor the context keeps anything, whichever of the two, or
-// stop, was the end of it.
+// Neither the wheel nor the context keeps anything of a timer that has fired or was stopped.
 func TestAfterFuncLeavesNothing(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{Manual: true})
 	ctx, cancel := context.WithCancel(context.Background())

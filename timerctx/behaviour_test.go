@@ -10,89 +10,90 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// This file says what both package context's contexts and ours do.
+// The tests in this file run against package context and against this package, and expect the
+// same of both.
 
 var (
 	errSlow = errors.New("too slow")
 	errGone = errors.New("the caller has gone")
 )
 
-// Every way in which a context ends, as it and all that is derived from it tell
-// it.
+// A context ends in each possible way: it, and all contexts derived from it, report the same
+// error and cause.
 func TestEndings(t *testing.T) {
-	type world struct {
-		m       maker
-		cancel  context.CancelFunc      // of the context under test
-		abandon context.CancelCauseFunc // of its parent
+	type subject struct {
+		m         maker
+		cancel    context.CancelFunc      // ends the context under test
+		endParent context.CancelCauseFunc // ends its parent
 	}
 	const d = time.Minute
 	for _, c := range []struct {
-		name       string
-		cause      error // given to the context
-		end        func(w world)
-		err, ended error
+		name         string
+		cause        error // given to the context
+		end          func(s subject)
+		err, because error
 	}{
-		{"timeout", nil, func(world) { time.Sleep(d + late) }, context.DeadlineExceeded, context.DeadlineExceeded},
-		{"timeout with a cause", errSlow, func(world) { time.Sleep(d + late) }, context.DeadlineExceeded, errSlow},
-		{"cancel", nil, func(w world) { w.cancel() }, context.Canceled, context.Canceled},
-		{"cancel, where the timeout has a cause", errSlow, func(w world) { w.cancel() }, context.Canceled, context.Canceled},
-		{"the parent's end", nil, func(w world) { w.abandon(nil); synctest.Wait() }, context.Canceled, context.Canceled},
-		{"the parent's end with a cause", errSlow, func(w world) { w.abandon(errGone); synctest.Wait() }, context.Canceled, errGone},
-		{"the parent's end before cancel", errSlow, func(w world) { w.abandon(errGone); w.cancel() }, context.Canceled, errGone},
-		{"cancel before the parent's end", errSlow, func(w world) { w.cancel(); w.abandon(errGone) }, context.Canceled, context.Canceled},
-		{"cancel before the timeout", errSlow, func(w world) { w.cancel(); time.Sleep(d + late) }, context.Canceled, context.Canceled},
-		{"timeout before cancel", errSlow, func(w world) { time.Sleep(d + late); w.cancel() }, context.DeadlineExceeded, errSlow},
-		{"timeout before the parent's end", errSlow, func(w world) { time.Sleep(d + late); w.abandon(errGone) }, context.DeadlineExceeded, errSlow},
-		{"cancel twice", nil, func(w world) { w.cancel(); w.cancel() }, context.Canceled, context.Canceled},
+		{"timeout", nil, func(subject) { time.Sleep(d + late) }, context.DeadlineExceeded, context.DeadlineExceeded},
+		{"timeout with a cause", errSlow, func(subject) { time.Sleep(d + late) }, context.DeadlineExceeded, errSlow},
+		{"cancel", nil, func(s subject) { s.cancel() }, context.Canceled, context.Canceled},
+		{"cancel, where the timeout has a cause", errSlow, func(s subject) { s.cancel() }, context.Canceled, context.Canceled},
+		{"the parent's end", nil, func(s subject) { s.endParent(nil); synctest.Wait() }, context.Canceled, context.Canceled},
+		{"the parent's end with a cause", errSlow, func(s subject) { s.endParent(errGone); synctest.Wait() }, context.Canceled, errGone},
+		{"the parent's end before cancel", errSlow, func(s subject) { s.endParent(errGone); s.cancel() }, context.Canceled, errGone},
+		{"cancel before the parent's end", errSlow, func(s subject) { s.cancel(); s.endParent(errGone) }, context.Canceled, context.Canceled},
+		{"cancel before the timeout", errSlow, func(s subject) { s.cancel(); time.Sleep(d + late) }, context.Canceled, context.Canceled},
+		{"timeout before cancel", errSlow, func(s subject) { time.Sleep(d + late); s.cancel() }, context.DeadlineExceeded, errSlow},
+		{"timeout before the parent's end", errSlow, func(s subject) { time.Sleep(d + late); s.endParent(errGone) }, context.DeadlineExceeded, errSlow},
+		{"cancel twice", nil, func(s subject) { s.cancel(); s.cancel() }, context.Canceled, context.Canceled},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			withBoth(t, func(t *testing.T, m maker) {
-				parent, abandon := context.WithCancelCause(context.Background())
-				defer abandon(nil)
+				parent, endParent := context.WithCancelCause(context.Background())
+				defer endParent(nil)
 				ctx, cancel := m.timeout(parent, d, c.cause)
 				defer cancel()
-				f := newFamily(m, ctx, c.cause)
-				defer f.cancel()
-				lives(t, f.all...)
+				before := deriveAll(m, ctx, c.cause)
+				defer before.cancel()
+				requireAlive(t, before.all...)
 
-				c.end(world{m, cancel, abandon})
-				ended(t, c.err, c.ended, f.all...)
-				lives(t, f.without)
+				c.end(subject{m, cancel, endParent})
+				requireEnded(t, c.err, c.because, before.all...)
+				requireAlive(t, before.withoutCancel)
 				synctest.Wait()
-				require.Equal(t, 1, f.calls, "calls of an AfterFunc's function")
+				require.Equal(t, 1, before.calls, "calls of an AfterFunc's function")
 
-				g := newFamily(m, ctx, c.cause) // derived from what has ended
-				defer g.cancel()
-				ended(t, c.err, c.ended, g.all...)
+				after := deriveAll(m, ctx, c.cause) // from a context that has ended
+				defer after.cancel()
+				requireEnded(t, c.err, c.because, after.all...)
 				synctest.Wait()
-				require.Equal(t, 1, g.calls)
+				require.Equal(t, 1, after.calls)
 			})
 		})
 	}
 }
 
-// A family is a context and what is derived from it in all the ways there are.
-type family struct {
-	all     []context.Context
-	without context.Context // the one that lives on
-	calls   int             // of an AfterFunc's function
-	cancels []func()
+// derived holds a context and the contexts that are derived from it, in all possible ways.
+type derived struct {
+	all           []context.Context // those that end with it, and itself
+	withoutCancel context.Context   // does not end with it
+	calls         int               // of an AfterFunc's function
+	cancels       []func()
 }
 
 type name string
 
-// newFamily derives from ctx. What it makes with m ends at the same time and for
-// the same cause as ctx itself, so it does not matter which timer is first.
-func newFamily(m maker, ctx context.Context, cause error) *family {
-	f := &family{all: []context.Context{ctx}, without: context.WithoutCancel(ctx)}
+// deriveAll derives contexts from ctx. Those that it makes with m end at the same time and for
+// the same cause as ctx itself, so it does not matter which timer fires first.
+func deriveAll(m maker, ctx context.Context, cause error) *derived {
+	d := &derived{all: []context.Context{ctx}, withoutCancel: context.WithoutCancel(ctx)}
 	add := func(ctx context.Context, cancel func()) context.Context {
-		f.all = append(f.all, ctx)
-		f.cancels = append(f.cancels, cancel)
+		d.all = append(d.all, ctx)
+		d.cancels = append(d.cancels, cancel)
 		return ctx
 	}
 	at, _ := ctx.Deadline()
 	value := context.WithValue(ctx, name("k"), "v")
-	f.all = append(f.all, value)
+	d.all = append(d.all, value)
 	child := add(context.WithCancel(ctx))
 	add(context.WithCancel(child))
 	add(context.WithCancel(value))
@@ -106,13 +107,13 @@ func newFamily(m maker, ctx context.Context, cause error) *family {
 	add(m.deadline(child, at, cause))
 	caused, cancel := context.WithCancelCause(ctx)
 	add(caused, func() { cancel(errors.New("nor that")) })
-	stop := context.AfterFunc(ctx, func() { f.calls++ })
-	f.cancels = append(f.cancels, func() { stop() })
-	return f
+	stop := context.AfterFunc(ctx, func() { d.calls++ })
+	d.cancels = append(d.cancels, func() { stop() })
+	return d
 }
 
-func (f *family) cancel() {
-	for _, cancel := range f.cancels {
+func (d *derived) cancel() {
+	for _, cancel := range d.cancels {
 		cancel()
 	}
 }
@@ -138,15 +139,15 @@ func TestTheEarlierDeadlineCounts(t *testing.T) {
 			require.Equal(t, d, at.Sub(start), "%v", ctx)
 		}
 		time.Sleep(time.Second + late)
-		ended(t, context.DeadlineExceeded, errSlow, inner)
-		lives(t, outer, longer, same)
+		requireEnded(t, context.DeadlineExceeded, errSlow, inner)
+		requireAlive(t, outer, longer, same)
 		time.Sleep(time.Minute)
-		ended(t, context.DeadlineExceeded, errGone, outer, longer, same)
-		ended(t, context.DeadlineExceeded, errSlow, inner)
+		requireEnded(t, context.DeadlineExceeded, errGone, outer, longer, same)
+		requireEnded(t, context.DeadlineExceeded, errSlow, inner)
 	})
 }
 
-// "Never early."
+// A timeout is never early.
 func TestTheTimeoutIsNotEarly(t *testing.T) {
 	withBoth(t, func(t *testing.T, m maker) {
 		start := time.Now()
@@ -173,37 +174,37 @@ func TestADeadlineThatHasPassed(t *testing.T) {
 			for _, d := range []time.Duration{0, -1, -time.Hour} {
 				at := time.Now().Add(d)
 				ctx, cancel := m.deadline(context.Background(), at, cause)
-				ended(t, context.DeadlineExceeded, want, ctx)
+				requireEnded(t, context.DeadlineExceeded, want, ctx)
 				cancel()
-				ended(t, context.DeadlineExceeded, want, ctx)
+				requireEnded(t, context.DeadlineExceeded, want, ctx)
 				got, ok := ctx.Deadline()
 				require.True(t, ok)
 				require.True(t, got.Equal(at))
 
 				ctx, cancel = m.timeout(context.Background(), d, cause)
 				defer cancel()
-				ended(t, context.DeadlineExceeded, want, ctx)
+				requireEnded(t, context.DeadlineExceeded, want, ctx)
 			}
 		}
 	})
 }
 
-// The parent's end goes before the deadline, even before one that has passed.
+// If the parent has ended, its error and cause count, even if the deadline has passed too.
 func TestAParentThatHasEnded(t *testing.T) {
 	withBoth(t, func(t *testing.T, m maker) {
-		parent, abandon := context.WithCancelCause(context.Background())
-		abandon(errGone)
+		parent, endParent := context.WithCancelCause(context.Background())
+		endParent(errGone)
 		for _, d := range []time.Duration{time.Hour, 0} {
 			ctx, cancel := m.timeout(parent, d, errSlow)
-			ended(t, context.Canceled, errGone, ctx)
+			requireEnded(t, context.Canceled, errGone, ctx)
 			cancel()
-			ended(t, context.Canceled, errGone, ctx)
+			requireEnded(t, context.Canceled, errGone, ctx)
 		}
 		late, cancel := m.timeout(context.Background(), 0, errSlow)
 		defer cancel()
 		ctx, cancel := m.timeout(late, time.Hour, nil)
 		defer cancel()
-		ended(t, context.DeadlineExceeded, errSlow, ctx)
+		requireEnded(t, context.DeadlineExceeded, errSlow, ctx)
 	})
 }
 
@@ -215,9 +216,9 @@ func TestADeadlineThatNeverComes(t *testing.T) {
 			require.True(t, ok)
 			require.True(t, at.After(time.Now().AddDate(100, 0, 0)), "%v", at)
 			time.Sleep(1000 * time.Hour)
-			lives(t, ctx)
+			requireAlive(t, ctx)
 			cancel()
-			ended(t, context.Canceled, context.Canceled, ctx)
+			requireEnded(t, context.Canceled, context.Canceled, ctx)
 		}
 	})
 }
@@ -232,7 +233,7 @@ func TestValuesPassThrough(t *testing.T) {
 		}
 		ctx, cancel := m.timeout(context.WithValue(context.Background(), name("k"), "v"), time.Hour, nil)
 		check(ctx)
-		ctx.Done() // after which ours is made differently
+		ctx.Done() // after this a context of this package has an inner context
 		check(ctx)
 		grandchild, cancelGrandchild := m.timeout(ctx, time.Minute, nil)
 		defer cancelGrandchild()
@@ -276,9 +277,9 @@ func TestString(t *testing.T) {
 // unnamed is a context without a String.
 type unnamed struct{ context.Context }
 
-// When cancel has returned, everything below has ended, generation after
-// generation: nothing in this test waits, or looks before all has been seen.
-func TestTheEndIsOneStep(t *testing.T) {
+// When cancel has returned, everything below has ended, at every depth. This test does not wait,
+// and calls no method that would check a parent, until it has seen all Done channels.
+func TestCancelEndsEverythingBelow(t *testing.T) {
 	withBoth(t, func(t *testing.T, m maker) {
 		ctx, cancel := m.timeout(context.Background(), time.Hour, nil)
 		dones := []<-chan struct{}{ctx.Done()}
@@ -304,53 +305,53 @@ func TestTheEndIsOneStep(t *testing.T) {
 	})
 }
 
-// Err and Cause say why as soon as Done is closed, the parent's when the child's
-// is.
-func TestErrIsThereWhenDoneIs(t *testing.T) {
+// Err and Cause return the reason as soon as Done is closed: those of the parent as soon as the
+// child's Done is.
+func TestErrIsSetWhenDoneIsClosed(t *testing.T) {
 	withBoth(t, func(t *testing.T, m maker) {
 		ctx, cancel := m.timeout(context.Background(), time.Second, errSlow)
 		defer cancel()
 		child, cancelChild := context.WithCancel(ctx)
 		defer cancelChild()
-		told := make(chan error, 3)
+		got := make(chan error, 3)
 		go func() {
 			<-child.Done()
-			told <- child.Err()
-			told <- context.Cause(child)
-			told <- ctx.Err()
+			got <- child.Err()
+			got <- context.Cause(child)
+			got <- ctx.Err()
 		}()
-		require.Equal(t, context.DeadlineExceeded, <-told)
-		require.Equal(t, errSlow, <-told)
-		require.Equal(t, context.DeadlineExceeded, <-told)
+		require.Equal(t, context.DeadlineExceeded, <-got)
+		require.Equal(t, errSlow, <-got)
+		require.Equal(t, context.DeadlineExceeded, <-got)
 	})
 }
 
-// What package context has at once because it is told, ours has because it
-// looks.
+// A child reports its parent's end at once: in package context because the parent's cancel ends
+// the child, in this package because the child checks its parent.
 func TestAParentsEndIsSeenAtOnce(t *testing.T) {
 	withBoth(t, func(t *testing.T, m maker) {
-		make := func() (ctx context.Context, abandon context.CancelCauseFunc) {
-			parent, abandon := context.WithCancelCause(context.Background())
+		make := func() (ctx context.Context, endParent context.CancelCauseFunc) {
+			parent, endParent := context.WithCancelCause(context.Background())
 			ctx, cancel := m.timeout(parent, time.Hour, nil)
 			t.Cleanup(cancel)
-			return ctx, abandon
+			return ctx, endParent
 		}
-		ctx, abandon := make()
-		abandon(errGone)
+		ctx, endParent := make()
+		endParent(errGone)
 		require.Equal(t, context.Canceled, ctx.Err())
 
-		ctx, abandon = make()
-		abandon(errGone)
+		ctx, endParent = make()
+		endParent(errGone)
 		require.Equal(t, errGone, context.Cause(ctx))
 
-		ctx, abandon = make()
-		abandon(errGone)
+		ctx, endParent = make()
+		endParent(errGone)
 		require.True(t, isClosed(ctx.Done()))
 
-		ctx, abandon = make()
-		abandon(errGone)
+		ctx, endParent = make()
+		endParent(errGone)
 		child, cancel := context.WithCancel(context.WithValue(ctx, name("k"), "v"))
 		defer cancel()
-		ended(t, context.Canceled, errGone, child)
+		requireEnded(t, context.Canceled, errGone, child)
 	})
 }

@@ -11,12 +11,14 @@ import (
 	"github.com/seed76848005/timerwheel/timerctx"
 )
 
-// Ours beside package context's, for the same work. Compare only within one run:
+// These benchmarks compare this package with package context, for the same work. Compare only
+// within one run:
 //
 //	go test -run '^$' -bench . -benchmem ./timerctx
 
-// makers are both, with so many other timeouts pending.
-func makers(b *testing.B, others int, f func(b *testing.B, m maker)) {
+// withMakers runs f against package context and against this package, with a number of other
+// timeouts pending.
+func withMakers(b *testing.B, others int, f func(b *testing.B, m maker)) {
 	for _, of := range []string{"context", "timerctx"} {
 		b.Run(fmt.Sprintf("%s/others=%d", of, others), func(b *testing.B) {
 			var m maker
@@ -39,10 +41,10 @@ func makers(b *testing.B, others int, f func(b *testing.B, m maker)) {
 
 func others() []int { return []int{0, 100_000} }
 
-// One is made and cancelled; nobody has asked for its Done.
+// A context is made and cancelled, without a call of Done.
 func BenchmarkMakeCancel(b *testing.B) {
 	for _, n := range others() {
-		makers(b, n, func(b *testing.B, m maker) {
+		withMakers(b, n, func(b *testing.B, m maker) {
 			for b.Loop() {
 				_, cancel := m.timeout(context.Background(), time.Minute, nil)
 				cancel()
@@ -51,10 +53,10 @@ func BenchmarkMakeCancel(b *testing.B) {
 	}
 }
 
-// A request's: below a context that can be cancelled, and somebody asks for Done.
+// A request's timeout: below a context that can be cancelled, with a call of Done.
 func BenchmarkMakeDoneCancel(b *testing.B) {
 	for _, n := range others() {
-		makers(b, n, func(b *testing.B, m maker) {
+		withMakers(b, n, func(b *testing.B, m maker) {
 			parent, cancelParent := context.WithCancel(context.Background())
 			defer cancelParent()
 			for b.Loop() {
@@ -66,10 +68,10 @@ func BenchmarkMakeDoneCancel(b *testing.B) {
 	}
 }
 
-// A call's in a request's, which is of the same kind, on all processors.
+// A call's timeout below a request's, which is of the same kind, on all processors.
 func BenchmarkNestedParallel(b *testing.B) {
 	for _, n := range others() {
-		makers(b, n, func(b *testing.B, m maker) {
+		withMakers(b, n, func(b *testing.B, m maker) {
 			b.RunParallel(func(p *testing.PB) {
 				for p.Next() {
 					request, cancelRequest := m.timeout(context.Background(), time.Minute, nil)
@@ -83,11 +85,11 @@ func BenchmarkNestedParallel(b *testing.B) {
 	}
 }
 
-// One operation is ten thousand that time out at once, from their deadline until
-// the last one is done. Ours begin at the end of a tick, so up to two ticks later,
-// which is 0.2 µs of each.
+// One operation is ten thousand contexts that time out at once, from their deadline until the
+// last one is done. Those of this package begin at the end of a tick, so up to two ticks
+// later, which is 0.2 µs of each.
 func BenchmarkFire(b *testing.B) {
-	makers(b, 0, func(b *testing.B, m maker) {
+	withMakers(b, 0, func(b *testing.B, m maker) {
 		ctxs := make([]context.Context, 10_000)
 		cancels := make([]context.CancelFunc, len(ctxs))
 		for b.Loop() {
@@ -112,9 +114,9 @@ func BenchmarkFire(b *testing.B) {
 	})
 }
 
-// What is asked most often of a context that has not ended.
+// Err is the method called most often on a context that has not ended.
 func BenchmarkErr(b *testing.B) {
-	makers(b, 0, func(b *testing.B, m maker) {
+	withMakers(b, 0, func(b *testing.B, m maker) {
 		parent, cancelParent := context.WithCancel(context.Background())
 		defer cancelParent()
 		ctx, cancel := m.timeout(parent, time.Hour, nil)

@@ -11,12 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// On a wheel that is closed a context is package context's: it times out.
+// On a closed wheel the functions return a context of package context, which times out.
 func TestOnAClosedWheel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := maker{openWheel(t, timerwheel.Options{})}
 		require.NoError(t, m.w.Close())
-		parent, abandon := context.WithCancelCause(context.Background())
+		parent, endParent := context.WithCancelCause(context.Background())
 		at := time.Now().Add(time.Minute)
 
 		ctx, cancel := m.deadline(parent, at, errSlow)
@@ -24,28 +24,28 @@ func TestOnAClosedWheel(t *testing.T) {
 		got, ok := ctx.Deadline()
 		require.True(t, ok)
 		require.True(t, got.Equal(at))
-		lives(t, ctx)
+		requireAlive(t, ctx)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		ended(t, context.DeadlineExceeded, errSlow, ctx)
+		requireEnded(t, context.DeadlineExceeded, errSlow, ctx)
 
 		ctx, cancel = m.timeout(parent, time.Minute, errSlow)
 		cancel()
-		ended(t, context.Canceled, context.Canceled, ctx)
+		requireEnded(t, context.Canceled, context.Canceled, ctx)
 
 		ctx, cancel = m.timeout(parent, time.Minute, errSlow)
 		defer cancel()
-		abandon(errGone)
-		ended(t, context.Canceled, errGone, ctx)
+		endParent(errGone)
+		requireEnded(t, context.Canceled, errGone, ctx)
 
 		ctx, cancel = m.timeout(parent, time.Minute, errSlow)
 		defer cancel()
-		ended(t, context.Canceled, errGone, ctx)
+		requireEnded(t, context.Canceled, errGone, ctx)
 	})
 }
 
-// A parent that is remembered by nobody: what was begun for a wheel that then
-// refused is undone.
+// When a closed wheel refuses the timer, what was already set up for it is undone: nothing is
+// left in the parent.
 func TestAClosedWheelLeavesNothing(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{})
 	parent, cancelParent := timerctx.WithTimeout(context.Background(), w, 24*time.Hour)
@@ -59,22 +59,21 @@ func TestAClosedWheelLeavesNothing(t *testing.T) {
 	})
 }
 
-// Close drops the timeouts that pend: the contexts live, and end in the other
-// ways.
+// Close drops the pending timeouts: their contexts stay alive, and end in the other ways.
 func TestCloseWhileTimeoutsPend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := maker{openWheel(t, timerwheel.Options{})}
-		parent, abandon := context.WithCancelCause(context.Background())
+		parent, endParent := context.WithCancelCause(context.Background())
 		first, cancelFirst := m.timeout(parent, time.Minute, nil)
 		second, cancelSecond := m.timeout(parent, time.Minute, nil)
 		defer cancelSecond()
 		require.NoError(t, m.w.Close())
 		time.Sleep(time.Hour)
-		lives(t, first, second)
+		requireAlive(t, first, second)
 		cancelFirst()
-		ended(t, context.Canceled, context.Canceled, first)
-		abandon(errGone)
-		ended(t, context.Canceled, errGone, second)
+		requireEnded(t, context.Canceled, context.Canceled, first)
+		endParent(errGone)
+		requireEnded(t, context.Canceled, errGone, second)
 		require.Zero(t, m.w.Stats().Live)
 	})
 }
@@ -96,14 +95,14 @@ func TestOnAManualWheel(t *testing.T) {
 	fired, err := w.Advance(start.Add(time.Minute))
 	require.NoError(t, err)
 	require.Equal(t, 1, fired)
-	ended(t, context.DeadlineExceeded, errSlow, child)
-	lives(t, ctx)
+	requireEnded(t, context.DeadlineExceeded, errSlow, child)
+	requireAlive(t, ctx)
 	fired, err = w.Advance(start.Add(time.Hour))
 	require.NoError(t, err)
 	require.Equal(t, 1, fired)
-	ended(t, context.DeadlineExceeded, context.DeadlineExceeded, ctx)
+	requireEnded(t, context.DeadlineExceeded, context.DeadlineExceeded, ctx)
 
 	ctx, cancel = m.deadline(context.Background(), start.Add(time.Minute), nil)
 	defer cancel()
-	ended(t, context.DeadlineExceeded, context.DeadlineExceeded, ctx)
+	requireEnded(t, context.DeadlineExceeded, context.DeadlineExceeded, ctx)
 }

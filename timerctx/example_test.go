@@ -20,7 +20,7 @@ func newWheel() *timerwheel.Wheel {
 	return w
 }
 
-// A request with a second for all, and its calls with less.
+// A request has a second in all, and each of its calls has less.
 func Example() {
 	w := newWheel() // one for the program
 	defer w.Close()
@@ -31,7 +31,7 @@ func Example() {
 	call := func(ctx context.Context) error {
 		ctx, cancel := timerctx.WithTimeout(ctx, w, 10*time.Millisecond)
 		defer cancel()
-		<-ctx.Done() // as if nobody answered
+		<-ctx.Done() // no answer comes
 		return ctx.Err()
 	}
 	fmt.Println(call(request))
@@ -90,7 +90,7 @@ func ExampleWithDeadlineCause() {
 
 	closing := errors.New("the shop closes")
 	ctx, cancel := timerctx.WithDeadlineCause(context.Background(), w, w.Now().Add(time.Hour), closing)
-	cancel() // before
+	cancel() // before the deadline
 	fmt.Println(context.Cause(ctx))
 	// Output: context canceled
 }
@@ -114,7 +114,7 @@ func ExampleWithTimeout_manual() {
 	// context deadline exceeded
 }
 
-// A reminder that is of no interest to anybody when the request is over.
+// A reminder is needed only until its request is over.
 func ExampleAfterFunc() {
 	w := newWheel()
 	defer w.Close()
@@ -128,11 +128,11 @@ func ExampleAfterFunc() {
 	t, stop := timerctx.AfterFunc(request, w, time.Hour, func() { fmt.Println("still at it") })
 	defer stop()
 	fmt.Println(t.Pending())
-	done() // and the timer goes
+	done() // also deletes the timer
 	// Output: true
 }
 
-// An idle timeout that ends with the connection's context at the latest.
+// An idle timeout is deleted when its connection's context ends, at the latest.
 func ExampleAfterFunc_idle() {
 	w := newWheel()
 	defer w.Close()

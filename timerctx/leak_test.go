@@ -11,17 +11,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// This file tests that nothing is left of what has ended: on the wheel, in a
-// parent that lives on, or as a goroutine.
+// The tests in this file check that contexts and timers that have ended leave nothing behind: on
+// the wheel, in a parent that stays alive, or as a goroutine.
 
 const few, many = 10_000, 100_000
 
-// leavesNothing runs f n times and checks that the wheel holds no timer then, and
-// the heap less than it would if anything remembered each of them.
+// leavesNothing runs f n times. Then it checks that the wheel holds no timer, that there are no
+// more goroutines than before, and that the heap is smaller than it would be if something were
+// left of each run.
 func leavesNothing(t *testing.T, n int, w *timerwheel.Wheel, f func()) {
 	t.Helper()
 	n = rounds(n)
-	for range 1000 { // what grows once, grows now
+	for range 1000 { // lets everything grow that grows only once
 		f()
 	}
 	before, goroutines := heap(), runtime.NumGoroutine()
@@ -30,24 +31,24 @@ func leavesNothing(t *testing.T, n int, w *timerwheel.Wheel, f func()) {
 	}
 	require.Zero(t, w.Stats().Live)
 	noMoreGoroutinesThan(t, goroutines)
-	const each = 32 // bytes: whatever could be left is larger
+	const each = 32 // bytes: anything that could be left is larger
 	require.Less(t, heap(), before+each*uint64(n), "bytes of heap")
 }
 
 func heap() uint64 {
 	runtime.GC()
-	runtime.GC() // what had a finalizer, and what pools held
+	runtime.GC() // frees what had a finalizer, and what pools held
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
 
-// Contexts come and go below a parent that stays.
+// Contexts are made and cancelled below a parent that stays alive.
 func TestCancelLeavesNothing(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{})
 	std, cancelStd := context.WithCancel(context.Background())
 	defer cancelStd()
-	another := openWheel(t, timerwheel.Options{}) // for what stays
+	another := openWheel(t, timerwheel.Options{}) // for the parents that stay
 	ours, cancelOurs := timerctx.WithTimeout(std, another, 24*time.Hour)
 	defer cancelOurs()
 	below, cancelBelow := context.WithCancel(ours)
@@ -67,7 +68,7 @@ func TestCancelLeavesNothing(t *testing.T) {
 			})
 			require.NoError(t, parent.Err())
 		})
-		t.Run(name+", two generations", func(t *testing.T) {
+		t.Run(name+", with children", func(t *testing.T) {
 			leavesNothing(t, few, w, func() {
 				ctx, cancel := timerctx.WithTimeout(parent, w, time.Hour)
 				_, cancelChild := context.WithCancel(ctx)
@@ -89,8 +90,8 @@ func TestCancelLeavesNothing(t *testing.T) {
 	})
 }
 
-// A list of children loses each of them wherever it stands: the newest, the
-// oldest, one in between.
+// A child can be removed from its parent's list at any position: the newest, the oldest, one in
+// between.
 func TestChildrenLeaveInAnyOrder(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{})
 	parent, cancelParent := timerctx.WithTimeout(context.Background(), w, time.Hour)
@@ -102,17 +103,17 @@ func TestChildrenLeaveInAnyOrder(t *testing.T) {
 	}
 	for _, n := range []int{3, 6, 0, 4, 5} {
 		cancels[n]()
-		ended(t, context.Canceled, context.Canceled, children[n])
+		requireEnded(t, context.Canceled, context.Canceled, children[n])
 	}
-	lives(t, parent, children[1], children[2])
+	requireAlive(t, parent, children[1], children[2])
 	require.Equal(t, 3, w.Stats().Live)
 	cancelParent()
-	require.Zero(t, w.Stats().Live, "the parent has lost a child")
-	ended(t, context.Canceled, context.Canceled, children...)
+	require.Zero(t, w.Stats().Live, "the parent did not end a child")
+	requireEnded(t, context.Canceled, context.Canceled, children...)
 	cancels[1]()
 }
 
-// The timeouts come, and so does their parent's end, and nobody calls cancel.
+// Contexts that have timed out leave nothing, even if cancel is never called.
 func TestTimeoutsLeaveNothing(t *testing.T) {
 	for name, makeParent := range map[string]func(w *timerwheel.Wheel) context.Context{
 		"WithCancel": func(*timerwheel.Wheel) context.Context {

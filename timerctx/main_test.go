@@ -17,10 +17,10 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// late is more than a timeout is late by, where nothing disturbs it.
+// late is an upper bound on the lateness of a timeout that nothing delays.
 const late = 3 * time.Millisecond
 
-// openWheel makes a wheel that ends with the test.
+// openWheel makes a wheel that is closed at the end of the test.
 func openWheel(t testing.TB, o timerwheel.Options) *timerwheel.Wheel {
 	t.Helper()
 	w, err := timerwheel.New(o)
@@ -29,10 +29,10 @@ func openWheel(t testing.TB, o timerwheel.Options) *timerwheel.Wheel {
 	return w
 }
 
-// A maker makes contexts that time out. There are package context's and ours:
-// what a test expects of ours, it expects of the original, too.
+// A maker makes contexts that time out: those of package context, or those of this package. What
+// a test expects of this package's, it expects of package context's, too.
 type maker struct {
-	w *timerwheel.Wheel // nil: package context's
+	w *timerwheel.Wheel // nil means package context
 }
 
 // timeout calls WithTimeoutCause, or WithTimeout if there is no cause.
@@ -63,8 +63,8 @@ func (m maker) deadline(parent context.Context, at time.Time, cause error) (cont
 	}
 }
 
-// withBoth runs f in a bubble for package context's contexts and in one for ours.
-// In the end nothing may be left on the wheel.
+// withBoth runs f in a bubble with package context, and in another with this package. At the end
+// it checks that no timer is left on the wheel.
 func withBoth(t *testing.T, f func(t *testing.T, m maker)) {
 	t.Run("context", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) { f(t, maker{}) })
@@ -81,8 +81,8 @@ func withBoth(t *testing.T, f func(t *testing.T, m maker)) {
 	})
 }
 
-// lives checks that none of the contexts has ended.
-func lives(t *testing.T, ctxs ...context.Context) {
+// requireAlive checks that none of the contexts has ended.
+func requireAlive(t *testing.T, ctxs ...context.Context) {
 	t.Helper()
 	for _, ctx := range ctxs {
 		require.NoError(t, ctx.Err(), "%v", ctx)
@@ -91,8 +91,8 @@ func lives(t *testing.T, ctxs ...context.Context) {
 	}
 }
 
-// ended checks that all of the contexts have ended so.
-func ended(t *testing.T, err, cause error, ctxs ...context.Context) {
+// requireEnded checks that all of the contexts have ended with err and cause.
+func requireEnded(t *testing.T, err, cause error, ctxs ...context.Context) {
 	t.Helper()
 	for _, ctx := range ctxs {
 		require.True(t, isClosed(ctx.Done()), "%v is not done", ctx)

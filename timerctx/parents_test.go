@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Every kind of parent ends its child, is asked for no goroutine if it can do
-// without one, and forgets a child that has ended before it.
+// A parent of each kind ends its child, needs no goroutine for it unless the kind requires one,
+// and keeps nothing of a child that has ended before it.
 func TestParents(t *testing.T) {
 	for _, c := range []struct {
 		name       string
@@ -25,13 +25,13 @@ func TestParents(t *testing.T) {
 			return context.WithValue(std, name("k"), "v")
 		}},
 		{name: "wrapped", make: func(_ *testing.T, _ maker, std context.Context) context.Context { return unnamed{std} }},
-		{name: "ours", make: func(t *testing.T, m maker, std context.Context) context.Context { return hour(t, m, std) }},
-		{name: "ours, wrapped", make: func(t *testing.T, m maker, std context.Context) context.Context { return unnamed{hour(t, m, std)} }},
+		{name: "ours", make: func(t *testing.T, m maker, std context.Context) context.Context { return hourLong(t, m, std) }},
+		{name: "ours, wrapped", make: func(t *testing.T, m maker, std context.Context) context.Context { return unnamed{hourLong(t, m, std)} }},
 		{name: "WithValue of ours", make: func(t *testing.T, m maker, std context.Context) context.Context {
-			return context.WithValue(context.WithValue(hour(t, m, std), name("k"), "v"), name("l"), "w")
+			return context.WithValue(context.WithValue(hourLong(t, m, std), name("k"), "v"), name("l"), "w")
 		}},
 		{name: "WithCancel of ours", make: func(t *testing.T, m maker, std context.Context) context.Context {
-			ctx, cancel := context.WithCancel(hour(t, m, std))
+			ctx, cancel := context.WithCancel(hourLong(t, m, std))
 			t.Cleanup(cancel)
 			return ctx
 		}},
@@ -42,17 +42,17 @@ func TestParents(t *testing.T) {
 			return newOtherDone(std, std)
 		}, goroutines: 1},
 		{name: "another Done than ours", make: func(t *testing.T, m maker, std context.Context) context.Context {
-			return newOtherDone(hour(t, m, context.Background()), std)
+			return newOtherDone(hourLong(t, m, context.Background()), std)
 		}, goroutines: 1},
 		{name: "Background", make: func(*testing.T, maker, context.Context) context.Context { return context.Background() }, unrelated: true},
 		{name: "WithoutCancel of ours", make: func(t *testing.T, m maker, std context.Context) context.Context {
-			return context.WithoutCancel(hour(t, m, std))
+			return context.WithoutCancel(hourLong(t, m, std))
 		}, unrelated: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			withBoth(t, func(t *testing.T, m maker) {
-				std, abandon := context.WithCancelCause(context.Background())
-				defer abandon(nil)
+				std, endStd := context.WithCancelCause(context.Background())
+				defer endStd(nil)
 				parent := c.make(t, m, std)
 				synctest.Wait()
 				before := runtime.NumGoroutine()
@@ -68,18 +68,18 @@ func TestParents(t *testing.T) {
 				noMoreGoroutinesThan(t, before+2*c.goroutines)
 
 				cancel()
-				ended(t, context.Canceled, context.Canceled, ctx, child, below)
-				lives(t, second)
+				requireEnded(t, context.Canceled, context.Canceled, ctx, child, below)
+				requireAlive(t, second)
 				synctest.Wait()
 				noMoreGoroutinesThan(t, before+c.goroutines)
 				if custom, ok := parent.(*customContext); ok {
-					require.Equal(t, 1, custom.registered(), "functions that the parent remembers")
+					require.Equal(t, 1, custom.registered(), "functions that are registered with the parent")
 				}
 
-				abandon(errGone)
+				endStd(errGone)
 				synctest.Wait()
 				if c.unrelated {
-					lives(t, second)
+					requireAlive(t, second)
 					return
 				}
 				require.Equal(t, context.Canceled, second.Err())
@@ -90,14 +90,14 @@ func TestParents(t *testing.T) {
 	}
 }
 
-func hour(t *testing.T, m maker, parent context.Context) context.Context {
+func hourLong(t *testing.T, m maker, parent context.Context) context.Context {
 	ctx, cancel := m.timeout(parent, time.Hour, nil)
 	t.Cleanup(cancel)
 	return ctx
 }
 
-// An otherDone is a context of a user's own making inside of which there is
-// another, which it must not be taken for: it is done at another time.
+// An otherDone is a context of a user's own type with another context inside. The two must not be
+// confused: they end at different times.
 type otherDone struct {
 	context.Context
 	done chan struct{}
@@ -118,7 +118,7 @@ func (c otherDone) Err() error {
 	return nil
 }
 
-// A customContext has an AfterFunc method, too.
+// A customContext is an otherDone that also has an AfterFunc method.
 type customContext struct {
 	otherDone
 

@@ -14,8 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// inOneGo runs all of fs at once, in no order, and waits for their ends.
-func inOneGo(fs ...func()) {
+// concurrently runs all of fs at once, started in random order, and waits until all have
+// returned.
+func concurrently(fs ...func()) {
 	var wg sync.WaitGroup
 	start := make(chan struct{})
 	rand.Shuffle(len(fs), func(i, j int) { fs[i], fs[j] = fs[j], fs[i] })
@@ -26,16 +27,16 @@ func inOneGo(fs ...func()) {
 	wg.Wait()
 }
 
-// The timer, cancel, the parent's cancel, and children that come and go, all at
-// once: the context ends once, in one of the ways, and everything that was
-// derived from it meanwhile ends in the same.
-func TestAllAtOnce(t *testing.T) {
+// The timer, cancel, the parent's cancel, and the making and cancelling of children happen
+// concurrently: the context ends once, in one of the ways, and every context that was derived
+// from it in that time ends in the same way.
+func TestConcurrentEnds(t *testing.T) {
 	for _, kind := range []string{"below package context's", "below ours"} {
 		t.Run(kind, func(t *testing.T) {
 			w := openWheel(t, timerwheel.Options{Manual: true})
 			ways := map[string]int{}
 			for range rounds(3000) {
-				parent, abandon := context.WithCancelCause(context.Background())
+				parent, endParent := context.WithCancelCause(context.Background())
 				above := context.Context(parent)
 				if kind == "below ours" {
 					var cancel context.CancelFunc
@@ -43,16 +44,16 @@ func TestAllAtOnce(t *testing.T) {
 					defer cancel()
 				}
 				ctx, cancel := timerctx.WithTimeoutCause(above, w, time.Second, errSlow)
-				stranger := make(chan context.Context, 1) // ends as ctx does
-				twin := make(chan context.Context, 1)     // or by a timer of its own
-				inOneGo(
+				stdChild := make(chan context.Context, 1) // ends as ctx does
+				ownChild := make(chan context.Context, 1) // ends as ctx does, or by its own timer
+				concurrently(
 					cancel, cancel,
-					func() { abandon(errGone) },
+					func() { endParent(errGone) },
 					func() { _, _ = w.Advance(w.Now().Add(2 * time.Second)) },
 					func() {
 						child, cancel := context.WithTimeout(context.WithValue(ctx, name("k"), "v"), time.Hour)
 						t.Cleanup(cancel)
-						stranger <- child
+						stdChild <- child
 					},
 					func() {
 						child, cancel := timerctx.WithDeadline(ctx, w, w.Now())
@@ -62,7 +63,7 @@ func TestAllAtOnce(t *testing.T) {
 					func() {
 						child, cancel := timerctx.WithTimeoutCause(ctx, w, time.Second, errSlow)
 						t.Cleanup(cancel)
-						twin <- child
+						ownChild <- child
 					},
 					func() {
 						<-ctx.Done()
@@ -89,16 +90,16 @@ func TestAllAtOnce(t *testing.T) {
 				default:
 					t.Fatalf("ended with %v because of %v", err, cause)
 				}
-				child := <-stranger
+				child := <-stdChild
 				<-child.Done()
 				if child.Err() != err || context.Cause(child) != cause {
-					t.Fatalf("%v because of %v, but its child %v because of %v", err, cause, child.Err(), context.Cause(child))
+					t.Fatalf("%v because of %v, but its child of package context %v because of %v", err, cause, child.Err(), context.Cause(child))
 				}
-				child = <-twin
+				child = <-ownChild
 				<-child.Done()
 				if own := child.Err() == context.DeadlineExceeded && context.Cause(child) == errSlow; !own &&
 					(child.Err() != err || context.Cause(child) != cause) {
-					t.Fatalf("%v because of %v, but its twin %v because of %v", err, cause, child.Err(), context.Cause(child))
+					t.Fatalf("%v because of %v, but its child of this package %v because of %v", err, cause, child.Err(), context.Cause(child))
 				}
 			}
 			t.Log(ways)
@@ -107,15 +108,15 @@ func TestAllAtOnce(t *testing.T) {
 	}
 }
 
-// A child that package context derives while the timer fires gets the timer's
-// error and cause, whichever is first.
-func TestAChildAtTheLastMoment(t *testing.T) {
+// A child that is made while the timer fires ends with the timer's error and cause, whether the
+// child or the firing comes first.
+func TestAChildMadeDuringTheTimeout(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{Manual: true})
 	for range rounds(5000) {
 		ctx, cancel := timerctx.WithTimeoutCause(context.Background(), w, time.Second, errSlow)
 		defer cancel()
 		var child, value context.Context
-		inOneGo(
+		concurrently(
 			func() { _, _ = w.Advance(w.Now().Add(2 * time.Second)) },
 			func() {
 				var cancel context.CancelFunc
@@ -129,18 +130,18 @@ func TestAChildAtTheLastMoment(t *testing.T) {
 			},
 		)
 		// There is nothing to wait for: the handler and the constructors have returned.
-		ended(t, context.DeadlineExceeded, errSlow, ctx, child, value)
+		requireEnded(t, context.DeadlineExceeded, errSlow, ctx, child, value)
 	}
 	require.Equal(t, 0, w.Stats().Pending)
 }
 
-// A child that is made while its parent ends has no timer afterwards, nor does it
-// stay in the parent's list, though nobody asks or cancels it.
-func TestAChildOfWhatEnds(t *testing.T) {
+// A child that is made while its parent ends has no timer afterwards and is not in the parent's
+// list, even if nothing queries or cancels it.
+func TestAChildMadeDuringTheParentsEnd(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{})
 	for range rounds(5000) {
 		parent, cancel := timerctx.WithTimeout(context.Background(), w, time.Hour)
-		inOneGo(cancel, func() {
+		concurrently(cancel, func() {
 			_, cancelChild := timerctx.WithTimeout(parent, w, time.Minute)
 			t.Cleanup(cancelChild)
 		})
@@ -148,9 +149,9 @@ func TestAChildOfWhatEnds(t *testing.T) {
 	}
 }
 
-// A parent that ended before the timer came or cancel was called has ended the
-// context, even if the goroutine that tells has not begun.
-func TestTheParentWasFirst(t *testing.T) {
+// A parent that ended before the timer fired or cancel was called has ended the context, even if
+// the goroutine that ends the context has not begun.
+func TestTheParentEndedFirst(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{Manual: true})
 	for name, next := range map[string]func(cancel func()){
 		"cancel": func(cancel func()) { cancel() },
@@ -158,22 +159,22 @@ func TestTheParentWasFirst(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for range rounds(1000) {
-				parent, abandon := context.WithCancelCause(context.Background())
+				parent, endParent := context.WithCancelCause(context.Background())
 				ctx, cancel := timerctx.WithTimeoutCause(parent, w, time.Minute, errSlow)
 				child, cancelChild := context.WithCancel(ctx)
 				defer cancelChild()
-				abandon(errGone)
+				endParent(errGone)
 				next(cancel)
-				cause := context.Cause(child) // before anything looks
+				cause := context.Cause(child) // before a method of ctx checks the parent
 				require.Equal(t, errGone, cause)
-				ended(t, context.Canceled, errGone, ctx, child)
+				requireEnded(t, context.Canceled, errGone, ctx, child)
 				cancel()
 			}
 		})
 	}
 }
 
-// Two cancels at once: when either has returned, everything has ended.
+// cancel is called concurrently: when any of the calls has returned, everything has ended.
 func TestEachCancelReturnsWhenAllHasEnded(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{})
 	for range rounds(300) {
@@ -188,15 +189,15 @@ func TestEachCancelReturnsWhenAllHasEnded(t *testing.T) {
 		check := func() {
 			cancel()
 			if last.Err() == nil {
-				t.Error("cancel has returned, and a grandchild lives")
+				t.Error("cancel has returned, and a grandchild has not ended")
 			}
 		}
-		inOneGo(check, check, check)
+		concurrently(check, check, check)
 	}
 }
 
-// cancel is called where it might be in its own way: in functions that its own
-// end calls, in handlers of the only worker, by its child's end.
+// cancel is called where it could block itself: in functions that its own end calls, in handlers
+// of the only worker, by its child's end.
 func TestCancelFromEverywhere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{MaxWorkers: 1})
@@ -207,7 +208,7 @@ func TestCancelFromEverywhere(t *testing.T) {
 		context.AfterFunc(ctx, func() { cancel(); called.Add(1) })
 		time.Sleep(time.Second + late)
 		synctest.Wait()
-		ended(t, context.DeadlineExceeded, context.DeadlineExceeded, ctx)
+		requireEnded(t, context.DeadlineExceeded, context.DeadlineExceeded, ctx)
 
 		ctx, cancel = m.timeout(context.Background(), time.Hour, nil)
 		child, cancelChild := m.timeout(ctx, time.Minute, nil)
@@ -216,7 +217,7 @@ func TestCancelFromEverywhere(t *testing.T) {
 		w.AfterFunc(time.Second, func() { cancelChild(); called.Add(1) })
 		time.Sleep(time.Second + late)
 		synctest.Wait()
-		ended(t, context.Canceled, context.Canceled, ctx, child)
+		requireEnded(t, context.Canceled, context.Canceled, ctx, child)
 
 		ctx, cancel = m.timeout(context.Background(), time.Second, nil)
 		w.AfterFunc(time.Second, func() { cancel(); called.Add(1) }) // in line with the timer
@@ -229,50 +230,50 @@ func TestCancelFromEverywhere(t *testing.T) {
 	})
 }
 
-// A tower of contexts of all kinds, one of which is cancelled, or times out:
-// what is above lives, what is below has ended, in its way.
-func TestTowers(t *testing.T) {
+// In a chain of contexts of all kinds, one is cancelled or times out: those above it stay alive,
+// and it and those below have ended in the same way.
+func TestDeepChains(t *testing.T) {
 	for seed := range uint64(rounds(200)) {
 		withBoth(t, func(t *testing.T, m maker) {
 			r := rand.New(rand.NewPCG(seed, 0))
 			std := maker{}
-			chosen, floors := r.IntN(30), 30
+			chosen, length := r.IntN(30), 30
 			timesOut := r.IntN(2) == 0
 			at := time.Now().Add(time.Hour)
 			cause := errGone
-			var tower []context.Context
+			var chain []context.Context
 			var end func()
 			ctx := context.Background()
-			for floor := range floors {
+			for depth := range length {
 				cancel := func() {}
 				kind := r.IntN(5)
-				if floor == chosen {
+				if depth == chosen {
 					kind = 3 + r.IntN(2)
 				}
 				switch maker := []maker{std, m}[kind%2]; {
 				case kind == 0:
 					ctx, cancel = context.WithCancel(ctx)
 				case kind <= 2:
-					ctx = context.WithValue(ctx, name("floor"), floor)
-				case floor == chosen && timesOut:
+					ctx = context.WithValue(ctx, name("depth"), depth)
+				case depth == chosen && timesOut:
 					ctx, cancel = maker.timeout(ctx, time.Minute, cause)
 					end = func() { time.Sleep(time.Minute + late) }
 				default:
 					ctx, cancel = maker.deadline(ctx, at, errSlow)
 				}
-				if floor == chosen && !timesOut {
+				if depth == chosen && !timesOut {
 					end = cancel
 				}
 				t.Cleanup(cancel)
-				tower = append(tower, ctx)
+				chain = append(chain, ctx)
 			}
 			end()
 			synctest.Wait()
-			lives(t, tower[:chosen]...)
+			requireAlive(t, chain[:chosen]...)
 			if timesOut {
-				ended(t, context.DeadlineExceeded, cause, tower[chosen:]...)
+				requireEnded(t, context.DeadlineExceeded, cause, chain[chosen:]...)
 			} else {
-				ended(t, context.Canceled, context.Canceled, tower[chosen:]...)
+				requireEnded(t, context.Canceled, context.Canceled, chain[chosen:]...)
 			}
 		})
 	}
