@@ -129,7 +129,7 @@ func TestStopDuringAFiring(t *testing.T) {
 			spin(rand.IntN(1000))
 		} else {
 			for w.Stats().Running == 0 && advanced.Load() < k {
-				spin(10) // until a handler has begun
+				runtime.Gosched() // until a handler has begun
 			}
 		}
 		if rand.IntN(2) == 0 {

@@ -3,6 +3,7 @@ package timerctx_test
 import (
 	"context"
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -73,6 +74,7 @@ func TestConcurrentEnds(t *testing.T) {
 					},
 					func() {
 						for ctx.Err() == nil {
+							runtime.Gosched()
 						}
 						if !isClosed(ctx.Done()) {
 							t.Error("Err, and not done")
