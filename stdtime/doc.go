@@ -88,9 +88,9 @@
 //   - A Timer with a channel is one timer of the wheel, bound to a lock
 //     ([timerwheel.Wheel.AllocLocked]). Under that lock its handler sends, and Stop
 //     and Reset delete or move the firing and take back the value. So Stop and Reset
-//     find one of two states. Either the firing is still to come, and they remove
-//     it; or the value has been sent, and is in the channel or received. There is
-//     nothing in between.
+//     find one of two states. Either the firing is still to come, and is theirs to
+//     delete or move; or the value has been sent, and is in the channel or received.
+//     There is nothing in between.
 //   - A Timer with a function is one timer of the wheel for each arming. Each of
 //     these timers either is deleted or has begun; the wheel decides which.
 //   - A Ticker is one periodic timer of the wheel for each period that it is given.

@@ -107,8 +107,8 @@ type chanTimer struct {
 // to the channel.
 //
 // Its timer is bound to its lock. The rules in this package's documentation need nothing
-// else: for a goroutine that holds mu, either the firing is still to come, and a deletion or
-// a Register removes it, or the value has been sent, and can be taken back.
+// else: for a goroutine that holds mu, either the firing is still to come, and a deletion
+// deletes it or a Register moves it, or the value has been sent, and can be taken back.
 type sender struct {
 	mu sync.Mutex
 	t  timerwheel.Timer

@@ -14,7 +14,7 @@ import (
 //
 // stop deletes the timer and removes it from ctx. It reports whether it prevented
 // the call of f; like [timerwheel.Timer.Stop] it does not wait for f. It may be
-// called by any goroutine, in f, and more than once.
+// called by any goroutine, also in f, and more than once.
 //
 // t is the timer. Use it to postpone the call while it is pending (Reset), to wait
 // for f (DelSync, after stop), or to ask about the timer. Code that deletes the

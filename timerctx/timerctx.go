@@ -63,8 +63,8 @@ import (
 // parent ends or cancel is called. Call cancel as soon as the work is done: it
 // deletes the timer and removes the child from parent.
 //
-// cancel may be called by any goroutine, in handlers of the wheel, and more than
-// once. WithTimeout panics if parent is nil.
+// cancel may be called by any goroutine, also in handlers of the wheel, and more
+// than once. WithTimeout panics if parent is nil.
 func WithTimeout(parent context.Context, w *timerwheel.Wheel, d time.Duration) (ctx context.Context, cancel context.CancelFunc) {
 	return WithTimeoutCause(parent, w, d, nil)
 }
