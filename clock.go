@@ -24,8 +24,8 @@ func after(now int64, d time.Duration) int64 {
 	return now + int64(d)
 }
 
-// Now returns the wheel's time: the time at which it was made plus what has passed by the
-// monotonic clock. Of a Manual wheel it is the time that it was advanced to.
+// Now returns the wheel's time: the time at which it was made plus the time elapsed since then
+// on the monotonic clock. On a Manual wheel it is the time to which the wheel was advanced.
 func (w *Wheel) Now() time.Time {
 	if !w.manual {
 		return w.timeAt(w.elapsed())

@@ -10,9 +10,9 @@ import (
 
 // A Group is a set of timers that are torn down together, in one call that is O(members):
 // those of one connection, or one peer. Its timers are made by its own Alloc, AllocLocked,
-// AfterFunc and Every, and are members as long as they live. They share a shard of the
-// wheel, and so its lock; make a group for timers that belong together, not for timers that
-// are many.
+// AfterFunc, AfterFuncArg and Every, and are members as long as they live. They share a shard
+// of the wheel, and so its lock. Make a group for timers that belong together, not to hold
+// many unrelated timers.
 //
 // Make one with [Wheel.NewGroup]; the zero Group is not usable. Its methods may be called by
 // several goroutines at once.
@@ -45,7 +45,8 @@ func (g *Group) AllocLocked(l sync.Locker, f func(Timer)) Timer {
 func (g *Group) AfterFunc(d time.Duration, f func()) Timer { return g.sh.w.afterFunc(g, d, f) }
 
 // AfterFuncArg makes a timer as [Wheel.AfterFuncArg] does; it is a member of the group, as
-// with [Group.AfterFunc]. Unlike the wheel's it allocates, as all of a group's do.
+// with [Group.AfterFunc]. Unlike [Wheel.AfterFuncArg] it allocates, as all methods of a Group
+// that make timers do.
 func (g *Group) AfterFuncArg(d time.Duration, f func(arg any), arg any) Timer {
 	return g.sh.w.afterFuncArg(g, d, f, arg)
 }
@@ -56,7 +57,7 @@ func (g *Group) Every(period time.Duration, f func(Timer)) Timer {
 	return g.sh.w.every(g, period, f)
 }
 
-// Len returns the number of members: of timers made by the group that have not been
+// Len returns the number of members: the timers that the group made and that have not been
 // recycled.
 func (g *Group) Len() int {
 	g.sh.lock()
@@ -76,8 +77,7 @@ func (g *Group) Del() Found {
 
 // DelSync deletes all members as [Timer.DelSync] does one: it removes all firings and waits
 // for all handlers in flight. Until that is done no Register of any member succeeds
-// (ErrDeleting), of a member that is made in that time included. Found is or-ed over the
-// members.
+// (ErrDeleting), including members made in that time. Found is or-ed over the members.
 //
 // In a member's own handler, and where it would close a circle of waits, it removes all
 // firings, waits for the handlers that it can wait for, and returns ErrDeadlock.
@@ -86,8 +86,8 @@ func (g *Group) DelSync() (Found, error) { return g.delSync(context.Background()
 // DelSyncContext is DelSync with a bound on the wait: when ctx ends before the handlers have
 // returned, it returns the context's error. The firings stay removed. Registers of members
 // that still run are refused until their runs have ended; those of the others are not. Where
-// DelSync would return ErrDeadlock, so does DelSyncContext, whatever its ctx: it does not say
-// whether the other handlers were waited for.
+// DelSync would return ErrDeadlock, so does DelSyncContext, whatever its ctx. That error does
+// not say whether it waited for the other handlers.
 func (g *Group) DelSyncContext(ctx context.Context) (Found, error) { return g.delSync(ctx, false) }
 
 // Shutdown removes the firings of all members and refuses every later Register of a member

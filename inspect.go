@@ -34,11 +34,11 @@ type Inspection struct {
 
 // A LevelInfo is one of the levels of a wheel: 64 buckets, each of which spans 64 times as
 // many ticks as one of the level below. (The lowest level of the wheel has 4,096 buckets. It
-// is shown as two: the 64 ticks of now, and the rest, 64 at a time.)
+// is shown as two levels: the current 64 ticks one by one, and the rest in buckets of 64.)
 //
-// Bucket k is looked at at the tick Start + k*Span, on the second level at each of its ticks
-// at which something is due. Its timers fire in the Span ticks from then on, or later: a
-// timer that was pushed back stays in its bucket until that is looked at.
+// The wheel examines bucket k at the tick Start + k*Span; on the second level, at each tick of
+// the bucket at which something is due. Its timers fire in the Span ticks from then on, or
+// later: a timer that was pushed back stays in its bucket until the wheel examines that.
 type LevelInfo struct {
 	Start  int64   // where its first bucket begins, ticks since the wheel's start
 	Span   int64   // of a bucket, ticks
@@ -52,7 +52,7 @@ type RunInfo struct {
 	Handler      string     // the handler's function, file:line; of a method bound to its receiver the name alone
 	AllocatedAt  string     // of the timer, file:line, with Options.Debug
 	RegisteredAt string     // likewise, of the last Register
-	Waits        []WaitInfo // deletions that wait for its end, the oldest first: at most 16 of the Waiters; of more, DelAsyncs are left out first
+	Waits        []WaitInfo // deletions that wait for its end, the oldest first: at most 16 of the Waiters; if there are more, DelAsyncs are omitted first
 	Waiting      *WaitInfo  // the deletion that waits in this handler, if one does
 	WaitsFor     []uint64   // the goroutines of the handlers that this deletion waits for: at most 16
 }
@@ -71,10 +71,10 @@ const (
 )
 
 // Inspect returns what the wheel holds, what runs and which deletion waits for which
-// handler. It is no consistent snapshot, but a walk: it holds the lock of one shard at a
-// time, for a few microseconds, however many timers pend and deletions wait. A handler that
-// runs from the begin of the walk to its end is in it; so is a deletion's wait, up to the
-// bounds that the fields name.
+// handler. It is not a consistent snapshot: it visits one shard after another, and holds the
+// lock of one at a time, for a few microseconds, however many timers pend and deletions wait.
+// A handler that runs from the beginning of the walk to its end is in it; so is a deletion's
+// wait, up to the bounds that the fields name.
 //
 // For display only; do not base decisions on it.
 func (w *Wheel) Inspect() Inspection {

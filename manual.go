@@ -16,9 +16,9 @@ import (
 // A timer fires at the first Advance to the end of the tick in which its deadline lies, or
 // later: never early, less than a tick late. What is registered while Advance runs, by
 // handlers or others, is left to the next Advance, even if it is due at once: an Advance
-// always ends. However far it goes, it costs what its timers cost, not its ticks. The same
-// calls give the same run: handlers of one tick, too, and the functions of several DelAsyncs
-// that waited for one handler, are called in an order that depends on nothing else.
+// always ends. Its cost depends on the number of timers that are due, not on the number of
+// ticks. The same calls give the same run: the order of the handlers of one tick, and of the
+// functions of several DelAsyncs that waited for one handler, depends on nothing else.
 //
 // Calls by several goroutines take turns. Called by a function that the wheel calls, a handler
 // for instance, Advance returns ErrDeadlock; on a closed wheel ErrClosed, on one that is not

@@ -89,11 +89,11 @@ type RunningHandler struct {
 	Waiters int // deletions that wait for its end
 }
 
-// Running returns the handlers in flight, one entry for each, in no order. It is no
-// snapshot, but a walk that holds no shard's lock for long: a handler that runs all the
-// time is in it, one that ends in that time may be, and one that begins in that time, by
-// the clock, is not. So it lists no more handlers than have run at once, and there are
-// never more than Options.MaxWorkers.
+// Running returns the handlers in flight, one entry for each, in no order. It is not a
+// snapshot: it visits one shard after another, and holds no shard's lock for long. A handler
+// that runs all the time is in it, one that ends in that time may be, and one that begins in
+// that time, by the clock, is not. So it lists no more handlers than have run at once, and
+// there are never more than Options.MaxWorkers.
 func (w *Wheel) Running() []RunningHandler {
 	type run struct {
 		goid uint64

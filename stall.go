@@ -13,7 +13,7 @@ import (
 type Stall struct {
 	Timer Timer         // the timer whose handler runs
 	Since time.Time     // since when the handler runs, or the deletion waits
-	For   time.Duration // how long that was when the wheel looked
+	For   time.Duration // how long it had lasted when the wheel checked
 	Kind  StallKind     // what has stalled
 
 	Handler      string // the handler's function, file:line; of a method value, where in the method it is now

@@ -35,7 +35,7 @@ type Stats struct {
 	// those that are running they are as many as have fired.
 	RunTime [25]uint64
 
-	Bytes int64 // storage held for timers, without the rows of running handlers and of groups' members
+	Bytes int64 // storage held for timers, without the tables of running handlers and of groups' members
 }
 
 // Stats returns what the wheel holds and what it has done. It looks at one shard after the

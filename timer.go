@@ -32,8 +32,8 @@ type Timer struct {
 
 // Found says what a deletion found.
 type Found struct {
-	Pending bool // a firing, which it removed
-	Running bool // a handler in flight
+	Pending bool // there was a firing, which the deletion removed
+	Running bool // there is a handler in flight
 }
 
 // shard returns the shard of a timer that has a wheel.
@@ -186,8 +186,8 @@ func (t Timer) DelSyncContext(ctx context.Context) (Found, error) { return t.del
 // DelAsync deletes the timer's firing, as Del does, and calls done, once, when the timer is not
 // running: on a goroutine of the wheel, never in the caller. It returns at once. If the timer
 // is running, its Registers are refused until its handler has returned, as with DelSync. A
-// handler may call it for its own timer. Each done has a goroutine, which MaxWorkers does not
-// bound, and is also called for a timer that is idle or stale.
+// handler may call it for its own timer. Each done runs on a goroutine of its own, which does
+// not count towards MaxWorkers. It is also called for a timer that is idle or stale.
 //
 // On a Manual wheel, which has no goroutines, done is called before DelAsync returns, or in the
 // Advance that runs the handler.
@@ -209,7 +209,7 @@ func (t Timer) DelAsync(done func()) Found {
 // one. Owners must still call Free.
 //
 // (It is the kernel's timer_shutdown, which was made because timers were registered again
-// between their deletion and the end of their memory.)
+// after their deletion and before their memory was freed.)
 func (t Timer) Shutdown() Found { return t.del(shutdown) }
 
 // ShutdownSync deletes the timer's firing and waits for a handler in flight, as DelSync does,

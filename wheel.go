@@ -14,9 +14,9 @@ import (
 // handlers. Make one with [New]; the zero Wheel is not usable. All its methods may be
 // called by several goroutines at once, and by handlers.
 //
-// A wheel with nothing due and nothing running has no goroutine, and with nothing pending
-// it is not woken: a wheel that is not needed any more can be forgotten. [Wheel.Close]
-// ends one that may have something pending.
+// A wheel with nothing due and nothing running has no goroutine. A wheel with nothing pending
+// is not woken and need not be closed: it is garbage collected. Close ([Wheel.Close]) a wheel
+// that may have something pending.
 type Wheel struct {
 	tick       time.Duration
 	hireDelay  int64 // how long due timers wait for a worker before another one comes, ns
@@ -234,8 +234,8 @@ func (w *Wheel) Next() (when time.Time, ok bool) {
 
 // Close closes the wheel: no Register succeeds any more (ErrClosed), and what was pending
 // is dropped. Close waits until the handlers in flight have ended, and with them every
-// function of a DelAsync that waited for one, and all goroutines of the wheel. Owners
-// still Free their timers, or forget them with the wheel. Closing twice is fine; the
+// function of a DelAsync that waited for one, and all goroutines of the wheel. Owners must
+// still Free their timers, or drop them together with the wheel. Closing twice is fine; the
 // second call waits as well.
 //
 // Called by a handler, or by any other function that the wheel calls, Close cannot wait
@@ -244,8 +244,8 @@ func (w *Wheel) Next() (when time.Time, ok bool) {
 func (w *Wheel) Close() error { return w.CloseContext(context.Background()) }
 
 // CloseContext closes the wheel as Close does, and bounds the wait: if ctx ends before the
-// last goroutine of the wheel has, it returns the context's error. The wheel is closed
-// all the same.
+// last goroutine of the wheel has ended, CloseContext returns the context's error. The wheel
+// is closed all the same.
 func (w *Wheel) CloseContext(ctx context.Context) error {
 	w.mu.Lock()
 	w.closed = true

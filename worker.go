@@ -353,7 +353,7 @@ func (wk *worker) notify() {
 	}
 }
 
-// A HandlerPanic is a panic of a handler, as Options.OnPanic gets it.
+// A HandlerPanic describes a handler's panic. It is passed to Options.OnPanic.
 type HandlerPanic struct {
 	Timer        Timer  // perhaps stale by now
 	Value        any    // what recover returned
