@@ -1,0 +1,139 @@
+# The commands of the checks. `make help` lists the targets; .ci/run calls them, in order,
+# on a fresh machine. They need GNU make 3.82 and Go, and some of them a C compiler,
+# chromium or spin.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+modules := $(shell find . -name go.mod | sort | xargs -n 1 dirname)
+# Without code: the pinned tools, and the module of mistakes that the analyser is tested on.
+with_code := $(shell grep -Lx -e 'module .*/tools' -e 'module planted' $(addsuffix /go.mod,$(modules)) | xargs -n 1 dirname)
+tags := invariants schedules pauses
+
+bin := $(CURDIR)/.bin
+staticcheck := $(bin)/staticcheck
+timerwheel_vet := $(bin)/timerwheel-vet
+
+.PHONY: help ci lint bench \
+	fmt tidy vet staticcheck timerwheel-vet tools \
+	test race invariants integrations browser profiles 386 old-go \
+	benchmarks speed pauses compare examples schedules verify soak
+
+help: ## List the targets
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
+
+ci: ## Everything that has to hold before a change lands; installs what is missing
+	.ci/run
+
+# What is written.
+
+lint: fmt tidy vet staticcheck timerwheel-vet ## gofmt, go mod tidy, go vet, staticcheck, our own analyser
+
+fmt: ## Fail if gofmt would change a file
+	@unformatted=$$(gofmt -l .); \
+	if [ -n "$$unformatted" ]; then echo "$$unformatted"; exit 1; fi
+
+tidy: ## Fail if go mod tidy would change a module
+	for module in $(modules); do (cd $$module && go mod tidy -diff); done
+
+vet: ## go vet, with each build tag
+	for module in $(with_code); do (cd $$module && go vet ./...); done
+	for tag in $(tags); do go vet -tags $$tag ./...; done
+	go vet -C bench -tags pauses ./cmd/pauses
+	go vet -C verify -tags schedules ./schedules
+
+tools: | $(bin) ## Build the linters into .bin
+	go build -C tools -o $(staticcheck) honnef.co/go/tools/cmd/staticcheck
+	go build -C vet -o $(timerwheel_vet) ./cmd/timerwheel-vet
+
+$(bin):
+	mkdir -p $@
+
+staticcheck: tools ## staticcheck, with each build tag
+	for module in $(with_code); do (cd $$module && $(staticcheck) ./...); done
+	for tag in $(tags); do $(staticcheck) -tags $$tag ./...; done
+	cd bench && $(staticcheck) -tags pauses ./cmd/pauses
+	cd verify && $(staticcheck) -tags schedules ./schedules
+
+# Without tests and the example of deadlocks, which are wrong on purpose.
+timerwheel-vet: tools ## Test our analyser, and run it over the repository
+	go test -C vet -race ./...
+	for module in $(with_code); do \
+		(cd $$module && go vet -vettool=$(timerwheel_vet) -timerwheel.tests=false $$(go list ./... | grep -v '/examples/deadlocks$$')); \
+	done
+
+# What it does.
+
+test: ## The tests, with the race detector
+	go test -race ./...
+
+race: ## The tests of races on one, two and four processors, in any order
+	races=$$(sed -n 's/^func \(Test[A-Za-z0-9]*\).*/\1/p' race_test.go | paste -sd '|'); \
+	go test -race -run "^($$races)\$$" -cpu 1,2,4 -shuffle on .
+
+invariants: ## The tests, with every critical section checked
+	go test -tags invariants ./...
+
+integrations: ## Collector and adapters, with the real projects
+	for module in prom integrations/*; do (cd $$module && go test -race ./...); done
+
+browser: ## The page of package debug, in chromium
+	cd debug/browser && CI=true go test .
+
+profiles: ## Execution traces and CPU profiles, read as the tools do
+	go test -C verify -race ./profiles
+
+386: | $(bin) ## The tests on 32 bits
+	GOARCH=386 CGO_ENABLED=0 go vet ./...
+	GOARCH=386 CGO_ENABLED=0 go test -c -o $(bin)/test386 .
+	if $(bin)/test386 -test.run '^$$' >/dev/null 2>&1; then \
+		GOARCH=386 CGO_ENABLED=0 go test -short ./...; \
+	else \
+		echo 'this machine does not run 32-bit programs: built only'; \
+	fi
+
+old-go: ## The tests with the older of the two Go releases
+	GOTOOLCHAIN=go1.25.5 go test -short ./...
+
+examples: ## Run the examples; each checks itself
+	go run -race ./examples/idleconns -for 3s
+	go run ./examples/seedrace
+	go run ./examples/reliableudp
+	go run ./examples/ttlcache
+	go run ./examples/eventloop
+	go run ./examples/metrics
+	go run ./examples/deadlocks
+
+# What it costs.
+
+bench: benchmarks speed pauses ## What CI checks of the cost: benchmarks, speed, pauses
+
+benchmarks: | $(bin) ## Each benchmark, for a moment
+	go test -run '^$$' -bench . -benchtime 10ms -short . | tee $(bin)/benchmarks
+	go tool -modfile=tools/go.mod benchstat $(bin)/benchmarks >/dev/null
+
+# The factor leaves room for the noise of a machine. The harness reads files outside of its
+# module, so its tests are not cached.
+speed: ## The harness, and the targets
+	go test -C bench -count=1 ./...
+	go test -tags pauses -run '^TestTimedMutex$$' ./internal/hook
+	go run -C bench ./cmd/compare -short -check 1.3
+
+pauses: ## No critical section takes more than 50 µs in every round, where rounds are alike
+	go run -C bench -tags pauses ./cmd/pauses -rounds 3 -check 50us -only 'growth|shrinking|arming|deletion|cascade|Advance|Close|group|looking'
+
+compare: ## Measure anew (ten minutes), and renew bench/results and the README
+	go run -C bench ./cmd/compare -rounds 5 -readme ../README.md
+
+# Why it is right.
+
+verify: ## The proof: model, schedules, machine, histories, mutants, fuzzing (ten minutes)
+	verify/run
+
+schedules: ## Every order of the steps of small programs, with up to two pre-emptions
+	go test -C verify -count=1 -tags 'schedules invariants' -v -timeout 20m ./schedules
+
+soak: ## Every verb from many goroutines, for a minute
+	cd verify && go run -race ./soak -for 1m
