@@ -3,17 +3,18 @@ package histories
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/anishathalye/porcupine"
-	"github.com/seed76848005/timerwheel"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 )
@@ -21,31 +22,32 @@ import (
 var (
 	number   = flag.Int("histories.n", 40_000, "how many histories to make and check")
 	duration = flag.Duration("histories.for", 0, "make and check histories for so long, instead of a number of them")
-	seed     = flag.Uint64("histories.seed", 0, "what the clients draw from, not when they run; 0: another each time")
+	seed     = flag.Uint64("histories.seed", 0, "seed of what the clients draw, not of when they run; 0: another each time")
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // Every history is linearizable, timer by timer.
 func TestHistoriesAreLinearizable(t *testing.T) {
-	s := &series{left: *number, seed: *seed, seen: map[string]int{}}
-	if s.seed == 0 {
-		s.seed = rand.Uint64()
+	b := &batch{left: *number, seed: *seed, seen: map[string]int{}}
+	if b.seed == 0 {
+		b.seed = rand.Uint64()
 	}
 	if *duration > 0 {
-		s.left, s.until = 1<<62, time.Now().Add(*duration)
+		b.left, b.until = 1<<62, time.Now().Add(*duration)
 	}
 	var makers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
-		makers.Go(func() { s.make(t) })
+		makers.Go(func() { b.make(t) })
 	}
 	makers.Wait()
-	s.report(t)
+	b.report(t)
 }
 
-// A series is many histories. Each of its makers has a wheel, on which one
-// history follows the other: so timers of the one get the places of the other's.
-type series struct {
+// A batch is many histories. Each of its makers has a wheel, on which it plays most of
+// its programs one after the other: so timers of one history get the records of the
+// last one's.
+type batch struct {
 	mu         sync.Mutex
 	left       int
 	until      time.Time
@@ -56,14 +58,10 @@ type series struct {
 	seen       map[string]int // in how many histories
 }
 
-func (s *series) make(t *testing.T) {
-	w, err := timerwheel.New(options)
-	if err != nil {
-		t.Error(err)
-		return
-	}
+func (b *batch) make(t *testing.T) {
+	w := newWheel()
 	for {
-		seed, ok := s.next()
+		seed, ok := b.next()
 		if !ok {
 			break
 		}
@@ -71,20 +69,17 @@ func (s *series) make(t *testing.T) {
 		history := play(w, seed)
 		guard.Stop()
 		if result := check(history); result != porcupine.Ok {
-			s.violated(t, seed, result, history)
+			b.violated(t, seed, result, history)
 		}
-		s.count(history)
+		b.count(history)
 	}
 	if err := w.Close(); err != nil || w.Stats().Live > 0 {
 		t.Errorf("Close: %v; %+v", err, w.Stats())
 	}
 }
 
-// options are those of the wheels. Their handlers panic, and go on.
-var options = timerwheel.Options{Tick: 50 * time.Microsecond, OnPanic: func(timerwheel.HandlerPanic) {}}
-
-// guard ends the program, and shows all stacks, if a history does not end: some
-// call hangs.
+// guard ends the program, and shows all stacks, if a history does not end: some call
+// hangs.
 func guard(seed uint64) *time.Timer {
 	return time.AfterFunc(time.Minute, func() {
 		debug.SetTraceback("all")
@@ -93,30 +88,30 @@ func guard(seed uint64) *time.Timer {
 }
 
 // next returns the seed of the next history, if there is to be one more.
-func (s *series) next() (seed uint64, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.left == 0 || s.violations > 0 || !s.until.IsZero() && time.Now().After(s.until) {
+func (b *batch) next() (seed uint64, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.left == 0 || b.violations > 0 || !b.until.IsZero() && time.Now().After(b.until) {
 		return 0, false
 	}
-	s.left--
-	s.seed++
-	return s.seed, true
+	b.left--
+	b.seed++
+	return b.seed, true
 }
 
-// check asks porcupine. That it cannot tell in so long a time is not to happen
-// with histories so short, and fails the test.
+// check asks porcupine. For histories as short as these a minute is enough; if it is
+// not, the test fails.
 func check(history []porcupine.Operation) porcupine.CheckResult {
 	return porcupine.CheckOperationsTimeout(model.ToModel(), history, time.Minute)
 }
 
 // violated shows a history that is not linearizable.
-func (s *series) violated(t *testing.T, seed uint64, result porcupine.CheckResult, history []porcupine.Operation) {
-	s.mu.Lock()
-	s.violations++
-	s.mu.Unlock()
+func (b *batch) violated(t *testing.T, seed uint64, result porcupine.CheckResult, history []porcupine.Operation) {
+	b.mu.Lock()
+	b.violations++
+	b.mu.Unlock()
 	t.Errorf("%s: a history that no order of its operations explains (seed %d)\n%s", result, seed, show(history))
-	dir, err := os.MkdirTemp("", "histories") // not t.TempDir, as it is to stay
+	dir, err := os.MkdirTemp("", "histories") // not t.TempDir, because the drawing must outlive the test
 	if err == nil {
 		path := filepath.Join(dir, "history.html")
 		err = visualize(history, path)
@@ -134,8 +129,8 @@ func visualize(history []porcupine.Operation, path string) error {
 	return porcupine.VisualizePath(m, info, path)
 }
 
-// count notes what a history has in it.
-func (s *series) count(history []porcupine.Operation) {
+// count counts the kinds of operations and errors that a history has.
+func (b *batch) count(history []porcupine.Operation) {
 	kinds := map[string]bool{}
 	for _, op := range history {
 		in, out := op.Input.(input), op.Output.(output)
@@ -146,29 +141,37 @@ func (s *series) count(history []porcupine.Operation) {
 		if waits(in.op) && out.running && out.err == "" {
 			kinds["waits"] = true
 		}
+		if deletions[in.op].ofGroup && out.err != "" {
+			kinds["group: "+out.err] = true
+		}
+		if closes(in.op) && out.err != "" {
+			kinds["close: "+out.err] = true
+		}
 		if in.inHandler {
 			kinds["calls by handlers"] = true
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.histories++
-	s.operations += len(history)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.histories++
+	b.operations += len(history)
 	for kind := range kinds {
-		s.seen[kind]++
+		b.seen[kind]++
 	}
 }
 
 // report says what was done, and fails if something was never seen.
-func (s *series) report(t *testing.T) {
-	t.Logf("histories: %d histories, %d operations, %d with waits, %d violations", s.histories, s.operations, s.seen["waits"], s.violations)
-	t.Logf("seen, in how many of them: %s", fmt.Sprint(s.seen))
-	if s.violations > 0 {
+func (b *batch) report(t *testing.T) {
+	t.Logf("histories: %d histories, %d operations, %d with waits, %d violations", b.histories, b.operations, b.seen["waits"], b.violations)
+	t.Logf("seen, in how many of them: %s", fmt.Sprint(b.seen))
+	if b.violations > 0 {
 		return
 	}
-	for _, kind := range []string{"begin", "end", "waits", "quiescence", "calls by handlers",
-		"ErrDeleting", "ErrStale", "ErrFreed", "ErrShutdown", "ErrDeadlock", "DeadlineExceeded",
-		"DelSync", "DelSyncContext", "DelAsync", "ShutdownSync", "Del", "Stop", "Retain", "Free", "Pending", "Running", "Reduce", "Reset", "RegisterAt"} {
-		require.NotZero(t, s.seen[kind], "no history has any of these: %s", kind)
+	kinds := []string{"begin", "end", "waits", endOfWait, "calls by handlers",
+		"ErrDeleting", "ErrStale", "ErrFreed", "ErrShutdown", "ErrClosed", "ErrDeadlock", "DeadlineExceeded",
+		"group: ErrDeadlock", "group: DeadlineExceeded", "close: ErrDeadlock", "close: DeadlineExceeded", "Close", "CloseContext",
+		"Retain", "Free", "Pending", "Running", "Valid", "Register", "Reduce", "Reset", "RegisterAt"}
+	for _, kind := range slices.AppendSeq(kinds, maps.Keys(deletions)) {
+		require.NotZero(t, b.seen[kind], "no history has any of these: %s", kind)
 	}
 }

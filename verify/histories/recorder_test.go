@@ -13,58 +13,65 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// A recorder records the operations of one goroutine, without a lock: to record
-// must not bring an order into what is recorded. That of a handler is passed on
-// from run to run, and to whoever has deleted the timer in the end, which is
-// safe because the wheel promises that it is; the race detector knows if it is
-// not.
+// A recorder records the operations of one goroutine, without a lock: recording must
+// not order what is recorded. The recorder of a handler passes from run to run, and to
+// the goroutine that deletes the timer in the end. That is safe because the wheel
+// promises it; the race detector reports it if it is not.
 type recorder struct {
-	client    int
-	start     time.Time
-	ops       []porcupine.Operation
-	deletions int     // that may wait
-	dones     []*done // of the DelAsyncs among them
+	client int
+	start  time.Time
+	ops    []porcupine.Operation
+	waits  int            // calls that may wait
+	asyncs []*asyncDelete // those of DelAsync
 }
 
-// A done is what the function of a DelAsync notes.
-type done struct {
+// An asyncDelete is what the done of a DelAsync records.
+type asyncDelete struct {
 	in  input
 	out output
 	ran time.Duration
 }
 
-const maxDeletions = 10 // of one recorder: their numbers are the history's
+const maxWaits = 10 // of one recorder: their numbers are unique in the history
 
 func (r *recorder) now() time.Duration { return time.Since(r.start) }
 
-// record records one call.
-func (r *recorder) record(in input, f func(input) output) output {
+// record makes one call, and records it as an operation on each of the timers.
+func (r *recorder) record(timers []int, in input, f func(input) output) output {
 	if waits(in.op) {
-		in.deletion = r.client*maxDeletions + r.deletions
-		r.deletions++
+		in.wait = r.client*maxWaits + r.waits
+		r.waits++
 	}
 	in.at = r.now()
 	out := f(in)
 	returned := r.now()
-	r.add(in, in.at, out, returned)
-	if in.op != "DelAsync" {
-		r.rest(in, out, returned)
+	for _, in.timer = range timers {
+		r.add(in, in.at, out, returned)
+		if in.op != "DelAsync" {
+			r.addEndOfWait(in, out, returned)
+		}
 	}
 	return out
 }
 
-// rest records that a deletion has come to rest, if it had to wait for that.
-func (r *recorder) rest(in input, out output, by time.Duration) {
-	if waits(in.op) && out.running && out.err == "" {
-		r.add(input{timer: in.timer, op: "quiescence", deletion: in.deletion}, in.at, output{}, by)
+// addEndOfWait records the end of a call's wait, if it has waited. That of a group's
+// deletion ends the refusal of all members, so it is recorded however it ends.
+func (r *recorder) addEndOfWait(in input, out output, by time.Duration) {
+	d := deletions[in.op]
+	switch {
+	case d.waits && d.ofGroup && out.running,
+		d.waits && !d.ofGroup && out.running && out.err == "",
+		closes(in.op) && out.err == "":
+		end := input{timer: in.timer, op: endOfWait, wait: in.wait, members: in.members}
+		r.add(end, in.at, output{err: out.err}, by)
 	}
 }
 
-// history is what has been recorded, when all is over. The end of a run is some
-// time after its handler's last statement.
+// history returns what was recorded, when all is over. The end of a run is some time
+// after its handler's last statement.
 func (r *recorder) history(over time.Duration) []porcupine.Operation {
-	for _, d := range r.dones {
-		r.rest(d.in, d.out, d.ran)
+	for _, d := range r.asyncs {
+		r.addEndOfWait(d.in, d.out, d.ran)
 	}
 	for k, op := range r.ops {
 		if op.Input.(input).op == "end" {
@@ -78,15 +85,13 @@ func (r *recorder) add(in input, call time.Duration, out output, ret time.Durati
 	r.ops = append(r.ops, porcupine.Operation{ClientId: r.client, Input: in, Call: int64(call), Output: out, Return: int64(ret)})
 }
 
-// waits reports whether a call is a deletion that waits.
-func waits(op string) bool {
-	return op == "DelSync" || op == "DelSyncContext" || op == "DelAsync" || op == "ShutdownSync"
-}
-
-// deleted makes an output of what a deletion returns.
+// deleted makes an output of what a deletion that waits returns.
 func deleted(found timerwheel.Found, err error) output {
 	return output{pending: found.Pending, running: found.Running, err: nameOf(err)}
 }
+
+// found makes an output of what a deletion that does not wait returns.
+func found(f timerwheel.Found) output { return deleted(f, nil) }
 
 func failed(err error) output { return output{err: nameOf(err)} }
 
@@ -121,14 +126,18 @@ func describe(in input, out output) string {
 	case "Register", "Reset", "Reduce", "RegisterAt", "AfterFunc":
 		fmt.Fprintf(&b, "(%v)", in.d)
 	}
+	_, deletes := deletions[in.op]
 	switch {
-	case waits(in.op) || in.op == "Del":
-		fmt.Fprintf(&b, " -> found %s", foundOf(out))
 	case in.op == "Stop" || in.op == "Reset" || in.op == "Pending" || in.op == "Running" || in.op == "Valid":
 		fmt.Fprintf(&b, " -> %t", out.yes)
+	case deletes:
+		fmt.Fprintf(&b, " -> found %s", describeFound(out))
 	}
-	if waits(in.op) && out.running || in.op == "quiescence" {
-		fmt.Fprintf(&b, " [deletion %d]", in.deletion)
+	if in.members > 1 {
+		fmt.Fprintf(&b, " among %d members", in.members)
+	}
+	if waits(in.op) && out.running || closes(in.op) || in.op == endOfWait {
+		fmt.Fprintf(&b, " [wait %d]", in.wait)
 	}
 	if out.err != "" {
 		fmt.Fprintf(&b, " %s", out.err)
@@ -136,7 +145,7 @@ func describe(in input, out output) string {
 	return b.String()
 }
 
-func foundOf(out output) string {
+func describeFound(out output) string {
 	switch {
 	case out.pending && out.running:
 		return "both"
@@ -148,8 +157,7 @@ func foundOf(out output) string {
 	return "nothing"
 }
 
-// show shows a history, timer by timer, in the order in which the operations
-// began.
+// show shows a history, timer by timer, in the order in which the operations began.
 func show(history []porcupine.Operation) string {
 	var b strings.Builder
 	for timer, ops := range byTimer(history) {
