@@ -7,150 +7,145 @@ import (
 	"time"
 )
 
-// This file is who lives in a house. Each actor does one thing again and again;
-// what it checks follows from what it alone knows.
+// This file is the actors. Each does one thing again and again; what it checks follows
+// from what it alone knows.
 
 type actor struct {
 	name string
 	pace int // how often it acts without a rest
-	act  func(*house, *desk)
+	act  func(*instance, *opRecorder)
 }
 
-func (h *house) residents() []actor {
-	if h.kind == quiet { // where nobody else's wake-up makes up for one that is lost
-		return []actor{{"loner", 1, loner}}
+func (inst *instance) actorList() []actor {
+	if inst.kind == quiet { // where no other actor's wake-up makes up for one that is lost
+		return []actor{{"soleUser", 1, soleUser}}
 	}
 	all := []actor{
-		{"sharer", 50, sharer}, {"sharer", 50, sharer}, {"sharer", 50, sharer},
-		{"loner", 1, loner}, {"loner", 1, loner}, {"gatekeeper", 1, gatekeeper}, {"mover", 1, mover}, {"stopper", 1, stopper}, {"tenant", 1, tenant},
-		{"connection", 1, connection}, {"series", 1, series}, {"locker", 1, locker}, {"stranger", 5, stranger}, {"observer", 1, observer},
+		{"sharedUser", 50, sharedUser}, {"sharedUser", 50, sharedUser}, {"sharedUser", 50, sharedUser},
+		{"soleUser", 1, soleUser}, {"soleUser", 1, soleUser}, {"gateUser", 1, gateUser}, {"mover", 1, mover}, {"stopper", 1, stopper}, {"nextTenants", 1, nextTenants},
+		{"groupUser", 1, groupUser}, {"series", 1, series}, {"lockUser", 1, lockUser}, {"staleUser", 5, staleUser}, {"observer", 1, observer},
 	}
-	if h.kind == manual {
+	if inst.kind == manual {
 		return append(all, actor{"driver", 1, driver})
 	}
 	return append(all, actor{"circle", 1, circle}) // of handlers, which a Manual wheel runs one by one
 }
 
-// any chooses a timer that all share.
-func (h *house) any() *subject { return h.pool[rand.IntN(len(h.pool))].Load() }
+// anyShared chooses one of the timers that all actors share.
+func (inst *instance) anyShared() *tracked { return inst.shared[rand.IntN(len(inst.shared))].Load() }
 
-// sharer does anything to any of the timers that all share.
-func sharer(h *house, d *desk) {
-	i := rand.IntN(len(h.pool))
-	s := h.pool[i].Load()
+// sharedUser does anything to any of the timers that all actors share.
+func sharedUser(inst *instance, rec *opRecorder) {
+	i := rand.IntN(len(inst.shared))
+	s := inst.shared[i].Load()
 	if s == nil || rand.IntN(64) == 0 {
-		h.replace(i, d)
+		inst.replace(i, rec)
 		return
 	}
-	dur := soon()
+	d := soon()
 	switch rand.IntN(16) {
 	case 0, 1, 2:
-		_ = s.register(d, vRegister, func() error { return s.t.Register(dur) })
+		_ = s.register(rec, vRegister, func() error { return s.t.Register(d) })
 	case 3:
-		_ = s.register(d, vRegisterAt, func() error { return s.t.RegisterAt(h.now().Add(dur)) })
+		_ = s.register(rec, vRegisterAt, func() error { return s.t.RegisterAt(inst.now().Add(d)) })
 	case 4:
-		_ = s.register(d, vReduce, func() error { return s.t.Reduce(dur) })
+		_ = s.register(rec, vReduce, func() error { return s.t.Reduce(d) })
 	case 5:
-		s.calls.Add(1)
-		d.on(vReset)
-		s.t.Reset(dur)
-		d.off()
-		s.returns.Add(1)
+		s.reset(rec, d)
 	case 6:
-		d.on(vStop)
-		s.t.Stop()
-		d.off()
+		rec.do(vStop, func() { s.t.Stop() })
 	case 7:
-		d.on(vDel)
-		s.t.Del()
-		d.off()
+		_, _ = s.delete(rec, del)
 	case 8, 9:
-		if _, err := s.delSync(d, vDelSync, s.t.DelSync); err != nil {
-			runEnded.fail("%v on %s: DelSync: %v", s.t, h, err)
+		if _, err := s.delete(rec, delSync); err != nil {
+			runEnded.fail("%v on %s: DelSync: %v", s.t, inst, err)
 		}
 	case 10:
-		s.delSyncContext(d)
+		_, _ = s.delete(rec, delSyncContext)
 	case 11:
-		s.delAsync(d)
+		s.delAsync(rec)
 	case 12:
-		d.on(vRetain)
-		if err := s.t.Retain(); err == nil {
-			runtime.Gosched()
-			_ = s.t.Free()
-		}
-		d.off()
+		rec.do(vRetain, func() {
+			if err := s.t.Retain(); err == nil {
+				runtime.Gosched()
+				_ = s.t.Free()
+			}
+		})
 	case 13:
-		h.fire(d)
+		inst.fire(rec)
 	case 14:
 		if rand.IntN(8) == 0 {
-			s.shutDown(d)
+			s.shutDown(rec)
 		}
 	default:
-		d.on(vAsk)
-		_, _ = s.t.Pending() || s.t.Running() || s.t.Valid(), s.t.String()
-		_, _ = s.t.When()
-		d.off()
+		rec.do(vAsk, func() {
+			_, _ = s.t.Pending() || s.t.Running() || s.t.Valid(), s.t.String()
+			_, _ = s.t.When()
+		})
 	}
 }
 
-// replace puts a new timer into the pool. The old one is freed, in one of the
-// ways in which that is done, good or bad.
-func (h *house) replace(i int, d *desk) {
-	s := &subject{h: h}
+// replace puts a new timer among those that all share. The old one is freed, in one of
+// the ways in which that is done, right or wrong.
+func (inst *instance) replace(i int, rec *opRecorder) {
+	s := &tracked{inst: inst}
 	if rand.IntN(3) == 0 {
-		d.on(vAllocLocked)
-		s.t = h.w.AllocLocked(new(sync.Mutex), s.handle)
+		rec.do(vAllocLocked, func() { s.t = inst.w.AllocLocked(new(sync.Mutex), s.handle) })
 	} else {
-		d.on(vAlloc)
-		s.t = h.w.Alloc(s.handle)
+		rec.do(vAlloc, func() { s.t = inst.w.Alloc(s.handle) })
 	}
-	d.off()
-	old := h.pool[i].Swap(s)
+	old := inst.shared[i].Swap(s)
 	if old == nil {
 		return
 	}
 	switch rand.IntN(3) {
 	case 0:
-		old.shutDown(d)
+		old.shutDown(rec)
 	case 1:
-		_, _ = old.delSync(d, vDelSync, old.t.DelSync)
+		_, _ = old.delete(rec, delSync)
 	}
-	old.free(d)
+	old.free(rec)
 }
 
-// fire is an AfterFunc that nobody looks after.
-func (h *house) fire(d *desk) {
-	d.on(vAfterFunc)
-	h.attic.keep(h.w.AfterFunc(soon(), func() {
-		h.begin()
-		defer h.end()
-	}))
-	d.off()
+// fire makes an AfterFunc, and leaves it alone.
+func (inst *instance) fire(rec *opRecorder) {
+	rec.do(vAfterFunc, func() {
+		inst.stale.add(inst.w.AfterFunc(soon(), func() {
+			inst.begin()
+			defer inst.end()
+		}))
+	})
 }
 
-// observer looks at the whole wheel.
-func observer(h *house, d *desk) {
-	d.on(vObserve)
-	s, running := h.w.Stats(), h.w.Running()
-	_, _ = h.w.Next()
-	_ = h.w.Now()
-	d.off()
-	if !conservation.holds(s.Registered == s.Fired+s.Removed+uint64(s.Pending)) {
-		conservation.fail("%s: %+v", h, s)
-	}
-	if n := max(s.Running, len(running)); !notTooMany.holds(n <= h.most) {
-		notTooMany.fail("%s: %d handlers at once, of %d", h, n, h.most)
-	}
+// observer looks at the whole wheel. Stats is no snapshot: of its Running, which may count
+// more handlers than were in flight at once, only what it says of Fired is checked.
+func observer(inst *instance, rec *opRecorder) {
+	rec.do(vObserve, func() {
+		s, running := inst.w.Stats(), inst.w.Running()
+		_, _ = inst.w.Next()
+		_ = inst.w.Now()
+		if !conservation.holds(s.Registered == s.Fired+s.Removed+uint64(s.Pending)) {
+			conservation.fail("%s: %+v", inst, s)
+		}
+		ended := uint64(0)
+		for _, n := range s.RunTime {
+			ended += n
+		}
+		if !runsCounted.holds(ended+uint64(s.Running) == s.Fired) {
+			runsCounted.fail("%s: %d runs have ended; %+v", inst, ended, s)
+		}
+		if !notTooMany.holds(len(running) <= inst.maxWorkers) {
+			notTooMany.fail("%s: %d handlers at once, of %d", inst, len(running), inst.maxWorkers)
+		}
+	})
 }
 
 // driver advances a Manual wheel.
-func driver(h *house, d *desk) {
+func driver(inst *instance, rec *opRecorder) {
 	over := make(chan struct{})
 	go func() { // a handler may end it
 		defer close(over)
-		d.on(vAdvance)
-		defer d.off()
-		_, _ = h.w.Advance(time.Now())
+		rec.do(vAdvance, func() { _, _ = inst.w.Advance(time.Now()) })
 	}()
 	<-over
 }

@@ -9,74 +9,82 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// This file is what handlers do. Most do nothing; the others do all that a
-// handler may do, and what it should not.
+// This file is what handlers do. Most do nothing; the others do all that a handler may
+// do, and what it should not.
 
-// handle is the handler of a timer that many share.
-func (s *subject) handle(t timerwheel.Timer) {
+// handle is the handler of a timer that many actors share.
+func (s *tracked) handle(t timerwheel.Timer) {
 	s.begin()
 	defer s.end()
 	switch rand.IntN(48) {
 	case 0, 1, 2, 3:
 		_ = s.register(nil, vRegister, func() error { return t.Register(soon()) })
 	case 4:
-		s.deleteOneself(t)
+		s.deleteItself(oneOf(delSync, delSyncContext))
 	case 5:
-		count(vDel)
-		t.Del()
+		s.deleteItself(del)
 	case 6:
 		s.delAsync(nil)
 	case 7, 8:
 		s.deleteAnother()
 	case 9:
-		count(vRetain)
-		if t.Retain() == nil {
-			_ = t.Free()
-		}
+		(*opRecorder)(nil).do(vRetain, func() {
+			if t.Retain() == nil {
+				_ = t.Free()
+			}
+		})
 	case 10:
 		s.advance()
 	case 11:
-		s.h.fire(nil)
+		s.inst.fire(nil)
 	case 12:
-		s.shutDown(nil) //timerwheelvet:ignore it returns ErrDeadlock, but shuts down all the same
+		s.deleteItself(oneOf(shutdown, shutdownSync, shutdownSyncContext))
 	default:
-		misbehave(s.h)
+		misbehave(s.inst)
 	}
 }
 
-// deleteOneself would wait for itself.
-func (s *subject) deleteOneself(t timerwheel.Timer) {
-	found, err := s.delSync(nil, vDelSync, t.DelSync)
+// deleteItself deletes the timer whose handler runs. A deletion that waits would wait for
+// itself; the others return.
+func (s *tracked) deleteItself(d deletion[timerwheel.Timer]) {
+	found, err := s.delete(nil, d)
+	if !d.waits {
+		if !doesNotWait.holds(found.Running) {
+			doesNotWait.fail("%v on %s: %s in its handler: %+v", s.t, s.inst, verbNames[d.verb], found)
+		}
+		return
+	}
 	if !ownDeadlock.holds(found.Running && errors.Is(err, timerwheel.ErrDeadlock)) {
-		ownDeadlock.fail("%v on %s: %+v, %v", t, s.h, found, err)
+		ownDeadlock.fail("%v on %s: %s: %+v, %v", s.t, s.inst, verbNames[d.verb], found, err)
 	}
 }
 
 // deleteAnother waits for a handler that may wait for this one in turn.
-func (s *subject) deleteAnother() {
-	other := s.h.any()
+func (s *tracked) deleteAnother() {
+	other := s.inst.anyShared()
 	if other == nil || other == s {
 		return
 	}
-	_, err := other.delSync(nil, vDelSync, other.t.DelSync)
+	_, err := other.delete(nil, delSync)
 	if err != nil && !circleEnds.holds(errors.Is(err, timerwheel.ErrDeadlock)) {
-		circleEnds.fail("DelSync of %v in the handler of %v on %s: %v", other.t, s.t, s.h, err)
+		circleEnds.fail("DelSync of %v in the handler of %v on %s: %v", other.t, s.t, s.inst, err)
 	}
 }
 
 // advance would wait for itself, too.
-func (s *subject) advance() {
-	if s.h.kind != manual {
+func (s *tracked) advance() {
+	if s.inst.kind != manual {
 		return
 	}
-	count(vAdvance)
-	if _, err := s.h.w.Advance(time.Now()); !advanceInUse.holds(errors.Is(err, timerwheel.ErrDeadlock)) {
-		advanceInUse.fail("%s: %v", s.h, err)
-	}
+	(*opRecorder)(nil).do(vAdvance, func() {
+		if _, err := s.inst.w.Advance(time.Now()); !advanceInUse.holds(errors.Is(err, timerwheel.ErrDeadlock)) {
+			advanceInUse.fail("%s: %v", s.inst, err)
+		}
+	})
 }
 
 // misbehave takes time, blocks, panics, or ends its goroutine, now and then.
-func misbehave(h *house) {
+func misbehave(inst *instance) {
 	switch rand.IntN(64) {
 	case 0, 1, 2, 3:
 		spin(rand.N(50 * time.Microsecond))
@@ -89,7 +97,7 @@ func misbehave(h *house) {
 	case 7:
 		runtime.Gosched()
 	case 8:
-		h.panics.Add(1)
+		inst.panics.Add(1)
 		panic(onPurpose)
 	case 9:
 		runtime.Goexit()
@@ -98,6 +106,7 @@ func misbehave(h *house) {
 
 const onPurpose = "on purpose"
 
+// spin keeps the processor busy, as a handler that computes does.
 func spin(d time.Duration) {
 	for until := time.Now().Add(d); time.Now().Before(until); {
 	}

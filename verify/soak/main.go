@@ -1,19 +1,20 @@
-// Soak puts wheels under load for as long as it is told: all verbs, from many
-// goroutines, on several wheels at once, with handlers that block, panic, and
-// end their goroutines, under pressure from the garbage collector. It checks
-// all along what the wheels promise.
+// Soak puts wheels under load for a given time: all verbs, from many goroutines, on
+// several wheels at once, with handlers that block, panic, and end their goroutines,
+// under pressure from the garbage collector. It checks all the time what the wheels
+// promise.
 //
 //	go run ./soak -for 10m
 //	go run -race ./soak -for 10m
 //
-// The exit status is 1 after a violation, or if something was never checked; 2,
-// with the stacks of all goroutines, if an operation hangs.
+// The exit status is 1 after a violation, or if something was never checked; 2, with the
+// stacks of all goroutines, if an operation hangs.
 //
-// The files: house.go is a wheel with those who live on it. What they do is in
-// actors.go, alone.go, waits.go, locker.go, connection.go and attic.go; what
-// their handlers do, in handlers.go. subject.go is what is known of a timer.
-// checks.go is the list of checks; quarters.go compares the run's quarters;
-// pressure.go disturbs, desk.go counts and watches, report.go tells.
+// The files: instance.go is a wheel with the actors that use it, close.go its end. What
+// the actors do is in actors.go, own_timers.go, waits.go, locked.go, groups.go and
+// stale.go; what their handlers do, in handlers.go. tracked.go is what is known of one
+// timer, deletions.go the ways to delete it. checks.go lists the checks; phases.go
+// compares the phases of the run; pressure.go disturbs it; op_recorder.go counts the
+// operations and watches that they return; report.go prints.
 package main
 
 import (
@@ -25,63 +26,65 @@ import (
 	"time"
 )
 
-var begin = time.Now()
+var started = time.Now()
 
 func main() {
 	length := flag.Duration("for", time.Minute, "how long")
-	patience := flag.Duration("stuck", 30*time.Second, "how long an operation may take")
+	limit := flag.Duration("stuck", 30*time.Second, "how long an operation may take")
 	flag.Parse()
 
 	before := runtime.NumGoroutine()
 	stop := make(chan struct{})
-	var staff sync.WaitGroup
-	staff.Go(func() { watch(*patience, stop) })
-	staff.Go(func() { progress(stop) })
-	staff.Go(func() { press(stop) })
+	var helpers sync.WaitGroup
+	helpers.Go(func() { watch(*limit, stop) })
+	helpers.Go(func() { progress(stop) })
+	helpers.Go(func() { disturb(stop) })
 
 	soak(*length)
 
 	close(stop)
-	staff.Wait()
+	helpers.Wait()
 	awaitGoroutines(before)
 	printTable()
-	if gap := unproven(); gap != "" {
-		fmt.Printf("never put to the test: %s\n", gap)
-		fmt.Println(summary(0))
-		os.Exit(1)
+	name := neverExercised()
+	if name != "" {
+		fmt.Printf("never exercised: %s\n", name)
 	}
 	fmt.Println(summary(0))
+	if name != "" {
+		os.Exit(1)
+	}
 }
 
-// soak runs the four quarters. The veteran stands through all of them.
+// soak runs the phases. The long-lived wheel stands through all of them.
 func soak(length time.Duration) {
-	d := newDesk("the landlord")
-	defer d.leave()
-	old := build(veteran)
-	for n := range 4 {
-		until := begin.Add(length * time.Duration(n+1) / 4)
-		old.moveIn()
-		var streets sync.WaitGroup
+	rec := newOpRecorder("the main goroutine")
+	defer rec.remove()
+	old := newInstance(longLived)
+	for n := range phases {
+		until := started.Add(length * time.Duration(n+1) / phases)
+		old.startActors()
+		var others sync.WaitGroup
 		for _, k := range []kind{busy, busy, quiet, manual} {
-			streets.Go(func() { street(k, until) })
+			others.Go(func() { runInstances(k, until) })
 		}
-		streets.Wait()
+		others.Wait()
 		time.Sleep(time.Until(until))
-		old.moveOut(d)
-		endQuarter(n, old.drained(d).Bytes)
+		old.stopActors(rec)
+		endPhase(n, old.awaitDrained(rec).Bytes)
 	}
-	old.moveIn()
-	old.close(d)
-	old.moveOut(d)
-	old.drained(d)
+	old.startActors()
+	old.close(rec)
+	old.stopActors(rec)
+	old.awaitDrained(rec)
 	old.inspect()
 }
 
-// street builds one house after another.
-func street(k kind, until time.Time) {
-	d := newDesk(fmt.Sprintf("the landlord of a %s", k))
-	defer d.leave()
+// runInstances runs one instance of a kind after another.
+func runInstances(k kind, until time.Time) {
+	rec := newOpRecorder(fmt.Sprintf("the goroutine that runs each %s", k))
+	defer rec.remove()
 	for time.Now().Before(until) {
-		live(k, until, d)
+		runInstance(k, until, rec)
 	}
 }

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// press disturbs everybody: it makes garbage, collects it, and changes the
-// number of processors, for which wheels are made with fewer or more shards.
-func press(stop <-chan struct{}) {
+// disturb disturbs the run: it makes garbage, collects it, and changes the number of
+// processors, for which wheels are made with fewer or more shards.
+func disturb(stop <-chan struct{}) {
 	procs := runtime.GOMAXPROCS(0)
 	defer runtime.GOMAXPROCS(procs)
 	for {
@@ -18,30 +18,30 @@ func press(stop <-chan struct{}) {
 			return
 		case <-time.After(rand.N(100 * time.Millisecond)):
 		}
-		disturb(procs)
+		disturbOnce(procs)
 	}
 }
 
-var pressing sync.Mutex // held meanwhile: who measures the heap wants calm
+var disturbing sync.Mutex // held during a disturbance, and by heap, which must not be disturbed
 
-func disturb(procs int) {
-	pressing.Lock()
-	defer pressing.Unlock()
+func disturbOnce(procs int) {
+	disturbing.Lock()
+	defer disturbing.Unlock()
 	switch rand.IntN(8) {
 	case 0:
 		runtime.GC()
 	case 1:
 		runtime.GOMAXPROCS(1 + rand.IntN(2*procs))
 	default:
-		litter()
+		makeGarbage()
 	}
 }
 
-// litter makes a few megabytes of garbage.
-func litter() {
-	var pile [64][]byte
-	for i := range pile {
-		pile[i] = make([]byte, rand.IntN(1<<17))
+// makeGarbage makes a few megabytes of garbage.
+func makeGarbage() {
+	var garbage [64][]byte
+	for i := range garbage {
+		garbage[i] = make([]byte, rand.IntN(1<<17))
 	}
-	runtime.KeepAlive(pile)
+	runtime.KeepAlive(garbage)
 }

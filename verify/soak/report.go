@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// progress says every few seconds that all is well.
+// progress prints a line every few seconds.
 func progress(stop <-chan struct{}) {
 	for {
 		select {
@@ -15,26 +15,26 @@ func progress(stop <-chan struct{}) {
 		case <-time.After(5 * time.Second):
 		}
 		fmt.Printf("%4.0fs  %13s operations  %12s handlers  %5s wheels  %6s stalls\n",
-			time.Since(begin).Seconds(), grouped(operations()), grouped(handlers.Load()), grouped(wheels.Load()), grouped(stalls.Load()))
+			time.Since(started).Seconds(), grouped(operations()), grouped(handlers.Load()), grouped(wheels.Load()), grouped(stalls.Load()))
 	}
 }
 
-// printTable says what was checked and called, and how often.
+// printTable prints how often each check was exercised, and each verb called.
 func printTable() {
-	fmt.Printf("\n%-72s %14s\n", "check", "exercised")
+	fmt.Printf("\n%-83s %14s\n", "check", "exercised")
 	for _, c := range checks {
-		fmt.Printf("%-72s %14s\n", c.name, grouped(c.exercised.Load()))
+		fmt.Printf("%-83s %14s\n", c.name, grouped(c.exercised.Load()))
 	}
-	fmt.Printf("\n%-72s %14s\n", "operation", "called")
+	fmt.Printf("\n%-83s %14s\n", "operation", "called")
 	for v := range numVerbs {
-		fmt.Printf("%-72s %14s\n", verbNames[v], grouped(done[v].Load()))
+		fmt.Printf("%-83s %14s\n", verbNames[v], grouped(done[v].Load()))
 	}
 	fmt.Println()
 }
 
-// unproven names a check that was never exercised, or a verb that was never
-// called.
-func unproven() string {
+// neverExercised returns the name of a check that was never exercised, or of a verb that
+// was never called; "" if there is none.
+func neverExercised() string {
 	for _, c := range checks {
 		if c.exercised.Load() == 0 {
 			return c.name
@@ -50,7 +50,7 @@ func unproven() string {
 
 func summary(violations int) string {
 	return fmt.Sprintf("soak: %.0fs, %s operations, %s handlers, %d violations",
-		time.Since(begin).Seconds(), grouped(operations()), grouped(handlers.Load()), violations)
+		time.Since(started).Seconds(), grouped(operations()), grouped(handlers.Load()), violations)
 }
 
 // grouped writes a number in groups of three digits.

@@ -11,113 +11,204 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// This file is the actors that bring about what deletions are there for: one
-// that waits while others register, and some that wait for each other.
+// This file is the actors that bring about what deletions are there for: a handler that
+// runs while its timer is deleted and registered, and handlers that delete each other.
 
-// gatekeeper deletes a timer whose handler it keeps from ending, and tries to
-// register it meanwhile: the race of three processors, at leisure.
-func gatekeeper(h *house, d *desk) {
-	running, gate := make(chan struct{}), make(chan struct{})
-	s := &subject{h: h}
-	d.on(vAlloc)
-	s.t = h.w.Alloc(func(timerwheel.Timer) {
-		s.begin()
-		defer s.end()
-		close(running)
-		<-gate
-	})
-	d.off()
-	_ = s.register(d, vRegister, func() error { return s.t.Register(0) })
-	d.on(vAwait)
-	select {
-	case <-running:
-		d.off()
-		h.refuseAll(s, gate, d)
-	case <-h.closing:
-		d.off()
-		close(gate)
-	}
-	s.shutDown(d)
-	s.free(d)
+// A gated timer has a handler that does not end until the gate is opened. It is the only
+// member of a group.
+type gated struct {
+	tracked
+	group   *timerwheel.Group
+	down    bool          // the group has been shut down
+	running chan struct{} // closed when the handler has begun
+	gate    chan struct{}
 }
 
-// refuseAll has a deletion wait for a run, and ends it by closing the gate.
-func (h *house) refuseAll(s *subject, gate chan struct{}, d *desk) {
-	over := make(chan struct{})
-	if rand.IntN(2) == 0 {
-		s.delAsync(d)
-		close(over)
+// gateUser deletes a timer, with each verb that there is, while its handler runs, and
+// tries to register it: the race of three processors, in slow motion.
+func gateUser(inst *instance, rec *opRecorder) {
+	g := newGated(inst, rec)
+	_ = g.register(rec, vRegister, func() error { return g.t.Register(0) })
+	running := false
+	rec.do(vAwait, func() {
+		select {
+		case <-g.running:
+			running = true
+		case <-inst.closing:
+		}
+	})
+	if running && rand.IntN(2) == 0 {
+		g.deleteAndReturn(rec)
+	}
+	if running {
+		g.deleteAndWait(rec)
 	} else {
-		go func() {
-			defer close(over)
-			_, _ = s.delSync(nil, vDelSync, s.t.DelSync)
-		}()
+		close(g.gate)
 	}
-	d.on(vAwait)
-	for !h.waitedFor(s.t) {
-		runtime.Gosched()
+	g.shutDown(rec)
+	g.free(rec)
+}
+
+func newGated(inst *instance, rec *opRecorder) *gated {
+	g := &gated{tracked: tracked{inst: inst}, running: make(chan struct{}), gate: make(chan struct{})}
+	rec.do(vNewGroup, func() { g.group = inst.w.NewGroup() })
+	rec.do(vAlloc, func() {
+		g.t = g.group.Alloc(func(timerwheel.Timer) {
+			g.begin()
+			defer g.end()
+			close(g.running)
+			<-g.gate
+		})
+	})
+	return g
+}
+
+// deleteAndReturn makes a deletion that does not wait: if it did, it would wait for ever,
+// because the gate opens only later. It refuses no Register, unless it is a Shutdown.
+func (g *gated) deleteAndReturn(rec *opRecorder) {
+	armed := g.registerLater(rec) == nil
+	v, shutsDown, found := g.deleteOnce(rec)
+	fits := found.Running && g.inFlight.Load() && (found.Pending == armed || g.inst.isClosing())
+	if !doesNotWait.holds(fits) {
+		doesNotWait.fail("%v on %s: %s: %+v, armed: %v, in flight: %v", g.t, g.inst, verbNames[v], found, armed, g.inFlight.Load())
 	}
-	d.off()
+	err := g.registerLater(rec)
+	if !shutsDown && !refusesNothing.holds(err == nil || errors.Is(err, timerwheel.ErrClosed)) {
+		refusesNothing.fail("%v on %s: after %s: %v", g.t, g.inst, verbNames[v], err)
+	}
+}
+
+// deleteOnce makes one of the deletions that do not wait. Few are Shutdowns, after which
+// Register has little to tell.
+func (g *gated) deleteOnce(rec *opRecorder) (verb, bool, timerwheel.Found) {
+	if rand.IntN(2) == 0 {
+		d := oneOf(del, del, shutdown)
+		found, _ := remove(rec, d, g.t, &g.tracked)
+		return d.verb, d.shutsDown, found
+	}
+	d := oneOf(groupDel, groupDel, groupShutdown)
+	g.down = d.shutsDown
+	found, _ := remove(rec, d, g.group, &g.tracked)
+	return d.verb, d.shutsDown, found
+}
+
+func (g *gated) registerLater(rec *opRecorder) error {
+	return g.register(rec, vRegister, func() error { return g.t.Register(time.Hour) })
+}
+
+// deleteAndWait makes a deletion wait for the run, and opens the gate. It checks that
+// Registers are refused before that, and succeed again after the run.
+func (g *gated) deleteAndWait(rec *opRecorder) {
+	over := g.beginWait(rec)
+	g.refuseAll(rec)
+	close(g.gate)
+	rec.do(vAwait, func() { <-over })
+	if _, err := g.delete(rec, delSync); err != nil {
+		runEnded.fail("%v on %s: DelSync: %v", g.t, g.inst, err)
+	}
+	err := g.registerLater(rec)
+	if !staysRefused.holds(err == nil || errors.Is(err, timerwheel.ErrClosed) || g.shutDownReturned.Load()) {
+		staysRefused.fail("%v on %s is still refused after the deletion: %v", g.t, g.inst, err)
+	}
+}
+
+// beginWait begins one of the deletions that wait, or lets one give up. over is closed when
+// it has returned.
+func (g *gated) beginWait(rec *opRecorder) (over chan struct{}) {
+	over = make(chan struct{})
+	switch rand.IntN(5) {
+	case 0:
+		close(over)
+		g.delAsync(rec)
+	case 1:
+		close(over)
+		_, err := g.delete(rec, oneOf(delSyncContext, delSyncContext, shutdownSyncContext))
+		g.gaveUp(err)
+	case 2:
+		close(over)
+		_, err := remove(rec, oneOf(groupDelSyncContext, groupDelSyncContext, groupShutdownSyncContext), g.group, &g.tracked)
+		g.gaveUp(err)
+	case 3:
+		d := oneOf(delSync, delSync, shutdownSync)
+		g.awaitWaiter(rec, func() { _, _ = g.delete(nil, d); close(over) })
+	case 4:
+		d := oneOf(groupDelSync, groupDelSync, groupShutdownSync)
+		g.down = g.down || d.shutsDown
+		g.awaitWaiter(rec, func() { _, _ = remove(nil, d, g.group, &g.tracked); close(over) })
+		refuseNewMembers(g.inst, g.group, rec, refusal(g.down))
+	}
+	return over
+}
+
+// gaveUp checks the error of a deletion that cannot have waited until the end of the run.
+func (g *gated) gaveUp(err error) {
+	if !contextEnds.holds(err != nil) {
+		contextEnds.fail("%v on %s: a deletion returns nil while the handler runs", g.t, g.inst)
+	}
+}
+
+// awaitWaiter makes a deletion in a goroutine, and returns when it waits for the run.
+func (g *gated) awaitWaiter(rec *opRecorder, deletion func()) {
+	go deletion()
+	rec.do(vAwait, func() {
+		for !slices.ContainsFunc(g.inst.w.Running(), func(r timerwheel.RunningHandler) bool { return r.Timer == g.t && r.Waiters > 0 }) {
+			runtime.Gosched()
+		}
+	})
+}
+
+// refuseAll tries each way to register the timer.
+func (g *gated) refuseAll(rec *opRecorder) {
+	want := refusal(g.shutdownCalled.Load())
 	for v, f := range map[verb]func(time.Duration) error{
-		vRegister: s.t.Register, vReduce: s.t.Reduce, vRegisterAt: func(dur time.Duration) error { return s.t.RegisterAt(h.now().Add(dur)) },
+		vRegister: g.t.Register, vReduce: g.t.Reduce, vRegisterAt: func(d time.Duration) error { return g.t.RegisterAt(g.inst.now().Add(d)) },
 	} {
-		err := s.register(d, v, func() error { return f(time.Hour) })
-		if !staysRefused.holds(errors.Is(err, timerwheel.ErrDeleting)) {
-			staysRefused.fail("%s of %v on %s: %v", verbNames[v], s.t, h, err)
+		err := g.register(rec, v, func() error { return f(time.Hour) })
+		if !staysRefused.holds(errors.Is(err, want)) {
+			staysRefused.fail("%s of %v on %s: %v, not %v", verbNames[v], g.t, g.inst, err, want)
 		}
 	}
-	close(gate)
-	d.on(vAwait)
-	<-over
-	d.off()
-	if _, err := s.delSync(d, vDelSync, s.t.DelSync); err != nil {
-		runEnded.fail("%v on %s: DelSync: %v", s.t, h, err)
-	}
-	err := s.register(d, vRegister, func() error { return s.t.Register(time.Hour) })
-	if !staysRefused.holds(err == nil || errors.Is(err, timerwheel.ErrClosed)) {
-		staysRefused.fail("%v on %s is still refused after the deletion: %v", s.t, h, err)
-	}
 }
 
-// waitedFor reports whether a deletion waits for the run of a timer.
-func (h *house) waitedFor(t timerwheel.Timer) bool {
-	return slices.ContainsFunc(h.w.Running(), func(r timerwheel.RunningHandler) bool { return r.Timer == t && r.Waiters > 0 })
+// refusal is the error of a Register while a deletion waits.
+func refusal(shutDown bool) error {
+	if shutDown {
+		return timerwheel.ErrShutdown
+	}
+	return timerwheel.ErrDeleting
 }
 
-// circle makes handlers that delete each other in a circle, once all of them
-// run.
-func circle(h *house, d *desk) {
+// circle makes handlers that delete each other in a circle, once all of them run.
+func circle(inst *instance, rec *opRecorder) {
 	r := &ring{met: make(chan struct{})}
 	for i := range r.all {
-		s := &subject{h: h}
+		s := &tracked{inst: inst}
 		r.all[i] = s
-		d.on(vAlloc)
-		s.t = h.w.Alloc(func(timerwheel.Timer) { r.fire(i) })
-		d.off()
+		rec.do(vAlloc, func() { s.t = inst.w.Alloc(func(timerwheel.Timer) { r.fire(i) }) })
 	}
 	for _, s := range r.all {
-		_ = s.register(d, vRegister, func() error { return s.t.Register(0) })
+		_ = s.register(rec, vRegister, func() error { return s.t.Register(0) })
 	}
-	d.on(vAwait)
-	for int(r.over.Load()) < len(r.all) && !h.isClosing() {
-		time.Sleep(100 * time.Microsecond)
-	}
-	d.off()
+	rec.do(vAwait, func() {
+		for int(r.over.Load()) < len(r.all) && !inst.isClosing() {
+			time.Sleep(100 * time.Microsecond)
+		}
+	})
 	for _, s := range r.all {
-		s.shutDown(d)
-		s.free(d)
+		s.shutDown(rec)
+		s.free(rec)
 	}
-	if !h.isClosing() && !circleEnds.holds(r.deadlocks.Load() == 1 && r.others.Load() == 0) {
-		circleEnds.fail("%s: %d ErrDeadlocks, %d other errors", h, r.deadlocks.Load(), r.others.Load())
+	if !inst.isClosing() && !circleEnds.holds(r.deadlocks.Load() == 1 && r.others.Load() == 0) {
+		circleEnds.fail("%s: %d ErrDeadlocks, %d other errors", inst, r.deadlocks.Load(), r.others.Load())
 	}
 }
 
 // A ring is timers of which each deletes the next.
 type ring struct {
-	all               [3]*subject
+	all               [3]*tracked
 	here, over        atomic.Int32 // handlers that have begun, and that have ended
 	met               chan struct{}
-	deadlocks, others atomic.Int32 // what the deletions said
+	deadlocks, others atomic.Int32 // what the deletions returned
 }
 
 func (r *ring) fire(i int) {
@@ -130,10 +221,10 @@ func (r *ring) fire(i int) {
 	}
 	select {
 	case <-r.met:
-	case <-s.h.closing: // another may have been dropped
+	case <-s.inst.closing: // another may have been dropped
 		return
 	}
-	switch _, err := next.delSync(nil, vDelSync, next.t.DelSync); {
+	switch _, err := next.delete(nil, oneOf(delSync, delSync, shutdownSync)); {
 	case errors.Is(err, timerwheel.ErrDeadlock):
 		r.deadlocks.Add(1)
 	case err != nil:
