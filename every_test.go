@@ -1,7 +1,6 @@
 package timerwheel_test
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"runtime"
@@ -21,26 +20,23 @@ func TestEveryFiresAtStartPlusMultiplesOfThePeriod(t *testing.T) {
 	for _, period := range []time.Duration{
 		tick, tick + 1, 2500 * time.Microsecond, 10*tick - 1, 63 * tick, 64 * tick, 65 * tick, time.Second / 3, time.Second, 25 * time.Hour,
 	} {
-		t.Run(period.String(), func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{Tick: tick})
-				elapse(time.Second/7 + 1)
-				var log firingLog
-				start := time.Now()
-				tm := w.Every(period, log.run)
-				requireDeadline(t, tm, start.Add(period), tick)
-				elapse(period - 1)
-				require.Zero(t, log.len(), "the first firing is one period away")
+		bubble(t, period.String(), timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
+			elapse(time.Second/7 + 1)
+			var log firingLog
+			start := time.Now()
+			tm := w.Every(period, log.run)
+			requireDeadline(t, tm, start.Add(period), tick)
+			elapse(period - 1)
+			require.Zero(t, log.len(), "the first firing is one period away")
 
-				elapse((firings-1)*period + 2*tick + 1)
-				require.True(t, tm.Stop())
-				at := log.times()
-				require.GreaterOrEqual(t, len(at), firings)
-				for i := range firings {
-					requireFiring(t, start.Add(time.Duration(i+1)*period), at[i], tick)
-				}
-				require.LessOrEqual(t, len(at), firings+int(2*tick/period)+1)
-			})
+			elapse((firings-1)*period + 2*tick + 1)
+			require.True(t, tm.Stop())
+			at := log.times()
+			require.GreaterOrEqual(t, len(at), firings)
+			for i := range firings {
+				requireFiring(t, start.Add(time.Duration(i+1)*period), at[i], tick)
+			}
+			require.LessOrEqual(t, len(at), firings+int(2*tick/period)+1)
 		})
 	}
 }
@@ -48,8 +44,7 @@ func TestEveryFiresAtStartPlusMultiplesOfThePeriod(t *testing.T) {
 // Contract 7: Every fires "on one timer": its handler is given the Timer that Every
 // returned, and a long series takes no more storage than its start.
 func TestEveryIsOneTimer(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{})
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		var runs, strangers atomic.Int32
 		var self atomic.Value
 		tm := w.Every(time.Second, func(tm timerwheel.Timer) {
@@ -74,76 +69,59 @@ func TestEveryIsOneTimer(t *testing.T) {
 	})
 }
 
-// Contract 7: "never overlapping itself; instants missed while the handler ran are skipped,
-// not bunched."
+// Promises 7.3 and 7.4: a series never overlaps itself. Instants that its handler missed are
+// skipped, not bunched, and the grid stays where it was.
 func TestEverySkipsWhatItsHandlerMissed(t *testing.T) {
 	const tick, period = time.Millisecond, 100 * time.Millisecond
 	for _, c := range []struct {
-		name   string
-		lasts  time.Duration   // the handler
-		starts []time.Duration // the instants, in periods
+		name    string
+		period  time.Duration
+		workers int
+		lasts   func(run int) time.Duration // the handler
+		starts  []time.Duration             // the instants, in periods
 	}{
-		{"shorter than the period", period / 2, []time.Duration{1, 2, 3, 4, 5, 6}},
-		{"a period and a half", period * 3 / 2, []time.Duration{1, 3, 5, 7, 9, 11}},
-		{"two periods and a half", period * 5 / 2, []time.Duration{1, 4, 7, 10, 13, 16}},
-		{"ten periods and a bit", period*10 + period/10, []time.Duration{1, 12, 23, 34, 45, 56}},
+		{"shorter than the period", period, 0, always(period / 2), []time.Duration{1, 2, 3, 4, 5, 6}},
+		{"a period and a half", period, 0, always(period * 3 / 2), []time.Duration{1, 3, 5, 7, 9, 11}},
+		{"two periods and a half", period, 0, always(period * 5 / 2), []time.Duration{1, 4, 7, 10, 13, 16}},
+		{"ten periods and a bit", period, 0, always(period*10 + period/10), []time.Duration{1, 12, 23, 34, 45, 56}},
+		{"one worker", 10 * time.Millisecond, 1, always(25 * time.Millisecond), []time.Duration{1, 4, 7, 10}},
+		{"one slow run", period, 0, func(run int) time.Duration {
+			if run == 2 {
+				return 3*period + period/3 // over the instants 3, 4 and 5
+			}
+			return 0
+		}, []time.Duration{1, 2, 6, 7, 8}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{Tick: tick})
-				var log firingLog
-				var inside atomic.Int32
-				start := time.Now()
-				tm := w.Every(period, func(tm timerwheel.Timer) {
-					assert.EqualValues(t, 1, inside.Add(1), "overlaps itself")
-					log.run(tm)
-					time.Sleep(c.lasts)
-					inside.Add(-1)
-				})
-				elapse(period*c.starts[len(c.starts)-1] + 3*tick)
-				at := log.times()
-				require.Len(t, at, len(c.starts))
-				for i, k := range c.starts {
-					requireFiring(t, start.Add(k*period), at[i], tick)
-				}
-				_, err := tm.DelSync()
-				require.NoError(t, err)
+		bubble(t, c.name, timerwheel.Options{Tick: tick, MaxWorkers: c.workers}, func(t *testing.T, w *timerwheel.Wheel) {
+			var log firingLog
+			var inside atomic.Int32
+			start := time.Now()
+			tm := w.Every(c.period, func(tm timerwheel.Timer) {
+				assert.EqualValues(t, 1, inside.Add(1), "overlaps itself")
+				log.run(tm)
+				time.Sleep(c.lasts(log.len()))
+				inside.Add(-1)
 			})
+			var want []time.Duration
+			for _, k := range c.starts {
+				want = append(want, k*c.period)
+			}
+			elapse(want[len(want)-1] + 3*tick)
+			requireFirings(t, start, tick, log.times(), want...)
+			_, err := tm.DelSync()
+			require.NoError(t, err)
+			require.Equal(t, w.Stats().Fired, uint64(log.len()))
 		})
 	}
 }
 
-// Contract 7: one late handler costs the series only the instants it missed; the grid stays
-// where it was.
-func TestEveryReturnsToItsGridAfterOneSlowRun(t *testing.T) {
-	const tick, period = time.Millisecond, 100 * time.Millisecond
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{Tick: tick})
-		var log firingLog
-		start := time.Now()
-		tm := w.Every(period, func(tm timerwheel.Timer) {
-			log.run(tm)
-			if log.len() == 2 {
-				time.Sleep(3*period + period/3) // over the instants 3, 4 and 5
-			}
-		})
-		elapse(8*period + 3*tick)
-		require.True(t, tm.Stop())
-		at := log.times()
-		instants := []time.Duration{1, 2, 6, 7, 8}
-		require.Len(t, at, len(instants))
-		for i, k := range instants {
-			requireFiring(t, start.Add(k*period), at[i], tick)
-		}
-	})
-}
+func always(d time.Duration) func(int) time.Duration { return func(int) time.Duration { return d } }
 
 // Contract 7: "instants missed ... are skipped, not bunched": also those that were missed
 // because every worker was busy with others.
 func TestEverySkipsWhatBusyWorkersMissed(t *testing.T) {
 	const tick, period = time.Millisecond, 100 * time.Millisecond
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{Tick: tick, MaxWorkers: 1})
+	bubble(t, "", timerwheel.Options{Tick: tick, MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
 		h := parkHandler(t)
 		var log firingLog
 		start := time.Now()
@@ -157,124 +135,61 @@ func TestEverySkipsWhatBusyWorkersMissed(t *testing.T) {
 		released := time.Now()
 		elapse(2*period + tick)
 		require.True(t, tm.Stop())
-		at := log.times()
-		require.Len(t, at, 3)
-		requireFiring(t, released, at[0], tick)
-		requireFiring(t, start.Add(6*period), at[1], tick)
-		requireFiring(t, start.Add(7*period), at[2], tick)
+		requireFirings(t, start, tick, log.times(), released.Sub(start), 6*period, 7*period)
 	})
 }
 
-// Contract 7: "A period below the tick fires once a tick", and so does one of a tick:
-// wherever in a tick the series began, however late in its tick the wheel comes, and
-// however much of a tick the handler takes. An instant that has passed meanwhile is not
-// due yet, so it was not missed.
+// Promise 7.10: a period of a tick or less fires once a tick, wherever in a tick the series
+// began, however late in its tick the wheel comes, and however much of a tick the handler takes.
+// An instant that has passed in between is not due yet, so it was not missed.
 func TestEveryTickIsOneFiring(t *testing.T) {
-	const tick, ticks = time.Millisecond, 20
-	for _, period := range []time.Duration{tick / 3, tick * 9 / 10, tick} {
-		for _, phase := range []time.Duration{0, tick / 20, tick / 2, tick * 19 / 20} {
-			for _, late := range []time.Duration{0, tick / 10, tick * 9 / 10} {
-				about := fmt.Sprintf("period %v, begun at %v, late by %v", period, phase, late)
-				first := 1 + int((phase+period-1)/tick) // the tick at the end of which it is due
+	const ticks = 20
+	for _, tick := range []time.Duration{time.Millisecond, time.Hour} {
+		for _, period := range []time.Duration{1, tick / 1000, tick / 3, tick * 9 / 10, tick - 1, tick} {
+			for _, phase := range []time.Duration{0, tick / 20, tick / 2, tick * 19 / 20} {
+				for _, late := range []time.Duration{0, tick / 10, tick * 9 / 10} {
+					about := fmt.Sprintf("tick %v, period %v, begun at %v, late by %v", tick, period, phase, late)
+					first := 1 + int((phase+period-1)/tick) // the tick at the end of which it is due
 
-				w := openWheel(t, timerwheel.Options{Manual: true, Tick: tick})
-				start := w.Now()
-				_, err := w.Advance(start.Add(phase))
-				require.NoError(t, err)
-				w.Every(period, func(timerwheel.Timer) {})
-				for k := first; k < ticks; k++ {
-					fired, err := w.Advance(start.Add(time.Duration(k)*tick + late))
-					require.NoError(t, err)
-					require.Equal(t, 1, fired, "%s, tick %d", about, k)
-				}
+					w := openManual(t, tick)
+					advanceTo(t, w, manualStart.Add(phase), 0)
+					series := w.Every(period, delIgnore)
+					for k := first; k < ticks; k++ {
+						fired, err := w.Advance(manualStart.Add(time.Duration(k)*tick + late))
+						require.NoError(t, err)
+						require.Equal(t, 1, fired, "%s, tick %d", about, k)
+					}
+					advanceTo(t, w, manualStart.Add(100*manualYear), 1) // over all that it missed
+					require.True(t, series.Stop(), about)
 
-				guarded(t, func(t *testing.T) {
-					w := openWheel(t, timerwheel.Options{Tick: tick})
-					runs := 0
-					time.Sleep(phase)
-					tm := w.Every(period, func(timerwheel.Timer) {
-						runs++
-						time.Sleep(late)
+					bubble(t, "", timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
+						var log firingLog
+						start := time.Now()
+						time.Sleep(phase)
+						tm := w.Every(period, func(tm timerwheel.Timer) {
+							log.run(tm)
+							time.Sleep(late)
+						})
+						time.Sleep(ticks*tick - phase - 1)
+						_, err := tm.DelSync()
+						require.NoError(t, err)
+						at := log.times()
+						require.Len(t, at, ticks-first, about)
+						require.GreaterOrEqual(t, at[0].Sub(start), phase+period, "never early: %s", about)
+						for i, at := range at {
+							require.EqualValues(t, first+i, at.Sub(start)/tick, "%s, firing %d", about, i)
+						}
 					})
-					time.Sleep(ticks*tick - phase - 1)
-					_, err := tm.DelSync()
-					require.NoError(t, err)
-					require.Equal(t, ticks-first, runs, about)
-				})
+				}
 			}
 		}
 	}
 }
 
-// Contract 7: "A period below the tick fires once a tick."
-func TestPeriodBelowTheTickFiresOnceATick(t *testing.T) {
-	for _, tick := range []time.Duration{time.Millisecond, time.Second, time.Hour} {
-		for _, period := range []time.Duration{1, tick / 1000, tick / 3, tick - 1} {
-			t.Run(tick.String()+" "+period.String(), func(t *testing.T) {
-				guarded(t, func(t *testing.T) {
-					w := openWheel(t, timerwheel.Options{Tick: tick})
-					var log firingLog
-					start := time.Now()
-					tm := w.Every(period, log.run)
-					elapse(100 * tick)
-					require.True(t, tm.Stop())
-					at := log.times()
-					require.GreaterOrEqual(t, len(at), 98)
-					require.LessOrEqual(t, len(at), 101)
-					require.GreaterOrEqual(t, at[0].Sub(start), period, "never early")
-					for i := 1; i < len(at); i++ {
-						gap := at[i].Sub(at[i-1])
-						require.Positive(t, gap, "twice at one instant")
-						require.LessOrEqual(t, gap, 2*tick)
-					}
-				})
-			})
-		}
-	}
-}
-
-// Contract 7: "A period below the tick fires once a tick", and an Advance over a hundred
-// years of them fires one.
-func TestEveryBelowTheTickOnAManualWheel(t *testing.T) {
-	w := openManual(t, time.Millisecond)
-	series := w.Every(time.Nanosecond, func(timerwheel.Timer) {})
-	for n := 1; n <= 20; n++ {
-		advanceTo(t, w, manualStart.Add(time.Duration(n)*time.Millisecond), 1)
-	}
-	advanceTo(t, w, manualStart.Add(100*manualYear), 1)
-	require.True(t, series.Pending())
-	require.True(t, series.Stop())
-}
-
-// The same by force: real goroutines, a handler slower than its period, an unguarded
-// counter for the race detector.
-func TestEveryNeverOverlapsItself(t *testing.T) {
-	w := openWheel(t, timerwheel.Options{Tick: 20 * time.Microsecond})
-	var inside, overlaps atomic.Int32
-	runs := uint64(0)
-	tm := w.Every(20*time.Microsecond, func(timerwheel.Timer) {
-		if inside.Add(1) != 1 {
-			overlaps.Add(1)
-		}
-		runs++
-		if runs%2 == 0 {
-			time.Sleep(50 * time.Microsecond)
-		}
-		inside.Add(-1)
-	})
-	eventually(t, "it has fired 300 times", func() bool { return w.Stats().Fired >= 300 })
-	_, err := tm.DelSync()
-	require.NoError(t, err)
-	require.Zero(t, overlaps.Load())
-	require.Equal(t, w.Stats().Fired, runs)
-	require.False(t, tm.Valid())
-}
-
 // Contract 7: "During a run the next instant is pending (a deletion in the handler reports both)."
 func TestEveryHasItsNextInstantPendingDuringARun(t *testing.T) {
 	const tick, period = time.Millisecond, 100 * time.Millisecond
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{Tick: tick})
+	bubble(t, "", timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
 		h := parkHandler(t)
 		start := time.Now()
 		tm := w.Every(period, func(timerwheel.Timer) { h.run() })
@@ -298,144 +213,97 @@ func TestEveryHasItsNextInstantPendingDuringARun(t *testing.T) {
 	})
 }
 
-// Contract 7: "Deletions end the series", whichever and wherever; having no owner, the
-// timer is recycled.
+// Promises 7.5 and 7.6: deletions end the series, whichever and wherever, also in a handler that
+// then misbehaves. Close does so, too. Having no owner, the timer is recycled.
 func TestDeletionEndsTheSeries(t *testing.T) {
 	const period = 100 * time.Millisecond
-	both, pending := timerwheel.Found{Pending: true, Running: true}, timerwheel.Found{Pending: true}
-	for name, del := range map[string]func(timerwheel.Timer) (timerwheel.Found, error){
-		"Del":     delNoError,
-		"DelSync": timerwheel.Timer.DelSync,
-		"DelSyncContext": func(tm timerwheel.Timer) (timerwheel.Found, error) {
-			return tm.DelSyncContext(context.Background())
-		},
-		"DelAsync": func(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.DelAsync(func() {}), nil },
-		"Shutdown": timerwheel.Timer.ShutdownSync,
-	} {
-		waits := name != "Del" && name != "DelAsync"
-		t.Run(name+" between two runs", func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{})
-				var log firingLog
-				tm := w.Every(period, log.run)
-				elapse(5*period + period/2)
-				found, err := del(tm)
-				require.NoError(t, err)
-				require.Equal(t, pending, found)
-				require.False(t, tm.Valid())
-				elapse(time.Hour)
-				require.Equal(t, 5, log.len())
-			})
+	inItsHandler := map[string]func(){
+		"in its handler":             func() {},
+		"in its handler, and panics": func() { panic("after its deletion") },
+		"in its handler, and exits":  runtime.Goexit,
+	}
+	for _, del := range deletionCalls {
+		both := foundBoth
+		if del.name == "Stop" {
+			both = foundPending // all that Stop has to say
+		}
+		bubble(t, del.name+" between two runs", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			g := w.NewGroup()
+			var log firingLog
+			tm := g.Every(period, log.run)
+			elapse(5*period + period/2)
+			found, err := del.call(g, tm)
+			require.NoError(t, err)
+			require.Equal(t, foundPending, found)
+			requireStale(t, tm)
+			elapse(time.Hour)
+			require.Equal(t, 5, log.len())
 		})
-		t.Run(name+" during a run", func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{})
-				var runs atomic.Int32
-				tm := w.Every(period, func(timerwheel.Timer) {
-					runs.Add(1)
-					time.Sleep(period / 2)
-				})
-				elapse(period + period/4)
-				start := time.Now()
-				found, err := del(tm)
-				require.NoError(t, err)
-				require.Equal(t, both, found)
-				require.Equal(t, waits, time.Since(start) > 0, "waits for the run, or does not")
-				elapse(time.Hour)
-				require.EqualValues(t, 1, runs.Load())
-				require.False(t, tm.Valid())
-				require.Zero(t, w.Stats().Live)
+		bubble(t, del.name+" during a run", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			g := w.NewGroup()
+			var log firingLog
+			tm := g.Every(period, func(tm timerwheel.Timer) {
+				log.run(tm)
+				time.Sleep(period / 2)
 			})
+			elapse(period + period/4)
+			start := time.Now()
+			found, err := del.call(g, tm)
+			require.ErrorIs(t, err, del.err)
+			require.Equal(t, both, found)
+			require.Equal(t, del.waits, time.Since(start) > 0, "waits for the run, or does not")
+			elapse(time.Hour)
+			require.Equal(t, 1, log.len())
+			require.False(t, tm.Valid())
+			require.Zero(t, w.Stats().Live)
 		})
-		t.Run(name+" in its handler", func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{})
+		for where, misbehave := range inItsHandler {
+			options := timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}}
+			bubble(t, del.name+" "+where, options, func(t *testing.T, w *timerwheel.Wheel) {
+				g := w.NewGroup()
 				var runs atomic.Int32
-				tm := w.Every(period, func(tm timerwheel.Timer) {
+				tm := g.Every(period, func(tm timerwheel.Timer) {
 					if runs.Add(1) < 3 {
 						return
 					}
-					found, err := del(tm)
+					found, err := del.call(g, tm)
 					assert.Equal(t, both, found)
-					if waits {
+					if del.waits || del.err != nil {
 						assert.ErrorIs(t, err, timerwheel.ErrDeadlock)
 					} else {
 						assert.NoError(t, err)
 					}
 					assert.True(t, tm.Valid())
 					assert.False(t, tm.Pending())
+					misbehave()
 				})
 				elapse(time.Hour)
 				require.EqualValues(t, 3, runs.Load())
 				require.False(t, tm.Valid())
 				require.Zero(t, w.Stats().Live)
 			})
-		})
+		}
 	}
-	t.Run("Stop", func(t *testing.T) {
-		guarded(t, func(t *testing.T) {
-			w := openWheel(t, timerwheel.Options{})
-			var log firingLog
-			tm := w.Every(period, log.run)
-			elapse(period + period/2)
-			require.True(t, tm.Stop())
-			require.False(t, tm.Stop())
-			require.False(t, tm.Reset(0))
-			elapse(time.Hour)
-			require.Equal(t, 1, log.len())
-		})
-	})
-}
-
-// Contract 7: a deletion in a handler that then misbehaves ends the series as any other does.
-func TestDeletedSeriesDoesNotSurviveAPanic(t *testing.T) {
-	for name, misbehave := range map[string]func(){"panic": func() { panic("after its deletion") }, "Goexit": runtime.Goexit} {
-		t.Run(name, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}})
-				var runs atomic.Int32
-				tm := w.Every(time.Second, func(tm timerwheel.Timer) {
-					runs.Add(1)
-					tm.Del()
-					misbehave()
-				})
-				elapse(time.Hour)
-				require.EqualValues(t, 1, runs.Load())
-				require.False(t, tm.Valid())
-				require.Zero(t, w.Stats().Live)
-			})
-		})
-	}
-}
-
-// Contract 9: "On a closed wheel ... AfterFunc and Every return a Timer that is not Valid";
-// 12: it "counts in Refused". Close ends a series.
-func TestCloseEndsTheSeries(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{})
-		var runs atomic.Int32
-		between := w.Every(time.Second, func(timerwheel.Timer) { runs.Add(1) })
-		during := w.Every(time.Second, func(timerwheel.Timer) {
-			runs.Add(1)
-			time.Sleep(time.Second / 2)
-		})
-		elapse(1250 * time.Millisecond)
+	bubble(t, "Close", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		var between, during firingLog
+		series := []timerwheel.Timer{w.Every(period, between.run), w.Every(period, func(tm timerwheel.Timer) {
+			during.run(tm)
+			time.Sleep(period / 2)
+		})}
+		elapse(period + period/4)
+		require.True(t, series[1].Running())
 		require.NoError(t, w.Close())
-		require.False(t, during.Running())
-		elapse(time.Hour)
-		require.EqualValues(t, 2, runs.Load())
-		require.False(t, between.Valid())
-		require.False(t, during.Valid())
-
+		require.False(t, series[1].Running())
 		refused := w.Stats().Refused
-		late := w.Every(time.Second, func(timerwheel.Timer) { runs.Add(1) })
-		require.False(t, late.Valid())
-		require.Equal(t, refused+1, w.Stats().Refused)
+		series = append(series, w.Every(period, between.run), w.AfterFunc(period, func() { t.Error("fired on a closed wheel") }))
+		require.Equal(t, refused+2, w.Stats().Refused)
 		elapse(time.Hour)
-		require.EqualValues(t, 2, runs.Load())
-		stats := w.Stats()
-		require.Zero(t, stats.Live)
-		requireLaw(t, stats)
+		require.Equal(t, 1, between.len())
+		require.Equal(t, 1, during.len())
+		for _, tm := range series {
+			require.False(t, tm.Valid())
+		}
+		require.Zero(t, w.Stats().Live)
 	})
 }
 
@@ -444,35 +312,32 @@ func TestCloseEndsTheSeries(t *testing.T) {
 func TestASeriesBeginsAnewAfterItsDeletion(t *testing.T) {
 	const tick, period = time.Millisecond, 100 * time.Millisecond
 	for _, inHandler := range []bool{false, true} {
-		t.Run(map[bool]string{false: "elsewhere", true: "in its handler"}[inHandler], func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{Tick: tick})
-				var log firingLog
-				var anew time.Time
-				again := func(tm timerwheel.Timer) {
-					assert.True(t, tm.Stop())
-					assert.NoError(t, tm.Register(3*period/2))
-					anew = time.Now().Add(3 * period / 2)
-				}
-				tm := w.Every(period, func(tm timerwheel.Timer) {
-					if log.run(tm); inHandler && log.len() == 1 {
-						again(tm)
-					}
-				})
-				require.NoError(t, tm.Retain())
-				elapse(period + period/3)
-				if !inHandler {
+		bubble(t, map[bool]string{false: "elsewhere", true: "in its handler"}[inHandler], timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
+			var log firingLog
+			var anew time.Time
+			again := func(tm timerwheel.Timer) {
+				assert.True(t, tm.Stop())
+				assert.NoError(t, tm.Register(3*period/2))
+				anew = time.Now().Add(3 * period / 2)
+			}
+			tm := w.Every(period, func(tm timerwheel.Timer) {
+				if log.run(tm); inHandler && log.len() == 1 {
 					again(tm)
 				}
-				elapse(4 * period)
-				at := log.times()
-				require.Len(t, at, 4)
-				for i, at := range at[1:] {
-					requireFiring(t, anew.Add(time.Duration(i)*period), at, 2*tick) // its own two, and those of the run that armed it
-				}
-				require.True(t, tm.Stop())
-				require.NoError(t, tm.Free())
 			})
+			require.NoError(t, tm.Retain())
+			elapse(period + period/3)
+			if !inHandler {
+				again(tm)
+			}
+			elapse(4 * period)
+			at := log.times()
+			require.Len(t, at, 4)
+			for i, at := range at[1:] {
+				requireFiring(t, anew.Add(time.Duration(i)*period), at, 2*tick) // its own two, and those of the run that armed it
+			}
+			require.True(t, tm.Stop())
+			require.NoError(t, tm.Free())
 		})
 	}
 }
@@ -483,52 +348,49 @@ func TestRegisterGivesASeriesANewOrigin(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		at, d   time.Duration   // when it is moved, by how much
-		expects []time.Duration // firings until a second has passed, in milliseconds
+		expects []time.Duration // firings until a second has passed
 	}{
-		{"earlier", 250 * time.Millisecond, 30 * time.Millisecond, []time.Duration{100, 200, 280, 380, 480, 580, 680, 780, 880, 980}},
-		{"later", 250 * time.Millisecond, 370 * time.Millisecond, []time.Duration{100, 200, 620, 720, 820, 920}},
-		{"before the first", 10 * time.Millisecond, 500 * time.Millisecond, []time.Duration{510, 610, 710, 810, 910}},
-		{"now", 250 * time.Millisecond, 0, []time.Duration{100, 200, 250, 350, 450, 550, 650, 750, 850, 950}},
-		{"past", 250 * time.Millisecond, math.MinInt64, []time.Duration{100, 200, 250, 350, 450, 550, 650, 750, 850, 950}},
-		{"never", 250 * time.Millisecond, math.MaxInt64, []time.Duration{100, 200}},
+		{"earlier", 250 * time.Millisecond, 30 * time.Millisecond, inMs(100, 200, 280, 380, 480, 580, 680, 780, 880, 980)},
+		{"later", 250 * time.Millisecond, 370 * time.Millisecond, inMs(100, 200, 620, 720, 820, 920)},
+		{"before the first", 10 * time.Millisecond, 500 * time.Millisecond, inMs(510, 610, 710, 810, 910)},
+		{"now", 250 * time.Millisecond, 0, inMs(100, 200, 250, 350, 450, 550, 650, 750, 850, 950)},
+		{"past", 250 * time.Millisecond, math.MinInt64, inMs(100, 200, 250, 350, 450, 550, 650, 750, 850, 950)},
+		{"never", 250 * time.Millisecond, math.MaxInt64, inMs(100, 200)},
 	} {
 		for _, verb := range append(armVerbs[:2:2], verbReset) {
 			if verb.name == "RegisterAt" && c.d == math.MinInt64 {
 				continue // now+d is another thing there
 			}
-			t.Run(c.name+" by "+verb.name, func(t *testing.T) {
-				guarded(t, func(t *testing.T) {
-					w := openWheel(t, timerwheel.Options{Tick: tick})
-					var log firingLog
-					start := time.Now()
-					tm := w.Every(period, log.run)
-					elapse(c.at)
-					require.NoError(t, verb.arm(tm, c.d))
-					elapse(time.Until(start.Add(time.Second)))
-					at := log.times()
-					require.Len(t, at, len(c.expects))
-					for i, ms := range c.expects {
-						requireFiring(t, start.Add(ms*time.Millisecond), at[i], tick)
-					}
-					require.True(t, tm.Stop())
-				})
+			bubble(t, c.name+" by "+verb.name, timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
+				var log firingLog
+				start := time.Now()
+				tm := w.Every(period, log.run)
+				elapse(c.at)
+				require.NoError(t, verb.arm(tm, c.d))
+				elapse(time.Until(start.Add(time.Second)))
+				requireFirings(t, start, tick, log.times(), c.expects...)
+				require.True(t, tm.Stop())
 			})
 		}
 	}
-	t.Run("Reduce that moves nothing", func(t *testing.T) {
-		guarded(t, func(t *testing.T) {
-			w := openWheel(t, timerwheel.Options{Tick: tick})
-			var log firingLog
-			start := time.Now()
-			tm := w.Every(period, log.run)
-			elapse(period / 2)
-			require.NoError(t, tm.Reduce(period))
-			elapse(period)
-			require.True(t, tm.Stop())
-			require.Len(t, log.times(), 1)
-			requireFiring(t, start.Add(period), log.times()[0], tick)
-		})
+	bubble(t, "Reduce that moves nothing", timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
+		var log firingLog
+		start := time.Now()
+		tm := w.Every(period, log.run)
+		elapse(period / 2)
+		require.NoError(t, tm.Reduce(period))
+		elapse(period)
+		require.True(t, tm.Stop())
+		requireFirings(t, start, tick, log.times(), period)
 	})
+}
+
+// inMs are so many milliseconds each.
+func inMs(n ...time.Duration) []time.Duration {
+	for i := range n {
+		n[i] *= time.Millisecond
+	}
+	return n
 }
 
 // verbReset is Reset as one of the armVerbs, for timers that pend.
@@ -552,29 +414,26 @@ func TestRegisterInItsHandlerGivesASeriesANewOrigin(t *testing.T) {
 		{"now", 0, ms(5), []time.Duration{100, 105, 200, 300}},
 		{"soon, within the run", ms(30), ms(60), []time.Duration{100, 160, 230, 330}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{Tick: tick})
-				var log firingLog
-				start := time.Now()
-				tm := w.Every(period, func(tm timerwheel.Timer) {
-					log.run(tm)
-					if log.len() == 1 {
-						assert.NoError(t, tm.Register(c.d))
-						time.Sleep(c.lasts)
-					}
-				})
-				last := c.expects[len(c.expects)-1]
-				elapse(ms(last + 50))
-				require.True(t, tm.Stop())
-				at := log.times()
-				require.Len(t, at, len(c.expects))
-				for i, due := range c.expects {
-					late := at[i].Sub(start.Add(ms(due)))
-					require.GreaterOrEqual(t, late, time.Duration(0), "firing %d", i)
-					require.LessOrEqual(t, late, 5*tick, "firing %d: the first run's two ticks, and its own", i)
+		bubble(t, c.name, timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
+			var log firingLog
+			start := time.Now()
+			tm := w.Every(period, func(tm timerwheel.Timer) {
+				log.run(tm)
+				if log.len() == 1 {
+					assert.NoError(t, tm.Register(c.d))
+					time.Sleep(c.lasts)
 				}
 			})
+			last := c.expects[len(c.expects)-1]
+			elapse(ms(last + 50))
+			require.True(t, tm.Stop())
+			at := log.times()
+			require.Len(t, at, len(c.expects))
+			for i, due := range c.expects {
+				late := at[i].Sub(start.Add(ms(due)))
+				require.GreaterOrEqual(t, late, time.Duration(0), "firing %d", i)
+				require.LessOrEqual(t, late, 5*tick, "firing %d: the first run's two ticks, and its own", i)
+			}
 		})
 	}
 }
@@ -582,8 +441,7 @@ func TestRegisterInItsHandlerGivesASeriesANewOrigin(t *testing.T) {
 // Contract 3: what is too large for the clock is "never", in the arithmetic of periods too.
 func TestEveryWithAPeriodBeyondTheClock(t *testing.T) {
 	const year = 365 * 24 * time.Hour
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{})
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		elapse(time.Hour)
 		var never, once, thrice firingLog
 		series := []timerwheel.Timer{
@@ -605,8 +463,7 @@ func TestEveryWithAPeriodBeyondTheClock(t *testing.T) {
 // Contract 5: "A handle from AfterFunc or Every owns no reference": Retain gives it one,
 // and the timer outlives its series.
 func TestRetainedSeriesOutlivesItsDeletion(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{})
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		var log firingLog
 		tm := w.Every(time.Second, log.run)
 		require.NoError(t, tm.Retain())
@@ -625,138 +482,65 @@ func TestRetainedSeriesOutlivesItsDeletion(t *testing.T) {
 	})
 }
 
-// Contract 7 in an Advance: fires at start + k*period, "instants missed … are skipped, not
-// bunched".
+// Promises 7.1, 7.4, 7.8 and 12.12 on a Manual wheel: a series fires at start + k*period, a step
+// over many instants fires one and skips the others, and a move is the new origin.
 func TestEveryOnAManualWheel(t *testing.T) {
-	w := openManual(t, time.Millisecond)
-	const period = 10 * time.Millisecond
-	origin := manualStart
-	var at []time.Duration
-	series := w.Every(period, func(tm timerwheel.Timer) {
-		at = append(at, w.Now().Sub(manualStart))
-		when, ok := tm.When()
-		assert.True(t, ok, "during a run the next instant is pending")
-		assert.True(t, when.After(w.Now()), "missed instants are skipped")
-		assert.Zero(t, when.Sub(origin)%period, "an instant is origin + k*period, not origin + %v", when.Sub(origin))
-	})
-	for now := time.Millisecond; now <= 5*period; now += time.Millisecond {
-		_, err := w.Advance(manualStart.Add(now))
-		require.NoError(t, err)
+	const us, ms, s = time.Microsecond, time.Millisecond, time.Second
+	var each []advanceStep
+	for now := ms; now <= 50*ms; now += ms {
+		each = append(each, advanceStep{now, map[bool]int{true: 1}[now%(10*ms) == 0], now/(10*ms)*10*ms + 10*ms})
 	}
-	require.Equal(t, []time.Duration{period, 2 * period, 3 * period, 4 * period, 5 * period}, at)
-	advanceTo(t, w, manualStart.Add(15*period+period/2), 1)
-	when, ok := series.When()
-	require.True(t, ok)
-	require.Equal(t, 16*period, when.Sub(manualStart))
-	advanceTo(t, w, manualStart.Add(16*period-1), 0)
-	advanceTo(t, w, manualStart.Add(16*period), 1)
-
-	// A Register moves the series' origin.
-	require.NoError(t, series.Register(3*time.Millisecond))
-	origin = w.Now().Add(3 * time.Millisecond)
-	advanceTo(t, w, origin.Add(-1), 0)
-	require.NoError(t, series.Retain())
-	advanceTo(t, w, origin.Add(period/2), 1)
-	when, ok = series.When()
-	require.True(t, ok)
-	require.True(t, when.Equal(origin.Add(period)))
-	found, err := series.DelSync()
-	require.NoError(t, err)
-	require.Equal(t, timerwheel.Found{Pending: true}, found)
-	require.NoError(t, series.Free())
-	require.False(t, series.Valid())
-	advanceTo(t, w, manualStart.Add(time.Hour), 0)
-	countsAddUp(t, w)
-}
-
-// Contract 7 on a Manual wheel: a step over many instants fires one and skips the others;
-// "What is registered while it runs is left to the next Advance".
-func TestEveryOnAManualWheelDoesNotBunch(t *testing.T) {
-	const tick, period = time.Millisecond, 100 * time.Millisecond
-	start := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
-	w := openWheel(t, timerwheel.Options{Tick: tick, Manual: true, Start: start})
-	runs := 0
-	tm := w.Every(period, func(timerwheel.Timer) { runs++ })
-	for _, step := range []struct {
-		to    time.Duration
-		fires int
-	}{
-		{period - tick, 0},
-		{period + tick, 1},
-		{2*period + tick, 1},
-		{10*period + period/2, 1}, // over eight instants
-		{10*period + period/2, 0},
-		{11*period - tick, 0},
-		{11*period + tick, 1},
-		{1_000_000*period + period/2, 1},
-		{1_000_001*period - tick, 0},
-		{1_000_001*period + tick, 1},
-	} {
-		before := runs
-		fired, err := w.Advance(start.Add(step.to))
-		require.NoError(t, err)
-		require.Equal(t, step.fires, fired, "at %v", step.to)
-		require.Equal(t, step.fires, runs-before, "at %v", step.to)
-	}
-	require.True(t, tm.Stop())
-}
-
-// Contract 12: "A periodic timer moved to now by its own handler runs once more after it":
-// on a manual wheel, in the next Advance.
-func TestAManualSeriesMovedToNowByItsHandler(t *testing.T) {
-	w := openManual(t, time.Millisecond)
-	runs := 0
-	series := w.Every(time.Second, func(tm timerwheel.Timer) {
-		if runs++; runs == 1 {
-			assert.NoError(t, tm.Register(0))
-		}
-	})
-	now := manualStart.Add(time.Second)
-	advanceTo(t, w, now, 1)
-	advanceTo(t, w, now, 1)
-	advanceTo(t, w, now, 0)
-	when, ok := series.When()
-	require.True(t, ok)
-	require.True(t, when.Equal(now.Add(time.Second)), "the move is the new origin: %v", when)
-}
-
-// Contract 3: "never before d has passed": a series that was moved to now is due
-// at once that time, and at the ends of its ticks ever after.
-func TestASeriesThatWasMovedToNowIsNotEarlyAfterwards(t *testing.T) {
-	w := openWheel(t, timerwheel.Options{Manual: true, Tick: time.Millisecond})
-	runs := 0
-	tm := w.Every(1500*time.Microsecond, func(timerwheel.Timer) { runs++ })
-	require.NoError(t, tm.Register(0))
-	start := w.Now()
 	for _, c := range []struct {
-		at   time.Duration
-		runs int
-	}{{0, 1}, {time.Millisecond, 1}, {1500 * time.Microsecond, 1}, {2 * time.Millisecond, 2}} {
-		_, err := w.Advance(start.Add(c.at))
-		require.NoError(t, err)
-		require.Equal(t, c.runs, runs, "at %v", c.at)
+		name   string
+		period time.Duration
+		steps  []advanceStep
+		move   time.Duration // by Register after those
+		then   []advanceStep
+	}{
+		{"each instant", 10 * ms, each, 10 * ms, nil},
+		{"a move", 10 * ms, []advanceStep{{155 * ms, 1, 160 * ms}, {160*ms - 1, 0, 160 * ms}, {160 * ms, 1, 170 * ms}},
+			3 * ms, []advanceStep{{163*ms - 1, 0, 163 * ms}, {168 * ms, 1, 173 * ms}}},
+		{"large steps", 100 * ms, []advanceStep{
+			{99 * ms, 0, 100 * ms}, {101 * ms, 1, 200 * ms}, {201 * ms, 1, 300 * ms},
+			{1050 * ms, 1, 1100 * ms}, // over eight instants
+			{1050 * ms, 0, 1100 * ms}, {1099 * ms, 0, 1100 * ms}, {1101 * ms, 1, 1200 * ms},
+			{100_000*s + 50*ms, 1, 100_000*s + 100*ms}, {100_000*s + 99*ms, 0, 100_000*s + 100*ms},
+			{100_000*s + 101*ms, 1, 100_000*s + 200*ms},
+		}, ms, nil},
+		{"several periods, to the nanosecond", ms, []advanceStep{{3 * ms, 1, 4 * ms}, {3 * ms, 0, 4 * ms}}, ms, nil},
+		// At once that time, and at the ends of its ticks ever after: never early.
+		{"a move to now", 1500 * us, nil, 0, []advanceStep{{0, 1, 1500 * us}, {ms, 0, 1500 * us}, {1500 * us, 0, 1500 * us}, {2 * ms, 1, 3 * ms}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := openManual(t, ms)
+			origin := manualStart
+			series := w.Every(c.period, func(tm timerwheel.Timer) {
+				when, ok := tm.When()
+				assert.True(t, ok, "during a run the next instant is pending")
+				assert.True(t, when.After(w.Now()), "missed instants are skipped")
+				assert.Zero(t, when.Sub(origin)%c.period, "an instant is origin + k*period, not origin + %v", when.Sub(origin))
+			})
+			advanceSteps(t, w, series, c.steps...)
+			require.NoError(t, series.Register(c.move))
+			origin = w.Now().Add(c.move)
+			advanceSteps(t, w, series, c.then...)
+			require.NoError(t, series.Retain())
+			found, err := series.DelSync()
+			require.NoError(t, err)
+			require.Equal(t, foundPending, found)
+			require.NoError(t, series.Free())
+			require.False(t, series.Valid())
+			advanceTo(t, w, w.Now().Add(time.Hour), 0)
+		})
 	}
-}
-
-// Contract 7: missed instants are "skipped, not bunched", also where a step of a
-// Manual wheel is several periods, to the nanosecond.
-func TestAnInstantThatIsNowIsTakenOnce(t *testing.T) {
-	w := openWheel(t, timerwheel.Options{Manual: true, Tick: time.Millisecond})
-	start := w.Now()
-	next := func(tm timerwheel.Timer) {
-		when, ok := tm.When()
-		require.True(t, ok)
-		require.Equal(t, start.Add(4*time.Millisecond), when)
-	}
-	runs := 0
-	tm := w.Every(time.Millisecond, func(tm timerwheel.Timer) {
-		runs++
-		next(tm)
+	t.Run("a move to now by its handler", func(t *testing.T) { // is left to the next Advance
+		w := openManual(t, ms)
+		runs := 0
+		series := w.Every(s, func(tm timerwheel.Timer) {
+			if runs++; runs == 1 {
+				assert.NoError(t, tm.Register(0))
+			}
+		})
+		advanceSteps(t, w, series, advanceStep{s, 1, s}, advanceStep{s, 1, 2 * s}, advanceStep{s, 0, 2 * s})
 	})
-	for range 2 {
-		_, err := w.Advance(start.Add(3 * time.Millisecond))
-		require.NoError(t, err)
-		require.Equal(t, 1, runs)
-		next(tm)
-	}
 }

@@ -264,3 +264,65 @@ func armed(tm timerwheel.Timer, d time.Duration) timerwheel.Timer {
 
 // delNoError is Timer.Del in the shape of the deletions that can fail.
 func delNoError(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.Del(), nil }
+
+// ---- timers, wheels, periods ----
+
+// deletionCalls are all deletions of a timer that is the only member of its group. On a running
+// timer waits are the calls that wait for the run; err is what a call that gives up returns.
+var deletionCalls = []struct {
+	name  string
+	call  func(*timerwheel.Group, timerwheel.Timer) (timerwheel.Found, error)
+	waits bool
+	err   error
+}{
+	{"Del", ofTimer(delNoError), false, nil},
+	{"Stop", ofTimer(delByStop.call), false, nil}, // finds the firing only
+	{"Shutdown", ofTimer(func(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.Shutdown(), nil }), false, nil},
+	{"DelAsync", ofTimer(delByAsync.call), false, nil},
+	{"DelSync", ofTimer(timerwheel.Timer.DelSync), true, nil},
+	{"DelSyncContext", ofTimer(delByContext.call), true, nil},
+	{"DelSyncContext, ended", ofTimer(delByDead.call), false, context.Canceled},
+	{"ShutdownSync", ofTimer(timerwheel.Timer.ShutdownSync), true, nil},
+	{"ShutdownSyncContext", ofTimer(func(tm timerwheel.Timer) (timerwheel.Found, error) {
+		return tm.ShutdownSyncContext(context.Background())
+	}), true, nil},
+	{"Group.Del", ofGroup(func(g *timerwheel.Group) (timerwheel.Found, error) { return g.Del(), nil }), false, nil},
+	{"Group.Shutdown", ofGroup(func(g *timerwheel.Group) (timerwheel.Found, error) { return g.Shutdown(), nil }), false, nil},
+	{"Group.DelSync", ofGroup((*timerwheel.Group).DelSync), true, nil},
+	{"Group.ShutdownSync", ofGroup((*timerwheel.Group).ShutdownSync), true, nil},
+}
+
+func ofTimer(call func(timerwheel.Timer) (timerwheel.Found, error)) func(*timerwheel.Group, timerwheel.Timer) (timerwheel.Found, error) {
+	return func(_ *timerwheel.Group, tm timerwheel.Timer) (timerwheel.Found, error) { return call(tm) }
+}
+
+func ofGroup(call func(*timerwheel.Group) (timerwheel.Found, error)) func(*timerwheel.Group, timerwheel.Timer) (timerwheel.Found, error) {
+	return func(g *timerwheel.Group, _ timerwheel.Timer) (timerwheel.Found, error) { return call(g) }
+}
+
+// requireFirings says that the firings at got were right for the deadlines start+want.
+func requireFirings(t testing.TB, start time.Time, tick time.Duration, got []time.Time, want ...time.Duration) {
+	t.Helper()
+	require.Len(t, got, len(want))
+	for i, d := range want {
+		requireFiring(t, start.Add(d), got[i], tick)
+	}
+}
+
+// An advanceStep is an Advance of a Manual wheel to a time since manualStart: it runs so many
+// handlers, and leaves a timer pending for next.
+type advanceStep struct {
+	to    time.Duration
+	fires int
+	next  time.Duration
+}
+
+func advanceSteps(t *testing.T, w *timerwheel.Wheel, tm timerwheel.Timer, steps ...advanceStep) {
+	t.Helper()
+	for _, s := range steps {
+		advanceTo(t, w, manualStart.Add(s.to), s.fires)
+		when, ok := tm.When()
+		require.True(t, ok, "at %v", s.to)
+		require.Equal(t, s.next, when.Sub(manualStart), "the next instant at %v", s.to)
+	}
+}

@@ -101,8 +101,7 @@ func TestInspectSeesWhereTimersStand(t *testing.T) {
 // Timers that are due are on no level: in line for a worker, held back by their own run or
 // by their lock, or left to the next Advance.
 func TestInspectSeesWhatIsOnNoLevel(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{MaxWorkers: 3})
+	bubble(t, "", timerwheel.Options{MaxWorkers: 3}, func(t *testing.T, w *timerwheel.Wheel) {
 		end, lock := openedAtTheEnd(t), newDurableLock()
 		lock.Lock()
 		again := w.Alloc(func(timerwheel.Timer) { <-end })
@@ -161,8 +160,7 @@ func inspectedHandler(end <-chan struct{}) { <-end }
 // One chain: a goroutine waits for a's handler, which waits for b's; and beside it a
 // DelAsync and the deletion of a group.
 func TestInspectSeesWhoWaitsForWhom(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{Debug: true})
+	bubble(t, "", timerwheel.Options{Debug: true}, func(t *testing.T, w *timerwheel.Wheel) {
 		require.Empty(t, w.Inspect().Runs)
 		end := openedAtTheEnd(t)
 		g := w.NewGroup()
@@ -231,8 +229,7 @@ func lineOf(t *testing.T, site string) (line int) {
 // Of very many, those are listed that are the oldest, and the others are counted.
 func TestInspectSeesTheOldestOfManyRunsAndWaits(t *testing.T) {
 	const runs, waits = 300, 1000
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{MaxWorkers: runs})
+	bubble(t, "", timerwheel.Options{MaxWorkers: runs}, func(t *testing.T, w *timerwheel.Wheel) {
 		end := openedAtTheEnd(t)
 		oldest := w.Alloc(func(timerwheel.Timer) { <-end })
 		require.NoError(t, oldest.Register(0))
@@ -344,8 +341,7 @@ func TestInspectUnderRaces(t *testing.T) {
 }
 
 func TestInspectOfOptionsNextAndTheEnd(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{MaxWorkers: 7, OnPanic: func(timerwheel.HandlerPanic) {}, Debug: true, OnMisuse: func(error) {}})
+	bubble(t, "", timerwheel.Options{MaxWorkers: 7, OnPanic: func(timerwheel.HandlerPanic) {}, Debug: true, OnMisuse: func(error) {}}, func(t *testing.T, w *timerwheel.Wheel) {
 		made := w.Now()
 		time.Sleep(time.Hour)
 		in := w.Inspect()

@@ -65,23 +65,20 @@ func TestGoodOptionsMakeAWheelThatFires(t *testing.T) {
 		"OnMisuse":            {Debug: true, OnMisuse: func(error) {}},
 		"no Start, no Manual": {Start: time.Time{}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := openWheel(t, o)
-				tick := o.Tick
-				if tick == 0 {
-					tick = time.Millisecond // "0 means 1ms"
-				}
-				for _, d := range []time.Duration{1, tick, 1000 * tick} {
-					var log firingLog
-					tm := w.Alloc(log.run)
-					due := time.Now().Add(d)
-					require.NoError(t, tm.Register(d))
-					elapse(d + 2*tick)
-					require.Len(t, log.times(), 1)
-					requireFiring(t, due, log.times()[0], tick)
-				}
-			})
+		bubble(t, name, o, func(t *testing.T, w *timerwheel.Wheel) {
+			tick := o.Tick
+			if tick == 0 {
+				tick = time.Millisecond // "0 means 1ms"
+			}
+			for _, d := range []time.Duration{1, tick, 1000 * tick} {
+				var log firingLog
+				tm := w.Alloc(log.run)
+				due := time.Now().Add(d)
+				require.NoError(t, tm.Register(d))
+				elapse(d + 2*tick)
+				require.Len(t, log.times(), 1)
+				requireFiring(t, due, log.times()[0], tick)
+			}
 		})
 	}
 }

@@ -7,10 +7,11 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 	"unsafe"
 
@@ -41,44 +42,21 @@ func TestTimerIsASmallComparableMapKey(t *testing.T) {
 	require.NotContains(t, names, w.Alloc(func(timerwheel.Timer) {}), "a new tenant of the slot has a new handle")
 }
 
-// Contract 1: "The zero Timer names no timer"; 3: "ErrStale (recycled, or the zero Timer)";
-// 4, table: "any deletion | idle or stale timer, zero Timer | Found{}, nil".
+// Promises 1.3, 3.12, 4.12: every verb treats the zero Timer as stale.
 func TestZeroTimerNamesNoTimer(t *testing.T) {
 	var zero timerwheel.Timer
-	dead, cancel := context.WithCancel(t.Context())
-	cancel()
-
-	require.False(t, zero.Valid())
-	require.False(t, zero.Pending())
-	require.False(t, zero.Running())
-	require.False(t, zero.Stop())
-	require.False(t, zero.Reset(time.Hour))
-	_, ok := zero.When()
-	require.False(t, ok)
-
-	require.ErrorIs(t, zero.Register(0), timerwheel.ErrStale)
-	require.ErrorIs(t, zero.RegisterAt(time.Now()), timerwheel.ErrStale)
-	require.ErrorIs(t, zero.Reduce(0), timerwheel.ErrStale)
-	require.ErrorIs(t, zero.Retain(), timerwheel.ErrStale)
-	require.ErrorIs(t, zero.Free(), timerwheel.ErrStale)
-
-	for name, del := range map[string]func() (timerwheel.Found, error){
-		"Del":            func() (timerwheel.Found, error) { return zero.Del(), nil },
-		"DelSync":        zero.DelSync,
-		"DelSyncContext": func() (timerwheel.Found, error) { return zero.DelSyncContext(dead) },
-		"DelAsync":       func() (timerwheel.Found, error) { return zero.DelAsync(func() {}), nil },
-		"Shutdown":       zero.ShutdownSync,
-	} {
-		found, err := del()
-		require.NoError(t, err, name)
-		require.Zero(t, found, name)
+	requireStale(t, zero)
+	g := openWheel(t, timerwheel.Options{}).NewGroup()
+	for _, del := range deletionCalls {
+		found, err := del.call(g, zero)
+		require.NoError(t, err, del.name)
+		require.Zero(t, found, del.name)
 	}
 }
 
 // Contract 2: String is there for every Timer, whatever has become of what it names.
 func TestTimerStringIsNeverEmpty(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{})
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		require.NotEmpty(t, timerwheel.Timer{}.String(), "zero")
 
 		inHandler := make(chan string, 1)
@@ -97,48 +75,9 @@ func TestTimerStringIsNeverEmpty(t *testing.T) {
 	})
 }
 
-// Contract 2: a Timer is "safe for use by any goroutine".
-func TestTimerIsSafeForUseByAnyGoroutine(t *testing.T) {
-	w := openWheel(t, timerwheel.Options{})
-	tm := w.Alloc(func(tm timerwheel.Timer) { _ = tm.Reduce(time.Millisecond) })
-	verbs := []func(){
-		func() { _ = tm.Register(50 * time.Microsecond) },
-		func() { _ = tm.RegisterAt(time.Now().Add(time.Millisecond)) },
-		func() { _ = tm.Reduce(time.Microsecond) },
-		func() { _ = tm.Reset(time.Second) },
-		func() { _ = tm.Stop() },
-		func() { tm.Del() },
-		func() { _, _ = tm.DelSync() },
-		func() {
-			if assert.NoError(t, tm.Retain()) {
-				assert.NoError(t, tm.Free())
-			}
-		},
-		func() { _, _ = tm.When() },
-		func() { _, _ = tm.Pending(), tm.Running() },
-		func() { assert.True(t, tm.Valid()) },
-		func() { assert.NotEmpty(t, tm.String()) },
-	}
-	var users sync.WaitGroup
-	for _, verb := range verbs {
-		users.Go(func() {
-			for range 500 {
-				verb()
-			}
-		})
-	}
-	users.Wait()
-	_, err := tm.ShutdownSync()
-	require.NoError(t, err)
-	require.NoError(t, tm.Free(), "the owner's own reference is still there")
-	require.False(t, tm.Valid())
-	require.Zero(t, w.Stats().Live)
-}
-
 // Contract 1: "running: its handler has begun and not returned. A timer can be both."
 func TestTimerCanBePendingAndRunning(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{})
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		h := parkHandler(t)
 		tm := w.Alloc(func(timerwheel.Timer) { h.run() })
 		state := func() [2]bool { return [2]bool{tm.Pending(), tm.Running()} }
@@ -164,25 +103,19 @@ func TestTimerCanBePendingAndRunning(t *testing.T) {
 // the caller could never hand over its token.
 func TestHandlerNeverStartsInsideTheCaller(t *testing.T) {
 	for _, verb := range armVerbs {
-		t.Run(verb.name, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{})
-				token := make(chan struct{})
-				tm := w.Alloc(func(timerwheel.Timer) { token <- struct{}{} })
-				for _, d := range []time.Duration{0, -time.Hour, time.Nanosecond} {
-					require.NoError(t, verb.arm(tm, d))
-					<-token
-				}
-			})
+		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			token := make(chan struct{})
+			tm := w.Alloc(func(timerwheel.Timer) { token <- struct{}{} })
+			for _, d := range []time.Duration{0, -time.Hour, time.Nanosecond} {
+				require.NoError(t, verb.arm(tm, d))
+				<-token
+			}
 		})
 	}
-	t.Run("AfterFunc", func(t *testing.T) {
-		guarded(t, func(t *testing.T) {
-			w := openWheel(t, timerwheel.Options{})
-			token := make(chan struct{})
-			w.AfterFunc(0, func() { token <- struct{}{} })
-			<-token
-		})
+	bubble(t, "AfterFunc", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		token := make(chan struct{})
+		w.AfterFunc(0, func() { token <- struct{}{} })
+		<-token
 	})
 }
 
@@ -195,49 +128,46 @@ func TestFiresNeverEarlyAndAtMostTwoTicksLate(t *testing.T) {
 	for _, tick := range []time.Duration{
 		time.Microsecond, 100 * time.Microsecond, time.Millisecond, 7 * time.Millisecond, time.Second, time.Hour,
 	} {
-		t.Run(tick.String(), func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{Tick: tick})
-				ways := []func(d time.Duration, f func()){
-					func(d time.Duration, f func()) { w.AfterFunc(d, f) },
-					func(d time.Duration, f func()) {
-						tm := w.Alloc(func(timerwheel.Timer) { f() })
-						assert.NoError(t, tm.RegisterAt(time.Now().Add(d)))
-						assert.NoError(t, tm.Free())
-					},
-				}
-				var armed int
-				var fired atomic.Int64
-				longest := time.Duration(0)
-				for _, age := range []time.Duration{
-					0, 1, tick / 2, tick - tick/2 - 2, 61 * tick, tick, tick + 1, 64 * tick, 4095 * tick, 3*tick - 1,
-				} {
-					elapse(age)
-					for _, d := range edgeSpans(tick) {
-						longest = max(longest, d)
-						for _, way := range ways {
-							armed++
-							start := time.Now()
-							way(d, func() {
-								fired.Add(1)
-								took, due := time.Since(start), max(d, 0)
-								if took < due || took > due+2*tick {
-									t.Errorf("armed for %v with the wheel at age %v: fired after %v", d, age, took)
-								}
-							})
-						}
+		bubble(t, tick.String(), timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
+			ways := []func(d time.Duration, f func()){
+				func(d time.Duration, f func()) { w.AfterFunc(d, f) },
+				func(d time.Duration, f func()) {
+					tm := w.Alloc(func(timerwheel.Timer) { f() })
+					assert.NoError(t, tm.RegisterAt(time.Now().Add(d)))
+					assert.NoError(t, tm.Free())
+				},
+			}
+			var armed int
+			var fired atomic.Int64
+			longest := time.Duration(0)
+			for _, age := range []time.Duration{
+				0, 1, tick / 2, tick - tick/2 - 2, 61 * tick, tick, tick + 1, 64 * tick, 4095 * tick, 3*tick - 1,
+			} {
+				elapse(age)
+				for _, d := range edgeSpans(tick) {
+					longest = max(longest, d)
+					for _, way := range ways {
+						armed++
+						start := time.Now()
+						way(d, func() {
+							fired.Add(1)
+							took, due := time.Since(start), max(d, 0)
+							if took < due || took > due+2*tick {
+								t.Errorf("armed for %v with the wheel at age %v: fired after %v", d, age, took)
+							}
+						})
 					}
 				}
-				elapse(longest + 2*tick)
-				require.EqualValues(t, armed, fired.Load(), "each fires once")
-				require.Zero(t, w.Stats().Live)
-			})
+			}
+			elapse(longest + 2*tick)
+			require.EqualValues(t, armed, fired.Load(), "each fires once")
+			require.Zero(t, w.Stats().Live)
 		})
 	}
 }
 
-// edgeSpans are durations on both sides of each power of 64 ticks (up to 30 years), and
-// what lies around zero and one tick.
+// edgeSpans are durations on both sides of each power of 64 ticks (up to 30 years), what lies
+// around zero and one tick, and all ones in binary up to 200 days.
 func edgeSpans(tick time.Duration) []time.Duration {
 	const most = 30 * 365 * 24 * time.Hour
 	spans := []time.Duration{-tick, 0, 1, tick / 2}
@@ -246,30 +176,10 @@ func edgeSpans(tick time.Duration) []time.Duration {
 			spans = append(spans, ticks*tick-1, ticks*tick, ticks*tick+1)
 		}
 	}
-	return spans
-}
-
-// Contract 11: "Works inside a testing/synctest bubble with the fake clock": timers of all
-// distances are exact to two ticks there.
-func TestTimersAreOnTimeInABubble(t *testing.T) {
-	for _, tick := range []time.Duration{time.Microsecond, time.Millisecond, time.Second} {
-		t.Run(tick.String(), func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{Tick: tick})
-				var ran sync.WaitGroup
-				for d := time.Duration(1); d < 200*24*time.Hour; d = d*2 + 1 {
-					ran.Add(1)
-					begin := time.Now()
-					w.AfterFunc(d, func() {
-						late := time.Since(begin) - d
-						assert.True(t, 0 <= late && late <= 2*tick, "%v: late by %v", d, late)
-						ran.Done()
-					})
-				}
-				ran.Wait()
-			})
-		})
+	for d := time.Duration(1); d < 200*24*time.Hour; d = d*2 + 1 {
+		spans = append(spans, d)
 	}
+	return spans
 }
 
 // Contract 3: "never before d has passed since the call began (monotonic clock)": the
@@ -329,7 +239,7 @@ func TestNeverEarlyByTheRealClock(t *testing.T) {
 					}
 				})
 			}
-			armers.Wait()
+			within(t, armers.Wait)
 			eventually(t, "every timer fires", func() bool { return fired.Load() == int64(timers) })
 			require.Zero(t, early.Load(), "timers that fired early")
 		})
@@ -363,36 +273,30 @@ func TestPastIsDueAtOnce(t *testing.T) {
 	}
 
 	for _, from := range []string{"idle", "pending"} {
-		t.Run(from, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{Tick: tick})
-				elapse(100*time.Hour + tick/3)
-				for _, a := range armings {
-					var log firingLog
-					tm := w.Alloc(log.run)
-					if from == "pending" {
-						require.NoError(t, tm.Register(time.Hour))
-					}
-					require.NoError(t, a.arm(tm), a.name)
-					elapse(2 * tick)
-					require.Equal(t, 1, log.len(), a.name)
-					require.False(t, tm.Pending(), a.name)
-					elapse(2 * time.Hour)
-					require.Equal(t, 1, log.len(), a.name)
+		bubble(t, from, timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
+			elapse(100*time.Hour + tick/3)
+			for _, a := range armings {
+				var log firingLog
+				tm := w.Alloc(log.run)
+				if from == "pending" {
+					require.NoError(t, tm.Register(time.Hour))
 				}
-			})
-		})
-	}
-	t.Run("AfterFunc", func(t *testing.T) {
-		guarded(t, func(t *testing.T) {
-			w := openWheel(t, timerwheel.Options{Tick: tick})
-			for _, d := range []time.Duration{0, -1, math.MinInt64} {
-				var fired atomic.Int32
-				w.AfterFunc(d, func() { fired.Add(1) })
+				require.NoError(t, a.arm(tm), a.name)
 				elapse(2 * tick)
-				require.EqualValues(t, 1, fired.Load(), "%d", int64(d))
+				require.Equal(t, 1, log.len(), a.name)
+				require.False(t, tm.Pending(), a.name)
+				elapse(2 * time.Hour)
+				require.Equal(t, 1, log.len(), a.name)
 			}
 		})
+	}
+	bubble(t, "AfterFunc", timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
+		for _, d := range []time.Duration{0, -1, math.MinInt64} {
+			var fired atomic.Int32
+			w.AfterFunc(d, func() { fired.Add(1) })
+			elapse(2 * tick)
+			require.EqualValues(t, 1, fired.Load(), "%d", int64(d))
+		}
 	})
 }
 
@@ -401,8 +305,7 @@ func TestPastIsDueAtOnce(t *testing.T) {
 // that really waited since 1970.
 func TestDeadlineOfThePastIsTheTimeOfTheCall(t *testing.T) {
 	const tick = time.Millisecond
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{Tick: tick, MaxWorkers: 1})
+	bubble(t, "", timerwheel.Options{Tick: tick, MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
 		busy := parkHandler(t)
 		w.AfterFunc(0, busy.run)
 		elapse(time.Hour)
@@ -440,45 +343,42 @@ func TestTooFarForTheClockMeansNever(t *testing.T) {
 		"RegisterAt now+MaxInt64": func(tm timerwheel.Timer) error { return tm.RegisterAt(time.Now().Add(math.MaxInt64)) },
 	}
 	for _, tick := range []time.Duration{time.Microsecond, time.Millisecond, time.Hour} {
-		t.Run(tick.String(), func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{Tick: tick})
-				elapse(time.Hour + tick/3) // so that now+d overflows where d alone does not
-				fired := make([]firingLog, len(armings)*2+1)
-				var timers []timerwheel.Timer
-				for name, arm := range armings {
-					idle, near := w.Alloc(fired[len(timers)].run), w.Alloc(fired[len(timers)+1].run)
-					require.NoError(t, arm(idle), name)
-					require.NoError(t, near.Register(year))
-					if name != "Reduce MaxInt64" { // which leaves the nearer deadline alone
-						require.NoError(t, arm(near), name)
-					} else {
-						require.True(t, near.Stop())
-						require.NoError(t, arm(near), name)
-					}
-					timers = append(timers, idle, near)
+		bubble(t, tick.String(), timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
+			elapse(time.Hour + tick/3) // so that now+d overflows where d alone does not
+			fired := make([]firingLog, len(armings)*2+1)
+			var timers []timerwheel.Timer
+			for name, arm := range armings {
+				idle, near := w.Alloc(fired[len(timers)].run), w.Alloc(fired[len(timers)+1].run)
+				require.NoError(t, arm(idle), name)
+				require.NoError(t, near.Register(year))
+				if name != "Reduce MaxInt64" { // which leaves the nearer deadline alone
+					require.NoError(t, arm(near), name)
+				} else {
+					require.True(t, near.Stop())
+					require.NoError(t, arm(near), name)
 				}
-				after := w.AfterFunc(math.MaxInt64, func() { fired[len(fired)-1].run(timerwheel.Timer{}) })
-				timers = append(timers, after)
+				timers = append(timers, idle, near)
+			}
+			after := w.AfterFunc(math.MaxInt64, func() { fired[len(fired)-1].run(timerwheel.Timer{}) })
+			timers = append(timers, after)
 
-				elapse(200 * year)
-				for i, tm := range timers {
-					require.Zero(t, fired[i].len())
-					when, ok := tm.When()
-					require.True(t, ok)
-					require.True(t, when.After(time.Now()), "deadline %v", when)
-				}
-				_, ok := w.Next()
+			elapse(200 * year)
+			for i, tm := range timers {
+				require.Zero(t, fired[i].len())
+				when, ok := tm.When()
 				require.True(t, ok)
+				require.True(t, when.After(time.Now()), "deadline %v", when)
+			}
+			_, ok := w.Next()
+			require.True(t, ok)
 
-				require.NoError(t, timers[0].Register(tick), "never can be moved to soon")
-				elapse(3 * tick)
-				require.Equal(t, 1, fired[0].len())
-				for _, tm := range timers[1:] {
-					require.True(t, tm.Stop())
-				}
-				require.Zero(t, w.Stats().Pending)
-			})
+			require.NoError(t, timers[0].Register(tick), "never can be moved to soon")
+			elapse(3 * tick)
+			require.Equal(t, 1, fired[0].len())
+			for _, tm := range timers[1:] {
+				require.True(t, tm.Stop())
+			}
+			require.Zero(t, w.Stats().Pending)
 		})
 	}
 }
@@ -489,41 +389,38 @@ func TestTooFarForTheClockMeansNever(t *testing.T) {
 func TestWheelThatSleptForAYear(t *testing.T) {
 	const tick, day, year = time.Millisecond, 24 * time.Hour, 365 * 24 * time.Hour
 	for _, asleep := range []string{"empty", "with timers"} {
-		t.Run(asleep, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{Tick: tick})
-				start := time.Now()
-				type armed struct {
-					due time.Time
-					log *firingLog
+		bubble(t, asleep, timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
+			start := time.Now()
+			type armed struct {
+				due time.Time
+				log *firingLog
+			}
+			var all []armed
+			arm := func(spans ...time.Duration) {
+				for _, d := range spans {
+					a := armed{time.Now().Add(d), new(firingLog)}
+					require.NoError(t, w.Alloc(a.log.run).Register(d))
+					all = append(all, a)
 				}
-				var all []armed
-				arm := func(spans ...time.Duration) {
-					for _, d := range spans {
-						a := armed{time.Now().Add(d), new(firingLog)}
-						require.NoError(t, w.Alloc(a.log.run).Register(d))
-						all = append(all, a)
-					}
+			}
+			var days firingLog
+			if asleep == "with timers" {
+				arm(1, tick, time.Hour, day, year-1, year, year+1, year+day, 2*year)
+				w.Every(day, days.run)
+			}
+			elapse(year)
+			arm(0, 1, tick, 63*tick, 64*tick, 65*tick, time.Hour, day, year)
+			elapse(year + 2*tick)
+			for _, a := range all {
+				require.Len(t, a.log.times(), 1)
+				requireFiring(t, a.due, a.log.times()[0], tick)
+			}
+			if asleep == "with timers" {
+				require.GreaterOrEqual(t, days.len(), 2*365)
+				for i, at := range days.times() {
+					requireFiring(t, start.Add(time.Duration(i+1)*day), at, tick)
 				}
-				var days firingLog
-				if asleep == "with timers" {
-					arm(1, tick, time.Hour, day, year-1, year, year+1, year+day, 2*year)
-					w.Every(day, days.run)
-				}
-				elapse(year)
-				arm(0, 1, tick, 63*tick, 64*tick, 65*tick, time.Hour, day, year)
-				elapse(year + 2*tick)
-				for _, a := range all {
-					require.Len(t, a.log.times(), 1)
-					requireFiring(t, a.due, a.log.times()[0], tick)
-				}
-				if asleep == "with timers" {
-					require.GreaterOrEqual(t, days.len(), 2*365)
-					for i, at := range days.times() {
-						requireFiring(t, start.Add(time.Duration(i+1)*day), at, tick)
-					}
-				}
-			})
+			}
 		})
 	}
 }
@@ -556,36 +453,32 @@ func TestOldDeadlineNeverFires(t *testing.T) {
 			if verb.name == "Reduce" {
 				continue
 			}
-			t.Run(name+" by "+verb.name, func(t *testing.T) {
-				guarded(t, func(t *testing.T) {
-					w := openWheel(t, timerwheel.Options{Tick: tick})
-					elapse(tick / 3)
-					var log firingLog
-					tm := w.Alloc(log.run)
-					start := time.Now()
-					for _, m := range moves {
-						elapse(m.at - time.Since(start))
-						require.NoError(t, verb.arm(tm, m.d))
-						requireDeadline(t, tm, time.Now().Add(m.d), tick)
-					}
-					last := moves[len(moves)-1]
-					due := start.Add(last.at + last.d)
-					elapse(time.Until(due) - 1)
-					if last.d > 0 {
-						require.Zero(t, log.len())
-					}
-					elapse(2 * time.Hour)
-					require.Len(t, log.times(), 1)
-					requireFiring(t, due, log.times()[0], tick)
-					require.EqualValues(t, 1, w.Stats().Registered, "a move is no new registration")
-				})
+			bubble(t, name+" by "+verb.name, timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
+				elapse(tick / 3)
+				var log firingLog
+				tm := w.Alloc(log.run)
+				start := time.Now()
+				for _, m := range moves {
+					elapse(m.at - time.Since(start))
+					require.NoError(t, verb.arm(tm, m.d))
+					requireDeadline(t, tm, time.Now().Add(m.d), tick)
+				}
+				last := moves[len(moves)-1]
+				due := start.Add(last.at + last.d)
+				elapse(time.Until(due) - 1)
+				if last.d > 0 {
+					require.Zero(t, log.len())
+				}
+				elapse(2 * time.Hour)
+				require.Len(t, log.times(), 1)
+				requireFiring(t, due, log.times()[0], tick)
+				require.EqualValues(t, 1, w.Stats().Registered, "a move is no new registration")
 			})
 		}
 	}
 }
 
-// Contract 3, all of "when", against a model: a random walk of arming, moving, reducing and
-// deleting.
+// Promise 3.10, against a model: a random walk of arming, moving, reducing and deleting.
 func TestRandomMovesFireOnlyTheLastDeadline(t *testing.T) {
 	const tick = time.Millisecond
 	type model struct {
@@ -596,96 +489,108 @@ func TestRandomMovesFireOnlyTheLastDeadline(t *testing.T) {
 		runs  int
 	}
 	for seed := range uint64(4) {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{Tick: tick})
-				rng := rand.New(rand.NewPCG(seed, 76848005))
-				timers := make([]model, 60)
-				for i := range timers {
-					timers[i].tm = w.Alloc(timers[i].log.run)
+		bubble(t, fmt.Sprint("seed ", seed), timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
+			rng := rand.New(rand.NewPCG(seed, 76848005))
+			timers := make([]model, 60)
+			for i := range timers {
+				timers[i].tm = w.Alloc(timers[i].log.run)
+			}
+			span := func() time.Duration { // as many short ones as long ones
+				return time.Duration(rng.Int64N(int64(time.Microsecond) << rng.IntN(24)))
+			}
+			for range 3000 {
+				elapse(span() / 16)
+				m := &timers[rng.IntN(len(timers))]
+				now, was := time.Now(), m.tm.Pending()
+				switch {
+				case m.armed && now.Before(m.due):
+					require.True(t, was, "fired early")
+				case !m.armed || now.After(m.due.Add(2*tick)):
+					require.False(t, was, "late, or never armed")
 				}
-				span := func() time.Duration { // as many short ones as long ones
-					return time.Duration(rng.Int64N(int64(time.Microsecond) << rng.IntN(24)))
+				if m.armed && !was {
+					m.armed, m.runs = false, m.runs+1
 				}
-				for range 3000 {
-					elapse(span() / 16)
-					m := &timers[rng.IntN(len(timers))]
-					now, was := time.Now(), m.tm.Pending()
-					switch {
-					case m.armed && now.Before(m.due):
-						require.True(t, was, "fired early")
-					case !m.armed || now.After(m.due.Add(2*tick)):
-						require.False(t, was, "late, or never armed")
-					}
-					if m.armed && !was {
-						m.armed, m.runs = false, m.runs+1
-					}
-					require.Equal(t, m.runs, m.log.len())
+				require.Equal(t, m.runs, m.log.len())
 
-					d := span()
-					switch rng.IntN(5) {
-					case 0:
-						require.NoError(t, m.tm.Register(d))
-						m.armed, m.due = true, now.Add(d)
-					case 1:
-						require.NoError(t, m.tm.RegisterAt(now.Add(d)))
-						m.armed, m.due = true, now.Add(d)
-					case 2:
-						require.Equal(t, was, m.tm.Reset(d))
-						m.armed, m.due = true, now.Add(d)
-					case 3:
-						require.NoError(t, m.tm.Reduce(d))
-						if !m.armed || now.Add(d).Before(m.due) {
-							m.armed, m.due = true, now.Add(d)
-						}
-					case 4:
-						found := m.tm.Del()
-						require.Equal(t, timerwheel.Found{Pending: was}, found)
-						m.armed = false
+				d, armed, verb := span(), true, rng.IntN(5)
+				due := now.Add(d)
+				switch {
+				case verb < len(armVerbs):
+					require.NoError(t, armVerbs[verb].arm(m.tm, d))
+					if armVerbs[verb].name == "Reduce" && m.armed && m.due.Before(due) {
+						due = m.due
 					}
+				case verb == 3:
+					require.Equal(t, was, m.tm.Reset(d))
+				default:
+					require.Equal(t, timerwheel.Found{Pending: was}, m.tm.Del())
+					armed = false
 				}
-				elapse(time.Minute)
-				for i := range timers {
-					if timers[i].armed {
-						timers[i].runs++
-					}
-					require.Equal(t, timers[i].runs, timers[i].log.len())
+				m.armed, m.due = armed, due
+			}
+			elapse(time.Minute)
+			for i := range timers {
+				if timers[i].armed {
+					timers[i].runs++
 				}
-			})
+				require.Equal(t, timers[i].runs, timers[i].log.len())
+			}
 		})
 	}
 }
 
-// Contract 3: "The last of several concurrent Registers wins." Of each goroutine the last
-// call is good, so the last of all is.
+// Promises 3.11 and 2.20: the last of several concurrent Registers wins. Of each goroutine the
+// last call is good, so the last of all is. Of concurrent Reduces the earliest wins.
 func TestLastOfConcurrentRegistersWins(t *testing.T) {
 	const tick, armers = time.Millisecond, 8
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{Tick: tick})
-		for range 20 {
-			var log firingLog
-			tm := w.Alloc(log.run)
-			start := time.Now()
-			var group sync.WaitGroup
-			for g := range time.Duration(armers) {
-				group.Go(func() {
-					for i := range time.Duration(40) {
-						assert.NoError(t, tm.Register((1+g+i)*time.Millisecond))
-					}
-					assert.NoError(t, tm.Register((1+g)*time.Minute))
-				})
+	for _, c := range []struct {
+		name string
+		arm  func(tm timerwheel.Timer, g, i time.Duration) error // the i-th of 40 calls of goroutine g
+		wins func(d time.Duration) bool
+	}{
+		{"Register", func(tm timerwheel.Timer, g, i time.Duration) error {
+			if i == 39 {
+				return tm.Register((1 + g) * time.Minute)
 			}
-			group.Wait()
-			when, ok := tm.When()
-			require.True(t, ok)
-			winner := when.Sub(start).Truncate(time.Minute)
-			require.Positive(t, winner, "an earlier Register of some goroutine outlived its later one")
-			requireDeadline(t, tm, start.Add(winner), tick)
-			elapse(time.Hour)
-			require.Len(t, log.times(), 1)
-			requireFiring(t, start.Add(winner), log.times()[0], tick)
-		}
-	})
+			return tm.Register((1 + g + i) * time.Millisecond)
+		}, func(d time.Duration) bool { return d > 0 }},
+		{"Reduce", func(tm timerwheel.Timer, g, i time.Duration) error {
+			return tm.Reduce(time.Minute + (g*40+i)*time.Second)
+		}, func(d time.Duration) bool { return d == time.Minute }},
+	} {
+		bubble(t, c.name, timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
+			for range 20 {
+				var log firingLog
+				tm := w.Alloc(log.run)
+				start := time.Now()
+				var group sync.WaitGroup
+				for g := range time.Duration(armers) {
+					group.Go(func() {
+						for i := range time.Duration(40) {
+							assert.NoError(t, c.arm(tm, g, i))
+						}
+					})
+				}
+				group.Go(func() { // promise 2.26: questions are safe beside all that
+					for range 40 {
+						_, _ = tm.When()
+						assert.True(t, tm.Valid() && !tm.Running())
+						assert.NotEmpty(t, tm.String())
+						runtime.Gosched()
+					}
+				})
+				group.Wait()
+				when, ok := tm.When()
+				require.True(t, ok)
+				winner := when.Sub(start).Truncate(time.Minute)
+				require.True(t, c.wins(winner), "an earlier Register of some goroutine outlived its later one, or a Reduce moved later: %v", winner)
+				requireDeadline(t, tm, start.Add(winner), tick)
+				elapse(time.Hour)
+				requireFirings(t, start, tick, log.times(), winner)
+			}
+		})
+	}
 }
 
 // Contract 2: "Reduce: arm, or move only if that is earlier".
@@ -709,51 +614,23 @@ func TestReduceArmsOrMovesOnlyEarlier(t *testing.T) {
 		{"moved later, before both", []time.Duration{10 * time.Millisecond, time.Second}, 5 * time.Millisecond, 5 * time.Millisecond},
 		{"moved later, after both", []time.Duration{10 * time.Millisecond, time.Second}, time.Minute, time.Second},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{Tick: tick})
-				var log firingLog
-				tm := w.Alloc(log.run)
-				start := time.Now()
-				for _, d := range c.before {
-					require.NoError(t, tm.Register(d))
-				}
-				require.NoError(t, tm.Reduce(c.reduce))
-				requireDeadline(t, tm, start.Add(c.expects), tick)
-				elapse(2 * time.Hour)
-				require.Len(t, log.times(), 1)
-				requireFiring(t, start.Add(c.expects), log.times()[0], tick)
-				stats := w.Stats()
-				require.EqualValues(t, 1, stats.Registered)
-				require.Zero(t, stats.Refused, "a Reduce that changes nothing is not refused")
-			})
-		})
-	}
-}
-
-// Contract 2, Reduce: of several concurrent Reduces, in whatever order, the earliest stands.
-func TestConcurrentReducesLeaveTheEarliest(t *testing.T) {
-	const tick = time.Millisecond
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{Tick: tick})
-		for range 20 {
+		bubble(t, c.name, timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
 			var log firingLog
 			tm := w.Alloc(log.run)
 			start := time.Now()
-			var group sync.WaitGroup
-			for g := range time.Duration(8) {
-				group.Go(func() {
-					for i := range time.Duration(20) {
-						assert.NoError(t, tm.Reduce(time.Minute+(g*20+i)*time.Second))
-					}
-				})
+			for _, d := range c.before {
+				require.NoError(t, tm.Register(d))
 			}
-			group.Wait()
-			requireDeadline(t, tm, start.Add(time.Minute), tick)
-			elapse(time.Hour)
-			require.Equal(t, 1, log.len())
-		}
-	})
+			require.NoError(t, tm.Reduce(c.reduce))
+			requireDeadline(t, tm, start.Add(c.expects), tick)
+			elapse(2 * time.Hour)
+			require.Len(t, log.times(), 1)
+			requireFiring(t, start.Add(c.expects), log.times()[0], tick)
+			stats := w.Stats()
+			require.EqualValues(t, 1, stats.Registered)
+			require.Zero(t, stats.Refused, "a Reduce that changes nothing is not refused")
+		})
+	}
 }
 
 // Contract 2: "RegisterAt: the same for a caller that knows the time". Not the caller's
@@ -765,21 +642,18 @@ func TestRegisterAtFiresAtTheInstant(t *testing.T) {
 		"no monotonic": func(at time.Time) time.Time { return at.Round(0) },
 		"other zone":   func(at time.Time) time.Time { return at.In(time.FixedZone("east", 9*3600)) },
 	} {
-		t.Run(name, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{Tick: tick})
-				elapse(time.Minute + tick/3)
-				for _, d := range []time.Duration{1, tick, 63*tick + 1, 64 * tick, time.Second, 26 * time.Hour} {
-					var log firingLog
-					tm := w.Alloc(log.run)
-					due := time.Now().Add(d)
-					require.NoError(t, tm.RegisterAt(shape(due)))
-					requireDeadline(t, tm, due, tick)
-					elapse(d + 2*tick)
-					require.Len(t, log.times(), 1, "%v", d)
-					requireFiring(t, due, log.times()[0], tick)
-				}
-			})
+		bubble(t, name, timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
+			elapse(time.Minute + tick/3)
+			for _, d := range []time.Duration{1, tick, 63*tick + 1, 64 * tick, time.Second, 26 * time.Hour} {
+				var log firingLog
+				tm := w.Alloc(log.run)
+				due := time.Now().Add(d)
+				require.NoError(t, tm.RegisterAt(shape(due)))
+				requireDeadline(t, tm, due, tick)
+				elapse(d + 2*tick)
+				require.Len(t, log.times(), 1, "%v", d)
+				requireFiring(t, due, log.times()[0], tick)
+			}
 		})
 	}
 }
@@ -788,8 +662,7 @@ func TestRegisterAtFiresAtTheInstant(t *testing.T) {
 // sleeping wheel is woken for what is earlier than all it has.
 func TestRegisterAtWakesASleepingWheel(t *testing.T) {
 	const tick = time.Millisecond
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{Tick: tick})
+	bubble(t, "", timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
 		w.AfterFunc(1000*time.Hour, func() {})
 		for _, idle := range []time.Duration{0, time.Second, time.Hour} {
 			elapse(idle)
@@ -807,8 +680,7 @@ func TestRegisterAtWakesASleepingWheel(t *testing.T) {
 // Contract 2: "When: the deadline of a pending timer".
 func TestWhenIsTheDeadlineOfAPendingTimer(t *testing.T) {
 	const tick = time.Millisecond
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{Tick: tick})
+	bubble(t, "", timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
 		h := parkHandler(t)
 		tm := w.Alloc(func(timerwheel.Timer) { h.run() })
 		none := func() {
@@ -845,8 +717,7 @@ func TestWhenIsTheDeadlineOfAPendingTimer(t *testing.T) {
 // Contract 3: "A timer's handler never runs twice at once: due again while running, it runs
 // once more after it returns."
 func TestDueAgainWhileRunningRunsOnceMoreAfterIt(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{})
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		var runs, inside atomic.Int32
 		step := make(chan struct{})
 		t.Cleanup(func() { close(step) })
@@ -879,47 +750,6 @@ func TestDueAgainWhileRunningRunsOnceMoreAfterIt(t *testing.T) {
 	})
 }
 
-// The same with goroutines that arm without end. The unguarded counter is for the race
-// detector: "each run of a timer before its next".
-func TestHandlerNeverOverlapsItself(t *testing.T) {
-	w := openWheel(t, timerwheel.Options{Tick: 20 * time.Microsecond})
-	var inside, overlaps atomic.Int32
-	runs := uint64(0)
-	tm := w.Alloc(func(tm timerwheel.Timer) {
-		if inside.Add(1) != 1 {
-			overlaps.Add(1)
-		}
-		runs++
-		for range runs % 4 {
-			time.Sleep(10 * time.Microsecond) // let it fall due meanwhile
-		}
-		if runs%3 == 0 {
-			_ = tm.Register(0) // refused by the Shutdown at the end
-		}
-		inside.Add(-1)
-	})
-	until := time.Now().Add(raceTime())
-	var armers sync.WaitGroup
-	for g := range uint64(4) {
-		armers.Go(func() {
-			rng := rand.New(rand.NewPCG(g, 1))
-			for time.Now().Before(until) {
-				assert.NoError(t, tm.Register(time.Duration(rng.Int64N(int64(60*time.Microsecond)))))
-				if g == 0 {
-					time.Sleep(30 * time.Microsecond) // or the four would push the deadline ahead for ever
-					_ = tm.Reduce(0)
-				}
-			}
-		})
-	}
-	armers.Wait()
-	_, err := tm.ShutdownSync()
-	require.NoError(t, err)
-	require.Zero(t, overlaps.Load())
-	require.Positive(t, runs)
-	require.Equal(t, w.Stats().Fired, runs)
-}
-
 // Contract 3: "Everything before Register happens before the handler's start, and each run
 // of a timer before its next." Nothing here is guarded: what is not so ordered is a report
 // of the race detector.
@@ -944,289 +774,166 @@ func TestRegisterHappensBeforeTheHandler(t *testing.T) {
 
 // ---- Registering: refusals ----
 
-// Contract 3: "It is refused, with nothing changed but the count, by, in this order:
-// ErrStale (recycled, or the zero Timer), ErrShutdown, ErrDeleting (a deletion of this
-// timer waits), ErrClosed."
+// Promises 3.12, 9.1, 2.32: a Register is refused by the first that applies of ErrStale,
+// ErrShutdown, ErrDeleting, ErrClosed. It changes nothing but the count.
 func TestRegisterIsRefusedInThisOrder(t *testing.T) {
-	idle := func(w *timerwheel.Wheel) timerwheel.Timer { return w.Alloc(func(timerwheel.Timer) {}) }
-	running := func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-		h := parkHandler(t)
-		tm := w.Alloc(func(timerwheel.Timer) { h.run() })
-		require.NoError(t, tm.Register(0))
-		elapse(time.Second)
-		require.True(t, tm.Running())
-		return tm
-	}
-	shutdown := func(t *testing.T, tm timerwheel.Timer) timerwheel.Timer {
-		_, err := tm.ShutdownSync()
-		require.NoError(t, err)
-		return tm
-	}
-	free := func(t *testing.T, tm timerwheel.Timer) timerwheel.Timer {
-		require.NoError(t, tm.Free())
-		return tm
-	}
-	inBackground := func(wait func()) {
-		go wait()
-		synctest.Wait()
-	}
+	var (
+		stale, shut      = timerwheel.ErrStale, timerwheel.ErrShutdown
+		beingDel, closed = timerwheel.ErrDeleting, timerwheel.ErrClosed
+	)
 	for _, c := range []struct {
-		name string
-		make func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer
-		want error
+		steps       string // what leads there, word by word
+		want, after error  // the refusal, and that when the handler and all calls have returned
 	}{
-		{"recycled", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			return free(t, idle(w))
-		}, timerwheel.ErrStale},
-		{"recycled, with a new tenant", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			tm := free(t, idle(w))
-			idle(w)
-			return tm
-		}, timerwheel.ErrStale},
-		{"recycled after it fired", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			tm := w.AfterFunc(time.Millisecond, func() {})
-			elapse(time.Second)
-			return tm
-		}, timerwheel.ErrStale},
-		{"recycled and shut down", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			return free(t, shutdown(t, idle(w)))
-		}, timerwheel.ErrStale},
-		{"recycled and closed", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			tm := idle(w)
-			require.NoError(t, w.Close())
-			return free(t, tm)
-		}, timerwheel.ErrStale},
-		{"recycled by Close", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			tm := w.AfterFunc(time.Hour, func() {})
-			require.NoError(t, w.Close())
-			return tm
-		}, timerwheel.ErrStale},
-		{"shut down", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			return shutdown(t, idle(w))
-		}, timerwheel.ErrShutdown},
-		{"shut down and deleted", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			tm := shutdown(t, idle(w))
-			_, err := tm.DelSync()
-			require.NoError(t, err)
-			return tm
-		}, timerwheel.ErrShutdown},
-		{"shut down and closed", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			tm := shutdown(t, idle(w))
-			require.NoError(t, w.Close())
-			return tm
-		}, timerwheel.ErrShutdown},
-		{"shut down while a Shutdown waits", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			tm := running(t, w)
-			inBackground(func() { _, _ = tm.ShutdownSync() })
-			return tm
-		}, timerwheel.ErrShutdown},
-		{"shut down while a Shutdown waits on a closed wheel", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			tm := running(t, w)
-			inBackground(func() { _, _ = tm.ShutdownSync() })
-			inBackground(func() { _ = w.Close() })
-			return tm
-		}, timerwheel.ErrShutdown},
-		{"a DelSync waits", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			tm := running(t, w)
-			inBackground(func() { _, _ = tm.DelSync() })
-			return tm
-		}, timerwheel.ErrDeleting},
-		{"a DelSyncContext waits", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			tm := running(t, w)
-			inBackground(func() { _, _ = tm.DelSyncContext(context.Background()) })
-			return tm
-		}, timerwheel.ErrDeleting},
-		{"a DelAsync waits", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			tm := running(t, w)
-			tm.DelAsync(func() {})
-			return tm
-		}, timerwheel.ErrDeleting},
-		{"a DelSync waits for a timer without owners", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			tm := free(t, running(t, w))
-			inBackground(func() { _, _ = tm.DelSync() })
-			return tm
-		}, timerwheel.ErrDeleting},
-		{"a DelSync waits on a closed wheel", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			tm := running(t, w)
-			inBackground(func() { _, _ = tm.DelSync() })
-			inBackground(func() { _ = w.Close() })
-			return tm
-		}, timerwheel.ErrDeleting},
-		{"closed", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			tm := idle(w)
-			require.NoError(t, w.Close())
-			return tm
-		}, timerwheel.ErrClosed},
-		{"closed, then allocated", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			require.NoError(t, w.Close())
-			return idle(w)
-		}, timerwheel.ErrClosed},
-		{"closed while it runs", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			tm := running(t, w)
-			inBackground(func() { _ = w.Close() })
-			return tm
-		}, timerwheel.ErrClosed},
+		{"idle", nil, nil},
+		{"free", stale, stale},
+		{"free tenant", stale, stale},
+		{"fire", stale, stale},
+		{"shut free", stale, stale},
+		{"close free", stale, stale},
+		{"arm close", stale, stale}, // recycled by Close
+		{"shut", shut, shut},
+		{"shutdown", shut, shut},
+		{"shut delsync", shut, shut},
+		{"shut close", shut, shut},
+		{"run shutdown", shut, shut},
+		{"run shutdown free", shut, stale},
+		{"run shutwait", shut, shut},
+		{"run delsync shutwait", shut, shut},
+		{"run shutwait closing", shut, shut},
+		{"run delsync shutwait closing", shut, shut},
+		{"run shutwait delsync closing", shut, shut},
+		{"run delsync", beingDel, nil},
+		{"run delctx", beingDel, nil},
+		{"run async", beingDel, nil},
+		{"run free delsync", beingDel, stale},
+		{"run delsync closing", beingDel, closed}, // a deletion's refusal ends with its run, the wheel's stays
+		{"run async closing", beingDel, closed},
+		{"close", closed, closed},
+		{"closectx", closed, closed},
+		{"pend close", closed, closed},
+		{"pend closectx", closed, closed},
+		{"close alloc", closed, closed},
+		{"closectx alloc", closed, closed},
+		{"run closing", closed, closed},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{})
-				tm := c.make(t, w)
-				elapse(time.Second)
-				before := w.Stats()
-				for _, d := range []time.Duration{0, time.Hour} {
-					for _, verb := range armVerbs {
-						err := verb.arm(tm, d)
-						for _, sentinel := range []error{
-							timerwheel.ErrStale, timerwheel.ErrFreed, timerwheel.ErrDeleting, timerwheel.ErrShutdown,
-							timerwheel.ErrClosed, timerwheel.ErrDeadlock, timerwheel.ErrNotManual,
-						} {
-							require.Equal(t, sentinel == c.want, errors.Is(err, sentinel), "%s(%v): %v, want %v", verb.name, d, err, c.want)
-						}
-						require.False(t, tm.Reset(d))
-						before.Refused += 2
-						if c.want == timerwheel.ErrStale {
-							before.Misuses += 2
-						}
-						require.Equal(t, before, w.Stats(), "nothing changes but the counts")
-						require.False(t, tm.Pending())
-						_, ok := tm.When()
-						require.False(t, ok)
-					}
-				}
-			})
-		})
-	}
-}
-
-// Contract 3: a Register is refused "by, in this order: ErrStale, ErrShutdown, ErrDeleting,
-// ErrClosed". All reasons that can hold together, held together.
-func TestRegisterRefusalsInOrder(t *testing.T) {
-	for reasons := range 8 {
-		shut, deleted, closed := reasons&4 != 0, reasons&2 != 0, reasons&1 != 0
-		var want error
-		switch {
-		case shut:
-			want = timerwheel.ErrShutdown
-		case deleted:
-			want = timerwheel.ErrDeleting
-		case closed:
-			want = timerwheel.ErrClosed
-		}
-		name := fmt.Sprintf("shut down=%t,deleting=%t,closed=%t", shut, deleted, closed)
-		bubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			p := newPuppet(t)
-			tm := w.Alloc(p.handle)
-			var waiting []*deletion
-			if deleted {
-				startRun(t, tm)
-				waiting = append(waiting, deleting(tm.DelSync))
-				require.True(t, waiting[0].waits())
+		bubble(t, c.steps, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			r := refusal{w: w, puppet: newPuppet(t)}
+			r.tm = w.Alloc(r.puppet.handle)
+			for _, step := range strings.Fields(c.steps) {
+				r.take(t, step)
 			}
-			if shut {
-				waiting = append(waiting, deleting(tm.ShutdownSync))
-				synctest.Wait()
-			}
-			if closed {
-				waiting = append(waiting, deleting(func() (timerwheel.Found, error) { return timerwheel.Found{}, w.Close() }))
-				synctest.Wait()
-			}
-			if want != nil {
-				before := w.Stats().Refused
-				requireRefused(t, w, tm, want)
-				require.Equal(t, before+4, w.Stats().Refused)
-			} else {
-				require.NoError(t, tm.Register(time.Hour))
-				require.True(t, tm.Stop())
-			}
-			p.let()
-			for _, c := range waiting {
-				_, err := c.result()
+			elapse(time.Second)
+			r.requires(t, c.want)
+			r.puppet.let()
+			for _, call := range r.waiting {
+				_, err := call.result()
 				require.NoError(t, err)
 			}
-			require.NoError(t, tm.Free())
-			requireRefused(t, w, tm, timerwheel.ErrStale) // before everything else
-			requireRefused(t, w, timerwheel.Timer{}, timerwheel.ErrStale)
+			settle()
+			r.requires(t, c.after)
+			if c.after != stale {
+				require.NoError(t, r.tm.Free())
+			}
+			r.requires(t, stale) // before everything else
+			elapse(time.Hour)
+			require.EqualValues(t, strings.Count(c.steps, "run"), r.puppet.begun.Load(), "a refused Register ran a handler")
 		})
 	}
 }
 
-// Contract 3: "It is refused … by, in this order: ErrStale, ErrShutdown, ErrDeleting,
-// ErrClosed": closing hides none of the others.
-func TestRefusalsOnAClosedWheelKeepTheirOrder(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{})
-		release := openedAtTheEnd(t)
-		stale, shut := w.Alloc(func(timerwheel.Timer) {}), w.Alloc(func(timerwheel.Timer) {})
-		deleting, running := w.Alloc(func(timerwheel.Timer) { <-release }), w.Alloc(func(timerwheel.Timer) { <-release })
-		require.NoError(t, stale.Free())
-		_, err := shut.ShutdownSync()
-		require.NoError(t, err)
-		require.NoError(t, deleting.Register(0))
-		require.NoError(t, running.Register(0))
-		time.Sleep(10 * time.Millisecond)
-		deleted := inBackground(func() { _, err := deleting.DelSync(); assert.NoError(t, err) })
-		synctest.Wait()
-		closed := inBackground(func() { assert.NoError(t, w.Close()) })
-		synctest.Wait()
-
-		require.ErrorIs(t, stale.Register(0), timerwheel.ErrStale)
-		require.ErrorIs(t, timerwheel.Timer{}.Register(0), timerwheel.ErrStale)
-		require.ErrorIs(t, shut.Register(0), timerwheel.ErrShutdown)
-		require.ErrorIs(t, deleting.Register(0), timerwheel.ErrDeleting)
-		require.ErrorIs(t, running.Register(0), timerwheel.ErrClosed)
-
-		close(release)
-		<-closed
-		<-deleted
-		require.ErrorIs(t, deleting.Register(0), timerwheel.ErrClosed, "the refusal of a deletion ends with its run, the wheel's stays")
-	})
+// A refusal is a timer on its way to where its Registers are refused.
+type refusal struct {
+	w       *timerwheel.Wheel
+	tm      timerwheel.Timer
+	puppet  *puppet // its handler
+	waiting []*deletion
 }
 
-// Contract 9: "no Register succeeds any more (ErrClosed)". Contract 2: Refused counts
-// "Registers refused, for whatever reason".
-func TestNoRegisterSucceedsOnAClosedWheel(t *testing.T) {
-	arms := map[string]func(timerwheel.Timer) error{
-		"Register":             func(tm timerwheel.Timer) error { return tm.Register(time.Second) },
-		"Register at once":     func(tm timerwheel.Timer) error { return tm.Register(0) },
-		"Register in the past": func(tm timerwheel.Timer) error { return tm.Register(-time.Hour) },
-		"Register for never":   func(tm timerwheel.Timer) error { return tm.Register(math.MaxInt64) },
-		"RegisterAt":           func(tm timerwheel.Timer) error { return tm.RegisterAt(time.Now().Add(time.Second)) },
-		"RegisterAt the past":  func(tm timerwheel.Timer) error { return tm.RegisterAt(time.Time{}) },
-		"Reduce":               func(tm timerwheel.Timer) error { return tm.Reduce(time.Second) },
-		"Reset": func(tm timerwheel.Timer) error {
-			if tm.Reset(time.Second) {
-				return nil
-			}
-			return timerwheel.ErrClosed
-		},
+func (r *refusal) take(t *testing.T, step string) {
+	begin := func(call func() (timerwheel.Found, error)) {
+		d := deleting(call)
+		require.True(t, d.waits() || !strings.Contains(t.Name(), "run"), step)
+		r.waiting = append(r.waiting, d)
 	}
-	for _, e := range enders {
-		for name, arm := range arms {
-			t.Run(e.name+"/"+name, func(t *testing.T) {
-				guarded(t, func(t *testing.T) {
-					w := openWheel(t, timerwheel.Options{})
-					handler := func(timerwheel.Timer) { t.Error("a handler ran on a closed wheel") }
-					idle, pending := w.Alloc(handler), w.Alloc(handler)
-					require.NoError(t, pending.Register(time.Minute))
-					require.NoError(t, e.end(w))
-					later := w.Alloc(handler)
-					for i, tm := range []timerwheel.Timer{idle, pending, later} {
-						require.ErrorIs(t, arm(tm), timerwheel.ErrClosed)
-						require.False(t, tm.Pending())
-						require.EqualValues(t, i+1, w.Stats().Refused)
-					}
-					time.Sleep(time.Hour)
-					countsAddUp(t, w)
-				})
-			})
+	switch step {
+	case "idle":
+	case "run":
+		startRun(t, r.tm)
+	case "pend":
+		require.NoError(t, r.tm.Register(time.Minute))
+	case "arm":
+		r.tm = r.w.AfterFunc(time.Hour, func() { t.Error("a handler ran on a closed wheel") })
+	case "fire":
+		r.tm = r.w.AfterFunc(time.Millisecond, func() {})
+		elapse(time.Second)
+	case "free":
+		require.NoError(t, r.tm.Free())
+	case "tenant":
+		r.w.Alloc(delIgnore)
+	case "alloc":
+		r.tm = r.w.Alloc(r.puppet.handle)
+	case "shut":
+		_, err := r.tm.ShutdownSync()
+		require.NoError(t, err)
+	case "shutdown":
+		r.tm.Shutdown()
+	case "async":
+		r.tm.DelAsync(func() {})
+	case "delsync":
+		begin(r.tm.DelSync)
+	case "delctx":
+		begin(func() (timerwheel.Found, error) { return r.tm.DelSyncContext(t.Context()) })
+	case "shutwait":
+		begin(r.tm.ShutdownSync)
+	case "closing":
+		begin(func() (timerwheel.Found, error) { return timerwheel.Found{}, r.w.Close() })
+	case "close":
+		require.NoError(t, r.w.Close())
+	case "closectx":
+		require.NoError(t, r.w.CloseContext(context.Background()))
+	default:
+		t.Fatalf("no such step: %s", step)
+	}
+}
+
+// requires tries all ways to arm the timer. All are refused for the one reason; without a reason
+// all hold.
+func (r *refusal) requires(t *testing.T, want error) {
+	t.Helper()
+	before := r.w.Stats()
+	try := func(name string, err error) {
+		if want == nil {
+			require.NoError(t, err, name)
+			require.True(t, r.tm.Stop(), name)
+			return
+		}
+		for _, sentinel := range []error{
+			timerwheel.ErrStale, timerwheel.ErrFreed, timerwheel.ErrDeleting, timerwheel.ErrShutdown,
+			timerwheel.ErrClosed, timerwheel.ErrDeadlock, timerwheel.ErrNotManual,
+		} {
+			require.Equal(t, sentinel == want, errors.Is(err, sentinel), "%s: %v, want %v", name, err, want)
+		}
+		require.False(t, r.tm.Reset(time.Second))
+		before.Refused += 2
+		if want == timerwheel.ErrStale {
+			before.Misuses += 2
+		}
+		require.Equal(t, before, r.w.Stats(), "nothing changes but the counts")
+		_, ok := r.tm.When()
+		require.False(t, ok || r.tm.Pending(), name)
+	}
+	for _, d := range []time.Duration{0, time.Hour, -time.Hour, math.MaxInt64} {
+		for _, verb := range armVerbs {
+			try(fmt.Sprintf("%s(%v)", verb.name, d), verb.arm(r.tm, d))
 		}
 	}
+	try("RegisterAt(year 1)", r.tm.RegisterAt(time.Time{}))
 }
 
 // Contract 3: "A handler may register, delete or free its own timer, and any other."
 func TestHandlerMayDoAnythingToAnyTimer(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{})
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		var others [4]firingLog
 		var other [4]timerwheel.Timer
 		for i := range other {
@@ -1280,8 +987,7 @@ func TestHandlerMayDoAnythingToAnyTimer(t *testing.T) {
 // Contract 2: "Stop: Del in time.Timer's shape: reports whether it removed a firing";
 // "Reset: Register in time.Timer's shape: reports whether it had been pending".
 func TestStopAndResetReportWhatWasPending(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{})
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		h := parkHandler(t)
 		var runs atomic.Int32
 		tm := w.Alloc(func(timerwheel.Timer) { runs.Add(1); h.run() })

@@ -5,10 +5,10 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/seed76848005/timerwheel"
@@ -16,41 +16,40 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Contract 2: "A nil f panics here"; "A nil l panics here"; 7: "period <= 0 panics, as
-// time.NewTicker does". A panic leaves nothing behind.
+// Promises 2.12, 2.42, 7.11: a nil f, a nil l and a period <= 0 panic in the caller, on the
+// wheel and in a group. A panic leaves nothing behind.
 func TestNilAndNonsenseArgumentsPanicAtTheCall(t *testing.T) {
-	f := func(timerwheel.Timer) {}
-	w := openWheel(t, timerwheel.Options{})
-	g := w.NewGroup()
-	for name, call := range map[string]func(){
-		"Alloc, nil f":             func() { w.Alloc(nil) },
-		"AllocLocked, nil f":       func() { w.AllocLocked(new(sync.Mutex), nil) },
-		"AllocLocked, nil l":       func() { w.AllocLocked(nil, f) },
-		"AllocLocked, nil both":    func() { w.AllocLocked(nil, nil) },
-		"AfterFunc, nil f":         func() { w.AfterFunc(time.Hour, nil) },
-		"Every, nil f":             func() { w.Every(time.Hour, nil) },
-		"Group.Alloc, nil f":       func() { g.Alloc(nil) },
-		"Group.AllocLocked, nil f": func() { g.AllocLocked(new(sync.Mutex), nil) },
-		"Group.AllocLocked, nil l": func() { g.AllocLocked(nil, f) },
-		"Group.AfterFunc, nil f":   func() { g.AfterFunc(time.Hour, nil) },
-		"Group.Every, nil f":       func() { g.Every(time.Hour, nil) },
-	} {
-		require.Panics(t, call, name)
-	}
-	for _, period := range []time.Duration{0, -1, -time.Hour, math.MinInt64} {
+	for _, debug := range []bool{false, true} {
+		w := openWheel(t, timerwheel.Options{Debug: debug})
+		g := w.NewGroup()
 		for name, call := range map[string]func(){
-			"Every":       func() { w.Every(period, f) },
-			"Group.Every": func() { g.Every(period, f) },
+			"Alloc with a nil handler":               func() { w.Alloc(nil) },
+			"AllocLocked with a nil handler":         func() { w.AllocLocked(new(sync.Mutex), nil) },
+			"AllocLocked with a nil lock":            func() { w.AllocLocked(nil, delIgnore) },
+			"AllocLocked with a nil":                 func() { w.AllocLocked(nil, nil) },
+			"AfterFunc with a nil handler":           func() { w.AfterFunc(time.Hour, nil) },
+			"AfterFuncArg with a nil handler":        func() { w.AfterFuncArg(0, nil, 1) },
+			"Every with a nil handler":               func() { w.Every(time.Hour, nil) },
+			"Alloc with a nil handler, group":        func() { g.Alloc(nil) },
+			"AllocLocked with a nil handler, group":  func() { g.AllocLocked(new(sync.Mutex), nil) },
+			"AllocLocked with a nil lock, group":     func() { g.AllocLocked(nil, delIgnore) },
+			"AfterFunc with a nil handler, group":    func() { g.AfterFunc(time.Hour, nil) },
+			"AfterFuncArg with a nil handler, group": func() { g.AfterFuncArg(0, nil, 1) },
+			"Every with a nil handler, group":        func() { g.Every(time.Hour, nil) },
 		} {
-			text := panicText(call)
-			require.Contains(t, text, period.String(), "%s(%v) names the value", name, period)
+			want, _, _ := strings.Cut(name, ",")
+			require.Contains(t, panicText(call), "timerwheel: "+want, name)
 		}
+		for _, period := range []time.Duration{0, -1, -time.Hour, math.MinInt64} {
+			require.Contains(t, panicText(func() { w.Every(period, delIgnore) }), period.String(), "Every names the value")
+			require.Contains(t, panicText(func() { g.Every(period, delIgnore) }), period.String(), "Group.Every names the value")
+		}
+		stats := w.Stats()
+		stats.Bytes = 0
+		require.Zero(t, stats, "nothing was allocated, armed or refused")
+		require.Zero(t, g.Len())
+		require.NotPanics(t, func() { require.True(t, w.AfterFunc(time.Hour, func() {}).Stop()) }, "no lock was left behind")
 	}
-	stats := w.Stats()
-	stats.Bytes = 0
-	require.Zero(t, stats, "nothing was allocated, armed or refused")
-	require.Zero(t, g.Len())
-	require.NotPanics(t, func() { require.True(t, w.AfterFunc(time.Hour, func() {}).Stop()) }, "no lock was left behind")
 }
 
 // panicText is what call panics with, as the crash would print it; empty if it does not panic.
@@ -64,96 +63,56 @@ func panicText(call func()) (text string) {
 	return ""
 }
 
-// Contract 2: "Alloc, AllocLocked, AfterFunc, Every: as on Wheel", misuse included.
-func TestGroupMisusePanicsAsOnTheWheel(t *testing.T) {
-	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		g := w.NewGroup()
-		require.Panics(t, func() { g.Alloc(nil) })
-		require.Panics(t, func() { g.AfterFunc(time.Second, nil) })
-		require.Panics(t, func() { g.Every(time.Second, nil) })
-		require.Panics(t, func() { g.Every(0, delIgnore) })
-		require.Panics(t, func() { g.Every(-time.Second, delIgnore) })
-		require.Zero(t, g.Len())
-		require.Zero(t, w.Stats().Live)
-	})
-}
-
-// Contract 2: "A nil l panics here", as does a nil f, on the wheel and in a group.
-func TestAllocLockedOfNilPanics(t *testing.T) {
-	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		g := w.NewGroup()
-		require.Panics(t, func() { w.AllocLocked(nil, delIgnore) })
-		require.Panics(t, func() { w.AllocLocked(newLockProbe(t), nil) })
-		require.Panics(t, func() { g.AllocLocked(nil, delIgnore) })
-		require.Panics(t, func() { g.AllocLocked(newLockProbe(t), nil) })
-		require.Zero(t, w.Stats().Live)
-		require.Zero(t, g.Len())
-	})
-}
-
-// Contract 2: "AfterFunc = Alloc + Register + Free: recycles itself after its firing or its
-// deletion".
+// Promise 2.13: a timer of AfterFunc recycles itself after its firing or its deletion.
 func TestAfterFuncRecyclesItself(t *testing.T) {
-	for name, end := range map[string]func(t *testing.T, tm timerwheel.Timer){
-		"firing": func(*testing.T, timerwheel.Timer) { elapse(time.Hour) },
-		"Stop":   func(t *testing.T, tm timerwheel.Timer) { require.True(t, tm.Stop()) },
-		"Del": func(t *testing.T, tm timerwheel.Timer) {
-			found := tm.Del()
-			require.Equal(t, timerwheel.Found{Pending: true}, found)
-		},
-		"DelSync": func(t *testing.T, tm timerwheel.Timer) {
-			found, err := tm.DelSync()
+	arm := func(t *testing.T, w *timerwheel.Wheel) (g *timerwheel.Group, tm timerwheel.Timer, runs *atomic.Int32) {
+		g, runs = w.NewGroup(), new(atomic.Int32)
+		tm = g.AfterFunc(time.Minute, func() { runs.Add(1) })
+		require.True(t, tm.Valid() && tm.Pending())
+		require.Equal(t, 1, w.Stats().Live)
+		return g, tm, runs
+	}
+	recycled := func(t *testing.T, w *timerwheel.Wheel, tm timerwheel.Timer, runs *atomic.Int32, want int32) {
+		require.False(t, tm.Valid())
+		require.Zero(t, w.Stats().Live)
+		elapse(time.Hour)
+		require.Equal(t, want, runs.Load())
+	}
+	bubble(t, "firing", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		_, tm, runs := arm(t, w)
+		elapse(time.Hour)
+		recycled(t, w, tm, runs, 1)
+	})
+	for _, del := range deletionCalls {
+		bubble(t, del.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			g, tm, runs := arm(t, w)
+			found, err := del.call(g, tm)
 			require.NoError(t, err)
-			require.Equal(t, timerwheel.Found{Pending: true}, found)
-		},
-		"DelAsync": func(t *testing.T, tm timerwheel.Timer) {
-			found := tm.DelAsync(func() {})
-			require.Equal(t, timerwheel.Found{Pending: true}, found)
-		},
-		"Shutdown": func(t *testing.T, tm timerwheel.Timer) {
-			found, err := tm.ShutdownSync()
-			require.NoError(t, err)
-			require.Equal(t, timerwheel.Found{Pending: true}, found)
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{})
-				var runs atomic.Int32
-				tm := w.AfterFunc(time.Minute, func() { runs.Add(1) })
-				require.True(t, tm.Valid())
-				require.True(t, tm.Pending())
-				require.Equal(t, 1, w.Stats().Live)
-				end(t, tm)
-				require.False(t, tm.Valid())
-				require.Zero(t, w.Stats().Live)
-				elapse(time.Hour)
-				if name == "firing" {
-					require.EqualValues(t, 1, runs.Load())
-				} else {
-					require.Zero(t, runs.Load())
-				}
-			})
+			require.Equal(t, foundPending, found)
+			recycled(t, w, tm, runs, 0)
 		})
 	}
 }
 
-// Contract 2: "One from AfterFunc does not: it is recycled when it fires or is stopped, and
-// Reset then arms nothing".
+// Promise 2.28: a timer of AfterFunc that has fired or was deleted is not armed by Reset.
 func TestResetOfASpentAfterFuncArmsNothing(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{})
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		var runs atomic.Int32
 		fires := func() { runs.Add(1) }
-		fired, stopped, moved := w.AfterFunc(time.Second, fires), w.AfterFunc(time.Second, fires), w.AfterFunc(time.Second, fires)
-		require.True(t, stopped.Stop())
+		moved := w.AfterFunc(time.Second, fires)
+		spent := []timerwheel.Timer{w.AfterFunc(time.Second, fires)}
+		for _, del := range deletionCalls {
+			g := w.NewGroup()
+			tm := g.AfterFunc(time.Second, fires)
+			_, err := del.call(g, tm)
+			require.NoError(t, err)
+			spent = append(spent, tm)
+		}
 		require.True(t, moved.Reset(time.Minute), "while it pends, it moves")
 		elapse(30 * time.Second)
 		require.EqualValues(t, 1, runs.Load())
-		for _, spent := range []timerwheel.Timer{fired, stopped} {
-			require.False(t, spent.Reset(time.Second))
-			require.False(t, spent.Stop())
-			require.ErrorIs(t, spent.Register(time.Second), timerwheel.ErrStale)
+		for _, tm := range spent {
+			requireStale(t, tm)
 		}
 		require.Equal(t, 1, w.Stats().Pending)
 		elapse(time.Hour)
@@ -164,8 +123,7 @@ func TestResetOfASpentAfterFuncArmsNothing(t *testing.T) {
 // Contract 2, AfterFunc: while it runs it has not been recycled, so its handler, which
 // knows it by the caller's word only, may arm it again.
 func TestAfterFuncMayBeRegisteredWhileItRuns(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{})
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		self := make(chan timerwheel.Timer, 1)
 		var runs atomic.Int32
 		tm := w.AfterFunc(time.Second, func() {
@@ -184,22 +142,17 @@ func TestAfterFuncMayBeRegisteredWhileItRuns(t *testing.T) {
 	})
 }
 
-// forEachArm runs a test for each way, in a bubble.
+// forEachArm runs a test for each way to call a function with an argument, in a bubble.
 func forEachArm(t *testing.T, test func(t *testing.T, w *timerwheel.Wheel, arm func(time.Duration, func(any), any) timerwheel.Timer)) {
 	for name, way := range arms {
-		t.Run(name, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w, err := timerwheel.New(way.options)
-				require.NoError(t, err)
-				defer func() { require.NoError(t, w.Close()) }()
-				test(t, w, func(d time.Duration, f func(any), arg any) timerwheel.Timer { return way.arm(w, d, f, arg) })
-			})
+		bubble(t, name, way.options, func(t *testing.T, w *timerwheel.Wheel) {
+			test(t, w, func(d time.Duration, f func(any), arg any) timerwheel.Timer { return way.arm(w, d, f, arg) })
 		})
 	}
 }
 
-// AfterFuncArg calls f with its argument, once, when d has passed; nil is an
-// argument as well.
+// Promises 2.42 and 2.44: AfterFuncArg calls f with its argument, once, when d has passed; nil
+// is an argument as well. The record's next tenant does not see it.
 func TestAfterFuncArgCallsTheFunctionWithItsArgument(t *testing.T) {
 	forEachArm(t, func(t *testing.T, w *timerwheel.Wheel, arm func(time.Duration, func(any), any) timerwheel.Timer) {
 		begin := time.Now()
@@ -211,18 +164,11 @@ func TestAfterFuncArgCallsTheFunctionWithItsArgument(t *testing.T) {
 		record := func(arg any) { calls = append(calls, call{arg, time.Since(begin)}) }
 		arm(time.Second, record, "one")
 		arm(2*time.Second, record, nil)
-		deleted := arm(time.Second, record, "never")
-		require.True(t, deleted.Stop())
-		time.Sleep(time.Minute)
-		synctest.Wait()
+		require.True(t, arm(time.Second, record, "never").Stop())
+		elapse(time.Minute)
 		require.Equal(t, []call{{"one", time.Second}, {nil, 2 * time.Second}}, calls)
 		require.Zero(t, w.Stats().Live)
-	})
-}
 
-// The next tenant of a slot does not see the argument of the one before.
-func TestAfterFuncArgLeavesNoArgumentToTheNextTenant(t *testing.T) {
-	forEachArm(t, func(t *testing.T, w *timerwheel.Wheel, arm func(time.Duration, func(any), any) timerwheel.Timer) {
 		got := make(map[any]int)
 		count := func(arg any) { got[arg]++ }
 		for round := range 3 {
@@ -230,54 +176,27 @@ func TestAfterFuncArgLeavesNoArgumentToTheNextTenant(t *testing.T) {
 			w.AfterFunc(time.Second, func() { got["plain"]++ })
 			arm(time.Second, count, nil)
 			arm(time.Second, count, -1-round)
-			time.Sleep(2 * time.Second)
-			synctest.Wait()
+			elapse(2 * time.Second)
 		}
 		require.Equal(t, map[any]int{"plain": 3, nil: 3, -1: 1, -2: 1, -3: 1}, got)
 	})
 }
 
-// With a pointer it allocates nothing, where a closure would.
-func TestAfterFuncArgAllocatesNothing(t *testing.T) {
-	w, err := timerwheel.New(timerwheel.Options{})
-	require.NoError(t, err)
-	defer w.Close()
-	w.AfterFunc(time.Hour, func() {}) // so that the chunk is not given back each time
-	conn := new(struct{ open bool })
-	w.AfterFuncArg(time.Minute, closeConn, conn).Stop()
-	require.Zero(t, testing.AllocsPerRun(1000, func() { w.AfterFuncArg(time.Minute, closeConn, conn).Stop() }))
-	require.NotZero(t, testing.AllocsPerRun(1000, func() { w.AfterFunc(time.Minute, func() { closeConn(conn) }).Stop() }))
-}
-
-//go:noinline
-func closeConn(conn any) { conn.(*struct{ open bool }).open = false }
-
-// A nil function panics, in the caller; on a closed wheel the Timer is not
-// Valid.
-func TestAfterFuncArgOfNilAndOnAClosedWheel(t *testing.T) {
-	forEachArm(t, func(t *testing.T, w *timerwheel.Wheel, arm func(time.Duration, func(any), any) timerwheel.Timer) {
-		require.PanicsWithValue(t, "timerwheel: AfterFuncArg with a nil handler", func() { arm(0, nil, 1) })
-		require.NoError(t, w.Close())
-		require.False(t, arm(0, func(any) { t.Error("called") }, 1).Valid())
-	})
-}
-
-// The calls that are made all the time allocate nothing, however many timers there
-// are.
+// Promises 2.43 and 2.49: the calls that are made all the time allocate nothing, however many
+// timers there are. With a pointer AfterFuncArg allocates nothing, where a closure would.
 func TestFastPathsAllocateNothing(t *testing.T) {
-	for _, others := range []int{1, 10_000} {
-		w, err := timerwheel.New(timerwheel.Options{})
-		require.NoError(t, err)
-		defer w.Close()
+	for _, others := range []int{1, 2_000} {
+		w := openWheel(t, timerwheel.Options{})
 		for range others {
 			w.AfterFunc(time.Hour, func() {}) // and so no chunk is given back
 		}
-		f, g, arg := func() {}, func(timerwheel.Timer) {}, new(int)
+		f, g, conn := func() {}, func(timerwheel.Timer) {}, new(struct{ open bool })
 		idle, pends, when := w.Alloc(g), w.Alloc(g), time.Now().Add(time.Hour)
 		d := 2 * time.Hour
+		closure := func() { w.AfterFunc(time.Minute, func() { closeConn(conn) }).Stop() }
 		for name, call := range map[string]func(){
 			"AfterFunc, Stop":    func() { w.AfterFunc(time.Minute, f).Stop() },
-			"AfterFuncArg, Stop": func() { w.AfterFuncArg(time.Minute, func(any) {}, arg).Stop() },
+			"AfterFuncArg, Stop": func() { w.AfterFuncArg(time.Minute, closeConn, conn).Stop() },
 			"Alloc, Free":        func() { _ = w.Alloc(g).Free() },
 			"Register, later":    func() { _ = pends.Register(time.Hour) },
 			"Register, earlier":  func() { d -= time.Second; _ = pends.Register(d) },
@@ -291,13 +210,16 @@ func TestFastPathsAllocateNothing(t *testing.T) {
 			"Retain, Free":       func() { _ = idle.Retain(); _ = idle.Free() },
 			"Pending, Running":   func() { _, _ = pends.Pending(), pends.Running() },
 			"When, Valid, Now":   func() { pends.When(); pends.Valid(); w.Now() },
+			"a closure":          closure,
 		} {
-			if n := testing.AllocsPerRun(1000, call); n != 0 {
-				t.Errorf("%s, beside %d others: %v allocations", name, others, n)
-			}
+			n := testing.AllocsPerRun(1000, call)
+			require.Equal(t, name == "a closure", n > 0, "%s, beside %d others: %v allocations", name, others, n)
 		}
 	}
 }
+
+//go:noinline
+func closeConn(conn any) { conn.(*struct{ open bool }).open = false }
 
 // Contract 1: a Timer names its wheel, too: the first timers of two wheels are not each other.
 func TestHandleOfAnotherWheelIsAnotherTimer(t *testing.T) {
@@ -331,8 +253,7 @@ func TestHandleOfAnotherWheelIsAnotherTimer(t *testing.T) {
 // it sleeps over.
 func TestNowIsRealTime(t *testing.T) {
 	const tick = 10 * time.Millisecond
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{Tick: tick})
+	bubble(t, "", timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
 		for _, d := range []time.Duration{0, 1, tick, time.Second, 1000 * time.Hour} {
 			elapse(d)
 			require.InDelta(t, 0, time.Until(w.Now()), float64(tick))
@@ -358,180 +279,130 @@ func TestNowIsRealTime(t *testing.T) {
 func TestNextIsNotLaterThanTheNextFiring(t *testing.T) {
 	const tick = time.Millisecond
 	for seed := range uint64(3) {
-		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{Tick: tick})
-				rng := rand.New(rand.NewPCG(seed, 9))
-				var promised atomic.Int64 // what Next said last, in nanoseconds since start
-				var tooLate atomic.Int64
-				start := time.Now()
-				handler := func(timerwheel.Timer) {
-					if since := int64(time.Since(start)); since < promised.Load() {
-						tooLate.Store(promised.Load() - since)
-					}
+		bubble(t, fmt.Sprint("seed ", seed), timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
+			rng := rand.New(rand.NewPCG(seed, 9))
+			var promised atomic.Int64 // what Next said last, in nanoseconds since start
+			var tooLate atomic.Int64
+			start := time.Now()
+			handler := func(timerwheel.Timer) {
+				if since := int64(time.Since(start)); since < promised.Load() {
+					tooLate.Store(promised.Load() - since)
 				}
-				timers := make([]timerwheel.Timer, 12)
-				for i := range timers {
-					timers[i] = w.Alloc(handler)
+			}
+			timers := make([]timerwheel.Timer, 12)
+			for i := range timers {
+				timers[i] = w.Alloc(handler)
+			}
+			for range 1500 {
+				tm := timers[rng.IntN(len(timers))]
+				d := time.Duration(rng.Int64N(int64(tick) << rng.IntN(20)))
+				switch rng.IntN(4) {
+				case 0, 1:
+					require.NoError(t, tm.Register(d))
+				case 2:
+					require.NoError(t, tm.Reduce(d))
+				case 3:
+					tm.Stop()
 				}
-				for range 1500 {
-					tm := timers[rng.IntN(len(timers))]
-					d := time.Duration(rng.Int64N(int64(tick) << rng.IntN(20)))
-					switch rng.IntN(4) {
-					case 0, 1:
-						require.NoError(t, tm.Register(d))
-					case 2:
-						require.NoError(t, tm.Reduce(d))
-					case 3:
-						tm.Stop()
-					}
-					pending, first := 0, time.Time{}
-					for _, tm := range timers {
-						if when, ok := tm.When(); ok {
-							if pending++; pending == 1 || when.Before(first) {
-								first = when
-							}
+				pending, first := 0, time.Time{}
+				for _, tm := range timers {
+					if when, ok := tm.When(); ok {
+						if pending++; pending == 1 || when.Before(first) {
+							first = when
 						}
 					}
-					next, ok := w.Next()
-					require.Equal(t, pending > 0, ok)
-					if ok {
-						promised.Store(int64(next.Sub(start)))
-						require.LessOrEqual(t, next.Sub(first), 2*tick, "the wheel would sleep over its first deadline")
-					} else {
-						promised.Store(0)
-					}
-					// Up to that firing and not beyond: the next promise is for the next one.
-					elapse(min(time.Duration(rng.Int64N(int64(d)+1)), max(0, time.Until(first)-1)))
-					if rng.IntN(8) == 0 && pending > 0 {
-						elapse(max(0, time.Until(first)) + 2*tick)
-					}
 				}
-				require.Zero(t, tooLate.Load(), "a firing came that long before Next")
-			})
+				next, ok := w.Next()
+				require.Equal(t, pending > 0, ok)
+				if ok {
+					promised.Store(int64(next.Sub(start)))
+					require.LessOrEqual(t, next.Sub(first), 2*tick, "the wheel would sleep over its first deadline")
+				} else {
+					promised.Store(0)
+				}
+				// Up to that firing and not beyond: the next promise is for the next one.
+				elapse(min(time.Duration(rng.Int64N(int64(d)+1)), max(0, time.Until(first)-1)))
+				if rng.IntN(8) == 0 && pending > 0 {
+					elapse(max(0, time.Until(first)) + 2*tick)
+				}
+			}
+			require.Zero(t, tooLate.Load(), "a firing came that long before Next")
 		})
 	}
 }
 
-// Contract 2: Next's "ok is false when nothing pends", and true for whatever pends,
-// wherever the wheel keeps it.
+// Promises 2.15 and 12.13: Next is ok while anything pends, wherever the wheel keeps it, and
+// beside another timer that is far away.
 func TestNextKnowsEveryPendingTimer(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		arm  func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer // leaves one pending timer
+		arm  func(t *testing.T, w *timerwheel.Wheel) (tm timerwheel.Timer, fire func()) // fire: nil if it never does
 	}{
-		{"in the future", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			return w.AfterFunc(time.Hour, func() {})
+		{"in the future", func(t *testing.T, w *timerwheel.Wheel) (timerwheel.Timer, func()) {
+			return w.AfterFunc(time.Hour, func() {}), func() { elapse(time.Hour) }
 		}},
-		{"never", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			return w.AfterFunc(math.MaxInt64, func() {})
+		{"never", func(t *testing.T, w *timerwheel.Wheel) (timerwheel.Timer, func()) {
+			return w.AfterFunc(math.MaxInt64, func() {}), nil
 		}},
-		{"due, in line for a worker", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
+		{"due, in line for a worker", func(t *testing.T, w *timerwheel.Wheel) (timerwheel.Timer, func()) {
 			h := parkHandler(t)
 			w.AfterFunc(0, h.run)
 			elapse(time.Second)
-			tm := w.AfterFunc(0, func() {})
-			elapse(time.Second)
-			return tm
+			return w.AfterFunc(0, func() {}), h.release
 		}},
-		{"due, behind its own run", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
+		{"due, behind its own run", func(t *testing.T, w *timerwheel.Wheel) (timerwheel.Timer, func()) {
 			h := parkHandler(t)
 			tm := w.Alloc(func(timerwheel.Timer) { h.run() })
 			require.NoError(t, tm.Register(0))
 			elapse(time.Second)
 			require.NoError(t, tm.Register(0))
-			elapse(time.Second)
-			return tm
+			return tm, h.release
 		}},
-		{"due, waiting for its lock", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			l := &bubbleLock{held: make(chan struct{}, 1)}
-			l.Lock()
-			t.Cleanup(l.Unlock)
-			tm := w.AllocLocked(l, func(timerwheel.Timer) {})
-			require.NoError(t, tm.Register(0))
-			elapse(time.Second)
-			return tm
+		{"due, waiting for its lock", func(t *testing.T, w *timerwheel.Wheel) (timerwheel.Timer, func()) {
+			l := newLockProbe(t)
+			l.take()
+			return armed(w.AllocLocked(l, delIgnore), 0), l.drop
 		}},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{MaxWorkers: 1})
-				_, ok := w.Next()
-				require.False(t, ok)
-				tm := c.arm(t, w)
-				require.True(t, tm.Pending())
-				require.Equal(t, 1, w.Stats().Pending)
-				next, ok := w.Next()
-				require.True(t, ok)
-				when, ok := tm.When()
-				require.True(t, ok)
-				switch { // what is due could begin any moment
-				case when.Before(time.Now()):
-					require.LessOrEqual(t, time.Until(next), time.Duration(0))
-				default:
-					require.LessOrEqual(t, next.Sub(when), 2*time.Millisecond)
-					require.Positive(t, time.Until(next))
-				}
-				if c.name == "never" { // Contract 12: "Next is ok and far away"
-					require.Greater(t, time.Until(next), 365*24*time.Hour)
-				}
-				require.True(t, tm.Stop())
-				_, ok = w.Next()
-				require.False(t, ok)
-			})
-		})
-	}
-}
-
-// A bubbleLock is a lock whose waiters a bubble sees as durably blocked, which those of a
-// sync.Mutex are not.
-type bubbleLock struct{ held chan struct{} }
-
-func (l *bubbleLock) Lock()   { l.held <- struct{}{} }
-func (l *bubbleLock) Unlock() { <-l.held }
-
-// Contract 2: Next is "not later than the next firing; ok is false when nothing pends". A
-// timer that is due and cannot begin yet is in no slot of the wheel, but it pends, and may
-// fire at any moment.
-func TestNextKnowsOfTimersThatAreDueAndCannotBegin(t *testing.T) {
-	cases := map[string]func(w *timerwheel.Wheel, l durableLock, release chan struct{}){
-		"due again while it runs": func(w *timerwheel.Wheel, _ durableLock, release chan struct{}) {
-			armed(w.Alloc(func(tm timerwheel.Timer) {
-				if !isClosed(release) {
-					armed(tm, 0)
-					<-release
-				}
-			}), 0)
-		},
-		"its lock is taken": func(w *timerwheel.Wheel, l durableLock, _ chan struct{}) {
-			armed(w.AllocLocked(l, func(timerwheel.Timer) {}), 0)
-		},
-		"all workers blocked": func(w *timerwheel.Wheel, _ durableLock, release chan struct{}) {
-			w.AfterFunc(0, func() { <-release })
-			w.AfterFunc(0, func() { <-release })
-		},
-	}
-	for name, arrange := range cases {
 		for _, farther := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s/another far away: %v", name, farther), func(t *testing.T) {
-				guarded(t, func(t *testing.T) {
-					w, l, release := openWheel(t, timerwheel.Options{MaxWorkers: 1}), newDurableLock(), openedAtTheEnd(t)
-					l.Lock()
+			for _, end := range []string{"stopped", "fired"} {
+				name := fmt.Sprintf("%s, %s, another far away: %v", c.name, end, farther)
+				bubble(t, name, timerwheel.Options{MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
+					_, ok := w.Next()
+					require.False(t, ok)
+					tm, fire := c.arm(t, w)
+					pending := 1
 					if farther {
-						w.AfterFunc(1000*time.Hour, func() {})
+						w.AfterFunc(200*365*24*time.Hour, func() {})
+						pending++
 					}
-					arrange(w, l, release)
-					time.Sleep(time.Minute)
+					elapse(time.Second)
+					require.True(t, tm.Pending())
+					require.Equal(t, pending, w.Stats().Pending)
 					next, ok := w.Next()
-					l.Unlock()
 					require.True(t, ok)
-					require.False(t, next.After(time.Now()), "not %v later", time.Until(next))
-					close(release)
-					time.Sleep(time.Minute)
+					when, ok := tm.When()
+					require.True(t, ok)
+					if when.Before(time.Now()) { // what is due could begin any moment
+						require.LessOrEqual(t, time.Until(next), time.Duration(0))
+					} else {
+						require.LessOrEqual(t, next.Sub(when), 2*time.Millisecond)
+						require.Positive(t, time.Until(next))
+					}
+					if c.name == "never" { // promise 12.13: far away
+						require.Greater(t, time.Until(next), 100*365*24*time.Hour)
+					}
+					if end == "stopped" || fire == nil {
+						require.True(t, tm.Stop())
+					} else {
+						fire()
+						elapse(time.Minute)
+						require.False(t, tm.Pending())
+					}
 					next, ok = w.Next()
 					require.Equal(t, farther, ok, "%v", next)
 				})
-			})
+			}
 		}
 	}
 }
@@ -573,46 +444,67 @@ func TestWheelsInAndOutOfBubblesShareNothing(t *testing.T) {
 	require.NoError(t, err)
 	fired := make(chan struct{})
 	outside.AfterFunc(0, func() { close(fired) })
-	<-fired
+	receive(t, fired)
 }
 
-// A million timers armed and deleted, and a million closed with their wheel: no operation's
-// cost may grow with the crowd. The bound is a minute for what takes a second or two.
+// Promise 5.10: timers in any number are armed, deleted, and closed with their wheel, and no
+// operation's cost grows with the crowd.
 func TestMillionTimersArmedAndDeleted(t *testing.T) {
 	if testing.Short() {
-		t.Skip("a million timers")
-	}
-	million := scaled(1_000_000)
-	began := time.Now()
-	w := openWheel(t, timerwheel.Options{})
-	timers := make([]timerwheel.Timer, million)
-	arm := func(deadline func(i int) time.Duration) {
-		for i := range timers {
-			timers[i] = w.AfterFunc(deadline(i), func() { t.Error("fired") })
-		}
-		stats := w.Stats()
-		require.Equal(t, million, stats.Pending)
-		require.Equal(t, million, stats.Live)
+		t.Skip("hundreds of thousands of timers")
 	}
 	for name, deadline := range map[string]func(i int) time.Duration{
 		"all in one tick": func(int) time.Duration { return 6 * time.Hour },
 		"far and wide":    func(i int) time.Duration { return time.Hour + time.Duration(i)*time.Minute },
 	} {
-		arm(deadline)
-		for _, tm := range timers {
-			if !tm.Stop() {
-				require.Fail(t, "was not pending", name)
+		t.Run(name, func(t *testing.T) {
+			// costs returns the time for each of n timers to be armed and deleted, and to be armed and closed.
+			costs := func(n int) (stopped, closed time.Duration) {
+				w := openWheel(t, timerwheel.Options{})
+				timers := make([]timerwheel.Timer, n)
+				begin := time.Now()
+				arm := func() {
+					for i := range timers {
+						timers[i] = w.AfterFunc(deadline(i), func() { t.Error("fired") })
+					}
+					stats := w.Stats()
+					require.Equal(t, n, stats.Pending)
+					require.Equal(t, n, stats.Live)
+				}
+				arm()
+				for _, tm := range timers {
+					if !tm.Stop() {
+						require.Fail(t, "was not pending")
+					}
+				}
+				stopped = time.Since(begin) / time.Duration(n)
+				require.Zero(t, w.Stats().Live)
+				begin = time.Now()
+				arm()
+				require.NoError(t, w.Close())
+				closed = time.Since(begin) / time.Duration(n)
+				stats := w.Stats()
+				require.Zero(t, stats.Live)
+				require.EqualValues(t, 2*n, stats.Removed, "%+v", stats)
+				return stopped, closed
 			}
-		}
-		require.Zero(t, w.Stats().Live, name)
+			few, many := [2]time.Duration{time.Hour, time.Hour}, [2]time.Duration{time.Hour, time.Hour}
+			least := func(best *[2]time.Duration, n int) {
+				stopped, closed := costs(n)
+				best[0], best[1] = min(best[0], stopped), min(best[1], closed)
+			}
+			// The least of several, because other programs take time too. To look at each
+			// other timer, with a hundredth of the crowd as the measure, is a hundred times.
+			for range 20 {
+				least(&few, scaled(300_000)/100)
+				least(&many, scaled(300_000))
+				if many[0] <= 8*few[0] && many[1] <= 8*few[1] {
+					return
+				}
+			}
+			t.Errorf("a timer costs %v to stop and %v to close among many, %v and %v among few", many[0], many[1], few[0], few[1])
+		})
 	}
-	arm(func(i int) time.Duration { return time.Hour + time.Duration(i)*time.Second })
-	require.NoError(t, w.Close())
-	stats := w.Stats()
-	require.Zero(t, stats.Live)
-	require.EqualValues(t, 3*million, stats.Removed, fmt.Sprint(stats))
-	requireLaw(t, stats)
-	require.Less(t, time.Since(began), time.Minute)
 }
 
 // One processor, and a goroutine that never gives it up of its own accord: deletions must
@@ -625,12 +517,14 @@ func TestOneProcessorAndASpinningGoroutine(t *testing.T) {
 		for !stop.Load() { // the runtime has to preempt this
 		}
 	})
-	defer spinner.Wait()
-	defer stop.Store(true)
+	defer func() {
+		stop.Store(true)
+		within(t, spinner.Wait)
+	}()
 
 	w := openWheel(t, timerwheel.Options{})
 	var early, fired atomic.Int32
-	const timers = 200
+	const timers = 50
 	for i := range time.Duration(timers) {
 		d, start := i*100*time.Microsecond, time.Now()
 		w.AfterFunc(d, func() {
@@ -652,9 +546,11 @@ func TestOneProcessorAndASpinningGoroutine(t *testing.T) {
 			ended = true
 		})
 		require.NoError(t, tm.Register(0))
-		<-begun
-		_, err := tm.DelSync()
-		require.NoError(t, err)
+		receive(t, begun)
+		within(t, func() {
+			_, err := tm.DelSync()
+			assert.NoError(t, err)
+		})
 		require.True(t, ended)
 		require.NoError(t, tm.Free())
 	}
