@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"slices"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,37 +15,30 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// on sums up a level.
-func on(l timerwheel.LevelInfo) (n int) {
-	for _, timers := range l.Timers {
-		n += timers
-	}
-	return n
-}
-
 // everywhere sums up all that pends.
 func everywhere(in timerwheel.Inspection) int {
 	n := in.Due + in.Held + in.Deferred
 	for _, l := range in.Levels {
-		n += on(l)
+		for _, timers := range l.Timers {
+			n += timers
+		}
 	}
 	return n
 }
 
-// A timer stands on the level of the highest digit, to the base 64, in which its tick
-// differs from the wheel's, in the slot of that digit.
+// Promise 2.48: a timer stands on the level of the highest digit, to the base 64, in which its
+// tick differs from the wheel's, in the bucket of that digit.
 func TestInspectSeesWhereTimersStand(t *testing.T) {
 	start := time.Unix(0, 0)
 	w := openWheel(t, timerwheel.Options{Manual: true, Start: start})
-	type place struct{ level, slot int }
-	want := make(map[place][]timerwheel.Timer)
+	type bucket struct{ level, digit int }
+	want := make(map[bucket][]timerwheel.Timer)
 	put := func(tick int64, n int) {
-		level, digit := 0, tick
-		for ; digit >= 64; digit /= 64 {
-			level++
+		at := bucket{0, int(tick)}
+		for ; at.digit >= 64; at.digit /= 64 {
+			at.level++
 		}
 		for range n {
-			at := place{level, int(digit)}
 			want[at] = append(want[at], w.AfterFunc(time.Duration(tick)*time.Millisecond, func() {}))
 		}
 	}
@@ -56,8 +49,8 @@ func TestInspectSeesWhereTimersStand(t *testing.T) {
 		for level, l := range in.Levels {
 			require.Equal(t, span, l.Span, "level %d", level)
 			require.Equal(t, now/(64*span)*(64*span), l.Start, "level %d", level)
-			for slot, n := range l.Timers {
-				require.Equal(t, len(want[place{level, slot}]), n, "level %d, slot %d", level, slot)
+			for digit, n := range l.Timers {
+				require.Equal(t, len(want[bucket{level, digit}]), n, "level %d, bucket %d", level, digit)
 			}
 			span *= 64
 		}
@@ -71,12 +64,11 @@ func TestInspectSeesWhereTimersStand(t *testing.T) {
 		check(0)
 	}
 	for at, timers := range want {
-		for len(want[at]) > 0 {
-			k := rand.IntN(len(want[at]))
-			require.True(t, want[at][k].Stop())
-			want[at] = slices.Delete(timers, k, k+1)
-			timers = want[at]
-			if len(timers)%29 < 2 {
+		rand.Shuffle(len(timers), func(i, j int) { timers[i], timers[j] = timers[j], timers[i] })
+		for k, tm := range timers {
+			require.True(t, tm.Stop())
+			want[at] = timers[k+1:]
+			if len(want[at])%29 < 2 {
 				check(0)
 			}
 		}
@@ -94,7 +86,7 @@ func TestInspectSeesWhereTimersStand(t *testing.T) {
 	}
 	_, err = w.Advance(start.Add((1<<20 + 10) * time.Millisecond))
 	require.NoError(t, err)
-	want = map[place][]timerwheel.Timer{}
+	clear(want)
 	check(1<<20 + 10)
 }
 
@@ -109,7 +101,7 @@ func TestInspectSeesWhatIsOnNoLevel(t *testing.T) {
 		synctest.Wait()
 		require.NoError(t, again.Register(0)) // held by its own run
 		require.NoError(t, w.AllocLocked(lock, func(timerwheel.Timer) {}).Register(0))
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		require.Equal(t, 2, w.Inspect().Held)
 		w.AfterFunc(0, func() { <-end }) // the last worker
 		time.Sleep(time.Second)
@@ -120,7 +112,7 @@ func TestInspectSeesWhatIsOnNoLevel(t *testing.T) {
 		in := w.Inspect()
 		require.Equal(t, 2, in.Stats.Running)
 		require.Equal(t, 2, in.Held)
-		require.Equal(t, 40, in.Due, "in slots that nobody empties, because all workers are busy")
+		require.Equal(t, 40, in.Due, "in buckets that no worker empties, because all are busy")
 		require.Equal(t, 42, everywhere(in))
 		require.Zero(t, in.Deferred)
 		close(end)
@@ -257,51 +249,53 @@ func TestInspectSeesTheOldestOfManyRunsAndWaits(t *testing.T) {
 	})
 }
 
-// Timers are counted where they stand, not walked: a whole look at a million takes less
-// than 50 µs more than one at none, and so does each of its critical sections. It takes a
-// few; to walk a million timers, or the blocks that they stand in, takes longer on any
-// machine.
+// Promise 2.48: timers are counted where they stand, not walked. A whole look at a million takes
+// less than 50 µs more than one at none, and so does each of its critical sections: it takes a
+// few; to walk a million timers, or the blocks that they stand in, takes longer on any machine.
 func TestInspectWalksNoTimers(t *testing.T) {
 	n := scaled(1_000_000)
-	fastest := func(w *timerwheel.Wheel) time.Duration {
-		best := time.Hour
-		for range 300 {
+	fastest := func(best time.Duration, w *timerwheel.Wheel) time.Duration {
+		for range 100 {
 			begin := time.Now()
 			w.Inspect()
 			best = min(best, time.Since(begin))
 		}
 		return best
 	}
-	few := fastest(openWheel(t, timerwheel.Options{}))
 	for _, c := range []struct {
 		name string
 		d    func(k int) time.Duration
 	}{
-		{"one slot", func(int) time.Duration { return 24 * time.Hour }},
+		{"one bucket", func(int) time.Duration { return 24 * time.Hour }},
 		{"spread", func(k int) time.Duration { return time.Hour + time.Second<<(k%33) + time.Duration(k)*time.Second }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := openWheel(t, timerwheel.Options{})
+			empty, w := openWheel(t, timerwheel.Options{}), openWheel(t, timerwheel.Options{})
 			for k := range n {
 				w.AfterFunc(c.d(k), func() {})
 			}
 			require.Equal(t, n, everywhere(w.Inspect()))
-			many := fastest(w)
-			t.Logf("%v with none, %v with %d timers", few, many, n)
-			require.Less(t, many, few+50*time.Microsecond)
+			few, many := time.Hour, time.Hour
+			for range 100 { // the fastest look of all: other programs only make looks slower
+				few, many = fastest(few, empty), fastest(many, w)
+				if many < few+50*time.Microsecond {
+					return
+				}
+			}
+			t.Errorf("a look takes %v with none, %v with %d timers", few, many, n)
 		})
 	}
 }
 
-// While all moves, every look is sound: what stays is in it, and the counts add up.
+// Promise 2.48: while all moves, every look is sound: what stays is in it, and the counts add up.
 func TestInspectUnderRaces(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{Tick: time.Microsecond * 100, Debug: true})
 	end := openedAtTheEnd(t)
 	parked := w.Alloc(func(timerwheel.Timer) { <-end })
 	require.NoError(t, parked.Register(0))
-	require.Eventually(t, parked.Running, time.Minute, time.Millisecond)
+	eventually(t, "it runs", parked.Running)
 	waited := inBackground(func() { _, _ = parked.DelSync() })
-	require.Eventually(t, func() bool { return w.Running()[0].Waiters == 1 }, time.Minute, time.Millisecond)
+	eventually(t, "its deletion waits", func() bool { return w.Running()[0].Waiters == 1 })
 
 	var stop atomic.Bool
 	var load sync.WaitGroup
@@ -318,13 +312,15 @@ func TestInspectUnderRaces(t *testing.T) {
 				_, _ = tm.DelSyncContext(ctx)
 				cancel()
 				_ = tm.Free()
+				runtime.Gosched()
 			}
 		})
 	}
-	for range 2000 {
+	defer within(t, load.Wait)
+	defer stop.Store(true)
+	for range raceRounds(1000) {
 		in := w.Inspect()
-		s := in.Stats
-		require.Equal(t, s.Registered, s.Fired+s.Removed+uint64(s.Pending))
+		requireLaw(t, in.Stats)
 		require.Equal(t, parked, in.Runs[0].Timer)
 		require.Len(t, in.Runs[0].Waits, 1)
 		goroutines := map[uint64]bool{}
@@ -333,11 +329,10 @@ func TestInspectUnderRaces(t *testing.T) {
 			goroutines[r.Goroutine] = true
 			require.Contains(t, r.Handler, "TestInspectUnderRaces")
 		}
+		runtime.Gosched()
 	}
-	stop.Store(true)
-	load.Wait()
 	close(end)
-	<-waited
+	receive(t, waited)
 }
 
 func TestInspectOfOptionsNextAndTheEnd(t *testing.T) {

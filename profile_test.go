@@ -37,23 +37,23 @@ func labelsOf(function string) (labels []string) {
 
 const thisPackage = "github.com/seed76848005/timerwheel_test."
 
-// labelledHandler tells the labels that it runs under.
+// labelledHandler returns the labels that it runs under.
 //
 //go:noinline
 func labelledHandler() []string { return labelsOf(thisPackage + "labelledHandler") }
 
-// tellsItsLabels is a handler.
-func (c labelled) tellsItsLabels(timerwheel.Timer) {
-	c.labels <- labelledHandler()
-	c.end()
-}
-
+// A labelled handler sends its labels, then ends.
 type labelled struct {
 	labels chan []string
 	end    func()
 }
 
-// Options.Debug: a goroutine that runs a handler has the label "timer", with the name of
+func (c labelled) sendLabels(timerwheel.Timer) {
+	c.labels <- labelledHandler()
+	c.end()
+}
+
+// Promise 2.56: with Debug a goroutine that runs a handler has the label "timer", with the name of
 // its function, and not any more when the handler has ended, however that ends. Without
 // Debug it keeps its own, and on a Manual wheel the host's.
 func TestProfilesShowWhichTimerAGoroutineServes(t *testing.T) {
@@ -66,7 +66,7 @@ func TestProfilesShowWhichTimerAGoroutineServes(t *testing.T) {
 						after <- labelledHandler()
 					}})
 					handler := labelled{make(chan []string, 1), end}
-					tm := w.Alloc(handler.tellsItsLabels)
+					tm := w.Alloc(handler.sendLabels)
 					require.NoError(t, tm.Register(0))
 					host := ""
 					if manual {
@@ -84,19 +84,19 @@ func TestProfilesShowWhichTimerAGoroutineServes(t *testing.T) {
 					}
 					want := host
 					if debug && !manual {
-						want = `{"timer":"` + thisPackage + `labelled.tellsItsLabels"}`
+						want = `{"timer":"` + thisPackage + `labelled.sendLabels"}`
 					}
-					got := <-handler.labels
+					got := receive(t, handler.labels)
 					require.Len(t, got, 1)
 					if manual || debug {
 						require.Equal(t, want, got[0])
 					} else {
-						require.NotContains(t, got[0], "timer") // the runtime may have given it those of somebody else
+						require.NotContains(t, got[0], "timer") // the runtime may have given it another goroutine's
 					}
 					if manual {
-						require.Equal(t, []string{host}, <-after)
+						require.Equal(t, []string{host}, receive(t, after))
 					} else if name == "panics" {
-						require.NotContains(t, (<-after)[0], "timer")
+						require.NotContains(t, receive(t, after)[0], "timer")
 					}
 					require.NoError(t, tm.Free())
 				})
@@ -105,7 +105,7 @@ func TestProfilesShowWhichTimerAGoroutineServes(t *testing.T) {
 	}
 }
 
-// One after the other: each handler has its own label, whatever the wheel calls in one
+// Promise 2.56: one after the other, each handler has its own label, whatever the wheel calls in one
 // goroutine; goroutines that it starts inherit it.
 func TestEachHandlerHasItsOwnLabel(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{Debug: true, MaxWorkers: 1})
@@ -118,14 +118,14 @@ func TestEachHandlerHasItsOwnLabel(t *testing.T) {
 	require.NoError(t, w.Alloc(func(timerwheel.Timer) { note("func5") }).Register(4*time.Millisecond))
 	var noted []string
 	for range 4 { // in no order: timers of several shards, on a wheel that is late
-		got := <-labels
+		got := receive(t, labels)
 		noted = append(noted, got[0])
 		require.Equal(t, fmt.Sprintf(`{"timer":"%sTestEachHandlerHasItsOwnLabel.%s"}`, thisPackage, got[0]), got[1])
 	}
 	require.ElementsMatch(t, []string{"func2", "func3", "func4", "func5"}, noted)
 }
 
-// Without Debug that is free: no handler is labelled, and none allocates for it, while a
+// Promise 2.58: without Debug labels are free. No handler is labelled, and none allocates for it, while a
 // trace is taken or not.
 func TestLabelsAndRegionsCostNothingWithoutDebug(t *testing.T) {
 	for _, tracing := range []bool{false, true} {
