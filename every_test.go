@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Contract 7: "Every fires at start + k*period": the thousandth firing has drifted no
-// further than the first, whatever the period is in ticks.
+// Promise 7.1: the thousandth firing has drifted no further than the first, whatever the period is
+// in ticks.
 func TestEveryFiresAtStartPlusMultiplesOfThePeriod(t *testing.T) {
 	const tick, firings = time.Millisecond, 1000
 	for _, period := range []time.Duration{
@@ -41,8 +41,8 @@ func TestEveryFiresAtStartPlusMultiplesOfThePeriod(t *testing.T) {
 	}
 }
 
-// Contract 7: Every fires "on one timer": its handler is given the Timer that Every
-// returned, and a long series takes no more storage than its start.
+// Promises 2.36 and 7.2: the handler is given the Timer that Every returned, and a long series
+// takes no more storage than its start. Registered counts each of its instants.
 func TestEveryIsOneTimer(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		var runs, strangers atomic.Int32
@@ -117,8 +117,7 @@ func TestEverySkipsWhatItsHandlerMissed(t *testing.T) {
 
 func always(d time.Duration) func(int) time.Duration { return func(int) time.Duration { return d } }
 
-// Contract 7: "instants missed ... are skipped, not bunched": also those that were missed
-// because every worker was busy with others.
+// Promise 7.4: also instants that were missed because every worker was busy are skipped.
 func TestEverySkipsWhatBusyWorkersMissed(t *testing.T) {
 	const tick, period = time.Millisecond, 100 * time.Millisecond
 	bubble(t, "", timerwheel.Options{Tick: tick, MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -186,7 +185,7 @@ func TestEveryTickIsOneFiring(t *testing.T) {
 	}
 }
 
-// Contract 7: "During a run the next instant is pending (a deletion in the handler reports both)."
+// Promise 7.5: a deletion during a run finds both.
 func TestEveryHasItsNextInstantPendingDuringARun(t *testing.T) {
 	const tick, period = time.Millisecond, 100 * time.Millisecond
 	bubble(t, "", timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -307,8 +306,7 @@ func TestDeletionEndsTheSeries(t *testing.T) {
 	})
 }
 
-// Contract 7: "Deletions end the series"; what Every says besides: "a Register after it, of
-// a timer that still lives, begins a new one".
+// Promise 7.7: a Register after it, of a timer that still lives, begins a new series.
 func TestASeriesBeginsAnewAfterItsDeletion(t *testing.T) {
 	const tick, period = time.Millisecond, 100 * time.Millisecond
 	for _, inHandler := range []bool{false, true} {
@@ -342,7 +340,7 @@ func TestASeriesBeginsAnewAfterItsDeletion(t *testing.T) {
 	}
 }
 
-// Contract 7: "Register moves the next firing, which becomes the new origin".
+// Promise 7.8: Register moves the next firing, which becomes the new origin.
 func TestRegisterGivesASeriesANewOrigin(t *testing.T) {
 	const tick, period = time.Millisecond, 100 * time.Millisecond
 	for _, c := range []struct {
@@ -399,8 +397,8 @@ var verbReset = struct {
 	arm  func(timerwheel.Timer, time.Duration) error
 }{"Reset", func(tm timerwheel.Timer, d time.Duration) error { tm.Reset(d); return nil }}
 
-// Contract 7 and 12: the same in its handler; "A periodic timer moved to "now" by its own
-// handler runs once more after it."
+// Promises 7.8 and 12.12: the same in its handler. Moved to now, the series runs once more after
+// the run.
 func TestRegisterInItsHandlerGivesASeriesANewOrigin(t *testing.T) {
 	const tick, period = time.Millisecond, 100 * time.Millisecond
 	ms := func(n time.Duration) time.Duration { return n * time.Millisecond }
@@ -438,7 +436,7 @@ func TestRegisterInItsHandlerGivesASeriesANewOrigin(t *testing.T) {
 	}
 }
 
-// Contract 3: what is too large for the clock is "never", in the arithmetic of periods too.
+// Promise 3.5: what is too large for the clock is "never", in the arithmetic of periods too.
 func TestEveryWithAPeriodBeyondTheClock(t *testing.T) {
 	const year = 365 * 24 * time.Hour
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -460,8 +458,7 @@ func TestEveryWithAPeriodBeyondTheClock(t *testing.T) {
 	})
 }
 
-// Contract 5: "A handle from AfterFunc or Every owns no reference": Retain gives it one,
-// and the timer outlives its series.
+// Promise 5.3: Retain gives a series an owner, and the timer outlives the series.
 func TestRetainedSeriesOutlivesItsDeletion(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		var log firingLog

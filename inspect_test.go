@@ -90,8 +90,8 @@ func TestInspectSeesWhereTimersStand(t *testing.T) {
 	check(1<<20 + 10)
 }
 
-// Timers that are due are on no level: in line for a worker, held back by their own run or
-// by their lock, or left to the next Advance.
+// Promise 2.48: timers that are due are on no level. They are in line for a worker, held back by
+// their own run or by their lock, or left to the next Advance.
 func TestInspectSeesWhatIsOnNoLevel(t *testing.T) {
 	bubble(t, "", timerwheel.Options{MaxWorkers: 3}, func(t *testing.T, w *timerwheel.Wheel) {
 		end, lock := openedAtTheEnd(t), newDurableLock()
@@ -149,8 +149,8 @@ func TestInspectSeesWhatIsOnNoLevel(t *testing.T) {
 
 func inspectedHandler(end <-chan struct{}) { <-end }
 
-// One chain: a goroutine waits for a's handler, which waits for b's; and beside it a
-// DelAsync and the deletion of a group.
+// Promise 2.48: a goroutine waits for a's handler, which waits for b's. Beside that chain there
+// are a DelAsync and the deletion of a group.
 func TestInspectSeesWhoWaitsForWhom(t *testing.T) {
 	bubble(t, "", timerwheel.Options{Debug: true}, func(t *testing.T, w *timerwheel.Wheel) {
 		require.Empty(t, w.Inspect().Runs)
@@ -218,7 +218,7 @@ func lineOf(t *testing.T, site string) (line int) {
 	return line
 }
 
-// Of very many, those are listed that are the oldest, and the others are counted.
+// Promise 2.48: of very many the oldest are listed, and the others are counted.
 func TestInspectSeesTheOldestOfManyRunsAndWaits(t *testing.T) {
 	const runs, waits = 300, 1000
 	bubble(t, "", timerwheel.Options{MaxWorkers: runs}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -335,6 +335,7 @@ func TestInspectUnderRaces(t *testing.T) {
 	receive(t, waited)
 }
 
+// Promise 2.48.
 func TestInspectOfOptionsNextAndTheEnd(t *testing.T) {
 	bubble(t, "", timerwheel.Options{MaxWorkers: 7, OnPanic: func(timerwheel.HandlerPanic) {}, Debug: true, OnMisuse: func(error) {}}, func(t *testing.T, w *timerwheel.Wheel) {
 		made := w.Now()

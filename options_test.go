@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Contract 2: "a bad value is an error that names field and value".
+// Promises 2.2, 2.3, 2.4, 2.9, 12.9.
 func TestBadOptionIsAnErrorThatNamesFieldAndValue(t *testing.T) {
 	noStall := func(timerwheel.Stall) {}
 	for _, c := range []struct {
@@ -47,7 +47,7 @@ func TestBadOptionIsAnErrorThatNamesFieldAndValue(t *testing.T) {
 	}
 }
 
-// Contract 2: "the zero Options is a good wheel", and so is every value up to the edges.
+// Promises 2.1 and 2.3: the zero Options is a good wheel, and so is every value up to the edges.
 func TestGoodOptionsMakeAWheelThatFires(t *testing.T) {
 	for name, o := range map[string]timerwheel.Options{
 		"zero":                {},
@@ -83,8 +83,7 @@ func TestGoodOptionsMakeAWheelThatFires(t *testing.T) {
 	}
 }
 
-// Contract 2, Options: "Tick: granularity". With the default, what is due within one
-// millisecond is not spread over many.
+// Promise 2.3: what is due within one tick is not spread over many instants.
 func TestTickIsTheGranularity(t *testing.T) {
 	for _, o := range []timerwheel.Options{{}, {Tick: 50 * time.Millisecond}} {
 		guarded(t, func(t *testing.T) {

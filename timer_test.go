@@ -22,7 +22,7 @@ import (
 
 // ---- What a Timer is ----
 
-// Contract 2: "Timer is comparable, at most 16 bytes, usable as a map key".
+// Promise 2.25: a Timer is comparable, at most 16 bytes, usable as a map key.
 func TestTimerIsASmallComparableMapKey(t *testing.T) {
 	require.True(t, reflect.TypeFor[timerwheel.Timer]().Comparable())
 	require.LessOrEqual(t, unsafe.Sizeof(timerwheel.Timer{}), uintptr(16))
@@ -39,7 +39,7 @@ func TestTimerIsASmallComparableMapKey(t *testing.T) {
 	require.Equal(t, "a", names[a], "a handle does not change with its timer's state")
 	require.NoError(t, a.Free())
 	a.Del()
-	require.NotContains(t, names, w.Alloc(func(timerwheel.Timer) {}), "a new tenant of the slot has a new handle")
+	require.NotContains(t, names, w.Alloc(func(timerwheel.Timer) {}), "a new tenant of the record has a new handle")
 }
 
 // Promises 1.3, 3.12, 4.12: every verb treats the zero Timer as stale.
@@ -54,7 +54,7 @@ func TestZeroTimerNamesNoTimer(t *testing.T) {
 	}
 }
 
-// Contract 2: String is there for every Timer, whatever has become of what it names.
+// Promise 2.24: every Timer has a String, whatever has become of its timer.
 func TestTimerStringIsNeverEmpty(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		require.NotEmpty(t, timerwheel.Timer{}.String(), "zero")
@@ -75,7 +75,7 @@ func TestTimerStringIsNeverEmpty(t *testing.T) {
 	})
 }
 
-// Contract 1: "running: its handler has begun and not returned. A timer can be both."
+// Promises 1.7 and 2.23.
 func TestTimerCanBePendingAndRunning(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		h := parkHandler(t)
@@ -99,8 +99,7 @@ func TestTimerCanBePendingAndRunning(t *testing.T) {
 
 // ---- Registering: where, when ----
 
-// Contract 3: "The handler starts on a worker, never inside the caller". A handler inside
-// the caller could never hand over its token.
+// Promise 3.1: a handler inside the caller could never hand over its token.
 func TestHandlerNeverStartsInsideTheCaller(t *testing.T) {
 	for _, verb := range armVerbs {
 		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -119,11 +118,9 @@ func TestHandlerNeverStartsInsideTheCaller(t *testing.T) {
 	})
 }
 
-// Contract 3: "never before d has passed since the call began ... and, while a worker is
-// free, at most two ticks plus the scheduler's delay after it". In a bubble the scheduler's
-// delay is nothing, so the bounds are exact. The spans stand on, before and after each
-// power of 64 ticks, and the wheel's age when they are armed goes over such edges too: that
-// is where a hierarchical wheel goes wrong.
+// Promises 3.2, 3.3, 11.13: in a bubble the scheduler's delay is nothing, so the bounds are exact.
+// The spans, and the wheel's ages when they are armed, lie around powers of 64 ticks, where a
+// hierarchical wheel goes wrong.
 func TestFiresNeverEarlyAndAtMostTwoTicksLate(t *testing.T) {
 	for _, tick := range []time.Duration{
 		time.Microsecond, 100 * time.Microsecond, time.Millisecond, 7 * time.Millisecond, time.Second, time.Hour,
@@ -182,8 +179,7 @@ func edgeSpans(tick time.Duration) []time.Duration {
 	return spans
 }
 
-// Contract 3: "never before d has passed since the call began (monotonic clock)": the
-// strict half of the promise, with the real clock, in a crowd.
+// Promise 3.2: never early, by the real clock and in a crowd.
 func TestNeverEarlyByTheRealClock(t *testing.T) {
 	timers, span := 12_000, 200*time.Millisecond
 	if testing.Short() {
@@ -246,7 +242,7 @@ func TestNeverEarlyByTheRealClock(t *testing.T) {
 	}
 }
 
-// Contract 3: "d <= 0 is due at once"; "A when in the past is due at once".
+// Promises 3.4 and 3.6: d <= 0, and a time in the past, are due at once.
 func TestPastIsDueAtOnce(t *testing.T) {
 	const tick = time.Millisecond
 	type arming struct {
@@ -300,9 +296,8 @@ func TestPastIsDueAtOnce(t *testing.T) {
 	})
 }
 
-// Contract 3: "A when in the past is due at once; its deadline is the time of the call."
-// Late work is not made later by a caller's old clock, and nobody gets in line before those
-// that really waited since 1970.
+// Promise 3.6: an old clock of the caller's makes no firing late, and puts no timer in line before
+// those that have really waited.
 func TestDeadlineOfThePastIsTheTimeOfTheCall(t *testing.T) {
 	const tick = time.Millisecond
 	bubble(t, "", timerwheel.Options{Tick: tick, MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -327,7 +322,7 @@ func TestDeadlineOfThePastIsTheTimeOfTheCall(t *testing.T) {
 	})
 }
 
-// Contract 3: "A d (or d+now, or when) too large for the clock means "never", not "now"."
+// Promise 3.5: what is too large for the clock means "never", not "now".
 func TestTooFarForTheClockMeansNever(t *testing.T) {
 	const year = 365 * 24 * time.Hour
 	armings := map[string]func(timerwheel.Timer) error{
@@ -383,9 +378,8 @@ func TestTooFarForTheClockMeansNever(t *testing.T) {
 	}
 }
 
-// A wheel that slept for a year: 3*10^10 ticks. It is quick only if no tick costs anything
-// (Contract 11: "one runtime timer, no ticking"), and each timer still fires within two
-// ticks of its deadline, also one that is armed on the morning after.
+// Promises 3.3 and 11.17: a year is 3*10^10 ticks, so this is quick only if no tick costs
+// anything. Each timer still fires within two ticks, also one that is armed on the morning after.
 func TestWheelThatSleptForAYear(t *testing.T) {
 	const tick, day, year = time.Millisecond, 24 * time.Hour, 365 * 24 * time.Hour
 	for _, asleep := range []string{"empty", "with timers"} {
@@ -427,7 +421,7 @@ func TestWheelThatSleptForAYear(t *testing.T) {
 
 // ---- Registering: moving ----
 
-// Contract 3: "Register moves a pending timer atomically: the old deadline never fires."
+// Promises 2.17 and 3.10: Register moves a pending timer atomically.
 func TestOldDeadlineNeverFires(t *testing.T) {
 	const tick = time.Millisecond
 	type move struct{ at, d time.Duration } // at: since the first Register
@@ -440,7 +434,7 @@ func TestOldDeadlineNeverFires(t *testing.T) {
 		"earlier on its way":         {{0, ms(30)}, {ms(5), ms(10)}},
 		"later, then between":        {{0, ms(10)}, {0, ms(100)}, {0, ms(50)}},
 		"later, then before":         {{0, ms(10)}, {0, ms(100)}, {0, ms(5)}},
-		"later, over its old place":  {{0, ms(10)}, {0, ms(100)}, {ms(20), ms(40)}},
+		"later, over its old bucket": {{0, ms(10)}, {0, ms(100)}, {ms(20), ms(40)}},
 		"later, back, later":         {{0, ms(10)}, {0, ms(90)}, {ms(5), ms(5)}, {ms(9), ms(60)}},
 		"at the last instant":        {{0, ms(10)}, {ms(10) - 1, ms(20)}},
 		"pushed ahead, as a timeout": {{0, ms(10)}, {ms(8), ms(10)}, {ms(16), ms(10)}, {ms(24), ms(10)}, {ms(32), ms(10)}},
@@ -593,7 +587,7 @@ func TestLastOfConcurrentRegistersWins(t *testing.T) {
 	}
 }
 
-// Contract 2: "Reduce: arm, or move only if that is earlier".
+// Promise 2.20: Reduce arms, or moves only if that is earlier.
 func TestReduceArmsOrMovesOnlyEarlier(t *testing.T) {
 	const tick = time.Millisecond
 	for _, c := range []struct {
@@ -608,7 +602,7 @@ func TestReduceArmsOrMovesOnlyEarlier(t *testing.T) {
 		{"equal", []time.Duration{50 * time.Millisecond}, 50 * time.Millisecond, 50 * time.Millisecond},
 		{"never", []time.Duration{50 * time.Millisecond}, math.MaxInt64, 50 * time.Millisecond},
 		{"from never", []time.Duration{math.MaxInt64}, time.Hour, time.Hour},
-		// A timer that was moved later may lie in its old place for a while: what counts is
+		// A timer that was moved later may lie in its old bucket for a while: what counts is
 		// its deadline.
 		{"moved later, between", []time.Duration{10 * time.Millisecond, time.Second}, 500 * time.Millisecond, 500 * time.Millisecond},
 		{"moved later, before both", []time.Duration{10 * time.Millisecond, time.Second}, 5 * time.Millisecond, 5 * time.Millisecond},
@@ -633,8 +627,7 @@ func TestReduceArmsOrMovesOnlyEarlier(t *testing.T) {
 	}
 }
 
-// Contract 2: "RegisterAt: the same for a caller that knows the time". Not the caller's
-// clock reading, zone or monotonic reading matters, but the instant.
+// Promise 2.18: what counts is the instant, not its zone or its monotonic reading.
 func TestRegisterAtFiresAtTheInstant(t *testing.T) {
 	const tick = time.Millisecond
 	for name, shape := range map[string]func(time.Time) time.Time{
@@ -658,8 +651,8 @@ func TestRegisterAtFiresAtTheInstant(t *testing.T) {
 	}
 }
 
-// Contract 2, RegisterAt: "reads no clock, unless the wheel must be woken earlier": a
-// sleeping wheel is woken for what is earlier than all it has.
+// Promise 2.19: RegisterAt reads no clock, but wakes the wheel for what is earlier than all it
+// has.
 func TestRegisterAtWakesASleepingWheel(t *testing.T) {
 	const tick = time.Millisecond
 	bubble(t, "", timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -677,7 +670,7 @@ func TestRegisterAtWakesASleepingWheel(t *testing.T) {
 	})
 }
 
-// Contract 2: "When: the deadline of a pending timer".
+// Promise 2.23.
 func TestWhenIsTheDeadlineOfAPendingTimer(t *testing.T) {
 	const tick = time.Millisecond
 	bubble(t, "", timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -714,8 +707,7 @@ func TestWhenIsTheDeadlineOfAPendingTimer(t *testing.T) {
 
 // ---- Registering: runs of one timer ----
 
-// Contract 3: "A timer's handler never runs twice at once: due again while running, it runs
-// once more after it returns."
+// Promise 3.9: due again while it runs, a timer runs once more after it.
 func TestDueAgainWhileRunningRunsOnceMoreAfterIt(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		var runs, inside atomic.Int32
@@ -750,9 +742,8 @@ func TestDueAgainWhileRunningRunsOnceMoreAfterIt(t *testing.T) {
 	})
 }
 
-// Contract 3: "Everything before Register happens before the handler's start, and each run
-// of a timer before its next." Nothing here is guarded: what is not so ordered is a report
-// of the race detector.
+// Promises 3.7 and 3.8: nothing here is guarded, so the race detector reports what is not in
+// order.
 func TestRegisterHappensBeforeTheHandler(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{Tick: 10 * time.Microsecond})
 	for _, verb := range armVerbs {
@@ -931,7 +922,7 @@ func (r *refusal) requires(t *testing.T, want error) {
 	try("RegisterAt(year 1)", r.tm.RegisterAt(time.Time{}))
 }
 
-// Contract 3: "A handler may register, delete or free its own timer, and any other."
+// Promises 3.14 and 11.14: a handler registers, deletes and frees its own timer, and any other.
 func TestHandlerMayDoAnythingToAnyTimer(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		var others [4]firingLog
@@ -984,8 +975,7 @@ func TestHandlerMayDoAnythingToAnyTimer(t *testing.T) {
 
 // ---- time.Timer's shape ----
 
-// Contract 2: "Stop: Del in time.Timer's shape: reports whether it removed a firing";
-// "Reset: Register in time.Timer's shape: reports whether it had been pending".
+// Promises 2.21, 2.22, 2.27: Stop and Reset are Del and Register in the shape of time.Timer.
 func TestStopAndResetReportWhatWasPending(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		h := parkHandler(t)
@@ -1020,8 +1010,7 @@ func TestStopAndResetReportWhatWasPending(t *testing.T) {
 	})
 }
 
-// Contract 2: "A Timer from Alloc stands where code wants interface{ Stop() bool;
-// Reset(time.Duration) bool }".
+// Promise 2.27: a Timer stands where code wants this interface.
 var _ interface {
 	Stop() bool
 	Reset(time.Duration) bool

@@ -120,8 +120,7 @@ func TestResetOfASpentAfterFuncArmsNothing(t *testing.T) {
 	})
 }
 
-// Contract 2, AfterFunc: while it runs it has not been recycled, so its handler, which
-// knows it by the caller's word only, may arm it again.
+// Promise 2.13: while it runs it has not been recycled, so its handler may arm it again.
 func TestAfterFuncMayBeRegisteredWhileItRuns(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		self := make(chan timerwheel.Timer, 1)
@@ -221,7 +220,7 @@ func TestFastPathsAllocateNothing(t *testing.T) {
 //go:noinline
 func closeConn(conn any) { conn.(*struct{ open bool }).open = false }
 
-// Contract 1: a Timer names its wheel, too: the first timers of two wheels are not each other.
+// Promise 1.1: a Timer names its wheel, too: the first timers of two wheels differ.
 func TestHandleOfAnotherWheelIsAnotherTimer(t *testing.T) {
 	a, b := openWheel(t, timerwheel.Options{}), openWheel(t, timerwheel.Options{})
 	const n = 200
@@ -249,8 +248,7 @@ func TestHandleOfAnotherWheelIsAnotherTimer(t *testing.T) {
 	}
 }
 
-// Contract 2: "Now: the wheel's time": real time for a wheel that is not Manual, whatever
-// it sleeps over.
+// Promise 2.14: Now is real time for a wheel that is not Manual, whatever it sleeps over.
 func TestNowIsRealTime(t *testing.T) {
 	const tick = 10 * time.Millisecond
 	bubble(t, "", timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -274,8 +272,7 @@ func TestNowIsRealTime(t *testing.T) {
 	}
 }
 
-// Contract 2: "Next: not later than the next firing; ok is false when nothing pends". It is
-// asked at random moments of a random life.
+// Promise 2.15: Next is not later than the next firing, at random moments of a random life.
 func TestNextIsNotLaterThanTheNextFiring(t *testing.T) {
 	const tick = time.Millisecond
 	for seed := range uint64(3) {
@@ -407,15 +404,15 @@ func TestNextKnowsEveryPendingTimer(t *testing.T) {
 	}
 }
 
-// Contract 11: "nothing global": what one bubble's wheel leaves behind must not reach
-// another's, nor that of a wheel outside, at work all the while.
+// Promise 11.13: what one bubble's wheel leaves behind must not reach another's, nor that of a
+// wheel outside that works at the same time.
 func TestWheelsInAndOutOfBubblesShareNothing(t *testing.T) {
 	outside := openWheel(t, timerwheel.Options{})
 	var runs atomic.Int32
 	series := outside.Every(time.Millisecond, func(timerwheel.Timer) { runs.Add(1) })
 	for range 3 {
 		guarded(t, func(t *testing.T) {
-			// Not closed: Contract 9 leaves no goroutine in the bubble for it, and what
+			// Not closed: promise 9.12 leaves no goroutine in the bubble for it, and what
 			// pends dies with the bubble.
 			w, err := timerwheel.New(timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}, OnStall: func(timerwheel.Stall) {}})
 			require.NoError(t, err)
@@ -507,8 +504,8 @@ func TestMillionTimersArmedAndDeleted(t *testing.T) {
 	}
 }
 
-// One processor, and a goroutine that never gives it up of its own accord: deletions must
-// not spin for a worker that cannot run meanwhile.
+// Promise 3.2 with one processor and a goroutine that never yields: deletions must not spin for a
+// worker that cannot run.
 func TestOneProcessorAndASpinningGoroutine(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	var stop atomic.Bool
@@ -537,7 +534,7 @@ func TestOneProcessorAndASpinningGoroutine(t *testing.T) {
 	eventually(t, "all have fired", func() bool { return fired.Load() == timers })
 	require.Zero(t, early.Load())
 
-	for range 5 { // a deletion that waits for a handler that waits for its turn
+	for range 5 { // a deletion that waits for a handler that waits for the processor
 		begun := make(chan struct{})
 		ended := false
 		tm := w.Alloc(func(timerwheel.Timer) {
