@@ -3,7 +3,6 @@ package timerwheel_test
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"runtime"
 	"strings"
 	"sync"
@@ -269,62 +268,6 @@ func TestNowIsRealTime(t *testing.T) {
 		require.LessOrEqual(t, time.Until(now), tick)
 		require.GreaterOrEqual(t, now.Sub(last), time.Duration(0), "time goes back")
 		last = now
-	}
-}
-
-// Promise 2.15: Next is not later than the next firing, at random moments of a random life.
-func TestNextIsNotLaterThanTheNextFiring(t *testing.T) {
-	const tick = time.Millisecond
-	for seed := range uint64(3) {
-		bubble(t, fmt.Sprint("seed ", seed), timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
-			rng := rand.New(rand.NewPCG(seed, 9))
-			var promised atomic.Int64 // what Next said last, in nanoseconds since start
-			var tooLate atomic.Int64
-			start := time.Now()
-			handler := func(timerwheel.Timer) {
-				if since := int64(time.Since(start)); since < promised.Load() {
-					tooLate.Store(promised.Load() - since)
-				}
-			}
-			timers := make([]timerwheel.Timer, 12)
-			for i := range timers {
-				timers[i] = w.Alloc(handler)
-			}
-			for range 1500 {
-				tm := timers[rng.IntN(len(timers))]
-				d := time.Duration(rng.Int64N(int64(tick) << rng.IntN(20)))
-				switch rng.IntN(4) {
-				case 0, 1:
-					require.NoError(t, tm.Register(d))
-				case 2:
-					require.NoError(t, tm.Reduce(d))
-				case 3:
-					tm.Stop()
-				}
-				pending, first := 0, time.Time{}
-				for _, tm := range timers {
-					if when, ok := tm.When(); ok {
-						if pending++; pending == 1 || when.Before(first) {
-							first = when
-						}
-					}
-				}
-				next, ok := w.Next()
-				require.Equal(t, pending > 0, ok)
-				if ok {
-					promised.Store(int64(next.Sub(start)))
-					require.LessOrEqual(t, next.Sub(first), 2*tick, "the wheel would sleep over its first deadline")
-				} else {
-					promised.Store(0)
-				}
-				// Up to that firing and not beyond: the next promise is for the next one.
-				elapse(min(time.Duration(rng.Int64N(int64(d)+1)), max(0, time.Until(first)-1)))
-				if rng.IntN(8) == 0 && pending > 0 {
-					elapse(max(0, time.Until(first)) + 2*tick)
-				}
-			}
-			require.Zero(t, tooLate.Load(), "a firing came that long before Next")
-		})
 	}
 }
 
