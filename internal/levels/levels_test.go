@@ -408,6 +408,22 @@ func TestLevelsLookAtWhatIsNearAtItsTick(t *testing.T) {
 	}
 }
 
+// To count a bucket's timers looks at its last block only, however many timers there are: what
+// Inspect does of a million costs what it does of one.
+func TestCountWalksNoList(t *testing.T) {
+	b := newLevelsBench(t)
+	const blocks = 100
+	for range blocks*blockLen - 1 {
+		b.insert(50)
+	}
+	tail := b.levels.blocks.At(b.levels.tails[50] - 1)
+	prev := tail.prev
+	require.NotZero(t, prev)
+	tail.prev = 0 // the rest of the list is out of reach
+	require.Equal(t, blocks*blockLen-1, b.levels.Count(50))
+	tail.prev = prev
+}
+
 // A huge step costs its timers, not its ticks: this would take centuries.
 func TestLevelsHugeStep(t *testing.T) {
 	b := newLevelsBench(t)
