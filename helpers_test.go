@@ -264,3 +264,71 @@ func armed(tm timerwheel.Timer, d time.Duration) timerwheel.Timer {
 
 // delNoError is Timer.Del in the shape of the deletions that can fail.
 func delNoError(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.Del(), nil }
+
+// ---- the functions that the wheel calls ----
+
+// callbackHooks are what a wheel of options() calls; a callback replaces the one that it is about.
+type callbackHooks struct {
+	panicked func(timerwheel.HandlerPanic)
+	stalled  func(timerwheel.Stall)
+}
+
+func (h *callbackHooks) options() timerwheel.Options {
+	return timerwheel.Options{
+		OnPanic: func(p timerwheel.HandlerPanic) { h.panicked(p) },
+		OnStall: func(s timerwheel.Stall) { h.stalled(s) },
+	}
+}
+
+// callbacks are the functions that a wheel calls: arrange sees to it that call is called once, in
+// such a function. They are for bubbles.
+var callbacks = []struct {
+	name    string
+	arrange func(t *testing.T, w *timerwheel.Wheel, h *callbackHooks, call func())
+}{
+	{"a handler", func(_ *testing.T, w *timerwheel.Wheel, _ *callbackHooks, call func()) {
+		armed(w.Alloc(func(timerwheel.Timer) { call() }), 0)
+	}},
+	{"AfterFunc's function", func(_ *testing.T, w *timerwheel.Wheel, _ *callbackHooks, call func()) { w.AfterFunc(0, call) }},
+	{"Every's handler", func(_ *testing.T, w *timerwheel.Wheel, _ *callbackHooks, call func()) {
+		w.Every(time.Millisecond, func(timerwheel.Timer) { call() })
+	}},
+	{"a member's handler", func(_ *testing.T, w *timerwheel.Wheel, _ *callbackHooks, call func()) {
+		w.NewGroup().AfterFunc(0, call)
+	}},
+	{"a lock-bound handler", func(_ *testing.T, w *timerwheel.Wheel, _ *callbackHooks, call func()) {
+		armed(w.AllocLocked(newDurableLock(), func(timerwheel.Timer) { call() }), 0)
+	}},
+	{"a deferred function of a handler that panics", func(_ *testing.T, w *timerwheel.Wheel, h *callbackHooks, call func()) {
+		h.panicked = func(timerwheel.HandlerPanic) {}
+		w.AfterFunc(0, func() {
+			defer call()
+			panic("on purpose")
+		})
+	}},
+	{"OnPanic", func(_ *testing.T, w *timerwheel.Wheel, h *callbackHooks, call func()) {
+		h.panicked = func(timerwheel.HandlerPanic) { call() }
+		w.AfterFunc(0, func() { panic("on purpose") })
+	}},
+	{"OnStall", func(_ *testing.T, w *timerwheel.Wheel, h *callbackHooks, call func()) {
+		h.stalled = func(timerwheel.Stall) { call() }
+		w.AfterFunc(0, func() { time.Sleep(5 * time.Second) })
+	}},
+	{"done of a deletion that waited", func(t *testing.T, w *timerwheel.Wheel, _ *callbackHooks, call func()) {
+		tm := w.AfterFunc(0, func() { time.Sleep(500 * time.Millisecond) })
+		settle()
+		require.Equal(t, timerwheel.Found{Running: true}, tm.DelAsync(call))
+	}},
+	{"done of an idle timer", func(_ *testing.T, w *timerwheel.Wheel, _ *callbackHooks, call func()) {
+		w.Alloc(func(timerwheel.Timer) {}).DelAsync(call)
+	}},
+	// A call that closes the wheel drops the firing that the worker takes the lock for.
+	{"the user's Lock", func(t *testing.T, w *timerwheel.Wheel, _ *callbackHooks, call func()) {
+		armed(w.AllocLocked(&hookedLock{durableLock: newDurableLock(), onLock: call}, func(timerwheel.Timer) {
+			t.Error("ran although dropped")
+		}), 0)
+	}},
+	{"the user's Unlock", func(_ *testing.T, w *timerwheel.Wheel, _ *callbackHooks, call func()) {
+		armed(w.AllocLocked(&hookedLock{durableLock: newDurableLock(), onUnlock: call}, func(timerwheel.Timer) {}), 0)
+	}},
+}
