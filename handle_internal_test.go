@@ -54,7 +54,7 @@ func TestGenerationsDoNotRestart(t *testing.T) {
 		living[i] = living[len(living)-1]
 		living = living[:len(living)-1]
 	}
-	for range 20 {
+	for range 8 {
 		for range 4 * chunkLen {
 			alloc()
 		}
