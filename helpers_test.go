@@ -2,6 +2,7 @@ package timerwheel_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"path/filepath"
 	"runtime"
@@ -331,4 +332,57 @@ var callbacks = []struct {
 	{"the user's Unlock", func(_ *testing.T, w *timerwheel.Wheel, _ *callbackHooks, call func()) {
 		armed(w.AllocLocked(&hookedLock{durableLock: newDurableLock(), onUnlock: call}, func(timerwheel.Timer) {}), 0)
 	}},
+}
+
+// ---- storms: many goroutines, for a while ----
+
+// storms is how long a storm lasts: go test -race -run 'Mail|Stress' . -storm 30s
+var storms = flag.Duration("storm", 500*time.Millisecond, "how long each of the stress tests lasts")
+
+func stormTime() time.Duration {
+	if testing.Short() {
+		return *storms / 8
+	}
+	return *storms
+}
+
+// storm has n goroutines call f again and again until d is over. It yields after each call: on one
+// processor a goroutine that does not would keep it for a whole time slice.
+func storm(t testing.TB, d time.Duration, n int, f func(i int)) {
+	t.Helper()
+	end := time.Now().Add(d)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			for ; time.Now().Before(end); runtime.Gosched() {
+				f(i)
+			}
+		})
+	}
+	within(t, wg.Wait)
+}
+
+// faults counts what goes wrong on goroutines that must not end the test.
+type faults struct {
+	mu   sync.Mutex
+	seen map[string]int
+}
+
+func (f *faults) expect(ok bool, what string) {
+	if ok {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.seen == nil {
+		f.seen = make(map[string]int)
+	}
+	f.seen[what]++
+}
+
+func (f *faults) requireNone(t testing.TB) {
+	t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	require.Empty(t, f.seen)
 }
