@@ -63,7 +63,7 @@ func TestCloseDropsPendingTimersAndTheWheelsReferences(t *testing.T) {
 			require.Zero(t, s.Pending, "dropped at once, not when the last handler has returned")
 			require.Equal(t, before.Removed+uint64(before.Pending), s.Removed, "Removed counts what Close removes")
 			for name, tm := range unowned {
-				require.False(t, tm.Valid(), "%s: nobody holds it", name)
+				require.False(t, tm.Valid(), "%s: it has no owner", name)
 				require.ErrorIs(t, tm.Free(), timerwheel.ErrStale, name)
 			}
 			l.Unlock()
@@ -634,7 +634,7 @@ var drainings = append([]draining{
 		}
 		within(t, fired.Wait)
 	}},
-	{name: "idle timers that nobody freed, fired", run: func(t *testing.T, w *timerwheel.Wheel) {
+	{name: "idle timers, never freed, fired", run: func(t *testing.T, w *timerwheel.Wheel) {
 		for range 100 {
 			armed(w.Alloc(func(timerwheel.Timer) { runtime.KeepAlive(w) }), 0)
 		}
