@@ -64,8 +64,8 @@ func passTicks(t *testing.T, w *timerwheel.Wheel) {
 	fire(t, w, 3*time.Millisecond, func() {})
 }
 
-// newRun makes a timer whose handler, a puppet, is in flight.
-func newRun(t *testing.T, w *timerwheel.Wheel) (timerwheel.Timer, *puppet) {
+// beginRun makes a timer whose handler, a puppet, is in flight.
+func beginRun(t *testing.T, w *timerwheel.Wheel) (timerwheel.Timer, *puppet) {
 	t.Helper()
 	p := newPuppet(t)
 	tm := armed(w.Alloc(p.handle), 0)
@@ -152,7 +152,7 @@ func TestMailHandlerFreesItsOwnTimer(t *testing.T) {
 // Running.
 func TestMailDelReturnsWhileTheHandlerRuns(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{})
-	tm, p := newRun(t, w)
+	tm, p := beginRun(t, w)
 	require.Equal(t, foundRunning, tm.Del())
 	require.True(t, tm.Running())
 	require.Zero(t, p.ended.Load())
@@ -207,7 +207,7 @@ func TestMailThreeCPUs(t *testing.T) {
 				var f faults
 				var waiting atomic.Bool
 				var refused atomic.Int32
-				tm, cpu0 := newRun(t, w)
+				tm, cpu0 := beginRun(t, w)
 				stop := make(chan struct{})
 				cpu2 := inBackground(func() {
 					for ; !isClosed(stop); runtime.Gosched() {
