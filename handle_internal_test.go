@@ -1,16 +1,15 @@
 package timerwheel
 
 import (
-	"runtime"
+	"math/rand/v2"
 	"slices"
 	"testing"
-	"time"
 	"unsafe"
 
 	"github.com/stretchr/testify/require"
 )
 
-// Contract 1: a slot whose generations are used up is retired, not wrapped.
+// Promise 1.9.
 func TestExhaustedSlotIsRetired(t *testing.T) {
 	sh := newTestShard(t)
 	last := sh.w.Alloc(func(Timer) {})
@@ -27,71 +26,61 @@ func TestExhaustedSlotIsRetired(t *testing.T) {
 	for range 2 * chunkLen {
 		other := sh.w.Alloc(func(Timer) {})
 		k, _ := sh.lookup(other)
-		require.NotEqual(t, i, k, "the retired slot is used again")
+		require.NotEqual(t, i, k, "the retired record is used again")
 	}
 	require.False(t, last.Valid())
 	require.ErrorIs(t, last.Free(), ErrStale)
 }
 
-// Contract 5: a chunk in which no timer lives is given back, and the chunk that
-// takes its number does not reach old handles: its generations start above.
+// Promises 1.9 and 5.9: the chunk that takes the number of one that was given back does not reach old
+// handles: its generations start above each that its records had, however unevenly they were used.
 func TestGenerationsDoNotRestart(t *testing.T) {
 	sh := newTestShard(t)
-	alloc := func(n int) (all []Timer) {
-		for range n {
-			all = append(all, sh.w.Alloc(func(Timer) {}))
-		}
-		return all
-	}
-	free := func(all []Timer) {
-		for _, t := range all {
-			_ = t.Free()
-		}
-	}
+	rng := rand.New(rand.NewPCG(3, 5))
 	seen := make(map[Timer]bool)
-	for round := range 20 {
-		all := alloc(4 * chunkLen)
-		for _, h := range all {
-			require.False(t, seen[h], "round %d: the handle %v comes again", round, h)
-			seen[h] = true
+	var living []Timer
+	alloc := func() {
+		h := sh.w.Alloc(func(Timer) {})
+		if seen[h] {
+			require.Fail(t, "a handle comes again", "%v", h)
+		}
+		seen[h] = true
+		living = append(living, h)
+	}
+	free := func(i int) {
+		if err := living[i].Free(); err != nil {
+			require.NoError(t, err)
+		}
+		living[i] = living[len(living)-1]
+		living = living[:len(living)-1]
+	}
+	for range 8 {
+		for range 4 * chunkLen {
+			alloc()
 		}
 		require.Equal(t, 4, sh.records.Held())
-		free(all)
+		for range 4 * chunkLen { // a few records are used again and again
+			free(rng.IntN(10))
+			alloc()
+		}
+		require.Equal(t, 4, sh.records.Held())
+		for len(living) > 0 {
+			free(rng.IntN(len(living)))
+		}
 		require.Equal(t, 1, sh.records.Held(), "chunks without timers are held")
 	}
 	for h := range seen {
-		require.False(t, h.Valid())
+		if h.Valid() {
+			require.Fail(t, "a stale handle is valid", "%v", h)
+		}
 	}
 }
 
-// A chunk with a retired slot is given back as well, and its number not used
-// again.
-func TestChunkOfRetiredSlots(t *testing.T) {
-	sh := newTestShard(t)
-	for range chunkLen {
-		h := sh.w.Alloc(func(Timer) {})
-		_, s := sh.lookup(h)
-		s.Gen = lastGen
-		h = sh.timer(uint32(h.id)>>shardBits, s)
-		defer func() { require.False(t, h.Valid()) }()
-	}
-	for i := range uint32(chunkLen) {
-		require.NoError(t, sh.timer(i, sh.records.At(i)).Free())
-	}
-	h := sh.w.Alloc(func(Timer) {})
-	i, _ := sh.lookup(h)
-	require.GreaterOrEqual(t, i, uint32(1*chunkLen), "a number of the retired chunk")
-	require.Equal(t, 1, sh.records.Live())
-}
-
-// A chunk is not made and dropped in turns by one place that comes and goes; it is
-// dropped when a chunkful is free elsewhere.
+// A chunk is not freed and made again by one timer that comes and goes; it is freed when the records
+// of a whole chunk are free elsewhere.
 func TestAnEmptyChunkIsKeptForTheNext(t *testing.T) {
 	sh := newTestShard(t)
-	var all []Timer
-	for range 2*chunkLen + 1 {
-		all = append(all, sh.w.Alloc(func(Timer) {}))
-	}
+	all := allocAll(sh, 2*chunkLen+1)
 	last := len(all) - 1
 	i, _ := sh.lookup(all[last])
 	chunk := sh.records.Chunk(i / chunkLen)
@@ -107,38 +96,54 @@ func TestAnEmptyChunkIsKeptForTheNext(t *testing.T) {
 	require.Equal(t, 2, sh.records.Held(), "the chunk of the one that lives, and one more")
 }
 
-// Contract 1 and 5: a chunk that has a retired slot is given back while other
-// chunks are in use, and its number never used again: the floor of its other
-// slots would lead to the generations of the retired one.
-func TestAChunkWithARetiredSlotIsNotReplaced(t *testing.T) {
-	sh := newTestShard(t)
-	const chunks = 4
-	var all []Timer
-	for range chunks * chunkLen {
+// allocAll allocates n timers.
+func allocAll(sh *shard, n int) (all []Timer) {
+	for range n {
 		all = append(all, sh.w.Alloc(func(Timer) {}))
 	}
-	i, s := sh.lookup(all[0])
-	s.Gen = lastGen
-	all[0] = sh.timer(i, s)
-	for _, tm := range slices.Backward(all) { // the last empty chunk is the one with the retired slot
-		require.NoError(t, tm.Free())
-	}
-	require.True(t, sh.records.Chunk(i/chunkLen) == nil, "the chunk is held")
-	for range 2 * chunks * chunkLen {
-		k, _ := sh.lookup(sh.w.Alloc(func(Timer) {}))
-		require.NotEqual(t, i/chunkLen, k/chunkLen, "a number of the chunk with the retired slot")
+	return all
+}
+
+// Promises 1.9 and 13.6: a chunk that has a retired record is given back as any other, and its number
+// never used again: the floor of its other records would lead to the generations of the retired one.
+func TestAChunkWithARetiredSlotIsNotReplaced(t *testing.T) {
+	for name, c := range map[string]struct{ chunks, retired int }{
+		"one record of it": {4, 1}, "all of it": {4, chunkLen}, "all of the only one": {1, chunkLen},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sh := newTestShard(t)
+			all := allocAll(sh, c.chunks*chunkLen)
+			first, _ := sh.lookup(all[0])
+			number := first / chunkLen
+			for k := range c.retired {
+				i, s := sh.lookup(all[k])
+				require.Equal(t, number, i/chunkLen)
+				s.Gen = lastGen
+				all[k] = sh.timer(i, s)
+			}
+			for _, tm := range slices.Backward(all) { // the last empty chunk is the one with the retired record
+				require.NoError(t, tm.Free())
+			}
+			if c.chunks > 1 { // the only empty chunk is kept, whatever is in it
+				require.True(t, sh.records.Chunk(number) == nil, "the chunk is held")
+			}
+			again := allocAll(sh, 2*c.chunks*chunkLen)
+			for _, tm := range again {
+				k, _ := sh.lookup(tm)
+				require.NotEqual(t, number, k/chunkLen, "a number of the chunk with the retired record")
+			}
+			require.Equal(t, len(again), sh.records.Live())
+			for _, tm := range all {
+				require.False(t, tm.Valid())
+			}
+		})
 	}
 }
 
-// Contract 5: a chunk in which no timer lives is given back, with the bodies
-// beside it.
+// Promise 5.9.
 func TestTheBodiesOfAChunkAreGivenBackWithIt(t *testing.T) {
 	sh := newTestShard(t)
-	var all []Timer
-	for range 4 * chunkLen {
-		all = append(all, sh.w.Alloc(func(Timer) {}))
-	}
-	for _, tm := range all {
+	for _, tm := range allocAll(sh, 4*chunkLen) {
 		require.NoError(t, tm.Free())
 	}
 	for n := range uint32(sh.records.Chunks()) {
@@ -152,40 +157,4 @@ func TestValuesAreAligned(t *testing.T) {
 		v := &newSpareChunk(0).bodies.items[0]
 		require.Zero(t, uintptr(unsafe.Pointer(v))%unsafe.Sizeof(*v))
 	}
-}
-
-// Contract 5: "Storage that a peak needed goes back to the runtime". What the
-// heap has in use after half a million timers is what it had before, but for a
-// tenth and for what stays: the tables of the chunks, less than a quarter of a byte a
-// timer, and some free chunks.
-func TestHeapOfAPeakComesBack(t *testing.T) {
-	if checkInvariants {
-		t.Skip("to check every critical section costs more than any of them")
-	}
-	const n = 500_000
-	const stays = n/4 + 256<<10
-	w, err := New(Options{})
-	require.NoError(t, err)
-	defer w.Close()
-	before := heapInUse()
-	timers := make([]Timer, n)
-	for k := range timers {
-		timers[k] = w.AfterFunc(time.Hour, func() {})
-	}
-	require.Greater(t, heapInUse(), before+n*32)
-	for _, tm := range timers {
-		require.True(t, tm.Stop())
-	}
-	timers = nil
-	require.LessOrEqual(t, heapInUse(), before+before/10+stays)
-}
-
-// heapInUse returns the bytes in spans of the heap that are in use, when nothing
-// is left to be collected.
-func heapInUse() uint64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.GC() // what finalizers and pools have let go of
-	runtime.ReadMemStats(&m)
-	return m.HeapInuse
 }

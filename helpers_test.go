@@ -2,6 +2,7 @@ package timerwheel_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"path/filepath"
 	"runtime"
@@ -325,4 +326,125 @@ func advanceSteps(t *testing.T, w *timerwheel.Wheel, tm timerwheel.Timer, steps 
 		require.True(t, ok, "at %v", s.to)
 		require.Equal(t, s.next, when.Sub(manualStart), "the next instant at %v", s.to)
 	}
+}
+
+// ---- the functions that the wheel calls ----
+
+// callbackHooks are what a wheel of options() calls; a callback replaces the one that it is about.
+type callbackHooks struct {
+	panicked func(timerwheel.HandlerPanic)
+	stalled  func(timerwheel.Stall)
+}
+
+func (h *callbackHooks) options() timerwheel.Options {
+	return timerwheel.Options{
+		OnPanic: func(p timerwheel.HandlerPanic) { h.panicked(p) },
+		OnStall: func(s timerwheel.Stall) { h.stalled(s) },
+	}
+}
+
+// callbacks are the functions that a wheel calls: arrange sees to it that call is called once, in
+// such a function. They are for bubbles.
+var callbacks = []struct {
+	name    string
+	arrange func(t *testing.T, w *timerwheel.Wheel, h *callbackHooks, call func())
+}{
+	{"a handler", func(_ *testing.T, w *timerwheel.Wheel, _ *callbackHooks, call func()) {
+		armed(w.Alloc(func(timerwheel.Timer) { call() }), 0)
+	}},
+	{"AfterFunc's function", func(_ *testing.T, w *timerwheel.Wheel, _ *callbackHooks, call func()) { w.AfterFunc(0, call) }},
+	{"Every's handler", func(_ *testing.T, w *timerwheel.Wheel, _ *callbackHooks, call func()) {
+		w.Every(time.Millisecond, func(timerwheel.Timer) { call() })
+	}},
+	{"a member's handler", func(_ *testing.T, w *timerwheel.Wheel, _ *callbackHooks, call func()) {
+		w.NewGroup().AfterFunc(0, call)
+	}},
+	{"a lock-bound handler", func(_ *testing.T, w *timerwheel.Wheel, _ *callbackHooks, call func()) {
+		armed(w.AllocLocked(newDurableLock(), func(timerwheel.Timer) { call() }), 0)
+	}},
+	{"a deferred function of a handler that panics", func(_ *testing.T, w *timerwheel.Wheel, h *callbackHooks, call func()) {
+		h.panicked = func(timerwheel.HandlerPanic) {}
+		w.AfterFunc(0, func() {
+			defer call()
+			panic("on purpose")
+		})
+	}},
+	{"OnPanic", func(_ *testing.T, w *timerwheel.Wheel, h *callbackHooks, call func()) {
+		h.panicked = func(timerwheel.HandlerPanic) { call() }
+		w.AfterFunc(0, func() { panic("on purpose") })
+	}},
+	{"OnStall", func(_ *testing.T, w *timerwheel.Wheel, h *callbackHooks, call func()) {
+		h.stalled = func(timerwheel.Stall) { call() }
+		w.AfterFunc(0, func() { time.Sleep(5 * time.Second) })
+	}},
+	{"done of a deletion that waited", func(t *testing.T, w *timerwheel.Wheel, _ *callbackHooks, call func()) {
+		tm := w.AfterFunc(0, func() { time.Sleep(500 * time.Millisecond) })
+		settle()
+		require.Equal(t, timerwheel.Found{Running: true}, tm.DelAsync(call))
+	}},
+	{"done of an idle timer", func(_ *testing.T, w *timerwheel.Wheel, _ *callbackHooks, call func()) {
+		w.Alloc(func(timerwheel.Timer) {}).DelAsync(call)
+	}},
+	// A call that closes the wheel drops the firing that the worker takes the lock for.
+	{"the user's Lock", func(t *testing.T, w *timerwheel.Wheel, _ *callbackHooks, call func()) {
+		armed(w.AllocLocked(&hookedLock{durableLock: newDurableLock(), onLock: call}, func(timerwheel.Timer) {
+			t.Error("ran although dropped")
+		}), 0)
+	}},
+	{"the user's Unlock", func(_ *testing.T, w *timerwheel.Wheel, _ *callbackHooks, call func()) {
+		armed(w.AllocLocked(&hookedLock{durableLock: newDurableLock(), onUnlock: call}, func(timerwheel.Timer) {}), 0)
+	}},
+}
+
+// ---- storms: many goroutines, for a while ----
+
+// storms is how long a storm lasts: go test -race -run 'Mail|Stress' . -storm 30s
+var storms = flag.Duration("storm", 500*time.Millisecond, "how long each of the stress tests lasts")
+
+func stormTime() time.Duration {
+	if testing.Short() {
+		return *storms / 8
+	}
+	return *storms
+}
+
+// storm has n goroutines call f again and again until d is over. It yields after each call: on one
+// processor a goroutine that does not would keep it for a whole time slice.
+func storm(t testing.TB, d time.Duration, n int, f func(i int)) {
+	t.Helper()
+	end := time.Now().Add(d)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			for ; time.Now().Before(end); runtime.Gosched() {
+				f(i)
+			}
+		})
+	}
+	within(t, wg.Wait)
+}
+
+// faults counts what goes wrong on goroutines that must not end the test.
+type faults struct {
+	mu   sync.Mutex
+	seen map[string]int
+}
+
+func (f *faults) expect(ok bool, what string) {
+	if ok {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.seen == nil {
+		f.seen = make(map[string]int)
+	}
+	f.seen[what]++
+}
+
+func (f *faults) requireNone(t testing.TB) {
+	t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	require.Empty(t, f.seen)
 }

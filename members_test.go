@@ -2,7 +2,6 @@ package timerwheel
 
 import (
 	"context"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,8 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Contract 9: "every goroutine of the wheel is joined", also the one that the
-// alarm has just called, and that has not done anything yet.
+// Promise 9.4: also the goroutine that the alarm has just called, and that has not done anything yet.
 func TestCloseJoinsTheGoroutineThatTheAlarmHasJustCalled(t *testing.T) {
 	for range 100 {
 		guarded(t, func(t *testing.T) {
@@ -32,14 +30,13 @@ func TestCloseJoinsTheGoroutineThatTheAlarmHasJustCalled(t *testing.T) {
 			w.AfterFunc(time.Millisecond, func() {})
 			go closer()
 			first, second := <-closed, <-closed
-			require.True(t, first && second, "Close has returned, and a goroutine is still to come")
+			require.True(t, first && second, "Close has returned, and a goroutine has not begun")
 		})
 	}
 }
 
-// Contract 9: "pending timers are dropped with the wheel's references", also one
-// that the end of its run, or of the wait for its lock, would put back on the
-// wheel while Close has its turns with the others; it does not run again.
+// Promise 9.2: also a timer that the end of its run, or of the wait for its lock, would put back on
+// the wheel while Close drops the others; it does not run again.
 func TestCloseDropsWhatIsPutBackMeanwhile(t *testing.T) {
 	for name, c := range map[string]struct {
 		waits   string // where its worker waits for the shard
@@ -73,29 +70,32 @@ func TestCloseDropsWhatIsPutBackMeanwhile(t *testing.T) {
 				g.AfterFunc(time.Hour, func() {})
 			}
 			end := make(chan struct{})
+			endOnce := sync.OnceFunc(func() { close(end) })
+			t.Cleanup(endOnce)
 			var runs atomic.Int32
 			c.hold(g, &runs, end)
-			for held := false; !held; runtime.Gosched() {
+			eventually(t, "the timer is held", func() bool {
 				g.sh.lock()
-				held = !g.sh.levels.Empty(levels.Held)
-				g.sh.unlock()
-			}
-			var wg sync.WaitGroup
-			g.sh.lock()
-			wg.Go(func() { _ = w.Close() })
+				defer g.sh.unlock()
+				return !g.sh.levels.Empty(levels.Held)
+			})
+			release := hold(t, &g.sh.mu)
+			closed := make(chan error, 1)
+			go func() { closed <- w.Close() }()
 			blockedIn(t, 1, "close")
-			close(end)
+			endOnce()
 			blockedIn(t, 1, c.waits)
-			handOn(&g.sh.mu)
-			wg.Wait()
+			askFor(&g.sh.mu)
+			release()
+			require.NoError(t, receive(t, closed))
 			require.Zero(t, w.Stats().Pending)
 			require.Equal(t, c.running, runs.Load(), "it has begun while the wheel was being closed")
 		})
 	}
 }
 
-// Contract 9: who stops the alarm tells those who wait for the last goroutine,
-// as the alarm may have been what they waited for.
+// Promise 9.4: stopping the alarm wakes the calls that wait for the last goroutine: the alarm may
+// have been what they waited for.
 func TestWhoStopsTheAlarmTellsWhoWaitsForTheEnd(t *testing.T) {
 	guarded(t, func(t *testing.T) {
 		w := newTestWheel(t, Options{})
@@ -115,27 +115,31 @@ func TestWhoStopsTheAlarmTellsWhoWaitsForTheEnd(t *testing.T) {
 	})
 }
 
-// Contract 9: a goroutine of the wheel is one until it has done all that it does:
-// it sets the alarm anew before it leaves the crew.
+// Promise 9.4: a goroutine is a member until it has done all its work: it sets the alarm anew before
+// it stops being one.
 func TestAGoroutineThatRearmsIsStillTheWheels(t *testing.T) {
 	w := twoShards(t)
 	wk := &worker{w: w, goid: 1, rearms: true}
 	w.members[wk.goid] = wk
-	w.shards[1].lock()
-	var wg sync.WaitGroup
-	wg.Go(func() { w.leave(wk) })
+	deserted := func() bool {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return w.deserted()
+	}
+	release := hold(t, &w.shards[1].mu)
+	left := make(chan bool)
+	go func() {
+		w.leave(wk)
+		close(left)
+	}()
 	blockedIn(t, 1, "nextWake")
-	w.mu.Lock()
-	deserted := w.deserted()
-	w.mu.Unlock()
-	w.shards[1].unlock()
-	wg.Wait()
-	require.False(t, deserted)
-	require.True(t, w.deserted())
+	require.False(t, deserted())
+	release()
+	receive(t, left)
+	require.True(t, deserted())
 }
 
-// Contract 9: a Close waits for the dones of deletions that were waiting; not
-// for that of a DelAsync that came after it.
+// Promise 12.14: a Close does not wait for the done of a DelAsync that came after it.
 func TestCloseDoesNotWaitForADoneThatCameAfterIt(t *testing.T) {
 	guarded(t, func(t *testing.T) {
 		w := newTestWheel(t, Options{})
