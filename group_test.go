@@ -736,47 +736,6 @@ func TestGroupDeletionLeavesTheNextTenantsAlone(t *testing.T) {
 	}
 }
 
-// Contract 4 and 8: a member's record is recycled at the end of the run that the group deletion waits
-// for, and has new tenants, which run on: the deletion neither waits for them nor touches them.
-func TestGroupDeletionDoesNotWaitForTheNextTenants(t *testing.T) {
-	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		for range 10 {
-			g, p, next := w.NewGroup(), newPuppet(t), newPuppet(t)
-			var last timerwheel.Timer
-			for range 8 {
-				last = g.AfterFunc(0, func() { p.handle(timerwheel.Timer{}) })
-			}
-			settle()
-			require.Equal(t, 8, w.Stats().Running)
-			c := deleting(g.DelSync)
-			require.True(t, c.waits())
-			var errs []error
-			var tenants []timerwheel.Timer
-			last.DelAsync(func() {
-				for i := range 32 {
-					tm := w.Alloc(next.handle)
-					errs = append(errs, tm.Register(time.Duration(i%2)*time.Hour))
-					tenants = append(tenants, tm)
-				}
-			})
-			p.let()
-			settle()
-			c.requires(t, foundRunning, nil)
-			for _, err := range errs {
-				require.NoError(t, err)
-			}
-			require.Equal(t, 16, w.Stats().Pending)
-			require.Equal(t, 16, w.Stats().Running)
-			next.let()
-			for _, tm := range tenants {
-				_, err := tm.DelSync()
-				require.NoError(t, err)
-				require.NoError(t, tm.Free())
-			}
-		}
-	})
-}
-
 // Contract 2 and 8: a member is an ordinary timer; its own deletions concern no other member.
 func TestGroupMembersAreDeletedSingly(t *testing.T) {
 	for _, verb := range timerVerbs {

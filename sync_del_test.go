@@ -915,21 +915,25 @@ func TestOnlyShutdownForbidsLaterRegisters(t *testing.T) {
 
 // ---- storage ----
 
-// Contract 4: "The wait never reads or writes the timer's storage", and rule 6. The next tenants move
-// in at the end of the run, before the waiters are scheduled, and half of them run on.
+// Contract 4: "The wait never reads or writes the timer's storage", and rule 6; contract 8: nor do the
+// group's deletions. The next tenants move in at the end of the run, before the waiters are scheduled,
+// and half of them run on.
 func TestDelSyncNeitherWaitsForNorTouchesTheNextTenant(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		const tenants = 32
-		waiting := timerVerbs.waiting()
+		waiting := memberVerbs.waiting()
 		for range 20 {
-			p, next := newPuppet(t), newPuppet(t)
-			tm := w.Alloc(p.handle)
-			startRun(t, tm)
+			g, next := w.NewGroup(), newPuppet(t)
+			tm, p := newRun(t, g)
 			require.NoError(t, tm.Free())
+			for range 7 {
+				g.AfterFunc(0, func() { p.handle(timerwheel.Timer{}) })
+			}
+			settle()
 
 			var calls []*deletion
-			for i := range 12 {
-				calls = append(calls, deleting(waiting[i%len(waiting)].on(tm)))
+			for i := range 2 * len(waiting) {
+				calls = append(calls, deleting(waiting[i%len(waiting)].on(member{tm, g})))
 			}
 			require.True(t, calls[0].waits())
 			var living []timerwheel.Timer
@@ -948,15 +952,13 @@ func TestDelSyncNeitherWaitsForNorTouchesTheNextTenant(t *testing.T) {
 				c.requires(t, foundRunning, nil)
 			}
 			for _, err := range errs {
-				require.NoError(t, err, "the refusal fell upon a new tenant")
+				require.NoError(t, err, "a new tenant was refused")
 			}
 			require.False(t, tm.Valid())
 			require.Equal(t, tenants/2, w.Stats().Running)
 			require.Equal(t, tenants/2, w.Stats().Pending)
-			for _, verb := range timerVerbs {
-				found, err := verb.call(tm)
-				require.NoError(t, err)
-				require.Equal(t, foundNone, found, "a stale handle reached the new tenant")
+			for _, verb := range memberVerbs {
+				finds(t, foundNone)(verb.call(member{tm, g})) // stale: it must not reach the new tenant
 			}
 			require.Equal(t, tenants/2, w.Stats().Pending)
 
