@@ -3,7 +3,6 @@ package timerwheel_test
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -14,85 +13,64 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Contract 4, table: "DelSync of B | A's handler, where B's handler waits for A's end, by any chain
-// of this wheel's handlers | ErrDeadlock to the call that would close the circle, at once, ctx or
-// not; the others go on". Circles of 2, 3 and 5, every verb in every place, in both directions of
-// arrival.
+// Contract 4, table: "ErrDeadlock to the call that would close the circle, at once, ctx or not; the
+// others go on". Circles of 2, 3 and 5, every verb in every place, in both directions of arrival.
+// Each member of a circle is alone in its group, so that the group's deletions are links too.
 func TestTheCallThatWouldCloseACircleIsErrDeadlock(t *testing.T) {
-	// A member of the circle is a timer in a group of its own, so that the group's deletions can
-	// stand in the chain too.
-	type member struct {
-		p  *puppet
-		tm timerwheel.Timer
-		g  *timerwheel.Group
-	}
-	type link struct {
-		name string
-		call func(member) (timerwheel.Found, error)
-	}
-	links := []link{
-		{"DelSync", func(m member) (timerwheel.Found, error) { return m.tm.DelSync() }},
-		{"Group.DelSync", func(m member) (timerwheel.Found, error) { return m.g.DelSync() }},
-		{"DelSyncContext", func(m member) (timerwheel.Found, error) { return m.tm.DelSyncContext(context.Background()) }},
-		{"Shutdown", func(m member) (timerwheel.Found, error) { return m.tm.ShutdownSync() }},
-		{"Group.DelSyncContext", func(m member) (timerwheel.Found, error) { return m.g.DelSyncContext(context.Background()) }},
-		{"Group.Shutdown", func(m member) (timerwheel.Found, error) { return m.g.ShutdownSync() }},
-	}
-	closers := append(slices.Clone(links),
-		link{"DelSyncContext, ended", func(m member) (timerwheel.Found, error) { return m.tm.DelSyncContext(endedContext) }})
-	for _, n := range []int{2, 3, 5} {
-		for first := range links {
-			for _, closer := range closers {
-				for _, step := range slices.Compact([]int{1, n - 1}) {
-					name := fmt.Sprintf("%d/step %d/from %s/closed by %s", n, step, links[first].name, closer.name)
-					bubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-						members := make([]member, n)
-						for i := range members {
-							g, p := w.NewGroup(), newPuppet(t)
-							members[i] = member{p, g.Alloc(p.handle), g}
-							startRun(t, members[i].tm)
-						}
-						next := func(i int) member { return members[(i+1)%n] }
-
-						calls := make([]*deletion, n)
-						last := 0
-						for k := range n {
-							i, by := k*step%n, links[(first+k)%len(links)]
-							if k == n-1 {
-								last, by = i, closer
-							}
-							calls[i] = members[i].p.call(func() (timerwheel.Found, error) { return by.call(next(i)) })
-							require.Equal(t, k < n-1, calls[i].waits(), "call %d of %d, %s", k+1, n, by.name)
-						}
-						calls[last].requires(t, foundRunning, timerwheel.ErrDeadlock)
-
-						// The others go on: each returns when the handler that it waits for has
-						// returned, and not before.
-						for k := range n - 1 {
-							i := (last - k - 1 + n) % n
-							require.True(t, calls[i].waits(), "nobody but the closer gets ErrDeadlock")
-							next(i).p.let()
-							calls[i].requires(t, foundRunning, nil)
-						}
-					})
-				}
+	links := memberVerbs.waiting()
+	circle := func(n, step, first int, closer deletionVerb[member]) {
+		name := fmt.Sprintf("%d/step %d/from %s/closed by %s", n, step, links[first].name, closer.name)
+		bubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			members, puppets := make([]member, n), make([]*puppet, n)
+			for i := range members {
+				g := w.NewGroup()
+				tm, p := newRun(t, g)
+				members[i], puppets[i] = member{tm, g}, p
 			}
+			calls := make([]*deletion, n)
+			last := 0
+			for k := range n {
+				i, by := k*step%n, links[(first+k)%len(links)]
+				if k == n-1 {
+					last, by = i, closer
+				}
+				calls[i] = puppets[i].call(by.on(members[(i+1)%n]))
+				require.Equal(t, k < n-1, calls[i].waits(), "call %d of %d, %s", k+1, n, by.name)
+			}
+			calls[last].requires(t, foundRunning, timerwheel.ErrDeadlock)
+
+			// The others go on: each returns when the handler that it waits for has
+			// returned, and not before.
+			for k := range n - 1 {
+				i := (last - k - 1 + n) % n
+				require.True(t, calls[i].waits(), "only the closer gets ErrDeadlock")
+				puppets[(i+1)%n].let()
+				calls[i].requires(t, foundRunning, nil)
+			}
+		})
+	}
+	for k, closer := range memberVerbs.syncs() {
+		for first := range links {
+			circle(2, 1, first, closer)
+		}
+		for _, n := range []int{3, 5} {
+			circle(n, 1, k%len(links), closer)
+			circle(n, n-1, (k+1)%len(links), closer)
 		}
 	}
 }
 
-// Contract 4, table: "by any chain of this wheel's handlers": however long, and though it
-// leads through groups, of which the run that leads on is the last of three, and through
-// Shutdowns.
+// Contract 4, table: "by any chain of this wheel's handlers", of any length, also through groups, of
+// which the last of three runs leads on, and through Shutdowns.
 func TestACircleOfAnyLengthIsSeen(t *testing.T) {
 	for _, n := range []int{10, 100} {
-		for _, closer := range append([]delVerb{delByDead}, delWaitingVerbs...) {
+		for _, closer := range timerVerbs.syncs() {
 			bubble(t, fmt.Sprintf("%d/%s", n, closer.name), timerwheel.Options{MaxWorkers: 3 * n}, func(t *testing.T, w *timerwheel.Wheel) {
 				puppets, timers := make([]*puppet, n), make([]timerwheel.Timer, n)
 				groups, besides := make([]*timerwheel.Group, n), make([]*puppet, 0, n)
 				for i := range n {
 					groups[i] = w.NewGroup()
-					for range 2 { // members that run, and wait for nobody
+					for range 2 { // members that run and do not wait
 						p := newPuppet(t)
 						besides = append(besides, p)
 						startRun(t, groups[i].Alloc(p.handle))
@@ -112,11 +90,11 @@ func TestACircleOfAnyLengthIsSeen(t *testing.T) {
 					calls[i] = puppets[i].call(links[i%len(links)](i + 1))
 				}
 				settle()
-				puppets[n-1].call(func() (timerwheel.Found, error) { return closer.call(timers[0]) }).requires(t, foundRunning, timerwheel.ErrDeadlock)
+				puppets[n-1].call(closer.on(timers[0])).requires(t, foundRunning, timerwheel.ErrDeadlock)
 				whole := puppets[n-1].call(groups[0].ShutdownSync) // waits for the two that it can wait for
 				require.True(t, whole.waits())
 				for i := range n - 1 {
-					require.True(t, calls[i].waits(), "nobody but the closer gets ErrDeadlock")
+					require.True(t, calls[i].waits(), "only the closer gets ErrDeadlock")
 				}
 				for _, p := range besides {
 					p.let()
@@ -200,76 +178,106 @@ func (n nameableA) run(tm timerwheel.Timer) { n.handle(tm) }
 func (n nameableB) run(tm timerwheel.Timer) { n.handle(tm) }
 func (n nameableC) run(tm timerwheel.Timer) { n.handle(tm) }
 
-// The converse: a chain that does not come back is no circle, and all of it waits.
+// The converse: a chain that does not come back is not a circle, and all of it waits. It does not
+// come back either through a deletion that does not wait.
 func TestAChainOfDeletionsIsNoCircle(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		const n = 5
 		var ps [n]*puppet
-		var tms [n]timerwheel.Timer
+		var ms [n]member
 		for i := range n {
-			ps[i] = newPuppet(t)
-			tms[i] = w.Alloc(ps[i].handle)
-			startRun(t, tms[i])
+			ms[i].group = w.NewGroup()
+			ms[i].Timer, ps[i] = newRun(t, ms[i].group)
 		}
 		var calls [n - 1]*deletion
 		for i := range n - 1 {
-			calls[i] = ps[i].call(tms[i+1].DelSync)
+			calls[i] = ps[i].call(ms[i+1].DelSync)
 			require.True(t, calls[i].waits())
 		}
-		outside := deleting(tms[0].DelSync)
+		outside := deleting(ms[0].DelSync)
 		require.True(t, outside.waits())
+
+		var done atomic.Int32
+		ps[n-1].call(func() (timerwheel.Found, error) {
+			return ms[0].DelAsync(func() { done.Add(1) }), nil
+		}).requires(t, foundRunning, nil)
+		for _, verb := range memberVerbs.those(func(v deletionVerb[member]) bool { return !v.syncs }) {
+			want := timerwheel.Found{Running: verb.name != "Stop"} // which does not report a run
+			ps[n-1].call(verb.on(ms[0])).requires(t, want, nil)
+		}
 		for i := n - 2; i >= 0; i-- {
 			require.True(t, calls[i].waits())
 			ps[i+1].let()
 			calls[i].requires(t, foundRunning, nil)
 		}
+		settle()
+		require.Zero(t, done.Load())
 		ps[0].let()
 		outside.requires(t, foundRunning, nil)
+		settle()
+		require.EqualValues(t, 1, done.Load())
 	})
 }
 
-// Contract 4: what waits for nobody any more is no link of a circle, whether its ctx ended or the
-// run that it waited for did.
+// Contract 4: a handler whose wait is over is not a link of a circle, whether its ctx ended or the run
+// that it waited for did; rule 8: not even if that run's worker goes on with a handler that waits for it.
 func TestAWaitThatIsOverIsNoLinkOfACircle(t *testing.T) {
+	type links struct {
+		g      *timerwheel.Group // one shard, so that a worker goes on there
+		a, b   timerwheel.Timer
+		pa, pb *puppet
+	}
+	// In each row a's handler waits for b's run, and its wait ends. Then the handler of another
+	// timer waits for a.
 	ends := []struct {
 		name string
-		wait func(*testing.T, *puppet, *puppet, timerwheel.Timer) // a's handler waits for b, and its wait ends, both running
+		wait func(*testing.T, links) (other timerwheel.Timer, back *deletion)
 	}{
-		{"ctx", func(t *testing.T, a, _ *puppet, b timerwheel.Timer) {
+		{"ctx", func(t *testing.T, l links) (timerwheel.Timer, *deletion) {
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 			defer cancel()
-			c := a.call(func() (timerwheel.Found, error) { return b.DelSyncContext(ctx) })
+			c := l.pa.call(func() (timerwheel.Found, error) { return l.b.DelSyncContext(ctx) })
 			require.True(t, c.waits())
 			time.Sleep(time.Second)
 			c.requires(t, foundRunning, context.DeadlineExceeded)
+			return l.b, l.pb.call(l.a.DelSync)
 		}},
-		{"the run", func(t *testing.T, a, pb *puppet, b timerwheel.Timer) {
-			c := a.call(b.DelSync)
+		{"the run", func(t *testing.T, l links) (timerwheel.Timer, *deletion) {
+			c := l.pa.call(l.b.DelSync)
 			require.True(t, c.waits())
-			pb.end()
+			l.pb.end()
 			c.requires(t, foundRunning, nil)
-			startRun(t, b)
+			startRun(t, l.b)
+			return l.b, l.pb.call(l.a.DelSync)
+		}},
+		{"the run, and its worker goes on", func(t *testing.T, l links) (timerwheel.Timer, *deletion) {
+			c := l.pa.call(l.b.DelSync)
+			require.True(t, c.waits())
+			back := &deletion{done: make(chan struct{})}
+			other := armed(l.g.Alloc(func(timerwheel.Timer) { back.run(l.a.DelSync) }), 0)
+			settle()
+			require.True(t, other.Pending(), "there is a third worker: the test tests nothing")
+			l.pb.end()
+			c.requires(t, foundRunning, nil)
+			return other, back
 		}},
 	}
 	for _, end := range ends {
-		bubble(t, end.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			pa, pb := newPuppet(t), newPuppet(t)
-			a, b := w.Alloc(pa.handle), w.Alloc(pb.handle)
-			startRun(t, a)
-			startRun(t, b)
-			end.wait(t, pa, pb, b)
-
-			c := pb.call(a.DelSync)
-			require.True(t, c.waits(), "a waits for nobody")
-			pa.call(b.DelSync).requires(t, foundRunning, timerwheel.ErrDeadlock) // and now it would
-			pa.let()
-			c.requires(t, foundRunning, nil)
+		bubble(t, end.name, timerwheel.Options{MaxWorkers: 2}, func(t *testing.T, w *timerwheel.Wheel) {
+			l := links{g: w.NewGroup()}
+			l.a, l.pa = newRun(t, l.g)
+			l.b, l.pb = newRun(t, l.g)
+			other, back := end.wait(t, l)
+			require.True(t, back.waits(), "a does not wait any more: %v", back.err)
+			l.pa.call(other.DelSync).requires(t, foundRunning, timerwheel.ErrDeadlock) // and now it would
+			l.pa.let()
+			back.requires(t, foundRunning, nil)
 		})
 	}
 }
 
-// Contract 4, promise 3: a wait for several runs is no wait for those that have ended,
-// nor for what their workers run next.
+// Contract 4, promise 3: a wait for several runs is not a wait for those that have ended, nor for what
+// their workers run next.
 func TestAnEdgeGoesWithItsRun(t *testing.T) {
 	bubble(t, "", timerwheel.Options{MaxWorkers: 3}, func(t *testing.T, w *timerwheel.Wheel) {
 		pa, pb, pc, pd := newPuppet(t), newPuppet(t), newPuppet(t), newPuppet(t)
@@ -294,32 +302,8 @@ func TestAnEdgeGoesWithItsRun(t *testing.T) {
 	})
 }
 
-// Contract 4, table: Del and DelAsync never wait, so they close no circle.
-func TestDeletionsThatDoNotWaitCloseNoCircle(t *testing.T) {
-	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		pa, pb := newPuppet(t), newPuppet(t)
-		a, b := w.Alloc(pa.handle), w.Alloc(pb.handle)
-		startRun(t, a)
-		startRun(t, b)
-		c := pa.call(b.DelSync)
-		require.True(t, c.waits())
-
-		var done atomic.Int32
-		pb.call(func() (timerwheel.Found, error) { return a.Del(), nil }).requires(t, foundRunning, nil)
-		pb.call(func() (timerwheel.Found, error) { return a.DelAsync(func() { done.Add(1) }), nil }).requires(t, foundRunning, nil)
-		require.True(t, c.waits())
-		pb.let()
-		c.requires(t, foundRunning, nil)
-		require.Zero(t, done.Load())
-		pa.let()
-		settle()
-		require.EqualValues(t, 1, done.Load())
-	})
-}
-
 // Contract 4: "Circles through two wheels, through a goroutine that the handler started, or through
-// the user's own lock ... cannot be seen from here": the calls wait, and "DelSyncContext bounds
-// them".
+// the user's own lock ... cannot be seen from here": the calls wait, and a context bounds them.
 func TestACircleThatCannotBeSeenIsBoundedByAContext(t *testing.T) {
 	circles := []struct {
 		name string
@@ -345,52 +329,48 @@ func TestACircleThatCannotBeSeenIsBoundedByAContext(t *testing.T) {
 		}, false},
 	}
 	for _, circle := range circles {
-		bubble(t, circle.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			home := w
-			if circle.far {
-				var err error
-				home, err = timerwheel.New(timerwheel.Options{})
-				require.NoError(t, err)
-				t.Cleanup(func() { require.NoError(t, home.Close()) })
-			}
-			pa, pb := newPuppet(t), newPuppet(t)
-			a, b := w.Alloc(pa.handle), home.Alloc(pb.handle)
-			startRun(t, a)
-			startRun(t, b)
-			circle.wait(t, a, pb)
-			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-			defer cancel()
-			c := pa.call(func() (timerwheel.Found, error) { return b.DelSyncContext(ctx) })
-			require.True(t, c.waits())
-			time.Sleep(time.Minute)
-			c.requires(t, foundRunning, context.DeadlineExceeded)
-			pa.let()
-			pb.let()
-			settle()
-			require.False(t, a.Running())
-			require.False(t, b.Running())
-		})
+		for _, verb := range timerContextVerbs {
+			bubble(t, circle.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+				wheelOfB := w
+				if circle.far {
+					wheelOfB = openWheel(t, timerwheel.Options{})
+				}
+				a, pa := newRun(t, w)
+				b, pb := newRun(t, wheelOfB)
+				circle.wait(t, a, pb)
+				ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+				defer cancel()
+				c := pa.call(verb.on(b, ctx))
+				require.True(t, c.waits())
+				time.Sleep(time.Minute)
+				c.requires(t, foundRunning, context.DeadlineExceeded)
+				pa.let()
+				pb.let()
+				settle()
+				require.False(t, a.Running())
+				require.False(t, b.Running())
+			})
+		}
 	}
 }
 
-// Contract 4, table, the circle, with a wait for several: each member that would wait for the
-// waiter closes a circle, "the others go on".
+// Contract 4, table, the circle, with a group's deletion as a link: each member that would wait for
+// the waiter closes a circle, "the others go on". And as the link that closes it: a member waits for
+// A, and A deletes the group, of which the firings are removed all the same.
 func TestGroupDeletionIsALinkOfACircle(t *testing.T) {
-	for _, verb := range groupWaitingVerbs {
+	for _, verb := range groupVerbs.waiting() {
 		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			g := w.NewGroup()
-			pa, pb, pc := newPuppet(t), newPuppet(t), newPuppet(t)
-			a, b, c := w.Alloc(pa.handle), g.Alloc(pb.handle), g.Alloc(pc.handle)
-			for _, tm := range []timerwheel.Timer{a, b, c} {
-				startRun(t, tm)
-			}
-			whole := pa.call(func() (timerwheel.Found, error) { return verb.call(g) })
+			a, pa := newRun(t, w)
+			b, pb := newRun(t, g)
+			c, pc := newRun(t, g)
+			whole := pa.call(verb.on(g))
 			require.True(t, whole.waits())
-			for _, closer := range append([]delVerb{delByDead}, delWaitingVerbs...) {
-				pb.call(func() (timerwheel.Found, error) { return closer.call(a) }).requires(t, foundRunning, timerwheel.ErrDeadlock)
-				pc.call(func() (timerwheel.Found, error) { return closer.call(a) }).requires(t, foundRunning, timerwheel.ErrDeadlock)
+			for _, closer := range timerVerbs.syncs() {
+				pb.call(closer.on(a)).requires(t, foundRunning, timerwheel.ErrDeadlock)
+				pc.call(closer.on(a)).requires(t, foundRunning, timerwheel.ErrDeadlock)
 			}
-			sideways := pb.call(c.DelSync) // c's handler waits for nobody
+			sideways := pb.call(c.DelSync) // c's handler does not wait
 			require.True(t, sideways.waits())
 			pc.call(b.DelSync).requires(t, foundRunning, timerwheel.ErrDeadlock)
 			pc.let()
@@ -400,23 +380,16 @@ func TestGroupDeletionIsALinkOfACircle(t *testing.T) {
 			whole.requires(t, foundRunning, nil)
 		})
 	}
-}
-
-// And as the link that closes it: B, a member, waits for A, and A deletes the group. The firings
-// are removed all the same.
-func TestGroupDeletionThatWouldCloseACircle(t *testing.T) {
-	for _, verb := range groupVerbs {
-		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+	for _, closer := range groupVerbs.syncs() {
+		bubble(t, "closed by "+closer.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			g := w.NewGroup()
-			pa, pb := newPuppet(t), newPuppet(t)
-			a, b := w.Alloc(pa.handle), g.Alloc(pb.handle)
-			startRun(t, a)
-			startRun(t, b)
+			a, pa := newRun(t, w)
+			b, pb := newRun(t, g)
 			require.NoError(t, b.Register(time.Hour))
-			require.NoError(t, g.Alloc(delIgnore).Register(time.Hour))
+			armed(g.Alloc(delIgnore), time.Hour)
 			c := pb.call(a.DelSync)
 			require.True(t, c.waits())
-			pa.call(func() (timerwheel.Found, error) { return verb.call(g) }).requires(t, foundBoth, timerwheel.ErrDeadlock)
+			pa.call(closer.on(g)).requires(t, foundBoth, timerwheel.ErrDeadlock)
 			require.Zero(t, w.Stats().Pending)
 			require.True(t, c.waits())
 			pa.let()

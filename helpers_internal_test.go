@@ -174,3 +174,14 @@ func stacks() []byte {
 	buf := make([]byte, 1<<20)
 	return buf[:runtime.Stack(buf, true)]
 }
+
+// ---- deletions, circles, groups ----
+
+// newGate makes a channel for handlers to wait on. It is closed by open, or when the test ends,
+// before the test's wheel is closed. In a bubble, t must be the bubble's own.
+func newGate(t testing.TB) (gate chan struct{}, open func()) {
+	gate = make(chan struct{})
+	open = sync.OnceFunc(func() { close(gate) })
+	t.Cleanup(open)
+	return gate, open
+}

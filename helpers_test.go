@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -447,4 +448,174 @@ func (f *faults) requireNone(t testing.TB) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	require.Empty(t, f.seen)
+}
+
+// ---- deletions, circles, groups ----
+
+// A deletionVerb is one way to delete: T is a Timer, a *Group, or a member.
+type deletionVerb[T any] struct {
+	name  string
+	call  func(T) (timerwheel.Found, error)
+	syncs bool // it waits for handlers in flight
+	ended bool // but its ctx has ended: it gives up at once
+	shuts bool // it refuses every later Register
+}
+
+// on is the deletion of one timer or group, as puppet.call and deleting want it.
+func (v deletionVerb[T]) on(x T) func() (timerwheel.Found, error) {
+	return func() (timerwheel.Found, error) { return v.call(x) }
+}
+
+type deletionVerbs[T any] []deletionVerb[T]
+
+// syncs are the verbs that ask for the end of a run: in a circle they return ErrDeadlock.
+func (vs deletionVerbs[T]) syncs() deletionVerbs[T] {
+	return vs.those(func(v deletionVerb[T]) bool { return v.syncs })
+}
+
+// waiting are the verbs that wait for a run, without a bound.
+func (vs deletionVerbs[T]) waiting() deletionVerbs[T] {
+	return vs.those(func(v deletionVerb[T]) bool { return v.syncs && !v.ended })
+}
+
+func (vs deletionVerbs[T]) shutting() deletionVerbs[T] {
+	return vs.those(func(v deletionVerb[T]) bool { return v.shuts })
+}
+
+func (vs deletionVerbs[T]) named(names ...string) deletionVerbs[T] {
+	return vs.those(func(v deletionVerb[T]) bool { return slices.Contains(names, v.name) })
+}
+
+func (vs deletionVerbs[T]) those(are func(deletionVerb[T]) bool) deletionVerbs[T] {
+	return slices.DeleteFunc(slices.Clone(vs), func(v deletionVerb[T]) bool { return !are(v) })
+}
+
+// timerVerbs are all deletions of a timer.
+var timerVerbs = deletionVerbs[timerwheel.Timer]{
+	{name: "Del", call: delNoError},
+	{name: "Stop", call: func(tm timerwheel.Timer) (timerwheel.Found, error) {
+		return timerwheel.Found{Pending: tm.Stop()}, nil // Stop does not report a run
+	}},
+	{name: "Shutdown", call: func(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.Shutdown(), nil }, shuts: true},
+	{name: "DelAsync", call: func(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.DelAsync(func() {}), nil }},
+	{name: "DelSync", call: timerwheel.Timer.DelSync, syncs: true},
+	{name: "DelSyncContext", call: func(tm timerwheel.Timer) (timerwheel.Found, error) {
+		return tm.DelSyncContext(context.Background())
+	}, syncs: true},
+	{name: "DelSyncContext, ended", call: func(tm timerwheel.Timer) (timerwheel.Found, error) {
+		return tm.DelSyncContext(endedContext)
+	}, syncs: true, ended: true},
+	{name: "ShutdownSync", call: timerwheel.Timer.ShutdownSync, syncs: true, shuts: true},
+	{name: "ShutdownSyncContext", call: func(tm timerwheel.Timer) (timerwheel.Found, error) {
+		return tm.ShutdownSyncContext(context.Background())
+	}, syncs: true, shuts: true},
+	{name: "ShutdownSyncContext, ended", call: func(tm timerwheel.Timer) (timerwheel.Found, error) {
+		return tm.ShutdownSyncContext(endedContext)
+	}, syncs: true, ended: true, shuts: true},
+}
+
+// groupVerbs are all deletions of a group.
+var groupVerbs = deletionVerbs[*timerwheel.Group]{
+	{name: "Del", call: func(g *timerwheel.Group) (timerwheel.Found, error) { return g.Del(), nil }},
+	{name: "Shutdown", call: func(g *timerwheel.Group) (timerwheel.Found, error) { return g.Shutdown(), nil }, shuts: true},
+	{name: "DelSync", call: (*timerwheel.Group).DelSync, syncs: true},
+	{name: "DelSyncContext", call: func(g *timerwheel.Group) (timerwheel.Found, error) {
+		return g.DelSyncContext(context.Background())
+	}, syncs: true},
+	{name: "DelSyncContext, ended", call: func(g *timerwheel.Group) (timerwheel.Found, error) {
+		return g.DelSyncContext(endedContext)
+	}, syncs: true, ended: true},
+	{name: "ShutdownSync", call: (*timerwheel.Group).ShutdownSync, syncs: true, shuts: true},
+	{name: "ShutdownSyncContext", call: func(g *timerwheel.Group) (timerwheel.Found, error) {
+		return g.ShutdownSyncContext(context.Background())
+	}, syncs: true, shuts: true},
+	{name: "ShutdownSyncContext, ended", call: func(g *timerwheel.Group) (timerwheel.Found, error) {
+		return g.ShutdownSyncContext(endedContext)
+	}, syncs: true, ended: true, shuts: true},
+}
+
+// A member is a timer and the group that it is in.
+type member struct {
+	timerwheel.Timer
+	group *timerwheel.Group
+}
+
+// memberVerbs are all deletions that reach a member: its own, and its group's.
+var memberVerbs = func() (all deletionVerbs[member]) {
+	for _, v := range timerVerbs {
+		all = append(all, deletionVerb[member]{v.name, func(m member) (timerwheel.Found, error) { return v.call(m.Timer) }, v.syncs, v.ended, v.shuts})
+	}
+	for _, v := range groupVerbs {
+		all = append(all, deletionVerb[member]{"Group." + v.name, func(m member) (timerwheel.Found, error) { return v.call(m.group) }, v.syncs, v.ended, v.shuts})
+	}
+	return all
+}()
+
+// A contextVerb is a deletion whose wait has a bound.
+type contextVerb[T any] struct {
+	name string
+	call func(T, context.Context) (timerwheel.Found, error)
+	err  error // of a Register while it waits
+}
+
+func (v contextVerb[T]) on(x T, ctx context.Context) func() (timerwheel.Found, error) {
+	return func() (timerwheel.Found, error) { return v.call(x, ctx) }
+}
+
+var (
+	timerContextVerbs = []contextVerb[timerwheel.Timer]{
+		{"DelSyncContext", timerwheel.Timer.DelSyncContext, timerwheel.ErrDeleting},
+		{"ShutdownSyncContext", timerwheel.Timer.ShutdownSyncContext, timerwheel.ErrShutdown},
+	}
+	groupContextVerbs = []contextVerb[*timerwheel.Group]{
+		{"DelSyncContext", (*timerwheel.Group).DelSyncContext, timerwheel.ErrDeleting},
+		{"ShutdownSyncContext", (*timerwheel.Group).ShutdownSyncContext, timerwheel.ErrShutdown},
+	}
+)
+
+// finds checks what a deletion returned: finds(t, foundPending)(tm.DelSync()).
+func finds(t testing.TB, want timerwheel.Found) func(timerwheel.Found, error) {
+	return func(found timerwheel.Found, err error) {
+		t.Helper()
+		require.NoError(t, err)
+		require.Equal(t, want, found)
+	}
+}
+
+// newRun makes a timer of a wheel or a group, and makes it run.
+func newRun(t *testing.T, of interface {
+	Alloc(func(timerwheel.Timer)) timerwheel.Timer
+}) (timerwheel.Timer, *puppet) {
+	t.Helper()
+	p := newPuppet(t)
+	tm := of.Alloc(p.handle)
+	startRun(t, tm)
+	return tm, p
+}
+
+// requireRefusedInHandler checks that the puppet's handler can register none of the timers.
+func requireRefusedInHandler(t *testing.T, w *timerwheel.Wheel, p *puppet, want error, timers ...timerwheel.Timer) {
+	t.Helper()
+	var errs []error
+	p.tell(func() {
+		for _, tm := range timers {
+			errs = append(errs, delRegisterAll(w, tm)...)
+		}
+	})
+	for i, err := range errs {
+		require.ErrorIs(t, err, want, "verb %d", i)
+	}
+}
+
+// waitersOf returns the Waiters of the runs of the timers, in their order.
+func waitersOf(w *timerwheel.Wheel, timers ...timerwheel.Timer) []int {
+	waiters := make([]int, len(timers))
+	for _, running := range w.Running() {
+		for i, tm := range timers {
+			if running.Timer == tm {
+				waiters[i] = running.Waiters
+			}
+		}
+	}
+	return waiters
 }

@@ -2,26 +2,23 @@ package timerwheel_test
 
 import (
 	"fmt"
-	"sync"
+	"maps"
+	"runtime"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/seed76848005/timerwheel"
 	"github.com/stretchr/testify/require"
 )
 
-// Contract 4, table: "DelAsync | running (elsewhere, or here) | returns at once; Registers are
-// refused until the handler has returned; then done". Contract 12: one that waits counts in
-// SyncWaits and in Waiters.
+// Contract 4, table: DelAsync of a running timer. Contract 12: one that waits counts in SyncWaits and
+// in Waiters.
 func TestDelAsyncOfARunningTimer(t *testing.T) {
 	for _, here := range []bool{false, true} {
 		for _, again := range delAgains {
 			bubble(t, fmt.Sprintf("here=%t/%s", here, again.name), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-				p := newPuppet(t)
-				tm := w.Alloc(p.handle)
-				startRun(t, tm)
+				tm, p := newRun(t, w)
 				again.register(t, tm)
 
 				var done, early atomic.Int32
@@ -35,17 +32,12 @@ func TestDelAsyncOfARunningTimer(t *testing.T) {
 				}
 				want := again.found
 				want.Running = true
-				if here {
-					p.call(del).requires(t, want, nil)
-				} else {
-					deleting(del).requires(t, want, nil)
-				}
+				deletingHere(p, here, del).requires(t, want, nil)
 				require.False(t, tm.Pending())
 				require.Equal(t, 1, w.Running()[0].Waiters)
 				require.EqualValues(t, 1, w.Stats().SyncWaits)
 				requireRefused(t, w, tm, timerwheel.ErrDeleting)
-				time.Sleep(time.Minute)
-				synctest.Wait()
+				elapse(time.Minute)
 				require.Zero(t, done.Load(), "done before the handler has returned")
 
 				p.end()
@@ -54,8 +46,7 @@ func TestDelAsyncOfARunningTimer(t *testing.T) {
 				require.Zero(t, early.Load())
 				require.NoError(t, tm.Register(time.Minute), "the refusal outlived the run")
 				p.let()
-				time.Sleep(2 * time.Hour)
-				synctest.Wait()
+				elapse(2 * time.Hour)
 				require.EqualValues(t, 2, p.begun.Load())
 				require.EqualValues(t, 1, done.Load(), "done runs once")
 			})
@@ -63,7 +54,7 @@ func TestDelAsyncOfARunningTimer(t *testing.T) {
 	}
 }
 
-// Contract 4, promise 3, for done: what the handler did is seen there. Under -race the plain
+// Contract 4, promise 3, for done: the handler's writes are visible there. Under -race the plain
 // variable is the test.
 func TestDelAsyncDoneSeesWhatTheHandlerDid(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -89,39 +80,21 @@ func TestDelAsyncDoneSeesWhatTheHandlerDid(t *testing.T) {
 // Contract 4: "done runs on a goroutine of the wheel, also for a timer that is idle or stale, never
 // in the caller", once each.
 func TestDelAsyncOfATimerThatDoesNotRun(t *testing.T) {
-	states := []struct {
-		name  string
-		reach func(*testing.T, *timerwheel.Wheel) timerwheel.Timer
-		want  timerwheel.Found
-	}{
-		{"idle", func(_ *testing.T, w *timerwheel.Wheel) timerwheel.Timer { return w.Alloc(delIgnore) }, foundNone},
-		{"pending", func(_ *testing.T, w *timerwheel.Wheel) timerwheel.Timer { return w.AfterFunc(time.Hour, func() {}) }, foundPending},
-		{"stale", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			tm := w.Alloc(delIgnore)
-			require.NoError(t, tm.Free())
-			return tm
-		}, foundNone},
-		{"zero Timer", func(*testing.T, *timerwheel.Wheel) timerwheel.Timer { return timerwheel.Timer{} }, foundNone},
-		{"closed wheel", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			tm := w.Alloc(delIgnore)
-			require.NoError(t, w.Close())
-			return tm
-		}, foundNone},
-	}
-	for _, state := range states {
-		bubble(t, state.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			tm := state.reach(t, w)
+	states := maps.Clone(goneTimers)
+	states["pending"] = func(_ *testing.T, w *timerwheel.Wheel) timerwheel.Timer { return w.AfterFunc(time.Hour, func() {}) }
+	for name, reach := range states {
+		bubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			tm := reach(t, w)
 			var done, inCaller atomic.Int32
-			caller := delGoroutine()
+			caller := goroutineName()
 			found := tm.DelAsync(func() {
 				done.Add(1)
-				if delGoroutine() == caller {
+				if goroutineName() == caller {
 					inCaller.Add(1)
 				}
 			})
-			require.Equal(t, state.want, found)
-			time.Sleep(time.Hour)
-			synctest.Wait()
+			require.Equal(t, timerwheel.Found{Pending: name == "pending"}, found)
+			elapse(30 * time.Minute)
 			require.EqualValues(t, 1, done.Load())
 			require.Zero(t, inCaller.Load())
 			require.Zero(t, w.Stats().SyncWaits)
@@ -130,8 +103,8 @@ func TestDelAsyncOfATimerThatDoesNotRun(t *testing.T) {
 }
 
 // Contract 4: done runs "never in the caller and never under a lock": neither the wheel's, so that
-// it may call everything, nor the caller's own, nor, while its worker holds it, the lock that the
-// timer is bound to.
+// it may call everything, nor the caller's own, nor the lock that the timer is bound to, which its
+// worker holds during the run.
 func TestDelAsyncDoneRunsUnderNoLock(t *testing.T) {
 	everything := func(w *timerwheel.Wheel, tm timerwheel.Timer) {
 		_, _, _ = w.Stats(), w.Running(), w.Now()
@@ -166,11 +139,8 @@ func TestDelAsyncDoneRunsUnderNoLock(t *testing.T) {
 					done.Add(1)
 				}), nil
 			}
-			if running {
-				p.call(del).requires(t, foundRunning, nil) // in its own handler, whose worker holds the lock
-			} else {
-				deleting(del).requires(t, foundNone, nil)
-			}
+			// If it runs, in its own handler, whose worker holds the lock.
+			deletingHere(p, running, del).requires(t, timerwheel.Found{Running: running}, nil)
 			p.let()
 			settle()
 			require.EqualValues(t, 1, done.Load())
@@ -178,13 +148,11 @@ func TestDelAsyncDoneRunsUnderNoLock(t *testing.T) {
 	}
 }
 
-// Contract 4: the handler is over when done runs: a DelSync made there is no deletion in the
+// Contract 4: the handler is over when done runs: a DelSync made there is not a deletion in the
 // timer's own handler, and waits for a new run.
 func TestDelAsyncDoneIsNotTheHandler(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		p := newPuppet(t)
-		tm := w.Alloc(p.handle)
-		startRun(t, tm)
+		tm, p := newRun(t, w)
 		c := &deletion{done: make(chan struct{})}
 		tm.DelAsync(func() {
 			if c.err = tm.Register(0); c.err == nil {
@@ -205,16 +173,14 @@ func TestDelAsyncDoneIsNotTheHandler(t *testing.T) {
 // Contract 4: "A nil done panics", contract 12: "before any effect".
 func TestDelAsyncOfNilPanicsBeforeAnyEffect(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		p := newPuppet(t)
-		tm := w.Alloc(p.handle)
-		startRun(t, tm)
+		tm, _ := newRun(t, w)
 		require.NoError(t, tm.Register(time.Hour))
 		before := w.Stats()
 		require.Panics(t, func() { tm.DelAsync(nil) })
 		require.Equal(t, before, w.Stats())
 		require.True(t, tm.Pending())
 		require.Zero(t, w.Running()[0].Waiters)
-		require.NoError(t, tm.Register(time.Minute), "it refuses Registers")
+		require.NoError(t, tm.Register(time.Minute), "the DelAsync that panicked refuses Registers")
 
 		stale := w.Alloc(delIgnore)
 		require.NoError(t, stale.Free())
@@ -223,34 +189,22 @@ func TestDelAsyncOfNilPanicsBeforeAnyEffect(t *testing.T) {
 	})
 }
 
-// Contract 9: "every goroutine of the wheel is joined". A done that need not wait
-// is called by a goroutine of the wheel, unless that is closed: a DelAsync that
-// Close overtakes must not start one after Close has looked.
+// Contract 9: "every goroutine of the wheel is joined". A done that need not wait is called by a
+// goroutine of the wheel, unless that is closed: a DelAsync that Close overtakes must not start one
+// after Close has looked.
 func TestNoDoneOfTheWheelsIsSentAfterClose(t *testing.T) {
-	rounds := 6000
-	if testing.Short() {
-		rounds = 2000
-	}
-	for range rounds {
+	deadline := time.Now().Add(raceTime())
+	for round := 0; round < raceRounds(2000) && time.Now().Before(deadline); round++ {
 		w, err := timerwheel.New(timerwheel.Options{})
 		require.NoError(t, err)
 		idle := w.Alloc(func(timerwheel.Timer) {})
-		var all sync.WaitGroup
-		all.Add(1)
-		deleted := make(chan struct{})
-		go func() {
-			defer close(deleted)
-			idle.DelAsync(all.Done)
-		}()
+		done := make(chan struct{})
+		deleted := inBackground(func() { idle.DelAsync(func() { close(done) }) })
 		require.NoError(t, w.Close())
-		for waiting := true; waiting; {
+		for over := false; !over; runtime.Gosched() {
+			over = isClosed(deleted)
 			require.Zero(t, w.Stats().Workers, "a goroutine of the wheel after Close")
-			select {
-			case <-deleted:
-				waiting = false
-			default:
-			}
 		}
-		all.Wait()
+		receive(t, done)
 	}
 }

@@ -18,68 +18,22 @@ import (
 // Section 4 of the contract, row by row, in bubbles: time is exact there, and a call that hangs
 // fails at once, with the stacks.
 //
-// The handlers are puppets (see helpers_old_test.go): a puppet's run lasts until the test ends it,
-// and does on the worker's goroutine what the test tells it to. So each row is staged exactly: who
-// runs, who waits, who asks.
+// The handlers are puppets: a puppet's run lasts until the test ends it, and executes the test's
+// commands on the worker's goroutine. So each row is staged exactly: which timer runs, which call
+// waits, which goroutine calls.
 
 // ---- idle, stale, zero ----
 
-// Contract 4, table: "any deletion | idle or stale timer, zero Timer | Found{}, nil: what is gone
-// is gone; deleting twice is no error; a dead ctx does not matter".
+// Contract 4, table, first row, with each way to get there: deleting twice is no error, and an
+// ended ctx does not matter.
 func TestDeletionOfWhatIsGoneFindsNothing(t *testing.T) {
-	states := []struct {
-		name  string
-		reach func(*testing.T, *timerwheel.Wheel) timerwheel.Timer
-	}{
-		{"zero Timer", func(*testing.T, *timerwheel.Wheel) timerwheel.Timer { return timerwheel.Timer{} }},
-		{"never registered", func(_ *testing.T, w *timerwheel.Wheel) timerwheel.Timer { return w.Alloc(delIgnore) }},
-		{"fired", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			tm := w.Alloc(delIgnore)
-			require.NoError(t, tm.Register(0))
-			settle()
-			require.EqualValues(t, 1, w.Stats().Fired)
-			return tm
-		}},
-		{"deleted", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			tm := w.Alloc(delIgnore)
-			require.NoError(t, tm.Register(time.Hour))
-			require.True(t, tm.Stop())
-			return tm
-		}},
-		{"dropped by Close", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			tm := w.Alloc(delIgnore)
-			require.NoError(t, tm.Register(time.Hour))
-			require.NoError(t, w.Close())
-			return tm
-		}},
-		{"stale, freed", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			tm := w.Alloc(delIgnore)
-			require.NoError(t, tm.Free())
-			return tm
-		}},
-		{"stale, fired", func(_ *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			tm := w.AfterFunc(0, func() {})
-			settle()
-			return tm
-		}},
-		{"stale, with a new tenant", func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-			tm := w.Alloc(delIgnore)
-			require.NoError(t, tm.Free())
-			for range 64 { // whichever of them lives in the old slot
-				require.NoError(t, w.Alloc(delIgnore).Register(time.Hour))
-			}
-			return tm
-		}},
-	}
-	for _, state := range states {
-		for _, verb := range delVerbs {
-			bubble(t, state.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-				tm := state.reach(t, w)
+	for name, reach := range goneTimers {
+		for _, verb := range timerVerbs {
+			bubble(t, name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+				tm := reach(t, w)
 				before := w.Stats()
 				for range 2 {
-					found, err := verb.call(tm)
-					require.NoError(t, err)
-					require.Equal(t, foundNone, found)
+					finds(t, foundNone)(verb.call(tm))
 				}
 				after := w.Stats()
 				require.Equal(t, before.Pending, after.Pending, "another timer was deleted")
@@ -90,69 +44,84 @@ func TestDeletionOfWhatIsGoneFindsNothing(t *testing.T) {
 	}
 }
 
+// goneTimers make a timer that is neither pending nor running.
+var goneTimers = map[string]func(*testing.T, *timerwheel.Wheel) timerwheel.Timer{
+	"zero Timer":       func(*testing.T, *timerwheel.Wheel) timerwheel.Timer { return timerwheel.Timer{} },
+	"never registered": func(_ *testing.T, w *timerwheel.Wheel) timerwheel.Timer { return w.Alloc(delIgnore) },
+	"fired": func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
+		tm := armed(w.Alloc(delIgnore), 0)
+		settle()
+		require.EqualValues(t, 1, w.Stats().Fired)
+		return tm
+	},
+	"deleted": func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
+		tm := armed(w.Alloc(delIgnore), time.Hour)
+		require.True(t, tm.Stop())
+		return tm
+	},
+	"dropped by Close": func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
+		tm := armed(w.Alloc(delIgnore), time.Hour)
+		require.NoError(t, w.Close())
+		return tm
+	},
+	"stale, freed": func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
+		tm := w.Alloc(delIgnore)
+		require.NoError(t, tm.Free())
+		return tm
+	},
+	"stale, fired": func(_ *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
+		tm := w.AfterFunc(0, func() {})
+		settle()
+		return tm
+	},
+	"stale, with a new tenant": func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
+		tm := w.Alloc(delIgnore)
+		require.NoError(t, tm.Free())
+		for range 64 { // one of them lives in the old record
+			armed(w.Alloc(delIgnore), time.Hour)
+		}
+		return tm
+	},
+}
+
 // ---- pending ----
 
-// Contract 4, table: "any deletion | pending | Found{Pending: true}, nil", whatever kind of timer
-// it is. The firing that it removed never begins.
+// Contract 4, table, second row, for each kind of timer. The firing that was removed never begins.
 func TestDeletionOfAPendingTimerRemovesTheFiring(t *testing.T) {
-	kinds := []struct {
-		name string
-		arm  func(*testing.T, *timerwheel.Wheel, func()) timerwheel.Timer
-	}{
-		{"Alloc", func(t *testing.T, w *timerwheel.Wheel, f func()) timerwheel.Timer {
-			tm := w.Alloc(func(timerwheel.Timer) { f() })
-			require.NoError(t, tm.Register(time.Minute))
-			return tm
-		}},
-		{"freed while pending", func(t *testing.T, w *timerwheel.Wheel, f func()) timerwheel.Timer {
-			tm := w.Alloc(func(timerwheel.Timer) { f() })
-			require.NoError(t, tm.Register(time.Minute))
+	kinds := map[string]func(*testing.T, *timerwheel.Wheel, func(timerwheel.Timer)) timerwheel.Timer{
+		"freed while pending": func(t *testing.T, w *timerwheel.Wheel, f func(timerwheel.Timer)) timerwheel.Timer {
+			tm := armed(w.Alloc(f), time.Minute)
 			require.NoError(t, tm.Free())
 			return tm
-		}},
-		{"moved", func(t *testing.T, w *timerwheel.Wheel, f func()) timerwheel.Timer {
-			tm := w.Alloc(func(timerwheel.Timer) { f() })
-			require.NoError(t, tm.Register(time.Second))
-			require.NoError(t, tm.Register(time.Minute))
-			return tm
-		}},
-		{"AllocLocked", func(t *testing.T, w *timerwheel.Wheel, f func()) timerwheel.Timer {
-			tm := w.AllocLocked(newLockProbe(t), func(timerwheel.Timer) { f() })
-			require.NoError(t, tm.Register(time.Minute))
-			return tm
-		}},
-		{"AfterFunc", func(_ *testing.T, w *timerwheel.Wheel, f func()) timerwheel.Timer { return w.AfterFunc(time.Minute, f) }},
-		{"Every", func(_ *testing.T, w *timerwheel.Wheel, f func()) timerwheel.Timer {
-			return w.Every(time.Minute, func(timerwheel.Timer) { f() })
-		}},
-		{"never due", func(t *testing.T, w *timerwheel.Wheel, f func()) timerwheel.Timer {
-			tm := w.Alloc(func(timerwheel.Timer) { f() })
-			require.NoError(t, tm.Register(1<<63-1))
-			return tm
-		}},
+		},
+		"moved": func(_ *testing.T, w *timerwheel.Wheel, f func(timerwheel.Timer)) timerwheel.Timer {
+			return armed(armed(w.Alloc(f), time.Second), time.Minute)
+		},
+		"never due": func(_ *testing.T, w *timerwheel.Wheel, f func(timerwheel.Timer)) timerwheel.Timer {
+			return armed(w.Alloc(f), 1<<63-1)
+		},
 	}
-	for _, kind := range kinds {
-		for _, verb := range delVerbs {
-			bubble(t, kind.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+	for _, kind := range timerKinds {
+		kinds[kind.name] = func(t *testing.T, w *timerwheel.Wheel, f func(timerwheel.Timer)) timerwheel.Timer {
+			return kind.arm(w, newLockProbe(t), time.Minute, f)
+		}
+	}
+	for name, arm := range kinds {
+		for _, verb := range timerVerbs {
+			bubble(t, name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 				var runs atomic.Int32
-				tm := kind.arm(t, w, func() { runs.Add(1) })
+				tm := arm(t, w, func(timerwheel.Timer) { runs.Add(1) })
 				require.True(t, tm.Pending())
 
-				found, err := verb.call(tm)
-				require.NoError(t, err)
-				require.Equal(t, foundPending, found)
+				finds(t, foundPending)(verb.call(tm))
 				require.False(t, tm.Pending())
 				_, ok := tm.When()
 				require.False(t, ok, "a deadline without a firing")
 				_, ok = w.Next()
 				require.False(t, ok, "the wheel still waits for the firing")
+				finds(t, foundNone)(verb.call(tm)) // the second deletion
 
-				found, err = verb.call(tm)
-				require.NoError(t, err)
-				require.Equal(t, foundNone, found, "the second deletion")
-
-				time.Sleep(time.Hour)
-				synctest.Wait()
+				elapse(time.Hour)
 				require.Zero(t, runs.Load())
 				stats := w.Stats()
 				require.EqualValues(t, 1, stats.Removed)
@@ -166,53 +135,48 @@ func TestDeletionOfAPendingTimerRemovesTheFiring(t *testing.T) {
 // Contract 4: Del "works on a timer that is due and in line to run"; contract 11: "When all are
 // blocked, due timers wait, still deletable".
 func TestDeletionOfATimerInLineWhileAllWorkersAreBlocked(t *testing.T) {
-	for _, verb := range delVerbs {
-		bubble(t, verb.name, timerwheel.Options{MaxWorkers: 2}, func(t *testing.T, w *timerwheel.Wheel) {
-			p := newPuppet(t)
-			startRun(t, w.Alloc(p.handle))
-			startRun(t, w.Alloc(p.handle))
+	for _, workers := range []int{2, 3} {
+		for _, verb := range timerVerbs {
+			bubble(t, fmt.Sprint(workers, "/", verb.name), timerwheel.Options{MaxWorkers: workers}, func(t *testing.T, w *timerwheel.Wheel) {
+				p := newPuppet(t)
+				for range workers {
+					startRun(t, w.Alloc(p.handle))
+				}
+				var deleted, kept atomic.Int32
+				var inLine []timerwheel.Timer
+				for range 100 {
+					inLine = append(inLine, armed(w.Alloc(func(timerwheel.Timer) { deleted.Add(1) }), 0))
+					armed(w.Alloc(func(timerwheel.Timer) { kept.Add(1) }), 0)
+				}
+				settle()
+				require.Equal(t, 200, w.Stats().Pending, "due but not begun is still pending")
 
-			var deleted, kept atomic.Int32
-			var inLine []timerwheel.Timer
-			for range 100 {
-				tm := w.Alloc(func(timerwheel.Timer) { deleted.Add(1) })
-				require.NoError(t, tm.Register(0))
-				require.NoError(t, w.Alloc(func(timerwheel.Timer) { kept.Add(1) }).Register(0))
-				inLine = append(inLine, tm)
-			}
-			settle()
-			require.Equal(t, 200, w.Stats().Pending, "due but not begun is still pending")
-
-			for _, tm := range inLine {
-				found, err := verb.call(tm)
-				require.NoError(t, err)
-				require.Equal(t, foundPending, found)
-			}
-			require.Equal(t, 100, w.Stats().Pending)
-			p.let()
-			settle()
-			require.Zero(t, deleted.Load())
-			require.EqualValues(t, 100, kept.Load(), "the neighbours in line were lost")
-			require.Zero(t, w.Stats().SyncWaits, "nobody waits for a timer that is only in line")
-		})
+				for _, tm := range inLine {
+					finds(t, foundPending)(verb.call(tm))
+				}
+				require.Equal(t, 100, w.Stats().Pending)
+				p.let()
+				settle()
+				require.Zero(t, deleted.Load())
+				require.EqualValues(t, 100, kept.Load(), "the neighbours in line were lost")
+				require.Zero(t, w.Stats().SyncWaits, "a deletion waits for a timer that is only in line")
+			})
+		}
 	}
 }
 
-// Contract 4, table: "DelSync of B | A's handler, B due in line behind A | removed; never waits for
-// itself". With one worker, B could only run when A's handler has returned: a deletion that waited
-// for B would wait for itself.
+// Contract 4, table: "B due in line behind A | removed; never waits for itself". With one worker,
+// B could only run when A's handler has returned: a deletion that waited for B would wait for itself.
 func TestDeletionOfATimerInLineBehindTheCallersHandler(t *testing.T) {
-	for _, verb := range delVerbs {
+	for _, verb := range timerVerbs {
 		bubble(t, verb.name, timerwheel.Options{MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
-			p := newPuppet(t)
-			startRun(t, w.Alloc(p.handle))
+			_, p := newRun(t, w)
 			var runs atomic.Int32
-			b := w.Alloc(func(timerwheel.Timer) { runs.Add(1) })
-			require.NoError(t, b.Register(0))
+			b := armed(w.Alloc(func(timerwheel.Timer) { runs.Add(1) }), 0)
 			settle()
 			require.True(t, b.Pending())
 
-			p.call(func() (timerwheel.Found, error) { return verb.call(b) }).requires(t, foundPending, nil)
+			p.call(verb.on(b)).requires(t, foundPending, nil)
 			p.let()
 			settle()
 			require.Zero(t, runs.Load())
@@ -222,35 +186,26 @@ func TestDeletionOfATimerInLineBehindTheCallersHandler(t *testing.T) {
 
 // ---- running: Del ----
 
-// Contract 4, table: "Del | running (elsewhere, or here) | Found{Running: true}, and Pending if it
-// was registered again; nil. Not waited for". A Del does not wait, so it refuses nobody either: a
-// Register after it holds.
+// Contract 4, table: Del of a running timer. As it does not wait, it causes no refusal: a Register
+// after it succeeds.
 func TestDelOfARunningTimerDoesNotWait(t *testing.T) {
-	for _, verb := range []delVerb{delByDel, delByStop} {
+	for _, verb := range timerVerbs.named("Del", "Stop") {
 		for _, here := range []bool{false, true} {
 			for _, again := range delAgains {
 				name := fmt.Sprintf("%s/here=%t/%s", verb.name, here, again.name)
 				bubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-					p := newPuppet(t)
-					tm := w.Alloc(p.handle)
-					startRun(t, tm)
+					tm, p := newRun(t, w)
 					again.register(t, tm)
 
 					want := again.found
-					want.Running = verb.name == "Del" // Stop has no way to say so
-					del := func() (timerwheel.Found, error) { return verb.call(tm) }
-					if here {
-						p.call(del).requires(t, want, nil)
-					} else {
-						deleting(del).requires(t, want, nil)
-					}
+					want.Running = verb.name == "Del" // Stop does not report a run
+					deletingHere(p, here, verb.on(tm)).requires(t, want, nil)
 					require.Zero(t, p.ended.Load(), "it waited")
 					require.True(t, tm.Running())
 					require.False(t, tm.Pending())
 
 					p.end()
-					time.Sleep(2 * time.Hour)
-					synctest.Wait()
+					elapse(2 * time.Hour)
 					require.EqualValues(t, 1, p.begun.Load(), "the firing that Del removed")
 					require.Zero(t, w.Stats().SyncWaits)
 
@@ -267,8 +222,65 @@ func TestDelOfARunningTimerDoesNotWait(t *testing.T) {
 	}
 }
 
-// delAgains are the ways in which a timer may have been registered again while it runs, as the
-// deletion finds them.
+// Contract 4: Shutdown is Del, and promise 4. It does not wait for the handler, which itself is
+// refused too; and a ShutdownSync after it still waits for that run.
+func TestShutdownDoesNotWait(t *testing.T) {
+	for _, here := range []bool{false, true} {
+		for _, again := range delAgains {
+			bubble(t, fmt.Sprintf("here=%t/%s", here, again.name), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+				tm, p := newRun(t, w)
+				again.register(t, tm)
+
+				want := again.found
+				want.Running = true
+				deletingHere(p, here, func() (timerwheel.Found, error) { return tm.Shutdown(), nil }).requires(t, want, nil)
+				require.Zero(t, p.ended.Load(), "it waited")
+				require.True(t, tm.Running())
+				require.Equal(t, []int{0}, waitersOf(w, tm))
+				require.Zero(t, w.Stats().SyncWaits)
+				requireRefused(t, w, tm, timerwheel.ErrShutdown)
+				requireRefusedInHandler(t, w, p, timerwheel.ErrShutdown, tm)
+				require.Equal(t, foundRunning, tm.Shutdown(), "a second Shutdown")
+
+				waits := deleting(tm.ShutdownSync)
+				require.True(t, waits.waits())
+				p.let()
+				waits.requires(t, foundRunning, nil)
+				elapse(2 * time.Hour)
+				require.EqualValues(t, 1, p.begun.Load(), "the firing that Shutdown removed")
+				requireRefused(t, w, tm, timerwheel.ErrShutdown)
+				require.Equal(t, foundNone, tm.Shutdown())
+			})
+		}
+	}
+	bubble(t, "a timer without owners", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		p := newPuppet(t)
+		series := w.Every(time.Millisecond, p.handle)
+		settle()
+		require.Equal(t, foundBoth, series.Shutdown())
+		requireRefused(t, w, series, timerwheel.ErrShutdown) // while it lives
+		p.let()
+		settle()
+		requireRefused(t, w, series, timerwheel.ErrStale)
+		require.EqualValues(t, 1, p.begun.Load())
+
+		idle := w.AfterFunc(time.Hour, func() {})
+		require.Equal(t, foundPending, idle.Shutdown())
+		requireRefused(t, w, idle, timerwheel.ErrStale)
+		require.Zero(t, w.Stats().Live)
+	})
+}
+
+// deletingHere makes a deletion, in the puppet's handler or elsewhere.
+func deletingHere(p *puppet, here bool, del func() (timerwheel.Found, error)) *deletion {
+	if here {
+		return p.call(del)
+	}
+	return deleting(del)
+}
+
+// delAgains are the states in which a deletion may find a running timer: not registered again, or
+// registered again during its run.
 var delAgains = []struct {
 	name     string
 	found    timerwheel.Found
@@ -285,17 +297,46 @@ var delAgains = []struct {
 
 // ---- running elsewhere: the waiting deletions ----
 
-// Contract 4, table: "DelSync | running elsewhere | the same Found, nil, after the handler has
-// returned", and promises 1 and 2: at its return the timer is neither pending nor running. A firing
-// registered meanwhile is removed when the wait begins, not when it ends.
+// Contract 4, table: DelSync of a timer that runs elsewhere, and promises 1 and 2. A firing that was
+// registered during the run is removed when the wait begins, not when it ends. A timer without
+// owners is recycled at the end of the run that the deletion waits for.
 func TestDelSyncWaitsForTheHandler(t *testing.T) {
-	for _, verb := range delWaitingVerbs {
-		for _, again := range delAgains {
-			bubble(t, verb.name+"/"+again.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+	type begin func(*testing.T, *timerwheel.Wheel, *puppet) timerwheel.Timer
+	type row struct {
+		name  string
+		begin begin
+		found timerwheel.Found
+		owned bool
+	}
+	rows := []row{
+		{"AfterFunc", func(_ *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
+			return w.AfterFunc(0, func() { p.handle(timerwheel.Timer{}) })
+		}, foundRunning, false},
+		{"Every", func(_ *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
+			return w.Every(time.Millisecond, p.handle)
+		}, foundBoth, false},
+		{"freed in its run", func(t *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
+			tm := w.Alloc(p.handle)
+			startRun(t, tm)
+			p.tell(func() { _ = tm.Free() })
+			return tm
+		}, foundRunning, false},
+	}
+	for _, again := range delAgains {
+		rows = append(rows, row{again.name, func(t *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
+			tm := w.Alloc(p.handle)
+			startRun(t, tm)
+			again.register(t, tm)
+			return tm
+		}, timerwheel.Found{Pending: again.found.Pending, Running: true}, true})
+	}
+	for _, row := range rows {
+		for _, verb := range timerVerbs.waiting() {
+			bubble(t, row.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 				p := newPuppet(t)
-				tm := w.Alloc(p.handle)
-				startRun(t, tm)
-				again.register(t, tm)
+				tm := row.begin(t, w, p)
+				settle()
+				require.True(t, tm.Running())
 
 				var ended int32
 				c := deleting(func() (timerwheel.Found, error) {
@@ -308,72 +349,26 @@ func TestDelSyncWaitsForTheHandler(t *testing.T) {
 				require.True(t, tm.Running())
 				require.False(t, tm.Pending(), "the firing was not removed")
 				require.EqualValues(t, 1, w.Stats().SyncWaits)
-				running := w.Running()
-				require.Len(t, running, 1)
-				require.Equal(t, 1, running[0].Waiters)
+				require.Equal(t, []int{1}, waitersOf(w, tm))
 
 				p.end()
-				want := again.found
-				want.Running = true
-				c.requires(t, want, nil)
+				c.requires(t, row.found, nil)
 				require.EqualValues(t, 1, ended, "it returned before the handler")
 				require.False(t, tm.Running())
 				require.False(t, tm.Pending())
-				time.Sleep(2 * time.Hour)
-				synctest.Wait()
+				require.Equal(t, row.owned, tm.Valid(), "it is recycled unless it has owners")
+				elapse(2 * time.Hour)
 				require.EqualValues(t, 1, p.begun.Load(), "it ran after its deletion")
+				require.Equal(t, row.owned, w.Stats().Live == 1)
 			})
 		}
 	}
 }
 
-// The same for the kinds of timer that own no reference: their storage goes with the run that the
-// deletion waits for.
-func TestDelSyncWaitsForTheHandlerOfATimerWithoutOwners(t *testing.T) {
-	kinds := []struct {
-		name string
-		arm  func(*testing.T, *timerwheel.Wheel, *puppet) timerwheel.Timer
-		want timerwheel.Found
-	}{
-		{"AfterFunc", func(_ *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
-			return w.AfterFunc(0, func() { p.handle(timerwheel.Timer{}) })
-		}, foundRunning},
-		{"Every", func(_ *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
-			return w.Every(time.Millisecond, p.handle)
-		}, foundBoth},
-		{"freed in its run", func(t *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
-			tm := w.Alloc(p.handle)
-			startRun(t, tm)
-			p.tell(func() { _ = tm.Free() })
-			return tm
-		}, foundRunning},
-	}
-	for _, kind := range kinds {
-		for _, verb := range delWaitingVerbs {
-			bubble(t, kind.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-				p := newPuppet(t)
-				tm := kind.arm(t, w, p)
-				settle()
-				require.True(t, tm.Running())
-
-				c := deleting(func() (timerwheel.Found, error) { return verb.call(tm) })
-				require.True(t, c.waits())
-				p.end()
-				c.requires(t, kind.want, nil)
-				time.Sleep(time.Hour)
-				synctest.Wait()
-				require.EqualValues(t, 1, p.begun.Load())
-				require.False(t, tm.Valid(), "nobody refers to it any more")
-				require.Zero(t, w.Stats().Live)
-			})
-		}
-	}
-}
-
-// Contract 4, promise 3: "everything that the handler did happens before the return". The two plain
-// variables are the test: under -race, a return that is not ordered after the handler is a report.
+// Contract 4, promise 3. The two plain variables are the test: under -race, a return that is not
+// ordered after the handler is a report.
 func TestDelSyncReturnsAfterWhatTheHandlerDid(t *testing.T) {
-	for _, verb := range delWaitingVerbs {
+	for _, verb := range timerVerbs.waiting() {
 		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			p := newPuppet(t)
 			wrote := 0
@@ -405,17 +400,16 @@ func TestDelSyncReturnsAfterWhatTheHandlerDid(t *testing.T) {
 // Contract 4, table: "many DelSyncs | one running timer | all return after the handler".
 func TestManyDelSyncsOfOneRun(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		p := newPuppet(t)
-		tm := w.Alloc(p.handle)
-		startRun(t, tm)
+		tm, p := newRun(t, w)
 		require.NoError(t, tm.Register(0))
 		settle()
 
-		const n = 30
+		const n = 32
+		waiting := timerVerbs.waiting()
 		var calls []*deletion
 		var early atomic.Int32
 		for i := range n {
-			verb := delWaitingVerbs[i%len(delWaitingVerbs)]
+			verb := waiting[i%len(waiting)]
 			calls = append(calls, deleting(func() (timerwheel.Found, error) {
 				found, err := verb.call(tm)
 				if p.ended.Load() == 0 {
@@ -444,15 +438,13 @@ func TestManyDelSyncsOfOneRun(t *testing.T) {
 }
 
 // Contract 4: the deletions of a run that is still in flight when the wheel is closed wait for it
-// as any other does.
+// as any others do.
 func TestDelSyncOnAClosedWheelWaitsForTheHandler(t *testing.T) {
-	for _, verb := range delWaitingVerbs {
+	for _, verb := range timerVerbs.waiting() {
 		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			p := newPuppet(t)
-			tm := w.Alloc(p.handle)
-			startRun(t, tm)
+			tm, p := newRun(t, w)
 			require.ErrorIs(t, w.CloseContext(endedContext), context.Canceled)
-			c := deleting(func() (timerwheel.Found, error) { return verb.call(tm) })
+			c := deleting(verb.on(tm))
 			require.True(t, c.waits())
 			p.let()
 			c.requires(t, foundRunning, nil)
@@ -460,8 +452,8 @@ func TestDelSyncOnAClosedWheelWaitsForTheHandler(t *testing.T) {
 	}
 }
 
-// Contract 4: who waits for a run does so though the same worker has just ended another
-// that was waited for.
+// Contract 4: a deletion waits for a run although the same worker has just ended another run that
+// was waited for.
 func TestEachRunHasAnEndingOfItsOwn(t *testing.T) {
 	bubble(t, "", timerwheel.Options{MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
 		pa, pb := newPuppet(t), newPuppet(t)
@@ -483,114 +475,96 @@ func TestEachRunHasAnEndingOfItsOwn(t *testing.T) {
 
 // ---- its own handler ----
 
-// Contract 4, table: "DelSync | its own handler | the firing removed, Running: true, ErrDeadlock at
-// once, never a hang; through any copy of the handle". And contract 12: "DelSyncContext with an
-// ended ctx in the timer's own handler ... is ErrDeadlock".
+// Contract 4, table: DelSync in its own handler, through any copy of the handle; and contract 12:
+// "DelSyncContext with an ended ctx in the timer's own handler ... is ErrDeadlock". It is so too in
+// the handlers that get no handle or a special one: AfterFunc's, Every's (whose next instant is
+// pending during a run, contract 7), and a lock-bound timer's.
 func TestDelSyncInItsOwnHandlerIsErrDeadlock(t *testing.T) {
-	copies := []struct {
-		name string
-		of   func(*timerwheel.Wheel, timerwheel.Timer, timerwheel.Timer) timerwheel.Timer
-	}{
-		{"argument", func(_ *timerwheel.Wheel, arg, _ timerwheel.Timer) timerwheel.Timer { return arg }},
-		{"closure", func(_ *timerwheel.Wheel, _, own timerwheel.Timer) timerwheel.Timer { return own }},
-		{"map key", func(_ *timerwheel.Wheel, _, own timerwheel.Timer) timerwheel.Timer {
+	type row struct {
+		name  string
+		begin func(*testing.T, *timerwheel.Wheel, *puppet) timerwheel.Timer
+		own   func(w *timerwheel.Wheel, argument, tm timerwheel.Timer) timerwheel.Timer
+		found timerwheel.Found
+	}
+	var argument timerwheel.Timer
+	closure := func(_ *timerwheel.Wheel, _, own timerwheel.Timer) timerwheel.Timer { return own }
+	rows := []row{
+		{"AfterFunc", func(_ *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
+			return w.AfterFunc(0, func() { p.handle(timerwheel.Timer{}) })
+		}, closure, foundRunning},
+		{"Every", func(_ *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
+			return w.Every(time.Millisecond, p.handle)
+		}, closure, foundBoth},
+		{"AllocLocked", func(t *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
+			return armed(w.AllocLocked(newLockProbe(t), p.handle), 0)
+		}, closure, foundRunning},
+	}
+	for name, own := range map[string]func(*timerwheel.Wheel, timerwheel.Timer, timerwheel.Timer) timerwheel.Timer{
+		"argument": func(_ *timerwheel.Wheel, argument, _ timerwheel.Timer) timerwheel.Timer { return argument },
+		"closure":  closure,
+		"map key": func(_ *timerwheel.Wheel, _, own timerwheel.Timer) timerwheel.Timer {
 			for key := range map[timerwheel.Timer]bool{own: true} {
 				return key
 			}
 			return timerwheel.Timer{}
-		}},
-		{"retained", func(_ *timerwheel.Wheel, _, own timerwheel.Timer) timerwheel.Timer {
+		},
+		"retained": func(_ *timerwheel.Wheel, _, own timerwheel.Timer) timerwheel.Timer {
 			other := own
 			_ = other.Retain()
 			_ = own.Free()
 			return other
-		}},
-		{"freed", func(_ *timerwheel.Wheel, _, own timerwheel.Timer) timerwheel.Timer {
+		},
+		"freed": func(_ *timerwheel.Wheel, _, own timerwheel.Timer) timerwheel.Timer {
 			_ = own.Free()
 			return own
-		}},
-		{"Running", func(w *timerwheel.Wheel, _, _ timerwheel.Timer) timerwheel.Timer { return w.Running()[0].Timer }},
-	}
-	for _, verb := range append([]delVerb{delByDead}, delWaitingVerbs...) {
-		for _, copied := range copies {
-			for _, again := range delAgains {
-				bubble(t, verb.name+"/"+copied.name+"/"+again.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-					p := newPuppet(t)
-					var argument timerwheel.Timer
-					tm := w.Alloc(func(tm timerwheel.Timer) {
-						argument = tm
-						p.handle(tm)
-					})
-					startRun(t, tm)
-					again.register(t, tm)
-
-					want := again.found
-					want.Running = true
-					var took time.Duration
-					p.call(func() (timerwheel.Found, error) {
-						start := time.Now()
-						defer func() { took = time.Since(start) }()
-						return verb.call(copied.of(w, argument, tm))
-					}).requires(t, want, timerwheel.ErrDeadlock)
-					require.Zero(t, took, "at once")
-					require.False(t, tm.Pending())
-					p.let()
-					time.Sleep(2 * time.Hour)
-					synctest.Wait()
-					require.EqualValues(t, 1, p.begun.Load(), "the firing was not removed")
-					require.Zero(t, w.Stats().SyncWaits, "it waited for itself")
+		},
+		"Running": func(w *timerwheel.Wheel, _, _ timerwheel.Timer) timerwheel.Timer { return w.Running()[0].Timer },
+	} {
+		for _, again := range delAgains {
+			rows = append(rows, row{name + "/" + again.name, func(t *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
+				tm := w.Alloc(func(tm timerwheel.Timer) {
+					argument = tm
+					p.handle(tm)
 				})
-			}
+				startRun(t, tm)
+				again.register(t, tm)
+				return tm
+			}, own, timerwheel.Found{Pending: again.found.Pending, Running: true}})
 		}
 	}
-}
-
-// The same in the handlers that get no handle or a special one: AfterFunc's, Every's (whose next
-// instant is pending during a run, contract 7), and a lock-bound timer's.
-func TestDelSyncInItsOwnHandlerOfEveryKind(t *testing.T) {
-	kinds := []struct {
-		name string
-		arm  func(*testing.T, *timerwheel.Wheel, *puppet) timerwheel.Timer
-		want timerwheel.Found
-	}{
-		{"AfterFunc", func(_ *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
-			return w.AfterFunc(0, func() { p.handle(timerwheel.Timer{}) })
-		}, foundRunning},
-		{"Every", func(_ *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
-			return w.Every(time.Millisecond, p.handle)
-		}, foundBoth},
-		{"AllocLocked", func(t *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
-			tm := w.AllocLocked(newLockProbe(t), p.handle)
-			startRun(t, tm)
-			return tm
-		}, foundRunning},
-	}
-	for _, kind := range kinds {
-		for _, verb := range append([]delVerb{delByDead}, delWaitingVerbs...) {
-			bubble(t, kind.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+	for _, row := range rows {
+		for _, verb := range timerVerbs.syncs() {
+			bubble(t, row.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 				p := newPuppet(t)
-				tm := kind.arm(t, w, p)
+				tm := row.begin(t, w, p)
 				settle()
 				require.True(t, tm.Running())
-				p.call(func() (timerwheel.Found, error) { return verb.call(tm) }).requires(t, kind.want, timerwheel.ErrDeadlock)
+				var took time.Duration
+				p.call(func() (timerwheel.Found, error) {
+					start := time.Now()
+					defer func() { took = time.Since(start) }()
+					return verb.call(row.own(w, argument, tm))
+				}).requires(t, row.found, timerwheel.ErrDeadlock)
+				require.Zero(t, took, "at once")
+				require.False(t, tm.Pending())
 				p.let()
-				time.Sleep(time.Hour)
-				synctest.Wait()
-				require.EqualValues(t, 1, p.begun.Load())
+				elapse(2 * time.Hour)
+				require.EqualValues(t, 1, p.begun.Load(), "the firing was not removed")
+				require.Zero(t, w.Stats().SyncWaits, "it waited for itself")
 			})
 		}
 	}
 }
 
-// Contract 4: "a goroutine that the handler started is not the handler: its DelSync waits".
+// Contract 4: "a goroutine that the handler started is not the handler: its DelSync waits". So does
+// its deletion of the group, for that handler too.
 func TestAGoroutineOfTheHandlerIsNotTheHandler(t *testing.T) {
-	for _, verb := range delWaitingVerbs {
+	for _, verb := range memberVerbs.waiting() {
 		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			p := newPuppet(t)
-			tm := w.Alloc(p.handle)
-			startRun(t, tm)
+			g := w.NewGroup()
+			tm, p := newRun(t, g)
 			var c *deletion
-			p.tell(func() { c = deleting(func() (timerwheel.Found, error) { return verb.call(tm) }) })
+			p.tell(func() { c = deleting(verb.on(member{tm, g})) })
 			require.True(t, c.waits())
 			p.let()
 			c.requires(t, foundRunning, nil)
@@ -600,9 +574,8 @@ func TestAGoroutineOfTheHandlerIsNotTheHandler(t *testing.T) {
 
 // ---- DelSyncContext ----
 
-// Contract 4, table: "DelSyncContext | ctx ends first | the firing stays removed, Running: true,
-// ctx's error". The refusal belongs to the run: it goes on until the run has ended, and ends with
-// it.
+// Contract 4, table: the ctx ends first. The refusal belongs to the run: it goes on until the run has
+// ended, and ends with it, unless the timer is shut down.
 func TestDelSyncContextGivesUpWhenItsContextEnds(t *testing.T) {
 	ends := []struct {
 		name string
@@ -619,84 +592,114 @@ func TestDelSyncContextGivesUpWhenItsContextEnds(t *testing.T) {
 		}, context.Canceled},
 		{"ended before the call", func() (context.Context, context.CancelFunc) { return endedContext, func() {} }, context.Canceled},
 	}
-	for _, end := range ends {
-		for _, again := range delAgains {
-			bubble(t, end.name+"/"+again.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-				p := newPuppet(t)
-				tm := w.Alloc(p.handle)
-				startRun(t, tm)
-				again.register(t, tm)
-				want := again.found
-				want.Running = true
+	for _, verb := range timerContextVerbs {
+		for _, end := range ends {
+			for _, again := range delAgains {
+				bubble(t, verb.name+"/"+end.name+"/"+again.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+					tm, p := newRun(t, w)
+					again.register(t, tm)
+					want := again.found
+					want.Running = true
 
-				ctx, cancel := end.ctx()
-				defer cancel()
-				c := deleting(func() (timerwheel.Found, error) { return tm.DelSyncContext(ctx) })
-				if ctx != endedContext {
-					time.Sleep(time.Minute - time.Nanosecond)
-					require.True(t, c.waits())
-					time.Sleep(time.Nanosecond)
-				}
-				c.requires(t, want, end.err)
-				require.True(t, tm.Running())
-				require.False(t, tm.Pending(), "the firing came back")
-				require.Zero(t, w.Running()[0].Waiters)
-				requireRefused(t, w, tm, timerwheel.ErrDeleting)
+					ctx, cancel := end.ctx()
+					defer cancel()
+					c := deleting(verb.on(tm, ctx))
+					if ctx != endedContext {
+						time.Sleep(time.Minute - time.Nanosecond)
+						require.True(t, c.waits())
+						time.Sleep(time.Nanosecond)
+					}
+					c.requires(t, want, end.err)
+					require.True(t, tm.Running())
+					require.False(t, tm.Pending(), "the firing came back")
+					require.Zero(t, w.Running()[0].Waiters)
+					requireRefused(t, w, tm, verb.err)
 
-				p.end()
-				time.Sleep(2 * time.Hour)
-				synctest.Wait()
-				require.EqualValues(t, 1, p.begun.Load())
-				require.NoError(t, tm.Register(0), "the refusal outlived the run")
-			})
+					p.end()
+					elapse(2 * time.Hour)
+					require.EqualValues(t, 1, p.begun.Load())
+					if verb.err == timerwheel.ErrShutdown {
+						requireRefused(t, w, tm, verb.err)
+					} else {
+						require.NoError(t, tm.Register(0), "the refusal outlived the run")
+					}
+				})
+			}
 		}
 	}
 }
 
-// Contract 4: an end of one call's ctx ends no other call.
+// Contract 4: the end of one call's ctx ends no other call.
 func TestDelSyncContextGivesUpAlone(t *testing.T) {
-	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		p := newPuppet(t)
-		tm := w.Alloc(p.handle)
-		startRun(t, tm)
-		ctx, cancel := context.WithCancel(context.Background())
-		defer cancel()
-		stays := []*deletion{
-			deleting(tm.DelSync),
-			deleting(func() (timerwheel.Found, error) { return tm.DelSyncContext(context.WithoutCancel(ctx)) }),
-		}
-		gives := deleting(func() (timerwheel.Found, error) { return tm.DelSyncContext(ctx) })
-		require.True(t, gives.waits())
-		cancel()
-		gives.requires(t, foundRunning, context.Canceled)
-		for _, c := range stays {
-			require.True(t, c.waits())
-		}
-		require.Equal(t, 2, w.Running()[0].Waiters)
-		p.let()
-		for _, c := range stays {
-			c.requires(t, foundRunning, nil)
-		}
-	})
-}
-
-// Contract 4, table: "if both are ready, nil". The context is the way to make both ready: the run
-// ends, and then the context, before the call can have looked at either.
-func TestDelSyncContextPrefersTheEndOfTheRun(t *testing.T) {
-	for i := range 20 { // a select over both would be right every other time
-		bubble(t, fmt.Sprint(i), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			p := newPuppet(t)
-			tm := w.Alloc(p.handle)
-			startRun(t, tm)
-			ctx := newDelContext(func() {
-				p.let()
-				time.Sleep(time.Second)
-			})
-			_, err := tm.DelSyncContext(ctx)
-			require.NoError(t, err)
-			require.Error(t, ctx.Err(), "the test did not make both ready")
+	for _, verb := range timerContextVerbs {
+		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			tm, p := newRun(t, w)
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			stays := []*deletion{deleting(tm.DelSync), deleting(verb.on(tm, context.WithoutCancel(ctx)))}
+			gives := deleting(verb.on(tm, ctx))
+			require.True(t, gives.waits())
+			cancel()
+			gives.requires(t, foundRunning, context.Canceled)
+			for _, c := range stays {
+				require.True(t, c.waits())
+			}
+			require.Equal(t, 2, w.Running()[0].Waiters)
+			p.let()
+			for _, c := range stays {
+				c.requires(t, foundRunning, nil)
+			}
 		})
 	}
+}
+
+// Contract 4, table: "if both are ready, nil", for groups too. The context is the way to make both
+// ready: the runs end, and then the context, before the call can have looked at either.
+func TestDelSyncContextPrefersTheEndOfTheRun(t *testing.T) {
+	prefers := func(name string, call func(member, context.Context) (timerwheel.Found, error)) {
+		for i := range 20 { // a select over both would be right every other time
+			bubble(t, fmt.Sprint(name, "/", i), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+				g, p := w.NewGroup(), newPuppet(t)
+				var tm timerwheel.Timer
+				for range 3 {
+					tm = g.Alloc(p.handle)
+					startRun(t, tm)
+				}
+				ctx := newDelContext(func() {
+					p.let()
+					time.Sleep(time.Second)
+				})
+				_, err := call(member{tm, g}, ctx)
+				require.NoError(t, err)
+				require.Error(t, ctx.Err(), "the test did not make both ready")
+			})
+		}
+	}
+	for _, verb := range timerContextVerbs {
+		prefers(verb.name, func(m member, ctx context.Context) (timerwheel.Found, error) { return verb.call(m.Timer, ctx) })
+	}
+	for _, verb := range groupContextVerbs {
+		prefers("Group."+verb.name, func(m member, ctx context.Context) (timerwheel.Found, error) { return verb.call(m.group, ctx) })
+	}
+}
+
+// A delContext ends when it is first asked for its channel, after a hook.
+type delContext struct {
+	context.Context
+	done func()
+}
+
+func newDelContext(hook func()) *delContext {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &delContext{ctx, sync.OnceFunc(func() {
+		hook()
+		cancel()
+	})}
+}
+
+func (c *delContext) Done() <-chan struct{} {
+	c.done()
+	return c.Context.Done()
 }
 
 // ---- refusals ----
@@ -704,76 +707,40 @@ func TestDelSyncContextPrefersTheEndOfTheRun(t *testing.T) {
 // Contract 4: "While it waits, no Register of that timer succeeds, whoever calls", and "the wait is
 // bounded by the one handler run in flight. The refusal belongs to that run and ends with it".
 func TestRegisterIsRefusedWhileADeletionWaits(t *testing.T) {
-	for _, verb := range []delVerb{delBySync, delByContext, delByAsync} {
+	for _, verb := range timerVerbs.named("DelSync", "DelSyncContext", "DelAsync") {
 		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			p := newPuppet(t)
-			tm := w.Alloc(p.handle)
+			tm, p := newRun(t, w)
 			other := w.Alloc(delIgnore)
-			startRun(t, tm)
-			require.NoError(t, tm.Register(time.Hour), "nothing waits yet")
+			require.NoError(t, tm.Register(time.Hour), "no deletion waits yet")
 
-			c := deleting(func() (timerwheel.Found, error) { return verb.call(tm) })
-			synctest.Wait()
+			c := deleting(verb.on(tm))
+			elapse(time.Hour)
 			before := w.Stats()
 			requireRefused(t, w, tm, timerwheel.ErrDeleting) // a third goroutine
-			var errs []error
-			p.tell(func() { errs = delRegisterAll(w, tm) }) // the handler
-			for _, err := range errs {
-				require.ErrorIs(t, err, timerwheel.ErrDeleting)
-			}
+			requireRefusedInHandler(t, w, p, timerwheel.ErrDeleting, tm)
 			after := w.Stats()
 			require.Equal(t, before.Refused+8, after.Refused)
 			after.Refused = before.Refused
 			require.Equal(t, before, after, "a refused Register changes nothing but the count")
 			require.NoError(t, other.Register(time.Hour), "another timer was refused")
 
-			p.end()
+			p.let()
 			c.requires(t, foundBoth, nil)
 			synctest.Wait()
-			require.NoError(t, tm.Register(0), "the refusal outlived the run")
-			settle()
-			require.EqualValues(t, 2, p.begun.Load())
-			p.end()
+			for _, verb := range armVerbs {
+				require.NoError(t, verb.arm(tm, time.Second), "the refusal outlived the run")
+				elapse(time.Minute)
+			}
+			require.EqualValues(t, 1+len(armVerbs), p.begun.Load())
 		})
 	}
 }
 
-// Contract 4: "The refusal belongs to that run and ends with it."
-func TestRefusalOfADeletionEndsWithItsRun(t *testing.T) {
-	for name, del := range map[string]func(timerwheel.Timer) (timerwheel.Found, error){
-		"DelSync":  timerwheel.Timer.DelSync,
-		"DelAsync": func(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.DelAsync(func() {}), nil },
-	} {
-		t.Run(name, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{})
-				h := parkHandler(t)
-				tm := w.Alloc(func(timerwheel.Timer) { h.run() })
-				require.NoError(t, tm.Register(0))
-				elapse(time.Second)
-				go func() { _, _ = del(tm) }()
-				elapse(time.Hour)
-				require.ErrorIs(t, tm.Register(0), timerwheel.ErrDeleting)
-				h.release()
-				elapse(0)
-				for _, verb := range armVerbs {
-					require.NoError(t, verb.arm(tm, time.Second))
-					elapse(time.Minute)
-				}
-				require.EqualValues(t, 1+len(armVerbs), h.started.Load())
-			})
-		})
-	}
-}
-
-// Contract 4: "to forbid that too, Shutdown", for the others "by the time DelSync has returned,
-// somebody may have registered the timer anew": the moment the run has ended, a Register holds,
-// however late the waiter gets to run.
+// Contract 4: "by the time DelSync has returned, somebody may have registered the timer anew": the
+// moment the run has ended, a Register succeeds, even if the waiter has not been scheduled yet.
 func TestRegisterHoldsOnceTheRunHasEnded(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		p := newPuppet(t)
-		tm := w.Alloc(p.handle)
-		startRun(t, tm)
+		tm, p := newRun(t, w)
 		var calls []*deletion
 		for range 10 {
 			calls = append(calls, deleting(tm.DelSync))
@@ -793,16 +760,14 @@ func TestRegisterHoldsOnceTheRunHasEnded(t *testing.T) {
 	})
 }
 
-// Contract 4: a Register is refused "while it waits". A deletion that was told ErrDeadlock
-// does not wait, and so leaves no refusal: neither the one in the timer's own handler nor
-// the one that would have closed a circle. And in the circle, too, the firing is removed.
+// Contract 4: a Register is refused "while it waits". A deletion that returns ErrDeadlock does not
+// wait, and so leaves no refusal: neither the one in the timer's own handler nor the one that would
+// have closed a circle. And in the circle, too, the firing is removed.
 func TestADeletionThatIsRefusedToWaitRefusesNobody(t *testing.T) {
-	for _, verb := range []delVerb{delBySync, delByContext, delByDead} {
+	for _, verb := range timerVerbs.named("DelSync", "DelSyncContext", "DelSyncContext, ended") {
 		bubble(t, "its own handler/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			p := newPuppet(t)
-			tm := w.Alloc(p.handle)
-			startRun(t, tm)
-			p.call(func() (timerwheel.Found, error) { return verb.call(tm) }).requires(t, foundRunning, timerwheel.ErrDeadlock)
+			tm, p := newRun(t, w)
+			p.call(verb.on(tm)).requires(t, foundRunning, timerwheel.ErrDeadlock)
 			require.NoError(t, tm.Register(0))
 			p.end()
 			settle()
@@ -816,10 +781,10 @@ func TestADeletionThatIsRefusedToWaitRefusesNobody(t *testing.T) {
 			require.NoError(t, b.Register(time.Hour))
 			first := pb.call(a.DelSync)
 			require.True(t, first.waits())
-			pa.call(func() (timerwheel.Found, error) { return verb.call(b) }).requires(t, foundBoth, timerwheel.ErrDeadlock)
+			pa.call(verb.on(b)).requires(t, foundBoth, timerwheel.ErrDeadlock)
 			require.False(t, b.Pending(), "the firing was not removed")
-			require.Equal(t, []int{1, 0}, groupWaiters(w, a, b))
-			require.NoError(t, b.Register(time.Hour), "nobody waits for b")
+			require.Equal(t, []int{1, 0}, waitersOf(w, a, b))
+			require.NoError(t, b.Register(time.Hour), "no deletion waits for b")
 			require.ErrorIs(t, a.Register(time.Hour), timerwheel.ErrDeleting, "but b's handler waits for a")
 			pa.let()
 			first.requires(t, foundRunning, nil)
@@ -829,40 +794,38 @@ func TestADeletionThatIsRefusedToWaitRefusesNobody(t *testing.T) {
 
 // ---- Shutdown ----
 
-// Contract 4, promise 4: "no Register of this timer succeeds ever after (ErrShutdown), even if this
-// Shutdown returned an error", and it "gives DelSync's promises".
+// Contract 4, promise 4: "no Register of this timer succeeds ever after (ErrShutdown), even if the
+// call returned an error", for each call that shuts down.
 func TestTimerShutdownRefusesForEver(t *testing.T) {
-	type shut func(*testing.T, *timerwheel.Wheel, timerwheel.Timer, *puppet) *deletion
+	type call = func() (timerwheel.Found, error)
 	ways := []struct {
-		name string
-		shut shut
-		want timerwheel.Found
-		err  error
+		name  string
+		shut  func(t *testing.T, w *timerwheel.Wheel, tm timerwheel.Timer, p *puppet, shutdown call) *deletion
+		found timerwheel.Found
+		err   error // of those that ask for the end of the run
 	}{
-		{"idle", func(_ *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer, _ *puppet) *deletion {
-			return deleting(tm.ShutdownSync)
+		{"idle", func(_ *testing.T, _ *timerwheel.Wheel, _ timerwheel.Timer, _ *puppet, shutdown call) *deletion {
+			return deleting(shutdown)
 		}, foundNone, nil},
-		{"pending", func(t *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer, _ *puppet) *deletion {
+		{"pending", func(t *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer, _ *puppet, shutdown call) *deletion {
 			require.NoError(t, tm.Register(time.Hour))
-			return deleting(tm.ShutdownSync)
+			return deleting(shutdown)
 		}, foundPending, nil},
-		{"running elsewhere", func(t *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer, _ *puppet) *deletion {
+		{"running elsewhere", func(t *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer, _ *puppet, shutdown call) *deletion {
 			startRun(t, tm)
-			return deleting(tm.ShutdownSync)
+			return deleting(shutdown)
 		}, foundRunning, nil},
-		{"its own handler", func(t *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer, p *puppet) *deletion {
+		{"its own handler", func(t *testing.T, _ *timerwheel.Wheel, tm timerwheel.Timer, p *puppet, shutdown call) *deletion {
 			startRun(t, tm)
 			require.NoError(t, tm.Register(0))
-			return p.call(tm.ShutdownSync)
+			return p.call(shutdown)
 		}, foundBoth, timerwheel.ErrDeadlock},
-		{"a circle", func(t *testing.T, w *timerwheel.Wheel, tm timerwheel.Timer, p *puppet) *deletion {
-			q := newPuppet(t)
-			b := w.Alloc(q.handle)
+		{"a circle", func(t *testing.T, w *timerwheel.Wheel, tm timerwheel.Timer, p *puppet, shutdown call) *deletion {
 			startRun(t, tm)
-			startRun(t, b)
+			b, q := newRun(t, w)
 			first := p.call(b.DelSync)
 			require.True(t, first.waits())
-			c := q.call(tm.ShutdownSync)
+			c := q.call(shutdown)
 			require.False(t, c.waits())
 			q.let()
 			first.requires(t, foundRunning, nil)
@@ -870,54 +833,53 @@ func TestTimerShutdownRefusesForEver(t *testing.T) {
 		}, foundRunning, timerwheel.ErrDeadlock},
 	}
 	for _, way := range ways {
-		bubble(t, way.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			p := newPuppet(t)
-			tm := w.Alloc(p.handle)
-			require.NoError(t, tm.Retain())
-			c := way.shut(t, w, tm, p)
-			synctest.Wait()
-			requireRefused(t, w, tm, timerwheel.ErrShutdown)
-			if tm.Running() {
-				var errs []error
-				p.tell(func() { errs = delRegisterAll(w, tm) })
-				for _, err := range errs {
-					require.ErrorIs(t, err, timerwheel.ErrShutdown)
+		for _, verb := range timerVerbs.shutting() {
+			bubble(t, way.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+				p := newPuppet(t)
+				tm := w.Alloc(p.handle)
+				require.NoError(t, tm.Retain())
+				c := way.shut(t, w, tm, p, verb.on(tm))
+				wantErr := way.err
+				switch {
+				case !verb.syncs:
+					wantErr = nil
+				case verb.ended && way.name == "running elsewhere":
+					wantErr = context.Canceled
 				}
-			}
-			p.let()
-			c.requires(t, way.want, way.err)
-			settle()
-			begun := p.begun.Load()
+				synctest.Wait()
+				requireRefused(t, w, tm, timerwheel.ErrShutdown)
+				if tm.Running() {
+					requireRefusedInHandler(t, w, p, timerwheel.ErrShutdown, tm)
+				}
+				p.let()
+				c.requires(t, way.found, wantErr)
+				settle()
+				begun := p.begun.Load()
 
-			requireRefused(t, w, tm, timerwheel.ErrShutdown)
-			require.NoError(t, tm.Free())
-			requireRefused(t, w, tm, timerwheel.ErrShutdown) // Retain's reference still holds it
-			found, err := tm.ShutdownSync()
-			require.NoError(t, err)
-			require.Equal(t, foundNone, found, "a second Shutdown")
-			time.Sleep(2 * time.Hour)
-			synctest.Wait()
-			require.Equal(t, begun, p.begun.Load())
+				requireRefused(t, w, tm, timerwheel.ErrShutdown)
+				require.NoError(t, tm.Free())
+				requireRefused(t, w, tm, timerwheel.ErrShutdown) // Retain's reference still holds it
+				finds(t, foundNone)(verb.call(tm))               // a second one
+				elapse(2 * time.Hour)
+				require.Equal(t, begun, p.begun.Load())
 
-			require.NoError(t, tm.Free())
-			for range 64 { // "shut down" was the tenant's state, not the slot's
-				require.NoError(t, w.Alloc(delIgnore).Register(time.Hour))
-			}
-			_, err = tm.ShutdownSync()
-			require.NoError(t, err)
-			require.Equal(t, 64, w.Stats().Pending)
-		})
+				require.NoError(t, tm.Free())
+				for range 64 { // "shut down" was the tenant's state, not the record's
+					require.NoError(t, w.Alloc(delIgnore).Register(time.Hour))
+				}
+				finds(t, foundNone)(verb.call(tm))
+				require.Equal(t, 64, w.Stats().Pending)
+			})
+		}
 	}
 }
 
-// Contract 4, promise 4, where CVE-2025-68214 went wrong: the handler registers its timer and is
-// shut down meanwhile. Shut down is a state of its own, not a nil handler: the firing is gone, and
+// Contract 4, promise 4, where CVE-2025-68214 went wrong: the handler registers its timer, which is
+// shut down in its run. Shut down is a state of its own, not a nil handler: the firing is gone, and
 // nothing runs without a handler.
 func TestTimerShutdownWhileTheHandlerHasReAdded(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		p := newPuppet(t)
-		tm := w.Alloc(p.handle)
-		startRun(t, tm)
+		tm, p := newRun(t, w)
 		var first, second error
 		p.tell(func() { first = tm.Register(0) })
 		c := deleting(tm.ShutdownSync)
@@ -927,22 +889,21 @@ func TestTimerShutdownWhileTheHandlerHasReAdded(t *testing.T) {
 		require.ErrorIs(t, second, timerwheel.ErrShutdown)
 		p.let()
 		c.requires(t, foundBoth, nil)
-		time.Sleep(time.Hour)
-		synctest.Wait()
+		elapse(time.Hour)
 		require.EqualValues(t, 1, p.begun.Load())
 		require.Zero(t, w.Stats().Pending)
 	})
 }
 
-// Contract 4: DelSync, unlike Shutdown, forbids nothing after its return; and a Shutdown shuts down
-// one timer only.
+// Contract 4: DelSync, unlike ShutdownSync, forbids nothing after its return; and a Shutdown shuts
+// down one timer only.
 func TestOnlyShutdownForbidsLaterRegisters(t *testing.T) {
-	for _, verb := range delVerbs {
+	for _, verb := range timerVerbs {
 		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			tm, other := w.Alloc(delIgnore), w.Alloc(delIgnore)
 			_, err := verb.call(tm)
 			require.NoError(t, err)
-			if err = tm.Register(time.Hour); verb.name == delByShutdown.name {
+			if err = tm.Register(time.Hour); verb.shuts {
 				require.ErrorIs(t, err, timerwheel.ErrShutdown)
 			} else {
 				require.NoError(t, err)
@@ -954,23 +915,25 @@ func TestOnlyShutdownForbidsLaterRegisters(t *testing.T) {
 
 // ---- storage ----
 
-// Contract 4: "The wait never reads or writes the timer's storage ... So the handler, or anyone,
-// may free the timer meanwhile, the storage may be recycled and registered by a new tenant, and the
-// wait neither touches it nor waits for the new tenant". The tenants move in at the end of the run,
-// before the waiters get to run, and half of them run on.
+// Contract 4: "The wait never reads or writes the timer's storage", and rule 6; contract 8: nor do the
+// group's deletions. The next tenants move in at the end of the run, before the waiters are scheduled,
+// and half of them run on.
 func TestDelSyncNeitherWaitsForNorTouchesTheNextTenant(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		const tenants = 32
+		waiting := memberVerbs.waiting()
 		for range 20 {
-			p, next := newPuppet(t), newPuppet(t)
-			tm := w.Alloc(p.handle)
-			startRun(t, tm)
+			g, next := w.NewGroup(), newPuppet(t)
+			tm, p := newRun(t, g)
 			require.NoError(t, tm.Free())
+			for range 7 {
+				g.AfterFunc(0, func() { p.handle(timerwheel.Timer{}) })
+			}
+			settle()
 
 			var calls []*deletion
-			for i := range 12 {
-				verb := delWaitingVerbs[i%len(delWaitingVerbs)]
-				calls = append(calls, deleting(func() (timerwheel.Found, error) { return verb.call(tm) }))
+			for i := range 2 * len(waiting) {
+				calls = append(calls, deleting(waiting[i%len(waiting)].on(member{tm, g})))
 			}
 			require.True(t, calls[0].waits())
 			var living []timerwheel.Timer
@@ -989,15 +952,13 @@ func TestDelSyncNeitherWaitsForNorTouchesTheNextTenant(t *testing.T) {
 				c.requires(t, foundRunning, nil)
 			}
 			for _, err := range errs {
-				require.NoError(t, err, "the refusal fell upon a new tenant")
+				require.NoError(t, err, "a new tenant was refused")
 			}
 			require.False(t, tm.Valid())
 			require.Equal(t, tenants/2, w.Stats().Running)
 			require.Equal(t, tenants/2, w.Stats().Pending)
-			for _, verb := range delVerbs {
-				found, err := verb.call(tm)
-				require.NoError(t, err)
-				require.Equal(t, foundNone, found, "a stale handle reached the new tenant")
+			for _, verb := range memberVerbs {
+				finds(t, foundNone)(verb.call(member{tm, g})) // stale: it must not reach the new tenant
 			}
 			require.Equal(t, tenants/2, w.Stats().Pending)
 
@@ -1014,11 +975,11 @@ func TestDelSyncNeitherWaitsForNorTouchesTheNextTenant(t *testing.T) {
 	})
 }
 
-// Contract 1: "A waiting deletion holds no reference": at the end of the run that it waits
-// for the timer is recycled, before the waiter gets to run. The last moment of a run that
-// is its worker's own is the Unlock of a lock-bound timer.
+// Contract 1: "A waiting deletion holds no reference": the timer is recycled at the end of the run
+// that it waits for, before the waiter is scheduled. The last moment of a run that is its worker's
+// own is the Unlock of a lock-bound timer.
 func TestAWaitingDeletionHoldsNoReference(t *testing.T) {
-	for _, verb := range append([]delVerb{delByAsync}, delWaitingVerbs...) {
+	for _, verb := range append(timerVerbs.named("DelAsync"), timerVerbs.waiting()...) {
 		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			l, p := newLockProbe(t), newPuppet(t)
 			tm := w.AllocLocked(l, p.handle)
@@ -1032,7 +993,7 @@ func TestAWaitingDeletionHoldsNoReference(t *testing.T) {
 			startRun(t, tm)
 			var calls []*deletion
 			for range 50 {
-				calls = append(calls, deleting(func() (timerwheel.Found, error) { return verb.call(tm) }))
+				calls = append(calls, deleting(verb.on(tm)))
 			}
 			synctest.Wait()
 			require.NoError(t, tm.Free(), "the only reference, but for the worker's")
@@ -1041,92 +1002,51 @@ func TestAWaitingDeletionHoldsNoReference(t *testing.T) {
 			for _, c := range calls {
 				c.requires(t, foundRunning, nil)
 			}
-			require.Zero(t, valid.Load(), "somebody still held the timer when its run was over")
+			require.Zero(t, valid.Load(), "the timer was still referred to when its run was over")
 			require.Zero(t, live.Load())
 		})
 	}
 }
 
-// Contract 11: "waits durably blocking": in a bubble, whoever waits for a handler lets the
-// clock run that the handler waits for.
+// Contract 11: "waits durably blocking": in a bubble, a call that waits for a handler lets the clock
+// run that the handler waits for.
 func TestEveryWaitIsDurablyBlocking(t *testing.T) {
-	waits := map[string]func(w *timerwheel.Wheel, g *timerwheel.Group, tm timerwheel.Timer) error{
-		"DelSync": func(_ *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) error {
-			_, err := tm.DelSync()
-			return err
-		},
-		"Shutdown": func(_ *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) error {
-			_, err := tm.ShutdownSync()
-			return err
-		},
-		"DelSyncContext": func(_ *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) error {
-			_, err := tm.DelSyncContext(context.Background())
-			return err
-		},
-		"Group.DelSync": func(_ *timerwheel.Wheel, g *timerwheel.Group, _ timerwheel.Timer) error {
-			_, err := g.DelSync()
-			return err
-		},
-		"Group.Shutdown": func(_ *timerwheel.Wheel, g *timerwheel.Group, _ timerwheel.Timer) error {
-			_, err := g.ShutdownSync()
-			return err
-		},
-		"Group.DelSyncContext": func(_ *timerwheel.Wheel, g *timerwheel.Group, _ timerwheel.Timer) error {
-			_, err := g.DelSyncContext(context.Background())
-			return err
-		},
-		"Close": func(w *timerwheel.Wheel, _ *timerwheel.Group, _ timerwheel.Timer) error { return w.Close() },
-		"Wheel.Shutdown": func(w *timerwheel.Wheel, _ *timerwheel.Group, _ timerwheel.Timer) error {
-			return w.CloseContext(context.Background())
-		},
-	}
-	for name, wait := range waits {
-		t.Run(name, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{})
-				g := w.NewGroup()
-				begin := time.Now()
-				tm := g.AfterFunc(0, func() { time.Sleep(24 * time.Hour) })
-				time.Sleep(10 * time.Millisecond)
-				require.True(t, tm.Running())
-				require.NoError(t, wait(w, g, tm))
-				late := time.Since(begin) - 24*time.Hour
-				require.True(t, 0 <= late && late < time.Second, "%v", late)
-			})
+	waits := func(name string, wait func(w *timerwheel.Wheel, m member) error) {
+		bubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			g := w.NewGroup()
+			begin := time.Now()
+			tm := g.AfterFunc(0, func() { time.Sleep(24 * time.Hour) })
+			settle()
+			require.True(t, tm.Running())
+			require.NoError(t, wait(w, member{tm, g}))
+			late := time.Since(begin) - 24*time.Hour
+			require.True(t, 0 <= late && late < time.Second, "%v", late)
 		})
 	}
+	for _, verb := range memberVerbs.waiting() {
+		waits(verb.name, func(_ *timerwheel.Wheel, m member) error {
+			_, err := verb.call(m)
+			return err
+		})
+	}
+	waits("Close", func(w *timerwheel.Wheel, _ member) error { return w.Close() })
+	waits("CloseContext", func(w *timerwheel.Wheel, _ member) error { return w.CloseContext(context.Background()) })
 }
 
 // Contract 2, Stop: "reports whether it removed a firing"; 4, table: "deleting twice is no
-// error". Of a hundred that delete one timer exactly one finds it pending; if it was about
-// to fire, it fired or was removed, never both and never neither.
+// error". Of a hundred goroutines that delete one timer exactly one finds it pending; if it was
+// about to fire, it fired or was removed, never both and never neither.
 func TestHundredGoroutinesDeleteOneTimer(t *testing.T) {
-	ctx := context.Background()
-	verbs := []func(tm timerwheel.Timer) (timerwheel.Found, error){
-		delNoError,
-		timerwheel.Timer.DelSync,
-		func(tm timerwheel.Timer) (timerwheel.Found, error) { return timerwheel.Found{Pending: tm.Stop()}, nil },
-		func(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.DelSyncContext(ctx) },
-		timerwheel.Timer.DelSync,
-		func(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.DelAsync(func() {}), nil },
-		timerwheel.Timer.ShutdownSync,
-	}
-	rounds := 100
-	if testing.Short() {
-		rounds = 20
-	}
-	for _, c := range []struct {
-		name string
-		d    func(round int) time.Duration
-	}{
-		{"far from firing", func(int) time.Duration { return time.Hour }},
-		{"about to fire", func(round int) time.Duration { return time.Duration(round%10) * 50 * time.Microsecond }},
+	verbs := timerVerbs.those(func(v deletionVerb[timerwheel.Timer]) bool { return !v.ended })
+	for name, after := range map[string]func(round int) time.Duration{
+		"far from firing": func(int) time.Duration { return time.Hour },
+		"about to fire":   func(round int) time.Duration { return time.Duration(round%10) * 50 * time.Microsecond },
 	} {
-		t.Run(c.name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			w := openWheel(t, timerwheel.Options{Tick: 50 * time.Microsecond})
-			for round := range rounds {
+			for round := range raceRounds(100) {
 				const deleters = 100
-				fired := 0 // unguarded: whoever waited for the handler may read it
+				fired := 0 // unguarded: a call that waited for the handler may read it
 				tm := w.Alloc(func(timerwheel.Timer) {
 					fired++
 					runtime.Gosched()
@@ -1137,20 +1057,20 @@ func TestHundredGoroutinesDeleteOneTimer(t *testing.T) {
 				for i := range deleters {
 					end.Go(func() {
 						start.Wait()
-						f, err := verbs[(round+i)%len(verbs)](tm)
+						f, err := verbs[(round+i)%len(verbs)].call(tm)
 						assert.NoError(t, err)
 						if f.Pending {
 							found.Add(1)
 						}
 					})
 				}
-				require.NoError(t, tm.Register(c.d(round)))
+				require.NoError(t, tm.Register(after(round)))
 				start.Done()
-				end.Wait()
+				within(t, end.Wait)
 				_, err := tm.DelSync()
 				require.NoError(t, err)
 				require.EqualValues(t, 1, int(found.Load())+fired, "removed %d times and fired %d times", found.Load(), fired)
-				if c.d(round) == time.Hour {
+				if after(round) == time.Hour {
 					require.EqualValues(t, 1, found.Load())
 				}
 				require.NoError(t, tm.Free())
