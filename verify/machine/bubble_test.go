@@ -9,14 +9,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A failure is what a program that fails panics with.
+// A failure is the panic value of a program that fails.
 type failure string
 
-// bubble runs f in a bubble of testing/synctest, for rapid. A program ends
-// early by a panic, and rapid shrinks it if that comes to the goroutine in which
-// rapid called it, which is outside of the bubble. And it tells failures by
-// where they come from: so those of the program, and what rapid itself throws
-// when a draw is not possible, go on from different places.
+// bubble runs f in a bubble of testing/synctest, for rapid. A program that fails panics. Rapid
+// shrinks the program only if the panic reaches the goroutine in which rapid called it, and this
+// one is outside of the bubble. Rapid tells failures apart by their origin. Therefore the
+// failures of the program, and the panics of rapid itself when a draw is not possible, are raised
+// at different places.
 func bubble(t *testing.T, rt *rapid.T, f func()) {
 	switch p := inBubble(t, f).(type) {
 	case nil:
@@ -29,8 +29,8 @@ func bubble(t *testing.T, rt *rapid.T, f func()) {
 	}
 }
 
-// inBubble returns what f has panicked with. If it has, it is not surprising
-// that goroutines are left behind.
+// inBubble returns the value that f has panicked with. After a panic, goroutines that are left
+// behind are no failure.
 func inBubble(t *testing.T, f func()) (p any) {
 	defer guard().Stop()
 	defer func() {
@@ -45,8 +45,8 @@ func inBubble(t *testing.T, f func()) (p any) {
 	return p
 }
 
-// guard is in real time. A wait that is not durable, on a mutex that nobody
-// unlocks, makes a bubble hang instead of fail; the guard shows all stacks then.
+// guard is in real time. A wait that is not durable, on a mutex that stays locked, makes a bubble
+// hang instead of fail. The guard then crashes with all stacks.
 func guard() *time.Timer {
 	return time.AfterFunc(time.Minute, func() {
 		debug.SetTraceback("all")

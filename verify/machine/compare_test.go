@@ -9,13 +9,13 @@ import (
 	"time"
 
 	"github.com/seed76848005/timerwheel"
+	"github.com/seed76848005/timerwheel/internal/reference"
 )
 
-// This file shows the model what the wheel does and, while nothing moves,
-// compares all that can be asked of the wheel with what the model says.
+// This file shows the reference what the wheel does and, while nothing moves, compares the answers
+// of the wheel to all questions with those of the reference.
 
-// rest waits until nothing moves, shows the model what has happened, and
-// compares.
+// rest waits until nothing moves, shows the reference what has happened, and compares.
 func (x *machine) rest() {
 	synctest.Wait()
 	select {
@@ -23,121 +23,120 @@ func (x *machine) rest() {
 	default:
 	}
 	for _, e := range x.real.takeLog() {
-		x.model.pass(e.at)
+		x.model.Pass(e.at)
 		x.show(e)
 	}
-	late := x.model.rest(x.real.now(), x.real.parked())
+	late := x.model.Rest(x.real.now(), x.real.parked())
 	x.compareCalls()
 	if late != nil {
-		x.failf("a handler does not begin", "timer %d has not begun", late.id)
+		x.failf("a handler does not begin", "timer %d has not begun", late.ID)
 	}
 	x.compareTimers()
 	x.compareWheel()
 }
 
-// failf ends a program that fails. The details go into the log: rapid goes on
-// shrinking only while it is told the same again, and which of two handlers
-// comes first, for instance, is left to chance.
+// failf ends a program that fails. The details go into the log: rapid shrinks only while the
+// failure stays the same, and which of two handlers is first, for instance, is left to chance.
 func (x *machine) failf(what, format string, args ...any) {
-	x.t.Logf("%v: %s: %s", x.model.now, what, fmt.Sprintf(format, args...))
-	panic(failure("not as the model says: " + what))
+	x.t.Logf("%v: %s: %s", x.model.Now, what, fmt.Sprintf(format, args...))
+	panic(failure("not as the reference says: " + what))
 }
 
-// show shows the model an event.
+// show shows the reference an event.
 func (x *machine) show(e event) {
-	t := x.model.timers[e.timer]
+	t := x.model.Timers[e.timer]
 	switch e.kind {
 	case "call":
 		x.showCall(e, t)
 	case "begin":
 		x.t.Logf("%v: timer %d begins", e.at, e.timer)
-		if wrong := x.model.mayBegin(t); wrong != "" {
-			x.failf("a handler begins", "timer %d begins, but %s", t.id, wrong)
+		if wrong := x.model.MayBegin(t); wrong != "" {
+			x.failf("a handler begins", "timer %d begins, but %s", t.ID, wrong)
 		}
-		if own := x.real.timer(t.id); e.handle != own {
-			x.failf("a handler begins", "timer %d is given another handle", t.id)
+		if own := x.real.timer(t.ID); e.handle != own {
+			x.failf("a handler begins", "timer %d is given another handle", t.ID)
 		}
 		x.seen["begins"]++
-		if e.at > t.due {
+		if e.at > t.Due {
 			x.seen["handlers begun late"]++
 		}
-		x.model.begin(t)
+		x.model.Begin(t)
 	case "end":
 		x.t.Logf("%v: timer %d ends: %s", e.at, e.timer, e.how)
-		if t.run == nil {
-			x.failf("a handler ends", "timer %d ends, but does not run", t.id)
+		if t.Run == nil {
+			x.failf("a handler ends", "timer %d ends, but does not run", t.ID)
 		}
 		x.seen[e.how+"s"]++
-		x.model.end(t, e.how)
+		x.model.End(t, e.how)
 	}
 }
 
-func (x *machine) showCall(e event, from *timer) {
+func (x *machine) showCall(e event, from *reference.Timer) {
 	x.seen["calls"]++
-	if from.id == 0 {
+	if from.ID == 0 {
 		x.t.Logf("%v: %v", e.at, e.call.call)
 	} else {
 		x.seen["calls by handlers"]++
-		x.t.Logf("%v: timer %d's handler: %v", e.at, from.id, e.call.call)
+		x.t.Logf("%v: timer %d's handler: %v", e.at, from.ID, e.call.call)
 	}
-	e.call.answer = verbs[e.call.verb].expect(x.model, e.call.call, from.run)
-	if err := e.call.answer.outcome.err; err == timerwheel.ErrDeadlock && deletes[e.call.verb] && e.call.timer != from.id {
+	e.call.answer = verbs[e.call.verb].expect(x.model, e.call.call, from.Run)
+	if err := e.call.answer.Outcome.Err; err == timerwheel.ErrDeadlock && waiting[e.call.verb] && e.call.timer != from.ID {
 		x.seen["circles"]++
 	}
 	x.made = append(x.made, e.call)
 }
 
-// compareCalls compares what the calls have returned, and which have not.
+// compareCalls compares which calls have returned, and their outcomes.
 func (x *machine) compareCalls() {
 	x.made = slices.DeleteFunc(x.made, func(c *made) bool {
 		switch {
-		case c.returned && !c.answer.ready:
+		case c.returned && !c.answer.Ready:
 			x.failf("a call", "%v has returned %v, too early", c.call, c.outcome)
-		case !c.returned && c.answer.ready:
-			x.failf("a call", "%v has not returned %v", c.call, c.answer.outcome)
-		case c.returned && !c.outcome.same(c.answer.outcome):
-			x.failf("a call", "%v has returned %v, not %v", c.call, c.outcome, c.answer.outcome)
+		case !c.returned && c.answer.Ready:
+			x.failf("a call", "%v has not returned %v", c.call, c.answer.Outcome)
+		case c.returned && !c.outcome.Is(c.answer.Outcome):
+			x.failf("a call", "%v has returned %v, not %v", c.call, c.outcome, c.answer.Outcome)
 		case c.returned:
-			x.seen[nameOf(c.outcome.err)]++
+			x.seen[nameOf(c.outcome.Err)]++
 		}
 		return c.returned
 	})
 }
 
-// compareTimers asks every handle that there ever was.
+// compareTimers asks every handle that was ever made.
 func (x *machine) compareTimers() {
-	for _, t := range x.model.timers {
-		handle := x.real.timer(t.id)
+	for _, t := range x.model.Timers {
+		handle := x.real.timer(t.ID)
 		when, ok := handle.When()
 		switch {
-		case handle.Valid() == t.gone:
-			x.failf("a timer", "timer %d: Valid is %t", t.id, !t.gone)
-		case handle.Pending() != t.pending || ok != t.pending:
-			x.failf("a timer", "timer %d: Pending is %t, and When %t", t.id, handle.Pending(), ok)
-		case handle.Running() != (t.run != nil):
-			x.failf("a timer", "timer %d: Running is %t", t.id, handle.Running())
-		case ok && !x.isAt(when, t.deadline):
-			x.failf("a timer", "timer %d: When is %v, not %v", t.id, when.Sub(x.real.start), t.deadline)
+		case handle.Valid() == t.Gone:
+			x.failf("a timer", "timer %d: Valid is %t", t.ID, !t.Gone)
+		case handle.Pending() != t.Pending || ok != t.Pending:
+			x.failf("a timer", "timer %d: Pending is %t, and When %t", t.ID, handle.Pending(), ok)
+		case handle.Running() != (t.Run != nil):
+			x.failf("a timer", "timer %d: Running is %t", t.ID, handle.Running())
+		case ok && !x.isAt(when, t.Deadline):
+			x.failf("a timer", "timer %d: When is %v, not %v", t.ID, when.Sub(x.real.start), t.Deadline)
 		}
 	}
-	for k, g := range x.model.groups {
-		if got, want := x.real.group(k).Len(), len(x.model.members(g)); got != want {
+	for k, g := range x.model.Groups {
+		if got, want := x.real.group(k).Len(), len(x.model.Members(g)); got != want {
 			x.failf("a group", "group %d has %d members, not %d", k, got, want)
 		}
 	}
 }
 
-// isAt reports whether a time is that of the model. Never is centuries away.
+// isAt reports whether a time is that of the reference. Never is centuries away.
 func (x *machine) isAt(real time.Time, at time.Duration) bool {
-	if at == never {
+	if at == reference.Never {
 		return real.Sub(x.real.start) > 100*365*24*time.Hour
 	}
 	return real.Sub(x.real.start) == at
 }
 
-// compareWheel asks the wheel.
+// compareWheel compares what the wheel says about itself.
 func (x *machine) compareWheel() {
-	got, want := x.real.wheel.Stats(), x.model.statsNow()
+	got, want := x.real.wheel.Stats(), x.model.Stats()
 	got.Bytes = 0
 	if got != want {
 		x.failf("Stats", "Stats are\n%+v, not\n%+v", got, want)
@@ -147,51 +146,48 @@ func (x *machine) compareWheel() {
 	x.compareCalledBack()
 }
 
-// compareCalledBack compares what the wheel has called beside handlers.
+// compareCalledBack compares the functions other than handlers that the wheel has called.
 func (x *machine) compareCalledBack() {
 	dones, panics, stalls := x.real.calledBack()
-	slices.Sort(x.model.panics)
-	slices.Sort(x.model.stalls)
-	if !slices.Equal(dones, x.model.dones) {
-		x.failf("DelAsync", "the dones have been called %v times, not %v", dones, x.model.dones)
+	slices.Sort(x.model.Panics)
+	slices.Sort(x.model.Stalls)
+	if !slices.Equal(dones, x.model.Dones) {
+		x.failf("DelAsync", "the dones have been called %v times, not %v", dones, x.model.Dones)
 	}
-	if !slices.Equal(panics, x.model.panics) {
-		x.failf("OnPanic", "OnPanic has been given %q, not %q", panics, x.model.panics)
+	if !slices.Equal(panics, x.model.Panics) {
+		x.failf("OnPanic", "OnPanic was called for the timers %v, not %v", panics, x.model.Panics)
 	}
-	if !slices.Equal(stalls, x.model.stalls) {
-		x.failf("OnStall", "OnStall has been told of %q, not %q", stalls, x.model.stalls)
+	if !slices.Equal(stalls, x.model.Stalls) {
+		x.failf("OnStall", "OnStall was called for the timers %v, not %v", stalls, x.model.Stalls)
 	}
 }
 
 // compareRuns compares the handlers in flight.
 func (x *machine) compareRuns() {
 	got := x.real.wheel.Running()
-	for _, r := range x.model.runs() {
-		own := x.real.timer(r.timer.id)
+	for _, r := range x.model.Runs() {
+		own := x.real.timer(r.Timer.ID)
 		k := slices.IndexFunc(got, func(g timerwheel.RunningHandler) bool { return g.Timer == own })
 		switch {
 		case k < 0:
-			x.failf("Running", "timer %d runs, and is not in Running", r.timer.id)
-		case !x.isAt(got[k].Since, r.since) || got[k].Waiters != x.model.waiters(r):
+			x.failf("Running", "timer %d runs, and is not in Running", r.Timer.ID)
+		case !x.isAt(got[k].Since, r.Since) || got[k].Waiters != x.model.Waiters(r):
 			x.failf("Running", "timer %d runs since %v with %d waiters, not %v with %d",
-				r.timer.id, got[k].Since.Sub(x.real.start), got[k].Waiters, r.since, x.model.waiters(r))
+				r.Timer.ID, got[k].Since.Sub(x.real.start), got[k].Waiters, r.Since, x.model.Waiters(r))
 		}
 	}
-	if len(got) != len(x.model.runs()) {
-		x.failf("Running", "Running has %d entries, not %d", len(got), len(x.model.runs()))
+	if len(got) != len(x.model.Runs()) {
+		x.failf("Running", "Running has %d entries, not %d", len(got), len(x.model.Runs()))
 	}
 }
 
 // compareNext compares Next, which may be early but not late.
 func (x *machine) compareNext() {
-	soonest := never
-	for _, t := range x.model.pending() {
-		soonest = min(soonest, max(t.dueBy, x.model.now))
-	}
+	soonest, pending := x.model.Soonest()
 	next, ok := x.real.wheel.Next()
 	switch {
-	case ok != (len(x.model.pending()) > 0):
-		x.failf("Next", "Next is %t, and %d timers are pending", ok, len(x.model.pending()))
+	case ok != pending:
+		x.failf("Next", "Next is %t, and that a timer is pending is %t", ok, pending)
 	case ok && (next.Before(x.real.wheel.Now()) || next.Sub(x.real.start) > soonest):
 		x.failf("Next", "Next is %v; the next timer is due at %v", next.Sub(x.real.start), soonest)
 	}
@@ -207,7 +203,7 @@ var names = map[string]error{
 	"ErrNotManual":     timerwheel.ErrNotManual,
 	"Canceled":         context.Canceled,
 	"DeadlineExceeded": context.DeadlineExceeded,
-	"unwound":          errUnwound,
+	"unwound":          reference.ErrUnwound,
 }
 
 // nameOf names an error.

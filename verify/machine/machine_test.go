@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed76848005/timerwheel"
+	"github.com/seed76848005/timerwheel/internal/reference"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
@@ -24,7 +25,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// The wheel does what the model says, for random programs of the whole API.
+// The wheel does what the reference says, for random programs of the whole API.
 func TestWheelFollowsTheModel(t *testing.T) {
 	seen := tally{}
 	rapid.Check(t, func(rt *rapid.T) {
@@ -40,7 +41,7 @@ func TestWheelFollowsTheModel(t *testing.T) {
 		"ErrStale", "ErrFreed", "ErrDeleting", "ErrShutdown", "ErrClosed", "ErrDeadlock", "ErrNotManual", "Canceled", "DeadlineExceeded")
 }
 
-// A tally counts what was seen, so that what was not seen is noticed.
+// A tally counts what programs do, so that the test can require that each thing happens.
 type tally map[string]int
 
 func (seen tally) log(t *testing.T, name string) {
@@ -57,12 +58,12 @@ func (seen tally) require(t *testing.T, kinds ...string) {
 	}
 }
 
-// A machine is a wheel and its model, and a program that is being drawn.
+// A machine is a wheel and its reference, and a program that is being drawn.
 type machine struct {
 	t     *rapid.T
 	real  *world
-	model *model
-	made  []*made // the calls that have not returned
+	model *reference.Wheel
+	made  []*made // calls that have not returned
 	seen  tally
 	pause func() // lets time pass before a call, now and then
 }
@@ -75,25 +76,25 @@ func newMachine(t *rapid.T, seen tally) *machine {
 		OnPanic:    func(timerwheel.HandlerPanic) {},
 	}
 	if rapid.IntRange(0, 3).Draw(t, "OnStall") == 3 { // it stops the world: not in each program
-		o.OnStall = func(timerwheel.Stall) {}
+		o.OnStall, o.StallAfter = func(timerwheel.Stall) {}, stallAfter
 	}
 	x := newMachineWith(t, o, seen)
 	x.pause = x.passOn
 	return x
 }
 
-// newMachineWith makes a machine with a wheel with these options. An OnPanic and
-// an OnStall stand for the world's.
+// newMachineWith makes a machine with a wheel with these options. The world's OnPanic and OnStall
+// replace those of the options.
 func newMachineWith(t *rapid.T, o timerwheel.Options, seen tally) *machine {
 	seen["programs"]++
-	return &machine{t: t, real: newWorld(o), model: newModel(o), seen: seen}
+	return &machine{t: t, real: newWorld(o), model: reference.New(o), seen: seen}
 }
 
 // ---- The actions ----
 
 // Make makes a timer.
 func (x *machine) Make(t *rapid.T) {
-	c := call{verb: rapid.SampledFrom(slices.Sorted(maps.Keys(makes))).Draw(t, "verb"), lock: -1}
+	c := call{verb: rapid.SampledFrom(slices.Sorted(maps.Keys(makes))).Draw(t, "verb"), lock: reference.NoLock}
 	x.drawMaking(t, &c)
 	c.script = x.drawScript(t)
 	x.call(t, c)
@@ -106,7 +107,7 @@ func (x *machine) Arm(t *rapid.T) {
 
 // Delete deletes a timer.
 func (x *machine) Delete(t *rapid.T) {
-	x.call(t, x.drawCall(t, "DelSync", "Del", "Stop", "DelSyncContext", "DelAsync", "ShutdownSync"))
+	x.call(t, x.drawCall(t, "DelSync", "Del", "Stop", "DelSyncContext", "DelAsync", "Shutdown", "ShutdownSync", "ShutdownSyncContext"))
 }
 
 // Own adds an owner to a timer, or removes one.
@@ -117,11 +118,11 @@ func (x *machine) Ring(t *rapid.T) {
 	n := rapid.IntRange(2, 4).Draw(t, "timers")
 	d := drawDelay(t)
 	for k := range n {
-		b := beat{sleep: drawSleep(t, 1), to: 1, call: x.drawVerb(t, []string{"DelSync", "DelSyncContext", "ShutdownSync"})}
+		b := beat{sleep: drawSleep(t, 1), to: 1, call: x.drawVerb(t, slices.Sorted(maps.Keys(waiting)))}
 		if k == n-1 {
 			b.to = 1 - n
 		}
-		c := call{verb: "AfterFunc", group: -1, lock: -1, d: d, script: script{beats: []beat{b}, end: "return"}}
+		c := call{verb: "AfterFunc", group: -1, lock: reference.NoLock, d: d, script: script{beats: []beat{b}, end: reference.Return}}
 		go x.real.call(c, 0)
 		x.rest()
 	}
@@ -130,35 +131,35 @@ func (x *machine) Ring(t *rapid.T) {
 // Group makes a group, or deletes one.
 func (x *machine) Group(t *rapid.T) {
 	verbs := []string{"NewGroup"}
-	if len(x.model.groups) > 0 {
-		verbs = append(verbs, "Group.DelSync", "Group.DelSyncContext", "Group.DelSyncContext", "Group.ShutdownSync")
+	if len(x.model.Groups) > 0 {
+		verbs = append(verbs, slices.Sorted(maps.Keys(groupVerbs))...)
 	}
 	x.call(t, x.drawVerb(t, verbs))
 }
 
-// Lock takes or releases the lock that lock-bound timers want.
+// Lock takes or releases a lock of lock-bound timers.
 func (x *machine) Lock(t *rapid.T) {
 	l := rapid.IntRange(0, locks-1).Draw(t, "lock")
 	switch {
-	case x.model.heldByMain[l]:
-		t.Logf("%v: unlock %d", x.model.now, l)
-		x.model.heldByMain[l] = false
+	case x.model.Held[l]:
+		t.Logf("%v: unlock %d", x.model.Now, l)
+		x.model.Held[l] = false
 		x.real.locks[l].Unlock()
-	case !x.model.lockTaken(l):
-		t.Logf("%v: lock %d", x.model.now, l)
-		x.model.heldByMain[l] = true
+	case !x.model.LockTaken(l):
+		t.Logf("%v: lock %d", x.model.Now, l)
+		x.model.Held[l] = true
 		x.real.locks[l].Lock()
 	}
 	x.rest()
 }
 
-// Wheel closes the wheel, but seldom.
+// Wheel closes the wheel, seldom.
 func (x *machine) Wheel(t *rapid.T) {
 	switch what := rapid.IntRange(0, 15).Draw(t, "what"); {
 	case what == 15:
 		verb := rapid.SampledFrom([]string{"Close", "CloseContext"}).Draw(t, "verb")
 		x.call(t, call{verb: verb, d: x.drawLimit(t)})
-	case what == 14 && x.model.advance == nil: // a second one would wait for its turn
+	case what == 14 && !x.model.Advancing(): // a second Advance would wait for the first
 		x.call(t, call{verb: "Advance"})
 	default:
 		x.pause()
@@ -173,16 +174,15 @@ func (x *machine) Pass(t *rapid.T) {
 	).Draw(t, "time"))
 }
 
-// passOn lets time pass up to the next event, however far that is.
+// passOn lets time pass up to the next event, however far away it is.
 func (x *machine) passOn() {
 	const far = 100 * 365 * 24 * time.Hour
-	if x.model.nextEvent() < far || len(x.model.runs()) > 0 {
+	if x.model.NextEvent() < far || len(x.model.Runs()) > 0 {
 		x.step(far)
 	}
 }
 
-// Check compares what has not been compared yet. The actions do that themselves,
-// at each event; what is left is the beginning.
+// Check compares at the beginning of a program. Each action compares after its own events.
 func (x *machine) Check(*rapid.T) {
 	x.seen["steps"]++
 	x.rest()
@@ -190,7 +190,7 @@ func (x *machine) Check(*rapid.T) {
 
 // ---- Acting ----
 
-// call makes a call in a goroutine of its own, as it may have to wait.
+// call makes a call on a goroutine of its own, as the call may wait.
 func (x *machine) call(t *rapid.T, c call) {
 	if rapid.IntRange(0, 3).Draw(t, "pause") == 3 {
 		x.pause()
@@ -201,14 +201,14 @@ func (x *machine) call(t *rapid.T, c call) {
 
 // elapse lets time pass, from one event to the next.
 func (x *machine) elapse(d time.Duration) {
-	for until := x.model.now + d; x.model.now < until; {
+	for until := x.model.Now + d; x.model.Now < until; {
 		x.step(until)
 	}
 }
 
 // step lets time pass up to the next event, or to until.
 func (x *machine) step(until time.Duration) {
-	timer := time.NewTimer(min(until, x.model.nextEvent()) - x.model.now)
+	timer := time.NewTimer(min(until, x.model.NextEvent()) - x.model.Now)
 	select {
 	case <-timer.C:
 	case <-x.real.stir:
@@ -217,11 +217,11 @@ func (x *machine) step(until time.Duration) {
 	x.rest()
 }
 
-// finish ends a program: everything comes to an end, and nothing is left.
+// finish ends a program: every handler ends, every owner frees, and nothing is left.
 func (x *machine) finish() {
-	for l, held := range x.model.heldByMain {
+	for l, held := range x.model.Held {
 		if held {
-			x.model.heldByMain[l] = false
+			x.model.Held[l] = false
 			x.real.locks[l].Unlock()
 		}
 	}
@@ -229,33 +229,33 @@ func (x *machine) finish() {
 	go x.real.call(call{verb: "Close"}, 0)
 	x.rest()
 	for range 10_000 {
-		if len(x.model.runs()) == 0 {
+		if len(x.model.Runs()) == 0 {
 			break
 		}
 		x.pause()
 	}
-	for _, t := range x.model.timers {
-		for range t.owners {
-			x.real.call(call{verb: "Free", timer: t.id}, 0)
+	for _, t := range x.model.Timers {
+		for range t.Owners {
+			x.real.call(call{verb: "Free", timer: t.ID}, 0)
 		}
 	}
 	x.rest()
 	if left := x.real.wheel.Stats(); left.Live+left.Pending+left.Running+left.Workers+len(x.made) > 0 {
 		x.failf("the end", "at the end there is left: %+v, %v", left, x.made)
 	}
-	x.seen["waits"] += int(x.model.stats.SyncWaits)
-	x.seen["stalls"] += len(x.model.stalls)
+	x.seen["waits"] += int(x.model.Counted.SyncWaits)
+	x.seen["stalls"] += len(x.model.Stalls)
 }
 
-// abandon lets the bubble of a program that failed come to an end: it does not
-// wait for goroutines that sleep, as its time stands still when f has returned.
+// abandon lets the bubble of a failed program end. A bubble does not wait for goroutines that
+// sleep, as its time stands still once its function has returned.
 func (x *machine) abandon() {
-	for l, held := range x.model.heldByMain {
+	for l, held := range x.model.Held {
 		if held {
 			x.real.locks[l].Unlock()
 		}
 	}
-	ctx, cancel := limited(dead)
+	ctx, cancel := limited(reference.Ended)
 	defer cancel()
 	_ = x.real.wheel.CloseContext(ctx)
 	time.Sleep(time.Minute)

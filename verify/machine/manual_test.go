@@ -8,9 +8,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A Manual wheel does what the model says. Its time is its own: Advance sets it,
-// and runs handlers in the order of their ticks. The bubble's time passes only
-// while a handler sleeps, and Advance with it; others call meanwhile.
+// A Manual wheel does what the reference says. Its time is its own: Advance sets it, and runs
+// handlers in the order of their ticks. The bubble's time passes only while a handler, and with
+// it Advance, sleeps; then other goroutines make calls.
 func TestManualWheelFollowsTheModel(t *testing.T) {
 	seen := tally{}
 	rapid.Check(t, func(rt *rapid.T) {
@@ -39,8 +39,8 @@ func newManual(t *rapid.T, seen tally) *manual {
 	return x
 }
 
-// Pass advances the wheel, perhaps to where it is, or back. While an Advance is
-// under way it lets a handler go on instead.
+// Pass advances the wheel, sometimes to its own time or an earlier one. While an Advance is under
+// way, Pass lets a handler go on instead.
 func (x *manual) Pass(t *rapid.T) {
 	d := rapid.OneOf(
 		rapid.Map(rapid.IntRange(-1, 500), func(n int) time.Duration { return time.Duration(n) * grain }),
@@ -53,18 +53,18 @@ func (x *manual) Pass(t *rapid.T) {
 func (x *manual) ToNext(*rapid.T) {
 	const far = 100 * 365 * 24 * time.Hour
 	next, ok := x.real.wheel.Next()
-	if !ok || next.Sub(x.real.start) > far || x.model.advance != nil {
+	if !ok || next.Sub(x.real.start) > far || x.model.Advancing() {
 		return
 	}
-	fired := x.model.stats.Fired
-	x.advance(next.Sub(x.real.start) - x.model.now)
-	if again, ok := x.real.wheel.Next(); x.model.busy() == 0 && x.model.stats.Fired == fired && ok && !again.After(next) && !x.model.closed {
+	fired := x.model.Counted.Fired
+	x.advance(next.Sub(x.real.start) - x.model.Now)
+	if again, ok := x.real.wheel.Next(); x.model.Busy() == 0 && x.model.Counted.Fired == fired && ok && !again.After(next) && !x.model.Closed {
 		x.failf("Next", "an Advance to Next has neither fired anything nor raised Next")
 	}
 }
 
 func (x *manual) advance(d time.Duration) {
-	if x.model.advance != nil {
+	if x.model.Advancing() {
 		x.wake()
 		return
 	}
@@ -75,7 +75,7 @@ func (x *manual) advance(d time.Duration) {
 
 // wake lets a handler that sleeps go on.
 func (x *manual) wake() {
-	if len(x.model.runs()) > 0 {
+	if len(x.model.Runs()) > 0 {
 		<-x.real.stir
 		x.rest()
 	}

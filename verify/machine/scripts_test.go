@@ -7,20 +7,20 @@ import (
 	"time"
 
 	"github.com/seed76848005/timerwheel"
+	"github.com/seed76848005/timerwheel/internal/reference"
 )
 
-// A script is what a handler does, in its first runs. Later ones return at
-// once, so that every program comes to an end.
+// A script is what a handler does in its first runs. Later runs return at once, so that every
+// program comes to an end.
 type script struct {
 	beats []beat
-	end   string // "return", "panic" or "Goexit"
+	end   string // reference.Return, Panic or Goexit
 }
 
-// A beat sleeps, and then makes a call. Without a sleep the call is of the
-// handler's own timer.
+// A beat sleeps, and then makes a call. Without a sleep it calls the handler's own timer.
 type beat struct {
 	sleep time.Duration
-	to    int // which timer is called: so many after the handler's own
+	to    int // the timer that is called, counted from the handler's own
 	call  call
 }
 
@@ -58,7 +58,7 @@ func (w *world) handler(c call) func(timerwheel.Timer) {
 		w.note(event{kind: "begin", timer: c.timer, handle: t})
 		runs++
 		if runs > scriptedRuns {
-			w.note(event{kind: "end", timer: c.timer, how: "return"})
+			w.note(event{kind: "end", timer: c.timer, how: reference.Return})
 			return
 		}
 		for _, b := range c.script.beats {
@@ -66,15 +66,16 @@ func (w *world) handler(c call) func(timerwheel.Timer) {
 		}
 		w.note(event{kind: "end", timer: c.timer, how: c.script.end})
 		switch c.script.end {
-		case "panic":
+		case reference.Panic:
 			panic(panicValue(c.timer))
-		case "Goexit":
+		case reference.Goexit:
 			runtime.Goexit()
 		}
 	}
 }
 
-func panicValue(timer int) string { return fmt.Sprintf("timer %d panics", timer) }
+// A panicValue is the number of a timer whose handler panics.
+type panicValue int
 
 // play does one beat of the script of a timer.
 func (w *world) play(timer int, b beat) {

@@ -9,14 +9,14 @@ import (
 	"time"
 
 	"github.com/seed76848005/timerwheel"
+	"github.com/seed76848005/timerwheel/internal/reference"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
 
-// The machine notices a wheel that is not as the model says, and rapid shrinks
-// the program in which it does: the failure finds its way out of the bubble.
-// Here the wheel's tick is not the model's, and all that is needed to see that
-// is to make one timer, to arm it, and to let time pass.
+// The machine fails if the wheel does not do what the reference says, and rapid shrinks the
+// failing program: the failure finds its way out of the bubble. Here the tick of the reference is
+// not that of the wheel. To see this, a program makes one timer, arms it, and lets time pass.
 func TestMachineShrinksWhatItFinds(t *testing.T) {
 	defer setFlag("rapid.nofailfile", "true")()
 	defer setFlag("rapid.shrinktime", "10s")()
@@ -26,14 +26,16 @@ func TestMachineShrinksWhatItFinds(t *testing.T) {
 		defer close(over)
 		rapid.Check(tb, func(rt *rapid.T) {
 			bubble(t, rt, func() {
-				x := newMachineWith(rt, timerwheel.Options{
+				o := timerwheel.Options{
 					Tick:       time.Millisecond,
 					MaxWorkers: 256,
 					OnPanic:    func(timerwheel.HandlerPanic) {},
-				}, tally{})
+				}
+				x := newMachineWith(rt, o, tally{})
+				o.Tick = 3 * time.Millisecond
+				x.model = reference.New(o)
 				x.pause = x.passOn
 				defer x.abandon()
-				x.model.tick = 3 * time.Millisecond
 				rt.Repeat(rapid.StateMachineActions(x))
 			})
 		})
@@ -45,7 +47,7 @@ func TestMachineShrinksWhatItFinds(t *testing.T) {
 	require.LessOrEqual(t, strings.Count(said, "draw action"), 20, said) // mostly 3, of 60
 }
 
-// setFlag sets one of rapid's flags, until it is undone.
+// setFlag sets one of rapid's flags until undo is called.
 func setFlag(name, value string) (undo func()) {
 	f := flag.Lookup(name).Value
 	was := f.String()

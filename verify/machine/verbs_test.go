@@ -2,23 +2,23 @@ package machine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/seed76848005/timerwheel"
+	"github.com/seed76848005/timerwheel/internal/reference"
 )
 
-// This file is the API: each call of it, how it is made and what the model
+// This file is the API: for each call, how it is made and what the reference
 // expects of it, side by side.
 
 // A call is one call of the API.
 type call struct {
 	verb   string
-	timer  int           // the number of the timer: that it is made of, or that it makes
+	timer  int           // the number of the timer that is called, or made
 	group  int           // the number of the group; -1: none
-	lock   int           // of a lock-bound timer; else -1
-	d      time.Duration // to register it for, or to wait for it
+	lock   int           // of a lock-bound timer; otherwise reference.NoLock
+	d      time.Duration // until the deadline, or until the context ends
 	period time.Duration
 	script script // what the handler of the new timer does
 }
@@ -39,8 +39,8 @@ func (c call) String() string {
 
 func (c call) times() string {
 	switch {
-	case limits[c.verb] && c.d == dead:
-		return "dead context"
+	case limits[c.verb] && c.d == reference.Ended:
+		return "ended context"
 	case limits[c.verb] || timed[c.verb] || c.verb == "Advance":
 		return c.d.String()
 	}
@@ -64,185 +64,272 @@ type set = map[string]bool
 var (
 	makes      = set{"Alloc": true, "AllocLocked": true, "AfterFunc": true, "AfterFuncArg": true, "Every": true}
 	timed      = set{"Register": true, "RegisterAt": true, "Reduce": true, "Reset": true}
-	limits     = set{"DelSyncContext": true, "Group.DelSyncContext": true, "CloseContext": true}
-	deletes    = set{"DelSync": true, "DelSyncContext": true, "ShutdownSync": true} // and wait
-	groupVerbs = set{"Group.DelSync": true, "Group.DelSyncContext": true, "Group.ShutdownSync": true}
+	limits     = set{"DelSyncContext": true, "ShutdownSyncContext": true, "Group.DelSyncContext": true, "Group.ShutdownSyncContext": true, "CloseContext": true}
+	waiting    = set{"DelSync": true, "DelSyncContext": true, "ShutdownSync": true, "ShutdownSyncContext": true} // deletions of one timer
+	groupVerbs = set{"Group.Del": true, "Group.Shutdown": true, "Group.DelSync": true, "Group.DelSyncContext": true, "Group.ShutdownSync": true, "Group.ShutdownSyncContext": true}
 	wheelVerbs = set{"Close": true, "CloseContext": true, "Advance": true, "NewGroup": true}
 )
 
-// A verb is what can be called.
+// A verb is one function of the API.
 type verb struct {
-	do     func(*world, call) outcome
-	expect func(m *model, c call, from *run) *answer
+	do     func(*world, call) reference.Outcome
+	expect func(m *reference.Wheel, c call, from *reference.Run) *reference.Answer
 }
 
-// verbs are all of them. Handlers make calls, and calls make handlers: hence the
-// init.
+// verbs are all functions of the API. Handlers make calls, and calls make handlers: hence
+// the init.
 var verbs map[string]verb
 
 func init() {
 	verbs = map[string]verb{
 		"Alloc": {
-			func(w *world, c call) outcome { return w.keep(c, w.maker(c).Alloc(w.handler(c))) },
-			func(m *model, c call, _ *run) *answer { m.newTimer(c).owners = 1; return returns(outcome{}) },
+			func(w *world, c call) reference.Outcome { return w.keep(c, w.maker(c).Alloc(w.handler(c))) },
+			func(m *reference.Wheel, c call, _ *reference.Run) *reference.Answer {
+				m.Alloc(groupOf(m, c), c.lock)
+				return reference.Returns(reference.Outcome{})
+			},
 		},
 		"AllocLocked": {
-			func(w *world, c call) outcome {
+			func(w *world, c call) reference.Outcome {
 				return w.keep(c, w.maker(c).AllocLocked(w.locks[c.lock], w.handler(c)))
 			},
-			func(m *model, c call, _ *run) *answer { m.newTimer(c).owners = 1; return returns(outcome{}) },
+			func(m *reference.Wheel, c call, _ *reference.Run) *reference.Answer {
+				m.Alloc(groupOf(m, c), c.lock)
+				return reference.Returns(reference.Outcome{})
+			},
 		},
 		"AfterFunc": {
-			func(w *world, c call) outcome {
+			func(w *world, c call) reference.Outcome {
 				f, kept := w.handler(c), make(chan struct{})
 				defer close(kept)
 				return w.keep(c, w.maker(c).AfterFunc(c.d, func() { <-kept; f(w.timer(c.timer)) }))
 			},
-			func(m *model, c call, _ *run) *answer { m.start(m.newTimer(c), c.d); return returns(outcome{}) },
+			func(m *reference.Wheel, c call, _ *reference.Run) *reference.Answer {
+				m.Start(groupOf(m, c), c.d, 0)
+				return reference.Returns(reference.Outcome{})
+			},
 		},
 		"AfterFuncArg": {
-			func(w *world, c call) outcome {
+			func(w *world, c call) reference.Outcome {
 				f, kept := w.handler(c), make(chan struct{})
 				defer close(kept)
 				return w.keep(c, w.maker(c).AfterFuncArg(c.d, func(arg any) { <-kept; f(w.timer(arg.(int))) }, c.timer))
 			},
-			func(m *model, c call, _ *run) *answer { m.start(m.newTimer(c), c.d); return returns(outcome{}) },
+			func(m *reference.Wheel, c call, _ *reference.Run) *reference.Answer {
+				m.Start(groupOf(m, c), c.d, 0)
+				return reference.Returns(reference.Outcome{})
+			},
 		},
 		"Every": {
-			func(w *world, c call) outcome { return w.keep(c, w.maker(c).Every(c.period, w.handler(c))) },
-			func(m *model, c call, _ *run) *answer { m.start(m.newTimer(c), c.period); return returns(outcome{}) },
+			func(w *world, c call) reference.Outcome { return w.keep(c, w.maker(c).Every(c.period, w.handler(c))) },
+			func(m *reference.Wheel, c call, _ *reference.Run) *reference.Answer {
+				m.Start(groupOf(m, c), c.period, c.period)
+				return reference.Returns(reference.Outcome{})
+			},
 		},
 
 		"Register": {
-			func(w *world, c call) outcome { return outcome{err: w.timer(c.timer).Register(c.d)} },
-			func(m *model, c call, _ *run) *answer {
-				_, err := m.register(m.timers[c.timer], c.d, false)
-				return returns(outcome{err: err})
+			func(w *world, c call) reference.Outcome {
+				return reference.Outcome{Err: w.timer(c.timer).Register(c.d)}
+			},
+			func(m *reference.Wheel, c call, _ *reference.Run) *reference.Answer {
+				_, err := m.Register(m.Timers[c.timer], c.d)
+				return reference.Returns(reference.Outcome{Err: err})
 			},
 		},
 		"RegisterAt": {
-			func(w *world, c call) outcome {
-				return outcome{err: w.timer(c.timer).RegisterAt(w.wheel.Now().Add(c.d))}
+			func(w *world, c call) reference.Outcome {
+				return reference.Outcome{Err: w.timer(c.timer).RegisterAt(w.wheel.Now().Add(c.d))}
 			},
-			func(m *model, c call, _ *run) *answer {
-				return returns(outcome{err: m.registerAt(m.timers[c.timer], c.d)})
+			func(m *reference.Wheel, c call, _ *reference.Run) *reference.Answer {
+				return reference.Returns(reference.Outcome{Err: m.RegisterAt(m.Timers[c.timer], sum(m.Now, c.d))})
 			},
 		},
 		"Reduce": {
-			func(w *world, c call) outcome { return outcome{err: w.timer(c.timer).Reduce(c.d)} },
-			func(m *model, c call, _ *run) *answer {
-				_, err := m.register(m.timers[c.timer], c.d, true)
-				return returns(outcome{err: err})
+			func(w *world, c call) reference.Outcome { return reference.Outcome{Err: w.timer(c.timer).Reduce(c.d)} },
+			func(m *reference.Wheel, c call, _ *reference.Run) *reference.Answer {
+				return reference.Returns(reference.Outcome{Err: m.Reduce(m.Timers[c.timer], c.d)})
 			},
 		},
 		"Reset": {
-			func(w *world, c call) outcome { return outcome{was: w.timer(c.timer).Reset(c.d)} },
-			func(m *model, c call, _ *run) *answer {
-				was, _ := m.register(m.timers[c.timer], c.d, false)
-				return returns(outcome{was: was})
+			func(w *world, c call) reference.Outcome { return reference.Outcome{Was: w.timer(c.timer).Reset(c.d)} },
+			func(m *reference.Wheel, c call, _ *reference.Run) *reference.Answer {
+				was, _ := m.Register(m.Timers[c.timer], c.d)
+				return reference.Returns(reference.Outcome{Was: was})
 			},
 		},
 
 		"Del": {
-			func(w *world, c call) outcome { return found(w.timer(c.timer).Del(), nil) },
-			func(m *model, c call, _ *run) *answer { return returns(outcome{found: m.delete(m.timers[c.timer])}) },
+			func(w *world, c call) reference.Outcome { return found(w.timer(c.timer).Del(), nil) },
+			func(m *reference.Wheel, c call, _ *reference.Run) *reference.Answer {
+				return reference.Returns(reference.Outcome{Found: m.Delete(m.Timers[c.timer])})
+			},
 		},
 		"Stop": {
-			func(w *world, c call) outcome { return outcome{was: w.timer(c.timer).Stop()} },
-			func(m *model, c call, _ *run) *answer {
-				return returns(outcome{was: m.delete(m.timers[c.timer]).Pending})
+			func(w *world, c call) reference.Outcome { return reference.Outcome{Was: w.timer(c.timer).Stop()} },
+			func(m *reference.Wheel, c call, _ *reference.Run) *reference.Answer {
+				return reference.Returns(reference.Outcome{Was: m.Delete(m.Timers[c.timer]).Pending})
 			},
 		},
 		"DelSync": {
-			func(w *world, c call) outcome { return found(w.timer(c.timer).DelSync()) },
-			func(m *model, c call, from *run) *answer { return m.delSync(m.timers[c.timer], never, from) },
+			func(w *world, c call) reference.Outcome { return found(w.timer(c.timer).DelSync()) },
+			func(m *reference.Wheel, c call, from *reference.Run) *reference.Answer {
+				return m.DelSync(m.Timers[c.timer], reference.Never, from)
+			},
 		},
 		"DelSyncContext": {
-			func(w *world, c call) outcome {
+			func(w *world, c call) reference.Outcome {
 				ctx, cancel := limited(c.d)
 				defer cancel()
 				return found(w.timer(c.timer).DelSyncContext(ctx))
 			},
-			func(m *model, c call, from *run) *answer { return m.delSync(m.timers[c.timer], m.limit(c.d), from) },
+			func(m *reference.Wheel, c call, from *reference.Run) *reference.Answer {
+				return m.DelSync(m.Timers[c.timer], limit(m, c.d), from)
+			},
 		},
 		"DelAsync": {
-			func(w *world, c call) outcome { return found(w.timer(c.timer).DelAsync(w.newDone()), nil) },
-			func(m *model, c call, _ *run) *answer {
-				m.dones = append(m.dones, 0)
-				return m.delAsync(m.timers[c.timer], len(m.dones)-1)
+			func(w *world, c call) reference.Outcome { return found(w.timer(c.timer).DelAsync(w.newDone()), nil) },
+			func(m *reference.Wheel, c call, _ *reference.Run) *reference.Answer {
+				return reference.Returns(reference.Outcome{Found: m.DelAsync(m.Timers[c.timer])})
 			},
 		},
 		"ShutdownSync": {
-			func(w *world, c call) outcome { return found(w.timer(c.timer).ShutdownSync()) },
-			func(m *model, c call, from *run) *answer {
-				m.timers[c.timer].shutdown = true
-				return m.delSync(m.timers[c.timer], never, from)
+			func(w *world, c call) reference.Outcome { return found(w.timer(c.timer).ShutdownSync()) },
+			func(m *reference.Wheel, c call, from *reference.Run) *reference.Answer {
+				return m.ShutdownSync(m.Timers[c.timer], reference.Never, from)
+			},
+		},
+		"ShutdownSyncContext": {
+			func(w *world, c call) reference.Outcome {
+				ctx, cancel := limited(c.d)
+				defer cancel()
+				return found(w.timer(c.timer).ShutdownSyncContext(ctx))
+			},
+			func(m *reference.Wheel, c call, from *reference.Run) *reference.Answer {
+				return m.ShutdownSync(m.Timers[c.timer], limit(m, c.d), from)
+			},
+		},
+		"Shutdown": {
+			func(w *world, c call) reference.Outcome { return found(w.timer(c.timer).Shutdown(), nil) },
+			func(m *reference.Wheel, c call, _ *reference.Run) *reference.Answer {
+				return reference.Returns(reference.Outcome{Found: m.Shutdown(m.Timers[c.timer])})
 			},
 		},
 
 		"Retain": {
-			func(w *world, c call) outcome { return outcome{err: w.timer(c.timer).Retain()} },
-			func(m *model, c call, _ *run) *answer { return returns(outcome{err: m.retain(m.timers[c.timer])}) },
+			func(w *world, c call) reference.Outcome { return reference.Outcome{Err: w.timer(c.timer).Retain()} },
+			func(m *reference.Wheel, c call, _ *reference.Run) *reference.Answer {
+				return reference.Returns(reference.Outcome{Err: m.Retain(m.Timers[c.timer])})
+			},
 		},
 		"Free": {
-			func(w *world, c call) outcome { return outcome{err: w.timer(c.timer).Free()} },
-			func(m *model, c call, _ *run) *answer { return returns(outcome{err: m.free(m.timers[c.timer])}) },
+			func(w *world, c call) reference.Outcome { return reference.Outcome{Err: w.timer(c.timer).Free()} },
+			func(m *reference.Wheel, c call, _ *reference.Run) *reference.Answer {
+				return reference.Returns(reference.Outcome{Err: m.Free(m.Timers[c.timer])})
+			},
 		},
 
 		"NewGroup": {
-			func(w *world, _ call) outcome { w.newGroup(); return outcome{} },
-			func(m *model, _ call, _ *run) *answer {
-				m.groups = append(m.groups, new(group))
-				return returns(outcome{})
+			func(w *world, _ call) reference.Outcome { w.newGroup(); return reference.Outcome{} },
+			func(m *reference.Wheel, _ call, _ *reference.Run) *reference.Answer {
+				m.NewGroup()
+				return reference.Returns(reference.Outcome{})
+			},
+		},
+		"Group.Del": {
+			func(w *world, c call) reference.Outcome { return found(w.group(c.group).Del(), nil) },
+			func(m *reference.Wheel, c call, _ *reference.Run) *reference.Answer {
+				return reference.Returns(reference.Outcome{Found: m.DeleteGroup(m.Groups[c.group])})
+			},
+		},
+		"Group.Shutdown": {
+			func(w *world, c call) reference.Outcome { return found(w.group(c.group).Shutdown(), nil) },
+			func(m *reference.Wheel, c call, _ *reference.Run) *reference.Answer {
+				return reference.Returns(reference.Outcome{Found: m.ShutdownGroup(m.Groups[c.group])})
 			},
 		},
 		"Group.DelSync": {
-			func(w *world, c call) outcome { return found(w.group(c.group).DelSync()) },
-			func(m *model, c call, from *run) *answer { return m.delGroup(m.groups[c.group], never, from) },
+			func(w *world, c call) reference.Outcome { return found(w.group(c.group).DelSync()) },
+			func(m *reference.Wheel, c call, from *reference.Run) *reference.Answer {
+				return m.DelSyncGroup(m.Groups[c.group], reference.Never, from)
+			},
 		},
 		"Group.DelSyncContext": {
-			func(w *world, c call) outcome {
+			func(w *world, c call) reference.Outcome {
 				ctx, cancel := limited(c.d)
 				defer cancel()
 				return found(w.group(c.group).DelSyncContext(ctx))
 			},
-			func(m *model, c call, from *run) *answer { return m.delGroup(m.groups[c.group], m.limit(c.d), from) },
+			func(m *reference.Wheel, c call, from *reference.Run) *reference.Answer {
+				return m.DelSyncGroup(m.Groups[c.group], limit(m, c.d), from)
+			},
 		},
 		"Group.ShutdownSync": {
-			func(w *world, c call) outcome { return found(w.group(c.group).ShutdownSync()) },
-			func(m *model, c call, from *run) *answer {
-				m.groups[c.group].down = true
-				return m.delGroup(m.groups[c.group], never, from)
+			func(w *world, c call) reference.Outcome { return found(w.group(c.group).ShutdownSync()) },
+			func(m *reference.Wheel, c call, from *reference.Run) *reference.Answer {
+				return m.ShutdownSyncGroup(m.Groups[c.group], reference.Never, from)
+			},
+		},
+		"Group.ShutdownSyncContext": {
+			func(w *world, c call) reference.Outcome {
+				ctx, cancel := limited(c.d)
+				defer cancel()
+				return found(w.group(c.group).ShutdownSyncContext(ctx))
+			},
+			func(m *reference.Wheel, c call, from *reference.Run) *reference.Answer {
+				return m.ShutdownSyncGroup(m.Groups[c.group], limit(m, c.d), from)
 			},
 		},
 
 		"Close": {
-			func(w *world, _ call) outcome { return outcome{err: w.wheel.Close()} },
-			func(m *model, _ call, from *run) *answer { return m.close(never, from) },
+			func(w *world, _ call) reference.Outcome { return reference.Outcome{Err: w.wheel.Close()} },
+			func(m *reference.Wheel, _ call, from *reference.Run) *reference.Answer {
+				return m.Close(reference.Never, from)
+			},
 		},
 		"CloseContext": {
-			func(w *world, c call) outcome {
+			func(w *world, c call) reference.Outcome {
 				ctx, cancel := limited(c.d)
 				defer cancel()
-				return outcome{err: w.wheel.CloseContext(ctx)}
+				return reference.Outcome{Err: w.wheel.CloseContext(ctx)}
 			},
-			func(m *model, c call, from *run) *answer { return m.close(m.limit(c.d), from) },
+			func(m *reference.Wheel, c call, from *reference.Run) *reference.Answer {
+				return m.Close(limit(m, c.d), from)
+			},
 		},
 		"Advance": {
-			func(w *world, c call) outcome {
+			func(w *world, c call) reference.Outcome {
 				fired, err := w.wheel.Advance(w.wheel.Now().Add(c.d))
-				return outcome{fired: fired, err: err}
+				return reference.Outcome{Fired: fired, Err: err}
 			},
-			func(m *model, c call, from *run) *answer { return m.advanceTo(c.d, from) },
+			func(m *reference.Wheel, c call, from *reference.Run) *reference.Answer { return m.Advance(c.d, from) },
 		},
 	}
 }
 
-func found(f timerwheel.Found, err error) outcome { return outcome{found: f, err: err} }
+// groupOf is the group in which a call makes a timer; nil is the wheel.
+func groupOf(m *reference.Wheel, c call) *reference.Group {
+	if c.group < 0 {
+		return nil
+	}
+	return m.Groups[c.group]
+}
+
+// sum is now + d, as far as the clock reaches.
+func sum(now, d time.Duration) time.Duration {
+	if d > reference.Never-now {
+		return reference.Never
+	}
+	return now + d
+}
+
+func found(f timerwheel.Found, err error) reference.Outcome {
+	return reference.Outcome{Found: f, Err: err}
+}
 
 // limited makes a context that ends after d, or has ended already.
 func limited(d time.Duration) (context.Context, context.CancelFunc) {
-	if d == dead {
+	if d == reference.Ended {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		return ctx, cancel
@@ -251,19 +338,9 @@ func limited(d time.Duration) (context.Context, context.CancelFunc) {
 }
 
 // limit is when such a context ends.
-func (m *model) limit(d time.Duration) time.Duration {
-	if d == dead {
-		return dead
+func limit(m *reference.Wheel, d time.Duration) time.Duration {
+	if d == reference.Ended {
+		return reference.Ended
 	}
-	return m.now + d
-}
-
-// same reports whether a call has returned what was expected.
-func (o outcome) same(want outcome) bool {
-	return o.found == want.found && o.was == want.was && o.fired == want.fired &&
-		errors.Is(o.err, want.err) && (want.err != nil || o.err == nil)
-}
-
-func (o outcome) String() string {
-	return fmt.Sprintf("{pending %t, running %t, was %t, fired %d, %v}", o.found.Pending, o.found.Running, o.was, o.fired, o.err)
+	return m.Now + d
 }

@@ -7,30 +7,31 @@ import (
 	"time"
 
 	"github.com/seed76848005/timerwheel"
+	"github.com/seed76848005/timerwheel/internal/reference"
 )
 
-// A world is the real wheel, what a program has made with it, and the log of
-// what it was seen to do. Handlers write to it, so it has a lock.
+// A world is the real wheel, what a program has made with it, and the log of what happened.
+// Handlers write to it, so it has a lock.
 type world struct {
 	wheel *timerwheel.Wheel
 	start time.Time
 	locks [locks]*lock
-	stir  chan struct{} // has something in it when the log has
+	stir  chan struct{} // holds a token while the log holds an event
 
 	mu       sync.Mutex
 	timers   []timerwheel.Timer
 	groups   []*timerwheel.Group
 	log      []event
 	dones    []int
-	panics   []string
-	stalls   []string
+	panics   []int         // the timers that OnPanic was called for
+	stalls   []int         // the timers that OnStall was called for; 0: a deletion
 	instants time.Duration // how many instants have been handed out
 }
 
 const locks = 2
 
-// An event is what a handler, or the program, was seen to do. It is in the log
-// before it is done.
+// An event is one step of a handler or of the program. It is written to the log before the
+// step is done.
 type event struct {
 	at     time.Duration
 	kind   string // "begin", "end", "call"
@@ -44,8 +45,8 @@ type event struct {
 type made struct {
 	call
 	returned bool
-	outcome  outcome
-	answer   *answer // the model's
+	outcome  reference.Outcome
+	answer   *reference.Answer
 }
 
 func newWorld(o timerwheel.Options) *world {
@@ -58,7 +59,7 @@ func newWorld(o timerwheel.Options) *world {
 		o.OnPanic = w.onPanic
 	}
 	if o.OnStall != nil {
-		o.OnStall, o.StallAfter = w.onStall, stallAfter
+		o.OnStall = w.onStall
 	}
 	wheel, err := timerwheel.New(o)
 	if err != nil {
@@ -68,8 +69,8 @@ func newWorld(o timerwheel.Options) *world {
 	return w
 }
 
-// note writes an event into the log, and wakes the machine. A wheel that calls
-// handlers without end at one instant would never come to rest: it is made to.
+// note writes an event to the log, and wakes the machine. A wheel that calls handlers without
+// end at one instant would never come to rest: a sleep makes the time pass then.
 func (w *world) note(e event) {
 	w.mu.Lock()
 	e.at = w.now()
@@ -85,10 +86,10 @@ func (w *world) note(e event) {
 	}
 }
 
-// now is the wheel's time; unless that is Manual, it is the bubble's, too.
+// now is the wheel's time. If the wheel is not Manual, this is the bubble's time, too.
 func (w *world) now() time.Duration { return w.wheel.Now().Sub(w.start) }
 
-// takeLog returns what has been written since it was last called.
+// takeLog returns the events since its last call.
 func (w *world) takeLog() (log []event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -110,7 +111,7 @@ func (w *world) call(c call, from int) {
 	if limits[c.verb] && c.d > 0 {
 		c.d = w.untilOwnInstant(c.d)
 	}
-	m := &made{call: c, outcome: outcome{err: errUnwound}}
+	m := &made{call: c, outcome: reference.Outcome{Err: reference.ErrUnwound}}
 	w.note(event{kind: "call", timer: from, call: m})
 	defer w.returned(m)
 	m.outcome = verbs[c.verb].do(w, c)
@@ -119,7 +120,7 @@ func (w *world) call(c call, from int) {
 // returned notes that a call has returned, or was unwound.
 func (w *world) returned(m *made) {
 	if p := recover(); p != nil {
-		m.outcome.err = fmt.Errorf("%w by %v", errUnwound, p)
+		m.outcome.Err = fmt.Errorf("%w by %v", reference.ErrUnwound, p)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -143,11 +144,11 @@ func (w *world) maker(c call) maker {
 }
 
 // keep keeps a new timer.
-func (w *world) keep(c call, t timerwheel.Timer) outcome {
+func (w *world) keep(c call, t timerwheel.Timer) reference.Outcome {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.timers[c.timer] = t
-	return outcome{}
+	return reference.Outcome{}
 }
 
 func (w *world) timer(id int) timerwheel.Timer {
@@ -185,28 +186,28 @@ func (w *world) newDone() func() {
 func (w *world) onPanic(p timerwheel.HandlerPanic) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.panics = append(w.panics, p.Value.(string))
+	w.panics = append(w.panics, int(p.Value.(panicValue)))
 }
 
 func (w *world) onStall(s timerwheel.Stall) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if s.Kind == timerwheel.StalledDeletion {
-		w.stalls = append(w.stalls, stalledWait)
+		w.stalls = append(w.stalls, 0)
 	} else {
-		w.stalls = append(w.stalls, stalledRun(slices.Index(w.timers, s.Timer)))
+		w.stalls = append(w.stalls, slices.Index(w.timers, s.Timer))
 	}
 }
 
-// calledBack returns how often each done has been called, what OnPanic has been
-// given, and what OnStall has been told of.
-func (w *world) calledBack() (dones []int, panics, stalls []string) {
+// calledBack returns how often each done was called, and the timers that OnPanic and OnStall
+// were called for.
+func (w *world) calledBack() (dones, panics, stalls []int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.dones), slices.Sorted(slices.Values(w.panics)), slices.Sorted(slices.Values(w.stalls))
 }
 
-// untilOwnInstant is about d: what is left until an instant that nobody else has.
+// untilOwnInstant is about d: the time until an instant that no other event has.
 func (w *world) untilOwnInstant(d time.Duration) time.Duration {
 	w.mu.Lock()
 	w.instants++
@@ -216,12 +217,15 @@ func (w *world) untilOwnInstant(d time.Duration) time.Duration {
 	return (now + d).Truncate(grain) + own - now
 }
 
-// grain is what all durations of a program are multiples of: what is below it
-// makes an instant a handler's own.
+// All durations of a program are multiples of grain. The nanoseconds above such a multiple make an
+// instant a handler's own.
 const grain = 10 * time.Microsecond
 
-// A lock is a lock that is waited for durably, as a bubble needs it, and that
-// knows by how many.
+// stallAfter is no multiple of the grain: nothing else happens at such instants.
+const stallAfter = 200*grain + grain/2
+
+// A lock is a lock whose Lock waits durably, as a bubble needs it. It counts the goroutines
+// that wait.
 type lock struct {
 	held    chan struct{}
 	mu      sync.Mutex
@@ -250,7 +254,7 @@ func (l *lock) parked() int {
 	return l.waiting
 }
 
-// parked is how many workers wait for a lock.
+// parked returns how many workers wait for a lock.
 func (w *world) parked() (n int) {
 	for _, l := range w.locks {
 		n += l.parked()
