@@ -26,7 +26,7 @@ import (
 //
 // With -short a million is ten thousand: enough to see that they run.
 
-// populations are how many other timers pend meanwhile.
+// populations are the numbers of other pending timers.
 func populations() []int { return []int{0, 1000, million()} }
 
 func million() int {
@@ -36,8 +36,7 @@ func million() int {
 	return 1_000_000
 }
 
-// What no call that needs them can do without: the time, and a mutex that nobody else
-// wants.
+// The cost of what most calls need: the time, and a mutex without contention.
 func BenchmarkFloor(b *testing.B) {
 	start := time.Now()
 	b.Run("clock", func(b *testing.B) {
@@ -72,17 +71,28 @@ func benchTime(b *testing.B, others int) {
 	}
 }
 
+// beside runs a benchmark of package time, and one of the wheel, each with others pending.
+func beside(b *testing.B, suffix string, others int, ofTime func(*testing.B), ofWheel func(*testing.B, *timerwheel.Wheel)) {
+	b.Run("time"+suffix, func(b *testing.B) {
+		benchTime(b, others)
+		b.ResetTimer()
+		ofTime(b)
+	})
+	b.Run("wheel"+suffix, func(b *testing.B) {
+		w := benchWheel(b, others)
+		b.ReportAllocs()
+		b.ResetTimer()
+		ofWheel(b, w)
+	})
+}
+
 func BenchmarkAfterFuncStop(b *testing.B) {
 	for _, n := range populations() {
-		b.Run(fmt.Sprintf("time/others=%d", n), func(b *testing.B) {
-			benchTime(b, n)
+		beside(b, fmt.Sprintf("/others=%d", n), n, func(b *testing.B) {
 			for b.Loop() {
 				time.AfterFunc(time.Minute, func() {}).Stop()
 			}
-		})
-		b.Run(fmt.Sprintf("wheel/others=%d", n), func(b *testing.B) {
-			w := benchWheel(b, n)
-			b.ReportAllocs()
+		}, func(b *testing.B, w *timerwheel.Wheel) {
 			for b.Loop() {
 				w.AfterFunc(time.Minute, func() {}).Stop()
 			}
@@ -92,19 +102,13 @@ func BenchmarkAfterFuncStop(b *testing.B) {
 
 func BenchmarkAfterFuncStopParallel(b *testing.B) {
 	for _, n := range populations() {
-		b.Run(fmt.Sprintf("time/others=%d", n), func(b *testing.B) {
-			benchTime(b, n)
-			b.ResetTimer()
+		beside(b, fmt.Sprintf("/others=%d", n), n, func(b *testing.B) {
 			b.RunParallel(func(p *testing.PB) {
 				for p.Next() {
 					time.AfterFunc(time.Minute, func() {}).Stop()
 				}
 			})
-		})
-		b.Run(fmt.Sprintf("wheel/others=%d", n), func(b *testing.B) {
-			w := benchWheel(b, n)
-			b.ReportAllocs()
-			b.ResetTimer()
+		}, func(b *testing.B, w *timerwheel.Wheel) {
 			b.RunParallel(func(p *testing.PB) {
 				for p.Next() {
 					w.AfterFunc(time.Minute, func() {}).Stop()
@@ -115,17 +119,14 @@ func BenchmarkAfterFuncStopParallel(b *testing.B) {
 }
 
 func BenchmarkRegisterDel(b *testing.B) {
-	others := million()
-	b.Run("time", func(b *testing.B) {
-		benchTime(b, others)
+	beside(b, "", million(), func(b *testing.B) {
 		t := time.AfterFunc(time.Hour, func() {})
 		for b.Loop() {
 			t.Reset(time.Minute)
 			t.Stop()
 		}
-	})
-	b.Run("wheel", func(b *testing.B) {
-		t := benchWheel(b, others).Alloc(func(timerwheel.Timer) {})
+	}, func(b *testing.B, w *timerwheel.Wheel) {
+		t := w.Alloc(ignoreTimer)
 		for b.Loop() {
 			_ = t.Register(time.Minute)
 			t.Stop()
@@ -133,8 +134,8 @@ func BenchmarkRegisterDel(b *testing.B) {
 	})
 }
 
-// Pushing timeouts back, the commonest call of all: of one timer, which stays
-// in the cache, and of a million in random order.
+// Moving timeouts to later, the most frequent call of all: of one timer, which stays in the cache, and
+// of a million in random order.
 func BenchmarkRearmLater(b *testing.B) {
 	for _, n := range []int{1, million()} {
 		order := rand.Perm(n)
@@ -152,7 +153,7 @@ func BenchmarkRearmLater(b *testing.B) {
 		arm := func(b *testing.B) {
 			w := benchWheel(b, 0)
 			for k := range timers {
-				timers[k] = w.Alloc(func(timerwheel.Timer) {})
+				timers[k] = w.Alloc(ignoreTimer)
 				_ = timers[k].Register(time.Hour)
 			}
 		}
@@ -175,7 +176,7 @@ func BenchmarkRearmLater(b *testing.B) {
 
 // A deletion that need not wait costs what Del costs.
 func BenchmarkDelSync(b *testing.B) {
-	t := benchWheel(b, million()).Alloc(func(timerwheel.Timer) {})
+	t := benchWheel(b, million()).Alloc(ignoreTimer)
 	b.Run("Del/idle", func(b *testing.B) {
 		for b.Loop() {
 			t.Del()
@@ -220,11 +221,9 @@ func BenchmarkFire(b *testing.B) {
 		}
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/timer")
 	}
-	b.Run("time", func(b *testing.B) {
+	beside(b, "", 0, func(b *testing.B) {
 		fire(b, func(d time.Duration, f func()) { time.AfterFunc(d, f) })
-	})
-	b.Run("wheel", func(b *testing.B) {
-		w := benchWheel(b, 0)
+	}, func(b *testing.B, w *timerwheel.Wheel) {
 		fire(b, func(d time.Duration, f func()) { w.AfterFunc(d, f) })
 	})
 }

@@ -30,8 +30,8 @@ func newManual() (*timerwheel.Wheel, time.Time) {
 	return w, midnight
 }
 
-// A connection's idle timeout: pushed back on each read, and torn down so that
-// the handler cannot run on what is gone.
+// A connection's idle timeout: each read moves it, and the deletion at the end makes sure that the
+// handler does not run on a connection that is gone.
 func Example() {
 	w := newWheel()
 	defer w.Close()
@@ -275,9 +275,12 @@ func ExampleTimer_Shutdown() {
 	w := newWheel()
 	defer w.Close()
 	t := w.Alloc(func(timerwheel.Timer) {})
-	_, _ = t.ShutdownSync()
+	_ = t.Register(time.Hour)
+	fmt.Println(t.Shutdown()) // does not wait for a handler in flight; ShutdownSync does
 	fmt.Println(t.Register(time.Second))
-	// Output: timerwheel: timer is shut down
+	// Output:
+	// {true false}
+	// timerwheel: timer is shut down
 }
 
 func ExampleTimer_Free() {
@@ -318,7 +321,7 @@ func ExampleGroup() {
 	_ = keepalive.Register(time.Second)
 	fmt.Println(peer.Len())
 
-	_, _ = peer.ShutdownSync() // the peer is gone: no handler of its runs any more, or ever will
+	_, _ = peer.ShutdownSync() // the peer is gone: none of its handlers runs, now or later
 	fmt.Println(peer.Len(), keepalive.Register(time.Second))
 	// Output:
 	// 3
@@ -340,10 +343,7 @@ func ExampleOptions_onPanic() {
 }
 
 func ExampleWheel_AfterFuncArg() {
-	w, err := timerwheel.New(timerwheel.Options{})
-	if err != nil {
-		panic(err)
-	}
+	w := newWheel()
 	defer w.Close()
 
 	type session struct {
@@ -362,14 +362,11 @@ func ExampleWheel_AfterFuncArg() {
 }
 
 func ExampleTimer_Retain() {
-	w, err := timerwheel.New(timerwheel.Options{})
-	if err != nil {
-		panic(err)
-	}
+	w := newWheel()
 	defer w.Close()
 
 	t := w.Alloc(func(timerwheel.Timer) {})
-	fmt.Println(t.Retain()) // a second owner, who may free it whenever he likes
+	fmt.Println(t.Retain()) // a second owner, which also calls Free
 	fmt.Println(t.Free(), t.Valid())
 	fmt.Println(t.Free(), t.Valid())
 	fmt.Println(errors.Is(t.Retain(), timerwheel.ErrStale)) // it never comes back
@@ -381,10 +378,7 @@ func ExampleTimer_Retain() {
 }
 
 func ExampleTimer_Stop() {
-	w, err := timerwheel.New(timerwheel.Options{})
-	if err != nil {
-		panic(err)
-	}
+	w := newWheel()
 	defer w.Close()
 
 	t := w.AfterFunc(time.Hour, func() {})
@@ -393,16 +387,10 @@ func ExampleTimer_Stop() {
 }
 
 func ExampleTimer_When() {
-	start := time.Date(2000, 5, 21, 0, 0, 0, 0, time.UTC)
-	w, err := timerwheel.New(timerwheel.Options{Manual: true, Start: start})
-	if err != nil {
-		panic(err)
-	}
-	defer w.Close()
-
+	w, midnight := newManual()
 	t := w.AfterFunc(time.Hour, func() {})
 	when, ok := t.When()
-	fmt.Println(when.Sub(start), ok)
+	fmt.Println(when.Sub(midnight), ok)
 	next, ok := w.Next() // not later than that
 	fmt.Println(!next.After(when), ok)
 	// Output:
@@ -417,7 +405,7 @@ func ExampleOptions_onStall() {
 		OnStall:    func(s timerwheel.Stall) { stalled <- s },
 	})
 	if err != nil {
-		panic(err)
+		log.Fatal(err)
 	}
 	defer w.Close()
 

@@ -41,7 +41,6 @@ func (s *session) close() {
 }
 
 func TestAnHourOfIdleTimeouts(t *testing.T) {
-	began := time.Now()
 	synctest.Test(t, func(t *testing.T) {
 		w, err := timerwheel.New(timerwheel.Options{})
 		if err != nil {
@@ -75,9 +74,6 @@ func TestAnHourOfIdleTimeouts(t *testing.T) {
 			t.Errorf("%d sessions hung up, %d timers were not freed", s.Fired, s.Live)
 		}
 	})
-	if took := time.Since(began); took > time.Minute {
-		t.Errorf("the hour took %v", took)
-	}
 }
 
 func TestDelSyncWaitsForASleepingHandler(t *testing.T) {
