@@ -718,9 +718,11 @@ func TestDeletionsFromElsewhereDuringAnAdvance(t *testing.T) {
 			advanceTo(t, w, manualStart, 1) // this goroutine has been a worker
 			release, begun := openedAtTheEnd(t), make(chan struct{})
 			tm := w.Alloc(func(tm timerwheel.Timer) {
-				assert.NoError(t, tm.Register(0))
-				close(begun)
-				<-release
+				if !isClosed(begun) { // a run too many fails below
+					assert.NoError(t, tm.Register(0))
+					close(begun)
+					<-release
+				}
 			})
 			inLine := armed(w.Alloc(func(timerwheel.Timer) { t.Error("deleted while in line, and ran") }), 2*time.Millisecond)
 			armed(tm, time.Millisecond)
