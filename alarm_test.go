@@ -18,113 +18,134 @@ func (w *Wheel) alarmIsOff() bool {
 	return w.alarm.at.Load() == never && w.alarm.rings == 0 && w.alarm.target.Load() == nil
 }
 
-// A Register that is overtaken by the deletion of its firing leaves no wake-up
-// behind: it sets the alarm before it lets go of the shard.
+// Promise 9.13: a Register that is overtaken by the deletion of its firing leaves no wake-up
+// behind, as it sets the alarm before it lets go of the shard.
 func TestNoWakeUpIsLeftByARegisterThatWasOvertaken(t *testing.T) {
 	w := newTestWheel(t, Options{})
-	defer w.Close()
 	tm := w.Alloc(func(Timer) {})
-	for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end); {
-		var deleter sync.WaitGroup
-		deleter.Go(func() {
-			for !tm.Stop() {
+	for range forcedRounds(5000) {
+		deleted := make(chan struct{})
+		go func() {
+			defer close(deleted)
+			for !tm.Stop() && !t.Failed() {
+				runtime.Gosched()
 			}
-		})
+		}()
 		require.NoError(t, tm.Register(time.Hour))
-		deleter.Wait()
+		receive(t, deleted)
 		require.True(t, w.alarmIsOff(), "nothing pends, and the alarm is set")
 	}
 }
 
-// Nor does a deletion that waits, and is overtaken by the end of the run and by
-// Close.
+// Promise 9.13: nor does a deletion that waits, and is overtaken by the end of the run and by Close.
 func TestNoWakeUpIsLeftByAWaitThatWasOvertaken(t *testing.T) {
-	for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end); {
+	for range forcedRounds(500) {
 		w := newTestWheel(t, Options{OnStall: func(Stall) {}, StallAfter: time.Hour})
 		var release atomic.Bool
-		started := make(chan struct{})
+		started, deleted := make(chan struct{}), make(chan struct{})
 		tm := w.AfterFunc(0, func() {
 			close(started)
-			for !release.Load() {
+			for !release.Load() && !t.Failed() {
 				runtime.Gosched()
 			}
 		})
-		<-started
-		var deleter sync.WaitGroup
-		deleter.Go(func() { _, _ = tm.DelSync() })
-		for w.Running()[0].Waiters == 0 {
+		receive(t, started)
+		go func() {
+			defer close(deleted)
+			_, _ = tm.DelSync()
+		}()
+		for running := w.Running(); len(running) > 0 && running[0].Waiters == 0; running = w.Running() {
 			runtime.Gosched()
 		}
 		release.Store(true)
 		require.NoError(t, w.Close())
-		deleter.Wait()
+		receive(t, deleted)
 		require.True(t, w.alarmIsOff(), "the wheel is closed, and the alarm is set")
 	}
 }
 
-// No wake-up is lost: a timer that is registered on a shard at which rearm has
-// looked already is seen, though that knows of a later one only.
+// forcedRounds is how often a test looks for a race by force.
+func forcedRounds(n int) int {
+	if testing.Short() || checkInvariants {
+		return n / 8
+	}
+	return n
+}
+
+// overtaken has a rearm of the wheel overtaken by f, after it has looked at the first of two shards.
+func overtaken(t *testing.T, w *Wheel, f func()) {
+	t.Helper()
+	release, over := hold(t, &w.shards[1].mu), make(chan struct{})
+	go func() {
+		defer close(over)
+		w.rearm(0)
+	}()
+	blockedIn(t, 1, "nextWake")
+	f()
+	release()
+	receive(t, over)
+}
+
+// Promise 3.3: the alarm is set for a timer that is registered on a shard at which a rearm has looked
+// already, though the rearm knows of a later one only.
 func TestNoWakeUpIsLostToARearmThatWasOvertaken(t *testing.T) {
 	for _, other := range []time.Duration{0, 2 * time.Hour} {
 		w := twoShards(t)
 		if other > 0 {
 			(&Group{sh: w.shards[1]}).AfterFunc(other, func() {})
 		}
-		w.shards[1].lock()
-		var wg sync.WaitGroup
-		wg.Go(func() { w.rearm(0) })
-		blockedIn(t, 1, "nextWake")
-		(&Group{sh: w.shards[0]}).AfterFunc(time.Hour, func() {})
-		w.shards[1].unlock()
-		wg.Wait()
+		overtaken(t, w, func() { (&Group{sh: w.shards[0]}).AfterFunc(time.Hour, func() {}) })
 		require.LessOrEqual(t, w.alarm.at.Load(), w.elapsed()+int64(time.Hour), "the alarm does not ring for the timer")
 	}
 }
 
-// And none is left over: a rearm that has seen a timer that was deleted since
-// does not set the alarm for it after all.
+// Promise 9.13: a rearm that has seen a timer that was deleted since does not set the alarm for it.
 func TestNoWakeUpIsLeftByARearmThatWasOvertaken(t *testing.T) {
 	w := twoShards(t)
 	tm := (&Group{sh: w.shards[0]}).AfterFunc(time.Hour, func() {})
-	w.shards[1].lock()
-	var wg sync.WaitGroup
-	wg.Go(func() { w.rearm(0) })
-	blockedIn(t, 1, "nextWake")
-	require.True(t, tm.Stop())
-	w.shards[1].unlock()
-	wg.Wait()
+	overtaken(t, w, func() { require.True(t, tm.Stop()) })
 	require.True(t, w.alarmIsOff(), "nothing pends, and the alarm is set")
 }
 
-// Of two that need the alarm at the same moment the earlier gets it.
+// Promise 3.3: of two that need the alarm at the same moment the earlier gets it.
 func TestTheEarlierOfTwoAlarmsAtOnceIsSet(t *testing.T) {
 	w := twoShards(t)
 	var wg sync.WaitGroup
-	w.mu.Lock()
+	release := hold(t, &w.mu)
 	for k, d := range []time.Duration{time.Hour, 2 * time.Hour} {
 		wg.Go(func() { (&Group{sh: w.shards[k]}).AfterFunc(d, func() {}) })
 		blockedIn(t, k+1, "wakeEarlier")
 	}
-	w.mu.Unlock()
-	wg.Wait()
+	release()
+	within(t, wg.Wait)
 	require.LessOrEqual(t, w.alarm.at.Load(), w.elapsed()+int64(time.Hour))
 }
 
-// Contract 11: a group's deletion lets go of the lock between the runs that it finds. If
-// those so far have ended then, and the alarm has been stopped, the next one sets it again:
-// else nobody would look when the deletion has stalled.
+// Promise 11.10: a group's deletion lets go of the lock between the runs that it finds. If those so
+// far have ended then, and the alarm has been stopped, the next one sets it again: otherwise
+// no goroutine would look when the deletion has stalled. In a bubble the time stands still, and the
+// alarm does not ring.
 func TestEachEdgeOfAWaitIsWatched(t *testing.T) {
-	w := newTestWheel(t, Options{OnStall: func(Stall) {}})
-	sh, x := w.shards[0], new(wait)
-	for range 3 {
-		w.mu.Lock()
-		w.clearAlarm()
-		w.mu.Unlock()
-		wk := &worker{w: w}
-		run(sh, wk)
-		sh.running.At(uint32(wk.slotIndex)).reported = true
-		require.True(t, sh.enlist(x, wk))
-		require.LessOrEqual(t, w.alarm.at.Load(), x.since+int64(w.stallAfter))
-	}
-	sh.running = slab.Pages[runningSlot]{}
+	guarded(t, func(t *testing.T) {
+		w := newTestWheel(t, Options{OnStall: func(Stall) {}})
+		sh, x := w.shards[0], new(wait)
+		clearAlarm := func() {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.clearAlarm()
+		}
+		release := hold(t, &sh.mu)
+		for range 3 {
+			clearAlarm()
+			wk := &worker{w: w}
+			run(sh, wk)
+			sh.running.At(uint32(wk.slotIndex)).reported = true
+			require.True(t, sh.enlist(x, wk))
+			require.LessOrEqual(t, w.alarm.at.Load(), x.since+int64(w.stallAfter))
+		}
+		sh.running = slab.Pages[runningSlot]{}
+		sh.counters.syncWaits = 0
+		release()
+		clearAlarm()
+	})
 }

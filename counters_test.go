@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The lateness of several shards saturates as that of one does.
+// Promise 2.45: the lateness of several shards saturates as that of one does.
 func TestSumLateOfAllShardsSaturates(t *testing.T) {
 	w := twoShards(t)
 	for _, sh := range w.shards {

@@ -7,67 +7,79 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/seed76848005/timerwheel/internal/slab"
 	"github.com/stretchr/testify/require"
 )
 
-// One more worker is not wanted where as many as there are processors make progress; it is
-// wanted, and hires others, where a handler has run for longer than quickRun.
+// Promise 2.4: one more worker is not wanted where as many as there are processors make progress; it
+// is wanted, and hires others, where a handler has run for longer than quickRun.
 func TestQuickHandlersWantNoMoreWorkersThanProcessors(t *testing.T) {
-	if checkInvariants {
-		t.Skip("these workers run nothing")
-	}
 	guarded(t, func(t *testing.T) { // the time stands still
 		w := newTestWheel(t, Options{})
-		sh := w.shards[0]
+		w.alarm.at.Store(math.MinInt64) // the alarm calls no worker
+		g := w.NewGroup()
 		procs := runtime.GOMAXPROCS(0)
+		var runs []*worker
+		begin := func() { runs = append(runs, begins(g.Alloc(func(Timer) {}))) }
 		for k := range procs + 1 {
 			wk := &worker{w: w}
 			require.Equal(t, k < procs, w.wanted(wk, k))
 			require.Equal(t, k < procs, wk.notBefore == 0)
 			require.False(t, wk.hiring)
-			run(sh, new(worker))
+			begin()
 		}
-		running := sh.running
-		sh.running = slab.Pages[runningSlot]{}
+		ends(g.sh, runs...)
 		require.False(t, w.wanted(&worker{w: w}, procs), "they are between two runs")
-		sh.running = running
+		runs = nil
+		begin()
 		time.Sleep(quickRun - 1)
 		wk := &worker{w: w}
 		require.False(t, w.wanted(wk, procs+1) || wk.hiring)
 		time.Sleep(1)
 		require.True(t, w.wanted(wk, procs+1) && wk.hiring, "a handler is not quick")
+		ends(g.sh, runs...)
 	})
 }
 
-// Where runs take long, but none is in the midst of it at the moment of the look, the workers
-// are doubled.
+// Where runs take long, but none is in flight at the moment of the look, the workers are doubled.
 func TestSlowHandlersDoubleTheWorkers(t *testing.T) {
 	guarded(t, func(t *testing.T) {
 		w := newTestWheel(t, Options{})
+		w.alarm.at.Store(math.MinInt64) // the alarm calls no worker
+		g := w.NewGroup()
 		procs := runtime.GOMAXPROCS(0)
-		c := &w.shards[0].counters
-		for _, run := range []struct {
-			begun uint64
-			took  time.Duration
-			slow  bool
-		}{{0, 0, false}, {10, 10*quickRun - 1, false}, {10, 10 * quickRun, true}, {1, time.Second, true}, {0, time.Second, false}, {5, 0, false}} {
-			c.fired += run.begun
-			c.sumRun += int64(run.took)
-			for _, workers := range []int{procs, 5 * procs} {
-				wk := &worker{w: w}
-				require.Equal(t, run.slow && workers == procs, w.wanted(wk, workers), "%+v", run)
-				require.Equal(t, run.slow && workers == procs, wk.hireBudget == workers, "%+v", run)
+		for _, c := range []struct {
+			runs []time.Duration
+			slow bool
+		}{
+			{nil, false},
+			{[]time.Duration{quickRun, quickRun, quickRun - 1}, false},
+			{[]time.Duration{quickRun, quickRun - 1, quickRun + 1}, true},
+			{[]time.Duration{time.Second}, true},
+			{make([]time.Duration, 5), false},
+		} {
+			for _, d := range c.runs {
+				run := begins(g.Alloc(func(Timer) {}))
+				time.Sleep(d)
+				ends(g.sh, run)
+			}
+			for _, workers := range []int{procs, 5 * procs} { // what the first look has seen is not news for the second
+				wk, slow := &worker{w: w}, c.slow && workers == procs
+				require.Equal(t, slow, w.wanted(wk, workers), "%v", c.runs)
+				require.Equal(t, slow, wk.hireBudget == workers, "%v", c.runs)
 				require.False(t, wk.hiring)
 			}
 		}
-		*c = counters{}
+		run := begins(g.Alloc(func(Timer) {}))
+		require.False(t, w.wanted(&worker{w: w}, procs))
+		time.Sleep(starvedAfter / 2)
+		ends(g.sh, run)
+		require.False(t, w.wanted(&worker{w: w}, procs), "no run has begun since the last look")
 	})
 }
 
-// Workers that have been interrupted, or have given way, may be kept from the processors for
-// seconds by goroutines without number. They are as many as there are processors, but as
-// none of them begins a handler another one does, after a while.
+// Promise 2.4. Workers that have been preempted, or have yielded, may be kept from the processors
+// for seconds by thousands of goroutines. They are as many as there are processors, but as none of
+// them begins a handler another one does, after a while.
 func TestStarvedWorkersAreReplaced(t *testing.T) {
 	guarded(t, func(t *testing.T) {
 		w := newTestWheel(t, Options{})
@@ -94,30 +106,36 @@ func TestStarvedWorkersAreReplaced(t *testing.T) {
 	})
 }
 
-// A worker that was called because handlers block hires the next one only while a worker may
-// be blocked, not merely because timers are due.
-func TestWhoIsHiredHiresTheNextOnEvidenceOnly(t *testing.T) {
+// Promise 13.7: a worker that was called because handlers block hires the next one only while a
+// worker may be blocked, not merely because timers are due.
+func TestANewWorkerHiresOnEvidenceOnly(t *testing.T) {
 	for _, c := range []struct {
 		name     string
-		evidence func(w *Wheel, wk *worker)
+		evidence func(wk *worker, g *Group) (end func())
 		hires    int
 	}{
-		{"none", func(*Wheel, *worker) {}, 0},
-		{"runs were slow", func(_ *Wheel, wk *worker) { wk.hireBudget = 1 }, 1},
-		{"a handler is not quick", func(w *Wheel, _ *worker) { run(w.shards[0], new(worker)); time.Sleep(quickRun) }, 1},
-		{"a lock is waited for", func(w *Wheel, _ *worker) { w.userCalls.Add(1) }, 1},
+		{"none", func(*worker, *Group) func() { return func() {} }, 0},
+		{"runs were slow", func(wk *worker, _ *Group) func() { wk.hireBudget = 1; return func() {} }, 1},
+		{"a handler is not quick", func(wk *worker, g *Group) func() {
+			slow := begins(g.Alloc(func(Timer) {}))
+			time.Sleep(quickRun)
+			return func() { ends(g.sh, slow) }
+		}, 1},
+		{"a lock is waited for", func(wk *worker, _ *Group) func() {
+			wk.w.userCalls.Add(1)
+			return func() { wk.w.userCalls.Add(-1) }
+		}, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			guarded(t, func(t *testing.T) {
 				w := newTestWheel(t, Options{MaxWorkers: 2})
-				end := make(chan struct{})
-				w.alarm.at.Store(math.MinInt64) // nobody comes
-				g := w.NewGroup()
-				for range 2 {
-					g.AfterFunc(0, func() { <-end })
-				}
+				w.alarm.at.Store(math.MinInt64) // the alarm calls no worker
+				g, stop := w.NewGroup(), make(chan struct{})
 				wk := &worker{w: w, scanPending: true, hiring: true}
-				c.evidence(w, wk)
+				end := c.evidence(wk, g)
+				for range 2 {
+					g.AfterFunc(0, func() { <-stop })
+				}
 				g.sh.lock()
 				_, ok, _ := g.sh.pop(w.elapsed())
 				require.True(t, ok)
@@ -125,11 +143,9 @@ func TestWhoIsHiredHiresTheNextOnEvidenceOnly(t *testing.T) {
 				w.mu.Lock()
 				workers := w.workers
 				w.mu.Unlock()
+				end()
+				close(stop)
 				require.Equal(t, c.hires, workers)
-				w.userCalls.Store(0)
-				w.shards[0].running = slab.Pages[runningSlot]{}
-				close(end)
-				require.NoError(t, w.Close())
 			})
 		})
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// phoneCall is what users write: its lock is held over a deletion that waits, and wanted by
-// the handler.
+// phoneCall is what users write: it holds its lock over a deletion that waits, and the handler needs
+// the lock.
 type phoneCall struct {
 	mu   durableLock
 	idle timerwheel.Timer
@@ -30,13 +30,13 @@ func (s *phoneCall) expire() {
 func (s *phoneCall) close(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	time.Sleep(20 * time.Millisecond) // meanwhile the handler begins
+	time.Sleep(20 * time.Millisecond) // the handler begins
 	_, err := s.idle.DelSyncContext(ctx)
 	return err
 }
 
-// stalledCall has a phone call close itself for a minute, with what OnStall is told of
-// either side, and where the timer was made.
+// stalledCall has a phone call close itself for a minute. It returns the reports of OnStall on either
+// side, and where the timer was made.
 func stalledCall(t *testing.T, debug bool) (run, wait timerwheel.Stall, made string) {
 	t.Helper()
 	var log stallLog
@@ -46,15 +46,12 @@ func stalledCall(t *testing.T, debug bool) (run, wait timerwheel.Stall, made str
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	require.ErrorIs(t, s.close(ctx), context.DeadlineExceeded)
-	runs, waits := log.take()
-	require.Len(t, runs, 1)
-	require.Len(t, waits, 1)
+	runs, waits := log.requires(t, 1, 1)
 	return runs[0], waits[0], made
 }
 
-// Contract 2: a Stall has "a default text form fit for a log line": one line, that names
-// the handler, says where it and the waiter hang in the user's code, and where the timer
-// comes from.
+// Promise 2.50: one line, which names the handler, and says where it and the waiter hang in the
+// user's code, and where the timer comes from.
 func TestAStallIsOneLineForALog(t *testing.T) {
 	const (
 		at     = `github\.com/seed76848005/timerwheel_test\.\(\*phoneCall\)\.`
@@ -83,8 +80,8 @@ func TestAStallIsOneLineForALog(t *testing.T) {
 	}
 }
 
-// The text says what is known and no more, whatever that is.
-func TestAStallOfWhichLittleIsKnownIsALineToo(t *testing.T) {
+// Promise 2.50: the text says what is known, and no more.
+func TestAStallWithLittleInformationIsOneLine(t *testing.T) {
 	require.Equal(t, "timerwheel: the handler of Timer(none) has run for 0s", timerwheel.Stall{}.String())
 	require.Equal(t, "timerwheel: a deletion of Timer(none) has waited for 1.5s; deletions that wait for it: 2",
 		timerwheel.Stall{Kind: timerwheel.StalledDeletion, For: 1500 * time.Millisecond, Waiters: 2, HandlerStack: "goroutine 1 [running]:", WaiterStack: "\n\t\n:("}.String())
@@ -93,8 +90,7 @@ func TestAStallOfWhichLittleIsKnownIsALineToo(t *testing.T) {
 		timerwheel.HandlerPanic{Value: 7, AllocatedAt: "a.go:1", RegisteredAt: "/x/y/b/c.go:2"}.String())
 }
 
-// So has a HandlerPanic: it says where the handler panicked, and a value of several lines
-// is quoted.
+// Promise 2.50: it says where the handler panicked, and a value of several lines is quoted.
 func TestAHandlerPanicIsOneLineForALog(t *testing.T) {
 	for value, text := range map[any]string{
 		"no such session": `no such session`,
@@ -115,7 +111,7 @@ func TestAHandlerPanicIsOneLineForALog(t *testing.T) {
 //go:noinline
 func crashHere(value any) { panic(value) }
 
-// And package slog logs what is known of either, without stacks.
+// Promise 2.50: package slog logs what is known of either, without stacks.
 func TestStallsAndPanicsAreLoggedWithoutTheirStacks(t *testing.T) {
 	logged := func(value slog.LogValuer) map[string]any {
 		var out bytes.Buffer

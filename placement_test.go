@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Two processors do not begin with one shard, whatever workers do meanwhile.
+// Promise 13.7: two processors do not begin with one shard, whatever workers do.
 func TestProcessorsDrawDifferentShards(t *testing.T) {
 	w := twoShards(t)
 	first := w.pickShard()
@@ -17,17 +17,16 @@ func TestProcessorsDrawDifferentShards(t *testing.T) {
 	require.NotSame(t, first, w.pickShard())
 }
 
-// Two processors that take turns with one shard do not do so for long: one of them
-// moves on, and then both stay where they are.
-func TestAProcessorMovesOnFromAShardThatIsAnothers(t *testing.T) {
+// Promise 13.7: two processors that use one shard in turn do not do so for long. One of them moves
+// on, and then both stay where they are.
+func TestAProcessorLeavesAContendedShard(t *testing.T) {
 	w := twoShards(t)
-	defer w.Close()
-	near := [2]*sync.Pool{processor(), processor()} // both have the first shard
+	local := [2]*sync.Pool{processor(), processor()} // both have the first shard
 	var last [2]*shard
 	together := 0
 	for range 20 * maxUserChanges {
-		for k := range near {
-			w.localShards = near[k]
+		for k := range local {
+			w.localShards = local[k]
 			last[k] = w.AfterFunc(time.Hour, func() {}).shard()
 		}
 		if last[0] == last[1] {
@@ -44,10 +43,9 @@ func processor() *sync.Pool {
 	return &sync.Pool{New: func() any { return n }}
 }
 
-// A processor that has its shard to itself stays there.
+// Promise 13.7: a processor that has its shard to itself stays there.
 func TestAProcessorStaysWithItsShard(t *testing.T) {
 	w := twoShards(t)
-	defer w.Close()
 	w.localShards = processor()
 	for range 20 * maxUserChanges {
 		require.Same(t, w.shards[0], w.AfterFunc(time.Hour, func() {}).shard())

@@ -8,28 +8,27 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Contract 2: "Running: one per handler in flight", with its timer, its start and its waiters.
+// Promise 2.16.
 func TestRunningListsTheHandlersInFlight(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		// With so long a tick, a start is far from its deadline.
-		w := openWheel(t, timerwheel.Options{Tick: time.Second})
+	// With so long a tick, a start is far from its deadline.
+	bubble(t, "", timerwheel.Options{Tick: time.Second}, func(t *testing.T, w *timerwheel.Wheel) {
 		require.Empty(t, w.Running())
 		const n = 4
 		begun := make(map[timerwheel.Timer]time.Time, n)
-		var parked []*parkedHandler
+		var puppets []*puppet
 		var timers []timerwheel.Timer
 		for i := range n {
-			h := parkHandler(t)
+			p := newPuppet(t)
 			var log firingLog
 			tm := w.Alloc(func(tm timerwheel.Timer) {
 				log.run(tm)
-				h.run()
+				p.handle(tm)
 			})
 			require.NoError(t, tm.Register(time.Duration(i)*3*time.Second/10))
 			elapse(time.Minute)
 			require.Len(t, log.times(), 1)
 			begun[tm] = log.times()[0]
-			timers, parked = append(timers, tm), append(parked, h)
+			timers, puppets = append(timers, tm), append(puppets, p)
 			for range i {
 				go func() { _, _ = tm.DelSync() }()
 			}
@@ -53,7 +52,7 @@ func TestRunningListsTheHandlersInFlight(t *testing.T) {
 				}
 			}
 			require.True(t, seen[timers[left-1]])
-			parked[left-1].release()
+			puppets[left-1].let()
 			elapse(0)
 		}
 		require.Empty(t, w.Running())

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// stallLog gathers what OnStall is told.
+// stallLog gathers the reports of OnStall.
 type stallLog struct {
 	mu   sync.Mutex
 	seen []timerwheel.Stall
@@ -27,6 +27,16 @@ func (l *stallLog) onStall(s timerwheel.Stall) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.seen = append(l.seen, s)
+}
+
+// requires checks how many reports of handlers, and of waits, there have been since the last call, and
+// returns them.
+func (l *stallLog) requires(t *testing.T, runs, waits int) (ofRuns, ofWaits []timerwheel.Stall) {
+	t.Helper()
+	ofRuns, ofWaits = l.take()
+	require.Len(t, ofRuns, runs)
+	require.Len(t, ofWaits, waits)
+	return ofRuns, ofWaits
 }
 
 // take returns the reports so far, those of handlers and those of waits, and forgets them.
@@ -44,53 +54,41 @@ func (l *stallLog) take() (runs, waits []timerwheel.Stall) {
 	return runs, waits
 }
 
-// Contract 2: OnStall is told of "a handler … that has lasted longer than StallAfter", with
-// what a Stall says of it; "0 means a documented default", 1 s.
+// Promises 2.8, 2.9 and 2.31.
 func TestOnStallReportsAHandler(t *testing.T) {
 	for _, c := range []struct{ after, limit time.Duration }{
 		{0, time.Second}, {time.Second, time.Second}, {50 * time.Millisecond, 50 * time.Millisecond}, {time.Hour, time.Hour},
 	} {
-		t.Run(c.after.String(), func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				var log stallLog
-				w := openWheel(t, timerwheel.Options{OnStall: log.onStall, StallAfter: c.after})
-				var since time.Time
-				release := openedAtTheEnd(t)
-				tm := armed(w.Alloc(func(timerwheel.Timer) {
-					since = time.Now()
-					stallingHandler(release)
-				}), 10*time.Millisecond)
-				time.Sleep(10*time.Millisecond + c.limit - time.Microsecond)
-				runs, waits := log.take()
-				require.Empty(t, append(runs, waits...), "not before StallAfter has passed")
-				time.Sleep(c.limit + 10*time.Millisecond)
-				runs, waits = log.take()
-				require.Empty(t, waits)
-				require.Len(t, runs, 1)
+		var log stallLog
+		bubble(t, c.after.String(), timerwheel.Options{OnStall: log.onStall, StallAfter: c.after}, func(t *testing.T, w *timerwheel.Wheel) {
+			var since time.Time
+			release := openedAtTheEnd(t)
+			tm := armed(w.Alloc(func(timerwheel.Timer) {
+				since = time.Now()
+				stallingHandler(release)
+			}), 10*time.Millisecond)
+			elapse(10*time.Millisecond + c.limit - time.Microsecond)
+			log.requires(t, 0, 0) // not before StallAfter has passed
+			elapse(c.limit + 10*time.Millisecond)
+			runs, _ := log.requires(t, 1, 0)
+			s := runs[0]
+			require.Equal(t, tm, s.Timer)
+			require.True(t, s.Since.Equal(since), "since %v, reported %v", since, s.Since)
+			require.GreaterOrEqual(t, s.For, c.limit)
+			require.LessOrEqual(t, s.For, 2*c.limit)
+			require.Zero(t, s.Waiters)
+			require.Contains(t, s.Handler, "timerwheel_test.TestOnStallReportsAHandler.")
+			require.Regexp(t, `stall_test\.go:\d+`, s.Handler)
+			require.Contains(t, s.HandlerStack, "timerwheel_test.stallingHandler(", "where the handler is now")
+			require.Contains(t, s.HandlerStack, "timerwheel_test.TestOnStallReportsAHandler.")
+			require.Empty(t, s.AllocatedAt, "only with Debug")
+			require.Empty(t, s.RegisteredAt, "only with Debug")
 
-				s := runs[0]
-				synctest.Wait()
-				require.Equal(t, tm, s.Timer)
-				require.True(t, s.Since.Equal(since), "since %v, reported %v", since, s.Since)
-				require.GreaterOrEqual(t, s.For, c.limit)
-				require.LessOrEqual(t, s.For, 2*c.limit)
-				require.Zero(t, s.Waiters)
-				require.Contains(t, s.Handler, "timerwheel_test.TestOnStallReportsAHandler.")
-				require.Regexp(t, `stall_test\.go:\d+`, s.Handler)
-				require.Contains(t, s.HandlerStack, "timerwheel_test.stallingHandler(", "where the handler is now")
-				require.Contains(t, s.HandlerStack, "timerwheel_test.TestOnStallReportsAHandler.")
-				require.Empty(t, s.AllocatedAt, "only with Debug")
-				require.Empty(t, s.RegisteredAt, "only with Debug")
-
-				// Once a run, however long it is.
-				time.Sleep(100 * c.limit)
-				runs, waits = log.take()
-				require.Empty(t, append(runs, waits...))
-				close(release)
-				time.Sleep(100 * c.limit)
-				runs, waits = log.take()
-				require.Empty(t, append(runs, waits...))
-			})
+			elapse(100 * c.limit)
+			log.requires(t, 0, 0) // once a run, however long it is
+			close(release)
+			elapse(100 * c.limit)
+			log.requires(t, 0, 0)
 		})
 	}
 }
@@ -101,12 +99,10 @@ func TestOnStallReportsAHandler(t *testing.T) {
 //go:noinline
 func stallingHandler(release <-chan struct{}) { <-release }
 
-// Contract 11: "OnStall is called once a run": once for each, that is, of the runs that are
-// long enough.
+// Promise 11.10: once for each of the runs that are long enough.
 func TestOnStallIsCalledOnceForEveryLongRun(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		var log stallLog
-		w := openWheel(t, timerwheel.Options{OnStall: log.onStall})
+	var log stallLog
+	bubble(t, "", timerwheel.Options{OnStall: log.onStall}, func(t *testing.T, w *timerwheel.Wheel) {
 		lasts := []time.Duration{0, 900 * time.Millisecond, 5 * time.Second, 10 * time.Millisecond, 2 * time.Second, 999 * time.Millisecond, time.Minute}
 		n := 0
 		tm := w.Alloc(func(tm timerwheel.Timer) {
@@ -117,7 +113,7 @@ func TestOnStallIsCalledOnceForEveryLongRun(t *testing.T) {
 			time.Sleep(d)
 		})
 		require.NoError(t, tm.Register(0))
-		// Two others stall meanwhile, one of a series in each of its runs.
+		// Two others stall as well, one of a series in each of its runs.
 		w.AfterFunc(time.Second, func() { time.Sleep(3 * time.Second) })
 		series := w.Every(10*time.Second, func(timerwheel.Timer) { time.Sleep(2 * time.Second) })
 		time.Sleep(55 * time.Second)
@@ -137,11 +133,9 @@ func TestOnStallIsCalledOnceForEveryLongRun(t *testing.T) {
 	})
 }
 
-// Contract 11: a wheel whose handlers are short has nothing to report, however many they
-// are and however long it goes on.
+// Promise 2.8: however many short handlers there are, and however long it goes on.
 func TestShortHandlersAreNotReported(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{OnStall: func(s timerwheel.Stall) { t.Errorf("reported: %+v", s) }})
+	bubble(t, "", timerwheel.Options{OnStall: func(s timerwheel.Stall) { t.Errorf("reported: %+v", s) }}, func(t *testing.T, w *timerwheel.Wheel) {
 		for range 20 {
 			w.Every(10*time.Millisecond, func(timerwheel.Timer) { time.Sleep(7 * time.Millisecond) })
 		}
@@ -153,132 +147,117 @@ func TestShortHandlersAreNotReported(t *testing.T) {
 	})
 }
 
-// stallingWaits are the deletions that wait, each called under a name that can be looked
-// for in WaiterStack. DelAsync has no goroutine that waits.
-var stallingWaits = map[string]struct {
-	wait    func(g *timerwheel.Group, tm timerwheel.Timer) error
-	noStack bool
+// stallingWaits are the deletions that wait, each called under a name that can be looked for in
+// WaiterStack. DelAsync has no goroutine that waits.
+var stallingWaits = []struct {
+	name string
+	wait func(g *timerwheel.Group, tm timerwheel.Timer) (timerwheel.Found, error)
 }{
-	"DelSync":  {wait: func(_ *timerwheel.Group, tm timerwheel.Timer) error { _, err := tm.DelSync(); return err }},
-	"Shutdown": {wait: func(_ *timerwheel.Group, tm timerwheel.Timer) error { _, err := tm.ShutdownSync(); return err }},
-	"DelSyncContext": {wait: func(_ *timerwheel.Group, tm timerwheel.Timer) error {
-		_, err := tm.DelSyncContext(context.Background())
-		return err
+	{"DelSync", func(_ *timerwheel.Group, tm timerwheel.Timer) (timerwheel.Found, error) { return tm.DelSync() }},
+	{"DelSyncContext", func(_ *timerwheel.Group, tm timerwheel.Timer) (timerwheel.Found, error) {
+		return tm.DelSyncContext(context.Background())
 	}},
-	"Group.DelSync":  {wait: func(g *timerwheel.Group, _ timerwheel.Timer) error { _, err := g.DelSync(); return err }},
-	"Group.Shutdown": {wait: func(g *timerwheel.Group, _ timerwheel.Timer) error { _, err := g.ShutdownSync(); return err }},
-	"Group.DelSyncContext": {wait: func(g *timerwheel.Group, _ timerwheel.Timer) error {
-		_, err := g.DelSyncContext(context.Background())
-		return err
+	{"Group.DelSync", func(g *timerwheel.Group, _ timerwheel.Timer) (timerwheel.Found, error) { return g.DelSync() }},
+	{"Group.DelSyncContext", func(g *timerwheel.Group, _ timerwheel.Timer) (timerwheel.Found, error) {
+		return g.DelSyncContext(context.Background())
 	}},
-	"DelAsync": {noStack: true, wait: func(_ *timerwheel.Group, tm timerwheel.Timer) error {
+	{"DelAsync", func(_ *timerwheel.Group, tm timerwheel.Timer) (timerwheel.Found, error) {
 		done := make(chan struct{})
-		tm.DelAsync(func() { close(done) })
-		<-done
-		return nil
+		defer func() { <-done }()
+		return tm.DelAsync(func() { close(done) }), nil
+	}},
+	{"ShutdownSync", func(_ *timerwheel.Group, tm timerwheel.Timer) (timerwheel.Found, error) { return tm.ShutdownSync() }},
+	{"ShutdownSyncContext", func(_ *timerwheel.Group, tm timerwheel.Timer) (timerwheel.Found, error) {
+		return tm.ShutdownSyncContext(context.Background())
+	}},
+	{"Group.ShutdownSync", func(g *timerwheel.Group, _ timerwheel.Timer) (timerwheel.Found, error) { return g.ShutdownSync() }},
+	{"Group.ShutdownSyncContext", func(g *timerwheel.Group, _ timerwheel.Timer) (timerwheel.Found, error) {
+		return g.ShutdownSyncContext(context.Background())
 	}},
 }
 
 // stallingWaiter calls f. Its name is looked for in stacks.
 //
 //go:noinline
-func stallingWaiter(f func() error) error { return f() }
+func stallingWaiter(f func() (timerwheel.Found, error)) (timerwheel.Found, error) { return f() }
 
-// Contract 2: OnStall is told of "a waiting deletion, that has lasted longer than
-// StallAfter"; Contract 11: "once a wait"; Contract 12: "A DelAsync that waits counts … in
-// Waiters, and OnStall reports it as a wait."
+// Promises 2.8, 2.31 and 12.6.
 func TestOnStallReportsAWaitingDeletion(t *testing.T) {
-	for name, c := range stallingWaits {
-		t.Run(name, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				var log stallLog
-				w := openWheel(t, timerwheel.Options{OnStall: log.onStall})
-				g := w.NewGroup()
-				release := openedAtTheEnd(t)
-				tm := armed(g.Alloc(func(timerwheel.Timer) { stallingHandler(release) }), 0)
-				time.Sleep(30 * time.Second)
-				runs, waits := log.take()
-				require.Len(t, runs, 1)
-				require.Empty(t, waits)
+	for _, c := range stallingWaits {
+		var log stallLog
+		bubble(t, c.name, timerwheel.Options{OnStall: log.onStall}, func(t *testing.T, w *timerwheel.Wheel) {
+			g := w.NewGroup()
+			release := openedAtTheEnd(t)
+			tm := armed(g.Alloc(func(timerwheel.Timer) { stallingHandler(release) }), 0)
+			elapse(30 * time.Second)
+			log.requires(t, 1, 0)
 
-				since := time.Now()
-				waiter := inBackground(func() { assert.NoError(t, stallingWaiter(func() error { return c.wait(g, tm) })) })
-				time.Sleep(time.Second - time.Microsecond)
-				runs, waits = log.take()
-				require.Empty(t, append(runs, waits...), "the wait is younger than StallAfter, though the run is not")
-				time.Sleep(time.Second + 10*time.Millisecond)
-				runs, waits = log.take()
-				require.Empty(t, runs, "once a run")
-				require.Len(t, waits, 1)
-
-				s := waits[0]
-				require.Equal(t, tm, s.Timer)
-				require.True(t, s.Since.Equal(since), "since %v, reported %v", since, s.Since)
-				require.GreaterOrEqual(t, s.For, time.Second)
-				require.LessOrEqual(t, s.For, 2*time.Second)
-				require.Equal(t, 1, s.Waiters)
-				require.Contains(t, s.Handler, "timerwheel_test.TestOnStallReportsAWaitingDeletion.")
-				require.Regexp(t, `stall_test\.go:\d+`, s.Handler)
-				require.Contains(t, s.HandlerStack, "timerwheel_test.stallingHandler(")
-				if c.noStack {
-					require.Empty(t, s.WaiterStack, "nobody waits for done")
-				} else {
-					require.Contains(t, s.WaiterStack, "timerwheel_test.stallingWaiter(")
-					require.NotContains(t, s.WaiterStack, "timerwheel_test.stallingHandler(", "one goroutine's stack, not all")
-				}
-				require.NotContains(t, s.HandlerStack, "timerwheel_test.stallingWaiter(", "one goroutine's stack, not all")
-
-				time.Sleep(time.Hour)
-				runs, waits = log.take()
-				require.Empty(t, append(runs, waits...), "once a wait")
-				close(release)
-				<-waiter
+			since := time.Now()
+			waiter := deleting(func() (timerwheel.Found, error) {
+				return stallingWaiter(func() (timerwheel.Found, error) { return c.wait(g, tm) })
 			})
+			elapse(time.Second - time.Microsecond)
+			log.requires(t, 0, 0) // the wait is younger than StallAfter, though the run is not
+			elapse(time.Second + 10*time.Millisecond)
+			_, waits := log.requires(t, 0, 1)
+			s := waits[0]
+			require.Equal(t, tm, s.Timer)
+			require.True(t, s.Since.Equal(since), "since %v, reported %v", since, s.Since)
+			require.GreaterOrEqual(t, s.For, time.Second)
+			require.LessOrEqual(t, s.For, 2*time.Second)
+			require.Equal(t, 1, s.Waiters)
+			require.Contains(t, s.Handler, "timerwheel_test.TestOnStallReportsAWaitingDeletion.")
+			require.Regexp(t, `stall_test\.go:\d+`, s.Handler)
+			require.Contains(t, s.HandlerStack, "timerwheel_test.stallingHandler(")
+			if c.name == "DelAsync" {
+				require.Empty(t, s.WaiterStack, "no goroutine waits for done")
+			} else {
+				require.Contains(t, s.WaiterStack, "timerwheel_test.stallingWaiter(")
+				require.NotContains(t, s.WaiterStack, "timerwheel_test.stallingHandler(", "one goroutine's stack, not all")
+			}
+			require.NotContains(t, s.HandlerStack, "timerwheel_test.stallingWaiter(", "one goroutine's stack, not all")
+
+			elapse(time.Hour)
+			log.requires(t, 0, 0) // once a wait
+			close(release)
+			waiter.requires(t, foundRunning, nil)
 		})
 	}
 }
 
-// Contract 11: "once a wait": each of several waits for one run, and a wait for the next
-// run again, that begins later.
+// Promises 11.10 and 12.6: each of several waits for one run, and again each wait for the next run.
 func TestOnStallReportsEveryWaitOnce(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		var log stallLog
-		w := openWheel(t, timerwheel.Options{OnStall: log.onStall})
+	var log stallLog
+	bubble(t, "", timerwheel.Options{OnStall: log.onStall}, func(t *testing.T, w *timerwheel.Wheel) {
 		g := w.NewGroup()
 		tm := g.Alloc(func(timerwheel.Timer) { time.Sleep(10 * time.Second) })
 		for range 2 {
-			require.NoError(t, tm.Register(0))
-			time.Sleep(100 * time.Millisecond)
-			var waiters sync.WaitGroup
-			n := 0
-			for name, c := range stallingWaits {
-				if name == "Shutdown" || name == "Group.Shutdown" {
-					continue // there shall be a second run
+			startRun(t, tm)
+			var waiters []*deletion
+			for _, c := range stallingWaits {
+				if !strings.Contains(c.name, "Shutdown") { // there shall be a second run
+					waiters = append(waiters, deleting(func() (timerwheel.Found, error) { return c.wait(g, tm) }))
 				}
-				n++
-				waiters.Go(func() { assert.NoError(t, c.wait(g, tm), name) })
 			}
-			time.Sleep(5 * time.Second)
-			runs, waits := log.take()
-			require.Len(t, runs, 1)
-			require.Len(t, waits, n)
+			elapse(5 * time.Second)
+			_, waits := log.requires(t, 1, len(waiters))
 			for _, s := range waits {
-				require.Equal(t, n, s.Waiters)
+				require.Equal(t, len(waiters), s.Waiters)
 				require.Equal(t, tm, s.Timer)
 			}
-			waiters.Wait()
-			runs, waits = log.take()
-			require.Empty(t, append(runs, waits...))
+			elapse(5 * time.Second)
+			for _, c := range waiters {
+				c.requires(t, foundRunning, nil)
+			}
+			log.requires(t, 0, 0)
 		}
 	})
 }
 
-// Contract 11: "once a wait", though it is for several runs, and they stall one after the
-// other.
+// Promise 11.10: once a wait, though it is for several runs, and they stall one after the other.
 func TestOnStallReportsAWaitForSeveralRunsOnce(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		var log stallLog
-		w := openWheel(t, timerwheel.Options{OnStall: log.onStall})
+	var log stallLog
+	bubble(t, "", timerwheel.Options{OnStall: log.onStall}, func(t *testing.T, w *timerwheel.Wheel) {
 		g := w.NewGroup()
 		for k := range 3 {
 			g.AfterFunc(time.Duration(k)*300*time.Millisecond, func() { time.Sleep(10 * time.Second) })
@@ -289,40 +268,33 @@ func TestOnStallReportsAWaitForSeveralRunsOnce(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		time.Sleep(8 * time.Second)
-		runs, waits := log.take()
-		require.Len(t, runs, 3)
-		require.Len(t, waits, 2)
+		runs, waits := log.requires(t, 3, 2)
 		for _, s := range append(runs, waits...) {
 			require.Equal(t, time.Second, s.For)
 		}
 	})
 }
 
-// Contract 2: Waiters in the report of a run: how many deletions wait for it by then.
+// Promise 2.31: the deletions that wait for the run at the time of the report.
 func TestOnStallCountsTheWaitersOfARun(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		var log stallLog
-		w := openWheel(t, timerwheel.Options{OnStall: log.onStall})
+	var log stallLog
+	bubble(t, "", timerwheel.Options{OnStall: log.onStall}, func(t *testing.T, w *timerwheel.Wheel) {
 		tm := w.AfterFunc(0, func() { time.Sleep(1500 * time.Millisecond) })
-		time.Sleep(900 * time.Millisecond)
+		elapse(900 * time.Millisecond)
 		for range 3 {
-			go func() { _, _ = tm.DelSync() }()
+			deleting(tm.DelSync)
 		}
-		time.Sleep(time.Second)
-		runs, waits := log.take()
-		require.Len(t, runs, 1)
+		elapse(time.Second)
+		runs, _ := log.requires(t, 1, 0) // the waits lasted 0.6 s each
 		require.Equal(t, 3, runs[0].Waiters)
-		require.Empty(t, waits, "the waits lasted 0.6 s each")
 	})
 }
 
-// Contract 2: a Stall has "the waiting goroutines' stacks": of each that waits, the oldest
-// wait first, up to 32; a DelAsync has none. WaiterStack is that of the wait that is
-// reported, or of the oldest.
-func TestAStallHasTheStacksOfAllWhoWait(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		var log stallLog
-		w := openWheel(t, timerwheel.Options{OnStall: log.onStall})
+// Promise 2.31: the oldest wait comes first, up to 32; a DelAsync has no stack. WaiterStack is that of
+// the wait that is reported, or of the oldest.
+func TestAStallHasTheStackOfEachWaiter(t *testing.T) {
+	var log stallLog
+	bubble(t, "", timerwheel.Options{OnStall: log.onStall}, func(t *testing.T, w *timerwheel.Wheel) {
 		release := openedAtTheEnd(t)
 		g := w.NewGroup()
 		tm := armed(g.Alloc(func(timerwheel.Timer) { <-release }), 0)
@@ -343,9 +315,7 @@ func TestAStallHasTheStacksOfAllWhoWait(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		time.Sleep(10 * time.Second)
-		runs, waits := log.take()
-		require.Len(t, runs, 1)
-		require.Len(t, waits, 80)
+		runs, waits := log.requires(t, 1, 80)
 		own := 0
 		for _, s := range append(runs, waits...) {
 			require.Len(t, s.WaiterStacks, 32)
@@ -366,239 +336,177 @@ func TestAStallHasTheStacksOfAllWhoWait(t *testing.T) {
 	})
 }
 
-// Contract 2: a wait that was given up in time is none that has lasted; one that lasted
-// longer and then gave up is.
+// Promise 2.8: a wait that was given up in time has not lasted; one that lasted longer and then
+// gave up has.
 func TestOnStallAndAWaitThatIsGivenUp(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		var log stallLog
-		w := openWheel(t, timerwheel.Options{OnStall: log.onStall})
-		release := openedAtTheEnd(t)
-		tm := w.AfterFunc(0, func() { <-release })
+	var log stallLog
+	bubble(t, "", timerwheel.Options{OnStall: log.onStall}, func(t *testing.T, w *timerwheel.Wheel) {
+		p := newPuppet(t)
+		tm := w.Alloc(p.handle)
+		startRun(t, tm)
 		for _, c := range []struct {
 			timeout time.Duration
 			reports int
 		}{{900 * time.Millisecond, 0}, {1900 * time.Millisecond, 1}} {
-			time.Sleep(time.Minute)
+			elapse(time.Minute)
 			log.take()
 			ctx, cancel := context.WithTimeout(t.Context(), c.timeout)
 			_, err := tm.DelSyncContext(ctx)
 			cancel()
 			require.ErrorIs(t, err, context.DeadlineExceeded)
-			time.Sleep(time.Minute)
-			runs, waits := log.take()
-			require.Empty(t, runs)
-			require.Len(t, waits, c.reports)
+			elapse(time.Minute)
+			log.requires(t, 0, c.reports)
 		}
-		close(release)
 	})
 }
 
-// Contract 2: with Debug a Stall says where the timer was allocated and registered, as
-// file:line, of a run and of a wait.
+// Promises 2.10 and 2.31, of a run and of a wait.
 func TestAStallSaysWhereTheTimerCameFrom(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		var log stallLog
-		w := openWheel(t, timerwheel.Options{OnStall: log.onStall, Debug: true})
+	var log stallLog
+	bubble(t, "", timerwheel.Options{OnStall: log.onStall, Debug: true}, func(t *testing.T, w *timerwheel.Wheel) {
 		release := openedAtTheEnd(t)
-		handler := func(timerwheel.Timer) { <-release }
-		type sites struct{ allocated, registered string }
-		want := map[timerwheel.Timer]sites{}
-
-		alloc, a := w.Alloc(handler), siteHere()
-		require.NoError(t, alloc.Register(time.Hour))
-		err, r := alloc.Register(0), siteHere()
-		require.NoError(t, err)
-		want[alloc] = sites{a, r}
-
-		locked, a := w.AllocLocked(newDurableLock(), handler), siteHere()
-		err, r = locked.RegisterAt(time.Now()), siteHere()
-		require.NoError(t, err)
-		want[locked] = sites{a, r}
-
-		after, a := w.AfterFunc(0, func() { <-release }), siteHere()
-		want[after] = sites{a, a}
-
-		series, a := w.Every(time.Millisecond, handler), siteHere()
-		want[series] = sites{a, a}
-
-		g := w.NewGroup()
-		member, a := g.Alloc(handler), siteHere()
-		_, r = member.Reset(0), siteHere()
-		want[member] = sites{a, r}
-
-		joined, a := g.AfterFunc(0, func() { <-release }), siteHere()
-		want[joined] = sites{a, a}
-
-		time.Sleep(100 * time.Millisecond)
-		require.Len(t, w.Running(), len(want))
+		want := map[timerwheel.Timer]*sitedTimer{}
+		for _, origin := range origins {
+			s := &sitedTimer{w: w, f: func(timerwheel.Timer) { <-release }}
+			origin.arm(s)
+			want[s.tm] = s
+		}
+		elapse(100 * time.Millisecond)
+		require.Len(t, w.Running(), len(origins))
 		for tm := range want {
-			go func() { _, _ = tm.DelSync() }()
+			deleting(tm.DelSync)
 		}
-		time.Sleep(10 * time.Second)
-		runs, waits := log.take()
-		require.Len(t, runs, len(want))
-		require.Len(t, waits, len(want))
+		elapse(10 * time.Second)
+		runs, waits := log.requires(t, len(want), len(want))
 		for _, s := range append(runs, waits...) {
-			requireSite(t, want[s.Timer].allocated, s.AllocatedAt)
-			requireSite(t, want[s.Timer].registered, s.RegisteredAt)
+			want[s.Timer].requireSites(t, s.AllocatedAt, s.RegisteredAt)
 		}
-		close(release)
 	})
 }
 
-// Contract 2: "Handler: the handler's function, file:line": for each way to give one.
+// Promises 2.31 and 2.42: the handler's function, for each way to give one.
 func TestAStallNamesTheHandler(t *testing.T) {
-	for _, kind := range timerKinds {
-		t.Run(kind.name, func(t *testing.T) {
+	named := func(name string, debug bool, want string, arm func(w *timerwheel.Wheel) timerwheel.Timer) {
+		t.Run(name, func(t *testing.T) {
 			guarded(t, func(t *testing.T) {
 				reports := make(chan timerwheel.Stall, 10)
-				w := openWheel(t, timerwheel.Options{OnStall: func(s timerwheel.Stall) { reports <- s }})
-				tm := kind.arm(w, newDurableLock(), time.Second, namedHandler)
+				w := openWheel(t, timerwheel.Options{Debug: debug, OnStall: func(s timerwheel.Stall) { reports <- s }})
+				tm := arm(w)
 				s := <-reports
 				require.Equal(t, tm, s.Timer)
-				want := "timerwheel_test.namedHandler"
-				if kind.name == "AfterFunc" {
-					want = "timerwheel_test.init" // the function literal in timerKinds
-				}
 				require.Contains(t, s.Handler, want)
 				require.Regexp(t, `_test\.go:\d+`, s.Handler)
 				require.Contains(t, s.HandlerStack, "timerwheel_test.namedHandler(")
 			})
 		})
 	}
-}
-
-// A stall names the function that takes the argument.
-func TestAfterFuncArgIsNamedByAStall(t *testing.T) {
+	for _, kind := range timerKinds {
+		want := "timerwheel_test.namedHandler"
+		if kind.name == "AfterFunc" {
+			want = "timerwheel_test.init" // the function literal in timerKinds
+		}
+		named(kind.name, false, want, func(w *timerwheel.Wheel) timerwheel.Timer {
+			return kind.arm(w, newDurableLock(), time.Second, namedHandler)
+		})
+	}
 	for _, debug := range []bool{false, true} {
-		guarded(t, func(t *testing.T) {
-			stalls := make(chan timerwheel.Stall, 1)
-			w, err := timerwheel.New(timerwheel.Options{Debug: debug, OnStall: func(s timerwheel.Stall) { stalls <- s }})
-			require.NoError(t, err)
-			w.AfterFuncArg(0, sleepArg, time.Minute)
-			s := <-stalls
-			require.True(t, strings.Contains(s.Handler, "sleepArg"), s.Handler)
-			require.NoError(t, w.Close())
+		named(fmt.Sprintf("AfterFuncArg/debug %v", debug), debug, "timerwheel_test.handlerOfAny", func(w *timerwheel.Wheel) timerwheel.Timer {
+			return w.AfterFuncArg(0, handlerOfAny, 7)
 		})
 	}
 }
 
-func sleepArg(d any) { time.Sleep(d.(time.Duration)) }
+func handlerOfAny(any) { namedHandler(timerwheel.Timer{}) }
 
-// Contract 11: "When all are blocked, due timers wait … and OnStall say[s] so": no worker
-// is needed to report.
+// Promise 11.9: no worker is needed to report.
 func TestOnStallReportsWhenAllWorkersAreBlocked(t *testing.T) {
 	for _, workers := range []int{1, 2, 7} {
-		t.Run(fmt.Sprint(workers), func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				var log stallLog
-				w := openWheel(t, timerwheel.Options{MaxWorkers: workers, OnStall: log.onStall})
-				release := openedAtTheEnd(t)
-				var first timerwheel.Timer
-				for range workers {
-					first = w.AfterFunc(0, func() { <-release })
-				}
-				time.Sleep(100 * time.Millisecond)
-				for range 10 {
-					w.AfterFunc(0, func() {})
-				}
-				time.Sleep(2 * time.Second)
-				runs, waits := log.take()
-				require.Len(t, runs, workers)
-				require.Empty(t, waits)
-				deleted := inBackground(func() { _, err := first.DelSync(); assert.NoError(t, err) })
-				time.Sleep(2 * time.Second)
-				runs, waits = log.take()
-				require.Empty(t, runs)
-				require.Len(t, waits, 1)
-				require.Equal(t, workers, w.Stats().Running)
-				require.Equal(t, 10, w.Stats().Pending)
-				close(release)
-				<-deleted
-			})
-		})
-	}
-}
-
-// Contract 4: what cannot be seen as a circle, "OnStall reports": the deleter holds the
-// mutex that the handler wants.
-func TestOnStallReportsADeadlockThroughTheUsersLock(t *testing.T) {
-	guarded(t, func(t *testing.T) {
 		var log stallLog
-		w, mu := openWheel(t, timerwheel.Options{OnStall: log.onStall}), newDurableLock()
-		tm := w.AfterFunc(10*time.Millisecond, func() {
-			mu.Lock()
-			defer mu.Unlock()
-		})
-		mu.Lock()
-		time.Sleep(20 * time.Millisecond)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		_, err := tm.DelSyncContext(ctx)
-		require.ErrorIs(t, err, context.DeadlineExceeded)
-		runs, waits := log.take()
-		require.Len(t, runs, 1)
-		require.Len(t, waits, 1)
-		require.Contains(t, waits[0].HandlerStack, "durableLock.Lock")
-		require.Contains(t, waits[0].WaiterStack, "TestOnStallReportsADeadlockThroughTheUsersLock")
-		mu.Unlock()
-	})
-}
-
-// Contract 4: circles "through two wheels, through a goroutine that the handler started, or
-// through the user's own lock cannot be seen from here": "OnStall reports them", with both
-// sides of the wait. The third has a test beside the others of OnStall.
-func TestOnStallReportsCirclesThatCannotBeSeen(t *testing.T) {
-	for _, far := range []bool{true, false} {
-		name := map[bool]string{true: "two wheels", false: "a goroutine that the handler started"}[far]
-		t.Run(name, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				var log stallLog
-				w := openWheel(t, timerwheel.Options{OnStall: log.onStall})
-				ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // or the test would not end
-				defer cancel()
-				wait := func(tm timerwheel.Timer) {
-					if _, err := tm.DelSyncContext(ctx); err != nil { // the first to give up frees the other
-						assert.ErrorIs(t, err, context.DeadlineExceeded)
-					}
-				}
-				var a, b timerwheel.Timer
-				stalled := map[timerwheel.Timer]bool{}
-				if far {
-					other := openWheel(t, timerwheel.Options{OnStall: log.onStall})
-					both := make(chan struct{})
-					a = w.Alloc(func(timerwheel.Timer) { <-both; wait(b) })
-					b = other.Alloc(func(timerwheel.Timer) { <-both; wait(a) })
-					armed(a, 0)
-					armed(b, 0)
-					stalled[a], stalled[b] = true, true
-					time.Sleep(10 * time.Millisecond)
-					close(both)
-				} else {
-					a = w.Alloc(func(timerwheel.Timer) { <-inBackground(func() { wait(a) }) })
-					armed(a, 0)
-					stalled[a] = true
-				}
-				time.Sleep(30 * time.Second)
-				runs, waits := log.take()
-				require.Len(t, runs, len(stalled))
-				require.Len(t, waits, len(stalled))
-				for _, s := range append(runs, waits...) {
-					require.True(t, stalled[s.Timer])
-					require.Equal(t, 1, s.Waiters)
-				}
-				for _, s := range waits {
-					require.Contains(t, s.HandlerStack, "TestOnStallReportsCirclesThatCannotBeSeen")
-					require.Contains(t, s.WaiterStack, "DelSyncContext")
-				}
-				time.Sleep(time.Minute)
-			})
+		bubble(t, fmt.Sprint(workers), timerwheel.Options{MaxWorkers: workers, OnStall: log.onStall}, func(t *testing.T, w *timerwheel.Wheel) {
+			p := newPuppet(t)
+			var tm timerwheel.Timer
+			for range workers {
+				tm = w.Alloc(p.handle)
+				startRun(t, tm)
+			}
+			for range 10 {
+				w.AfterFunc(0, func() {})
+			}
+			elapse(2 * time.Second)
+			log.requires(t, workers, 0)
+			deleted := deleting(tm.DelSync)
+			elapse(2 * time.Second)
+			log.requires(t, 0, 1)
+			require.Equal(t, workers, w.Stats().Running)
+			require.Equal(t, 10, w.Stats().Pending)
+			p.let()
+			deleted.requires(t, foundRunning, nil)
 		})
 	}
 }
 
-// Contract 11: OnStall is called "on a goroutine of its own, and may block": one that never
-// returns hinders neither the timers nor the next report.
+// Promise 4.31, with both sides of the wait.
+func TestOnStallReportsCirclesThatCannotBeSeen(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		arrange func(w, other *timerwheel.Wheel, wait func(timerwheel.Timer)) []timerwheel.Timer
+		hangs   string // in the stack of the handler
+	}{
+		{"two wheels", func(w, other *timerwheel.Wheel, wait func(timerwheel.Timer)) []timerwheel.Timer {
+			both := make(chan struct{})
+			var a, b timerwheel.Timer
+			a = w.Alloc(func(timerwheel.Timer) { <-both; wait(b) })
+			b = other.Alloc(func(timerwheel.Timer) { <-both; wait(a) })
+			armed(a, 0)
+			armed(b, 0)
+			settle()
+			close(both)
+			return []timerwheel.Timer{a, b}
+		}, "DelSyncContext"},
+		{"a goroutine that the handler started", func(w, _ *timerwheel.Wheel, wait func(timerwheel.Timer)) []timerwheel.Timer {
+			a := w.Alloc(func(tm timerwheel.Timer) { <-inBackground(func() { wait(tm) }) })
+			return []timerwheel.Timer{armed(a, 0)}
+		}, "chan receive"},
+		{"the user's lock", func(w, _ *timerwheel.Wheel, wait func(timerwheel.Timer)) []timerwheel.Timer {
+			mu := newDurableLock()
+			a := armed(w.Alloc(func(timerwheel.Timer) {
+				mu.Lock()
+				defer mu.Unlock()
+			}), 10*time.Millisecond)
+			mu.Lock()
+			settle()
+			go func() {
+				defer mu.Unlock()
+				wait(a)
+			}()
+			return []timerwheel.Timer{a}
+		}, "durableLock.Lock"},
+	} {
+		var log stallLog
+		bubble(t, c.name, timerwheel.Options{OnStall: log.onStall}, func(t *testing.T, w *timerwheel.Wheel) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // or the test would not end
+			defer cancel()
+			stalled := c.arrange(w, openWheel(t, timerwheel.Options{OnStall: log.onStall}), func(tm timerwheel.Timer) {
+				if _, err := tm.DelSyncContext(ctx); err != nil { // the first to give up frees the other
+					assert.ErrorIs(t, err, context.DeadlineExceeded)
+				}
+			})
+			elapse(30 * time.Second)
+			runs, waits := log.requires(t, len(stalled), len(stalled))
+			for _, s := range append(runs, waits...) {
+				require.Contains(t, stalled, s.Timer)
+				require.Equal(t, 1, s.Waiters)
+				require.Contains(t, s.HandlerStack, "TestOnStallReportsCirclesThatCannotBeSeen")
+				require.Contains(t, s.HandlerStack, c.hangs)
+				require.Contains(t, s.WaiterStack, "TestOnStallReportsCirclesThatCannotBeSeen")
+				require.Contains(t, s.WaiterStack, "DelSyncContext")
+			}
+			elapse(time.Minute)
+		})
+	}
+}
+
+// Promise 11.11: an OnStall that never returns hinders neither the timers nor the next report.
 func TestOnStallMayBlock(t *testing.T) {
 	guarded(t, func(t *testing.T) {
 		resume := openedAtTheEnd(t)
@@ -643,100 +551,98 @@ func TestOnStallMayBlock(t *testing.T) {
 	})
 }
 
-// Contract 11: OnStall "may … call anything".
+// Promises 11.12 and 11.14.
 func TestOnStallMayCallAnything(t *testing.T) {
-	calls := map[string]func(t *testing.T, w *timerwheel.Wheel, s timerwheel.Stall){
-		"Close": func(t *testing.T, w *timerwheel.Wheel, s timerwheel.Stall) {
+	calls := map[string]func(t *testing.T, w *timerwheel.Wheel, g *timerwheel.Group, tm timerwheel.Timer){
+		"Close": func(t *testing.T, w *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) {
 			assert.ErrorIs(t, w.Close(), timerwheel.ErrDeadlock)
-			assert.ErrorIs(t, s.Timer.Register(0), timerwheel.ErrClosed)
+			assert.ErrorIs(t, tm.Register(0), timerwheel.ErrClosed)
 		},
-		"Shutdown": func(t *testing.T, w *timerwheel.Wheel, _ timerwheel.Stall) {
+		"CloseContext": func(t *testing.T, w *timerwheel.Wheel, _ *timerwheel.Group, _ timerwheel.Timer) {
 			assert.ErrorIs(t, w.CloseContext(context.Background()), timerwheel.ErrDeadlock)
 		},
-		"Register": func(t *testing.T, _ *timerwheel.Wheel, s timerwheel.Stall) { assert.NoError(t, s.Timer.Register(0)) },
-		"Del": func(t *testing.T, _ *timerwheel.Wheel, s timerwheel.Stall) {
-			found := s.Timer.Del()
-			assert.Equal(t, timerwheel.Found{Running: true}, found)
+		"Register": func(t *testing.T, _ *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) {
+			assert.NoError(t, tm.Register(0))
 		},
-		"DelAsync": func(t *testing.T, _ *timerwheel.Wheel, s timerwheel.Stall) {
-			found := s.Timer.DelAsync(func() { assert.False(t, s.Timer.Running()) })
-			assert.Equal(t, timerwheel.Found{Running: true}, found)
-			assert.ErrorIs(t, s.Timer.Register(0), timerwheel.ErrDeleting)
+		"Del": func(t *testing.T, _ *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) {
+			assert.Equal(t, foundRunning, tm.Del())
 		},
-		"DelSync": func(t *testing.T, _ *timerwheel.Wheel, s timerwheel.Stall) {
-			found, err := s.Timer.DelSync()
-			assert.NoError(t, err, "OnStall is not the handler: it waits for it")
-			assert.Equal(t, timerwheel.Found{Running: true}, found)
-			assert.False(t, s.Timer.Running())
+		"Shutdown": func(t *testing.T, _ *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) {
+			assert.Equal(t, foundRunning, tm.Shutdown())
 		},
-		"DelSyncContext": func(t *testing.T, _ *timerwheel.Wheel, s timerwheel.Stall) {
+		"DelAsync": func(t *testing.T, _ *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) {
+			assert.Equal(t, foundRunning, tm.DelAsync(func() { assert.False(t, tm.Running()) }))
+			assert.ErrorIs(t, tm.Register(0), timerwheel.ErrDeleting)
+		},
+		"DelSyncContext, in vain": func(t *testing.T, _ *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
 			defer cancel()
-			found, err := s.Timer.DelSyncContext(ctx)
+			found, err := tm.DelSyncContext(ctx)
 			assert.ErrorIs(t, err, context.DeadlineExceeded)
-			assert.Equal(t, timerwheel.Found{Running: true}, found)
+			assert.Equal(t, foundRunning, found)
 		},
-		"Free": func(t *testing.T, _ *timerwheel.Wheel, s timerwheel.Stall) {
-			assert.NoError(t, s.Timer.Free())
-			assert.True(t, s.Timer.Valid(), "a worker holds it")
+		"Free": func(t *testing.T, _ *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) {
+			assert.NoError(t, tm.Free())
+			assert.True(t, tm.Valid(), "a worker holds it")
 		},
-		"new timers": func(t *testing.T, w *timerwheel.Wheel, _ timerwheel.Stall) {
+		"new timers": func(t *testing.T, w *timerwheel.Wheel, _ *timerwheel.Group, _ timerwheel.Timer) {
 			fired := make(chan struct{})
 			w.AfterFunc(time.Millisecond, func() { close(fired) })
 			<-fired
 		},
-		"questions": func(t *testing.T, w *timerwheel.Wheel, s timerwheel.Stall) {
+		"questions": func(t *testing.T, w *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) {
 			if running := w.Running(); assert.Len(t, running, 1) {
-				assert.Equal(t, s.Timer, running[0].Timer)
-				assert.True(t, s.Since.Equal(running[0].Since))
+				assert.Equal(t, tm, running[0].Timer)
 			}
 			assert.Equal(t, 1, w.Stats().Running)
-			assert.True(t, s.Timer.Running())
+			assert.True(t, tm.Running())
 		},
-		"Goexit": func(*testing.T, *timerwheel.Wheel, timerwheel.Stall) { runtime.Goexit() },
+		"Goexit": func(*testing.T, *timerwheel.Wheel, *timerwheel.Group, timerwheel.Timer) { runtime.Goexit() },
+	}
+	for _, c := range stallingWaits {
+		calls[c.name] = func(t *testing.T, _ *timerwheel.Wheel, g *timerwheel.Group, tm timerwheel.Timer) {
+			found, err := c.wait(g, tm)
+			assert.NoError(t, err, "OnStall is not the handler: it waits for it")
+			assert.Equal(t, foundRunning, found)
+			assert.False(t, tm.Running())
+		}
 	}
 	for name, call := range calls {
 		t.Run(name, func(t *testing.T) {
 			guarded(t, func(t *testing.T) {
 				var w *timerwheel.Wheel
+				var g *timerwheel.Group
 				var called atomic.Int32
 				w = openWheel(t, timerwheel.Options{OnStall: func(s timerwheel.Stall) {
-					if s.Kind == timerwheel.StalledHandler { // DelSync and DelAsync below wait long enough for reports of their own
+					if s.Kind == timerwheel.StalledHandler { // the deletions wait long enough for reports of their own
 						called.Add(1)
-						call(t, w, s)
+						call(t, w, g, s.Timer)
 					}
 				}})
-				tm := w.Alloc(func(timerwheel.Timer) { time.Sleep(10 * time.Second) })
-				require.NoError(t, tm.Register(0))
-				time.Sleep(5 * time.Second)
+				g = w.NewGroup()
+				tm := armed(g.Alloc(func(timerwheel.Timer) { time.Sleep(10 * time.Second) }), 0)
+				elapse(5 * time.Second)
 				require.EqualValues(t, 1, called.Load())
 				_, err := tm.DelSync()
 				require.NoError(t, err)
-				require.NoError(t, w.Close())
-				countsAddUp(t, w)
 			})
 		})
 	}
 }
 
-// Contract 2 says "a handler", and makes no exception of a closed wheel: the handler that
-// keeps a Close waiting is just the one to hear of.
+// Promise 11.9: a closed wheel is no exception, where a handler keeps Close waiting.
 func TestOnStallNamesTheHandlerThatKeepsCloseWaiting(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		var log stallLog
-		w := openWheel(t, timerwheel.Options{OnStall: log.onStall})
+	var log stallLog
+	bubble(t, "", timerwheel.Options{OnStall: log.onStall}, func(t *testing.T, w *timerwheel.Wheel) {
 		tm := w.AfterFunc(0, func() { time.Sleep(10 * time.Second) })
-		time.Sleep(100 * time.Millisecond)
+		elapse(100 * time.Millisecond)
 		require.NoError(t, w.Close())
-		runs, waits := log.take()
-		require.Len(t, runs, 1)
+		runs, _ := log.requires(t, 1, 0)
 		require.Equal(t, tm, runs[0].Timer)
-		require.Empty(t, waits)
 	})
 }
 
-// Contract 11: nor does it cost a wake-up where handlers are quick: the alarm rings for
-// what is due, and not once more for what might have stalled.
+// Promise 11.17: the alarm rings for what is due, and not once more for what might have stalled.
 func TestWatchingForStallsWakesNoWheelWhoseHandlersAreQuick(t *testing.T) {
 	ringing := func(t *testing.T, o timerwheel.Options) (n uint64) {
 		guarded(t, func(t *testing.T) {
@@ -758,8 +664,8 @@ func TestWatchingForStallsWakesNoWheelWhoseHandlersAreQuick(t *testing.T) {
 	}
 }
 
-// Contract 11 on real goroutines, for the race detector: reports, which read other
-// goroutines' runs and waits, while runs and waits end.
+// Promise 11.10 on real goroutines, for the race detector: reports, which read other goroutines'
+// runs and waits, while runs and waits end.
 func TestOnStallAmongRealGoroutines(t *testing.T) {
 	var runs, waits atomic.Int32
 	w := openWheel(t, timerwheel.Options{MaxWorkers: 4, Debug: true, StallAfter: time.Millisecond, OnStall: func(s timerwheel.Stall) {
@@ -773,7 +679,7 @@ func TestOnStallAmongRealGoroutines(t *testing.T) {
 		assert.NotEmpty(t, s.AllocatedAt)
 		s.Timer.Pending()
 	}})
-	end := time.Now().Add(closeStorm() / 2)
+	end := time.Now().Add(raceTime() / 2)
 	var loops sync.WaitGroup
 	for i := range 4 {
 		loops.Go(func() {
@@ -795,42 +701,34 @@ func TestOnStallAmongRealGoroutines(t *testing.T) {
 			}
 		})
 	}
-	loops.Wait()
+	within(t, loops.Wait)
 	require.NoError(t, w.Close())
 	require.Positive(t, runs.Load())
 	require.Positive(t, waits.Load())
 	require.LessOrEqual(t, uint64(runs.Load()), w.Stats().Fired)
 	require.LessOrEqual(t, uint64(waits.Load()), w.Stats().SyncWaits)
-	countsAddUp(t, w)
 }
 
-// A StallAfter that means never is not mistaken for long ago.
+// Promise 2.9: a StallAfter that means never is not mistaken for long ago.
 func TestStallAfterNever(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{OnStall: func(timerwheel.Stall) { t.Error("stalled") }, StallAfter: math.MaxInt64})
-		stop := make(chan struct{})
-		w.AfterFunc(time.Millisecond, func() { <-stop })
-		time.Sleep(10 * time.Millisecond)
+	bubble(t, "", timerwheel.Options{OnStall: func(timerwheel.Stall) { t.Error("stalled") }, StallAfter: math.MaxInt64}, func(t *testing.T, w *timerwheel.Wheel) {
+		p := newPuppet(t)
+		startRun(t, w.Alloc(p.handle))
 		fired := make(chan struct{})
 		w.AfterFunc(time.Millisecond, func() { close(fired) })
 		<-fired // or the bubble is deadlocked
-		close(stop)
-		require.NoError(t, w.Close())
 	})
 }
 
-// A handler that begins shortly before another has stalled does not put off the
-// report of that.
+// Promise 2.8: a handler that begins shortly before another has stalled does not delay that report.
 func TestAStallIsReportedInTimeWhateverElseBegins(t *testing.T) {
 	guarded(t, func(t *testing.T) {
 		reports := make(chan timerwheel.Stall, 2)
 		w := openWheel(t, timerwheel.Options{OnStall: func(s timerwheel.Stall) { reports <- s }, StallAfter: time.Hour})
-		stop := make(chan struct{})
+		stop := openedAtTheEnd(t)
 		w.AfterFunc(0, func() { <-stop })
 		w.AfterFunc(59*time.Minute, func() { <-stop })
 		require.Equal(t, time.Hour, (<-reports).For)
 		require.Equal(t, time.Hour, (<-reports).For)
-		close(stop)
-		require.NoError(t, w.Close())
 	})
 }

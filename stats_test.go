@@ -13,14 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ---- One field after the other ----
-
-// Contract 2, Stats: "Live, Pending, Running": what each event in the life of a timer does
-// to them, and to "Registered, Fired, Removed".
+// Promises 2.11, 2.34 and 2.36: what each event in the life of a timer does to Live, Pending and
+// Running, and to Registered, Fired and Removed.
 func TestStatsFollowTheLifeOfATimer(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{})
-		h := parkHandler(t)
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		h := newPuppet(t)
 		var tm timerwheel.Timer
 		for _, step := range []struct {
 			name string
@@ -28,7 +25,7 @@ func TestStatsFollowTheLifeOfATimer(t *testing.T) {
 			want timerwheel.Stats // but for Workers, Bytes, and what handlers took
 		}{
 			{"new", func() {}, timerwheel.Stats{}},
-			{"Alloc", func() { tm = w.Alloc(func(timerwheel.Timer) { h.run() }) },
+			{"Alloc", func() { tm = w.Alloc(h.handle) },
 				timerwheel.Stats{Live: 1}},
 			{"Retain", func() { require.NoError(t, tm.Retain()) },
 				timerwheel.Stats{Live: 1}},
@@ -54,9 +51,9 @@ func TestStatsFollowTheLifeOfATimer(t *testing.T) {
 				timerwheel.Stats{Live: 1, Running: 1, Registered: 3, Fired: 1, Removed: 2}},
 			{"Free of the last owner during the run", func() { require.NoError(t, tm.Free()) },
 				timerwheel.Stats{Live: 1, Running: 1, Registered: 3, Fired: 1, Removed: 2}},
-			{"handler returns", func() { h.release(); elapse(0) },
+			{"handler returns", func() { h.let(); elapse(0) },
 				timerwheel.Stats{Registered: 3, Fired: 1, Removed: 2}},
-			{"Register of what is gone", func() { _ = tm.Register(0) },
+			{"Register of a stale handle", func() { _ = tm.Register(0) },
 				timerwheel.Stats{Registered: 3, Fired: 1, Removed: 2, Refused: 1, Misuses: 1}},
 			{"AfterFunc", func() { w.AfterFunc(time.Hour, func() {}) },
 				timerwheel.Stats{Live: 1, Pending: 1, Registered: 4, Fired: 1, Removed: 2, Refused: 1, Misuses: 1}},
@@ -77,40 +74,38 @@ func TestStatsFollowTheLifeOfATimer(t *testing.T) {
 	})
 }
 
-// Contract 2, Stats: "Workers: goroutines of the wheel"; 9: "A wheel with nothing due and
-// nothing running has no goroutine, at once, without lingering".
+// Promises 2.35, 4.24 and 9.12.
 func TestStatsWorkersAreThereOnlyForWhatIsDue(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{MaxWorkers: 8})
+	bubble(t, "", timerwheel.Options{MaxWorkers: 8}, func(t *testing.T, w *timerwheel.Wheel) {
 		require.Zero(t, w.Stats().Workers)
 		w.AfterFunc(24*time.Hour, func() {})
 		elapse(time.Second)
 		require.Zero(t, w.Stats().Workers, "nothing is due")
 
-		var parked []*parkedHandler
+		var parked []*puppet
 		for n := range 5 {
-			h := parkHandler(t)
+			h := newPuppet(t)
 			parked = append(parked, h)
-			w.AfterFunc(time.Millisecond, h.run)
+			armed(w.Alloc(h.handle), time.Millisecond)
 			elapse(time.Second)
 			stats := w.Stats()
 			require.Equal(t, n+1, stats.Running)
 			require.GreaterOrEqual(t, stats.Workers, n+1, "each handler in flight has a goroutine")
 		}
 		for _, h := range parked {
-			h.release()
+			h.let()
 		}
 		synctest.Wait() // no time passes
 		require.Zero(t, w.Stats().Workers)
 		require.Zero(t, w.Stats().Running)
 
-		// Contract 4: "done runs on a goroutine of the wheel".
-		done := parkHandler(t)
-		w.Alloc(func(timerwheel.Timer) {}).DelAsync(done.run)
+		// A done runs on a goroutine of the wheel.
+		done := newPuppet(t)
+		w.Alloc(func(timerwheel.Timer) {}).DelAsync(func() { done.handle(timerwheel.Timer{}) })
 		synctest.Wait()
-		require.EqualValues(t, 1, done.started.Load())
+		require.EqualValues(t, 1, done.begun.Load())
 		require.Equal(t, 1, w.Stats().Workers)
-		done.release()
+		done.let()
 		synctest.Wait()
 		require.Zero(t, w.Stats().Workers)
 		require.NoError(t, w.Close())
@@ -118,11 +113,9 @@ func TestStatsWorkersAreThereOnlyForWhatIsDue(t *testing.T) {
 	})
 }
 
-// Contract 2, Stats: "Refused: Registers refused, for whatever reason"; 12: "An AfterFunc
-// or Every that returns an invalid Timer counts in Refused."
+// Promises 2.37 and 12.8.
 func TestStatsRefusedCountsEveryReason(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{})
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		want := uint64(0)
 		counts := func(what string, refusals uint64, do func()) {
 			t.Helper()
@@ -139,22 +132,22 @@ func TestStatsRefusedCountsEveryReason(t *testing.T) {
 		shut := idle()
 		_, err := shut.ShutdownSync()
 		require.NoError(t, err)
-		counts("shut down", 4, func() { refuseAll(t, shut, timerwheel.ErrShutdown) })
+		counts("shut down", 4, func() { requireRefused(t, w, shut, timerwheel.ErrShutdown) })
 
-		h := parkHandler(t)
-		deleting := w.Alloc(func(timerwheel.Timer) { h.run() })
+		h := newPuppet(t)
+		deleting := w.Alloc(h.handle)
 		require.NoError(t, deleting.Register(0))
 		elapse(time.Second)
 		go func() { _, _ = deleting.DelSync() }()
 		synctest.Wait()
-		counts("deleting", 4, func() { refuseAll(t, deleting, timerwheel.ErrDeleting) })
-		h.release()
+		counts("deleting", 4, func() { requireRefused(t, w, deleting, timerwheel.ErrDeleting) })
+		h.let()
 		elapse(time.Second)
 
 		group := w.NewGroup()
 		_, err = group.ShutdownSync()
 		require.NoError(t, err)
-		counts("born shut down", 4, func() { refuseAll(t, group.Alloc(func(timerwheel.Timer) {}), timerwheel.ErrShutdown) })
+		counts("born shut down", 4, func() { requireRefused(t, w, group.Alloc(func(timerwheel.Timer) {}), timerwheel.ErrShutdown) })
 		counts("AfterFunc of a group that is shut down", 1, func() { require.False(t, group.AfterFunc(0, func() {}).Valid()) })
 		counts("Every of a group that is shut down", 1, func() { require.False(t, group.Every(1, func(timerwheel.Timer) {}).Valid()) })
 
@@ -168,32 +161,20 @@ func TestStatsRefusedCountsEveryReason(t *testing.T) {
 		})
 
 		require.NoError(t, w.Close())
-		counts("closed", 4, func() { refuseAll(t, idle(), timerwheel.ErrClosed) })
+		counts("closed", 4, func() { requireRefused(t, w, idle(), timerwheel.ErrClosed) })
 		counts("AfterFunc of a closed wheel", 1, func() { require.False(t, w.AfterFunc(0, func() {}).Valid()) })
 		counts("Every of a closed wheel", 1, func() { require.False(t, w.Every(1, func(timerwheel.Timer) {}).Valid()) })
 	})
 }
 
-// refuseAll tries the four ways to arm a timer.
-func refuseAll(t *testing.T, tm timerwheel.Timer, want error) {
-	t.Helper()
-	for _, verb := range armVerbs {
-		require.ErrorIs(t, verb.arm(tm, time.Hour), want, verb.name)
-	}
-	require.False(t, tm.Reset(time.Hour))
-}
-
-// Contract 2, Stats: "SyncWaits: deletions that had to wait, counted when the wait begins";
-// 12: "A group deletion that waits counts once"; "A DelAsync that waits counts in SyncWaits
-// and in Waiters".
+// Promises 2.38, 12.3 and 12.5.
 func TestStatsSyncWaitsCountsWaitsThatBegan(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{})
-		h := parkHandler(t)
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		h := newPuppet(t)
 		group := w.NewGroup()
 		var members []timerwheel.Timer
 		for range 3 {
-			members = append(members, group.Alloc(func(timerwheel.Timer) { h.run() }))
+			members = append(members, group.Alloc(h.handle))
 		}
 		tm := members[0]
 
@@ -207,13 +188,13 @@ func TestStatsSyncWaitsCountsWaitsThatBegan(t *testing.T) {
 		tm.DelAsync(func() {})
 		del(timerwheel.Timer{})
 		elapse(0)
-		require.Zero(t, w.Stats().SyncWaits, "nobody waited")
+		require.Zero(t, w.Stats().SyncWaits, "no deletion has waited")
 
 		for _, tm := range members {
 			require.NoError(t, tm.Register(0))
 		}
 		elapse(time.Second)
-		require.EqualValues(t, 3, h.started.Load())
+		require.EqualValues(t, 3, h.begun.Load())
 		tm.Del()
 		require.Zero(t, w.Stats().SyncWaits, "Del does not wait")
 
@@ -242,81 +223,50 @@ func TestStatsSyncWaitsCountsWaitsThatBegan(t *testing.T) {
 		waits(5)
 		go func() { _, _ = group.DelSync() }() // for three handlers
 		waits(6)
-		h.release()
+		h.let()
 		waits(6)
 		del(members[1])
 		waits(6)
 	})
 }
 
-// Contract 4, table: ErrDeadlock comes "at once": such a deletion has not waited.
-func TestStatsSyncWaitsDoesNotCountADeadlock(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{})
-		tm := w.Alloc(func(tm timerwheel.Timer) {
-			_, err := tm.DelSync()
-			assert.ErrorIs(t, err, timerwheel.ErrDeadlock)
-		})
-		require.NoError(t, tm.Register(0))
-		elapse(time.Second)
-		require.Zero(t, w.Stats().SyncWaits)
-		require.EqualValues(t, 1, w.Stats().Fired)
-	})
-}
-
-// Contract 2, Stats: "MaxLate: worst start after its deadline".
+// Promise 2.39. A timer that is due again while it runs is due then: what its own run delays is
+// late like any other.
 func TestStatsMaxLateIsTheWorstStartAfterItsDeadline(t *testing.T) {
 	const tick = time.Millisecond
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{Tick: tick, MaxWorkers: 1})
+	bubble(t, "", timerwheel.Options{Tick: tick, MaxWorkers: 2}, func(t *testing.T, w *timerwheel.Wheel) {
 		require.Zero(t, w.Stats().MaxLate)
 		w.AfterFunc(10*time.Millisecond, func() {})
 		elapse(time.Second)
 		require.LessOrEqual(t, w.Stats().MaxLate, 2*tick)
 
-		late := func(by time.Duration) { // a timer due while the only worker is kept busy that much longer
-			h := parkHandler(t)
-			w.AfterFunc(0, h.run)
-			elapse(10 * tick)
-			w.AfterFunc(10*time.Millisecond, func() {})
-			elapse(10*time.Millisecond + by)
-			h.release()
-			elapse(time.Second)
-		}
-		worst := time.Duration(0)
-		for _, by := range []time.Duration{300 * time.Millisecond, 40 * time.Millisecond, 2 * time.Second, time.Second} {
-			late(by)
-			worst = max(worst, by)
-			require.InDelta(t, worst, w.Stats().MaxLate, float64(2*tick))
+		for _, self := range []bool{false, true} {
+			for _, by := range []time.Duration{300 * time.Millisecond, 40 * time.Millisecond, 2 * time.Second, time.Second} {
+				if self {
+					by *= 4
+				}
+				p := newPuppet(t)
+				tm := w.Alloc(p.handle)
+				startRun(t, tm)
+				if !self { // all workers are busy
+					startRun(t, w.Alloc(p.handle))
+					tm = w.Alloc(func(timerwheel.Timer) {})
+				}
+				before := w.Stats().MaxLate
+				armed(tm, 10*time.Millisecond)
+				elapse(10*time.Millisecond + by)
+				p.let()
+				elapse(time.Second)
+				require.InDelta(t, max(before, by), w.Stats().MaxLate, float64(2*tick))
+			}
 		}
 	})
 }
 
-// Contract 3: "due again while running" is due then: what its own run delays is late like
-// any other.
-func TestStatsMaxLateCountsATimerThatWaitedForItself(t *testing.T) {
-	const tick = time.Millisecond
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{Tick: tick})
-		h := parkHandler(t)
-		tm := w.Alloc(func(timerwheel.Timer) { h.run() })
-		require.NoError(t, tm.Register(0))
-		elapse(time.Second)
-		require.NoError(t, tm.Register(time.Second))
-		elapse(4 * time.Second)
-		h.release()
-		elapse(time.Second)
-		require.EqualValues(t, 2, h.started.Load())
-		require.InDelta(t, 3*time.Second, w.Stats().MaxLate, float64(2*tick))
-	})
-}
-
-// Lateness counts every firing where its lateness belongs, and SumLate adds
-// them up. A Manual wheel is as late as its host makes it.
+// Promise 2.45: Lateness counts every firing in its bucket, and SumLate adds them up, and stops at
+// what a Duration can hold. A Manual wheel is as late as its host makes it.
 func TestStatsLatenessCountsEveryFiring(t *testing.T) {
-	w, err := timerwheel.New(timerwheel.Options{Manual: true})
-	require.NoError(t, err)
-	defer w.Close()
+	w := openManual(t, 0)
 	start := w.Now()
 	var want timerwheel.Stats
 	for _, c := range []struct {
@@ -330,9 +280,7 @@ func TestStatsLatenessCountsEveryFiring(t *testing.T) {
 	} {
 		deadline := start.Add(w.Now().Sub(start).Truncate(time.Second) + time.Second) // the end of a tick
 		require.NoError(t, w.Alloc(func(timerwheel.Timer) {}).RegisterAt(deadline))
-		fired, err := w.Advance(deadline.Add(c.late))
-		require.NoError(t, err)
-		require.Equal(t, 1, fired)
+		advanceTo(t, w, deadline.Add(c.late), 1)
 		want.Lateness[c.bucket]++
 		want.SumLate += c.late
 		want.MaxLate = max(want.MaxLate, c.late)
@@ -341,26 +289,17 @@ func TestStatsLatenessCountsEveryFiring(t *testing.T) {
 		require.Equal(t, want.SumLate, got.SumLate)
 		require.Equal(t, want.MaxLate, got.MaxLate)
 	}
-}
 
-// SumLate stops at what a Duration can hold.
-func TestStatsSumLateSaturates(t *testing.T) {
-	w, err := timerwheel.New(timerwheel.Options{Manual: true})
-	require.NoError(t, err)
-	defer w.Close()
-	long := w.Now()
-	for range 4 {
+	for range 3 { // with the hundred years above, more than a Duration can hold
 		w.AfterFunc(0, func() {})
 	}
-	_, err = w.Advance(long.Add(150 * 365 * 24 * time.Hour))
-	require.NoError(t, err)
+	advanceTo(t, w, w.Now().Add(150*365*24*time.Hour), 3)
 	require.EqualValues(t, int64(math.MaxInt64), w.Stats().SumLate)
 }
 
-// MaxRun is the longest run that has ended, however it has ended.
+// Promise 2.46: however the run has ended.
 func TestStatsMaxRunIsTheLongestRunThatHasEnded(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}})
+	bubble(t, "", timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}}, func(t *testing.T, w *timerwheel.Wheel) {
 		for _, c := range []struct {
 			run  func()
 			want time.Duration
@@ -381,11 +320,9 @@ func TestStatsMaxRunIsTheLongestRunThatHasEnded(t *testing.T) {
 	})
 }
 
-// RunTime counts every run that has ended, however it has ended, and SumRun adds
-// them up.
+// Promise 2.47: however the run has ended.
 func TestStatsRunTimeCountsEveryRunThatHasEnded(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}})
+	bubble(t, "", timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}}, func(t *testing.T, w *timerwheel.Wheel) {
 		var want timerwheel.Stats
 		for _, c := range []struct {
 			run    time.Duration

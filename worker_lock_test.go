@@ -1,13 +1,13 @@
 package timerwheel_test
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/seed76848005/timerwheel"
@@ -15,11 +15,32 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Section 6 of the contract: timers bound to a lock. In the bubbles the lock is a lockProbe: a
-// sync.Mutex is not durable there, and a probe also watches who comes for it, and what the wheel
-// says at that moment. The last tests have real locks and no bubble.
+// Section 6 of the promises: timers bound to a lock. In the bubbles the lock is a lockProbe: a
+// sync.Mutex is not durable there, and a probe also watches the workers that come for it, and what
+// the wheel says at that moment.
 
-// Contract 6: "The worker takes l before the handler and releases it after it".
+// anyDeletion are all deletions of a timer.
+var anyDeletion = append([]delVerb{
+	{"Shutdown", func(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.Shutdown(), nil }},
+	{"ShutdownSyncContext", func(tm timerwheel.Timer) (timerwheel.Found, error) {
+		return tm.ShutdownSyncContext(context.Background())
+	}},
+}, delVerbs...)
+
+// requireUsable checks, in a bubble, that a timer whose handler counts its runs can still be used
+// after a deletion, unless that was a shutdown.
+func requireUsable(t *testing.T, tm timerwheel.Timer, verb delVerb, runs *atomic.Int32) {
+	t.Helper()
+	if strings.HasPrefix(verb.name, "Shutdown") {
+		require.ErrorIs(t, tm.Register(0), timerwheel.ErrShutdown)
+		return
+	}
+	require.NoError(t, tm.Register(0))
+	settle()
+	require.EqualValues(t, 1, runs.Load())
+}
+
+// Promise 6.1.
 func TestLockedHandlerRunsUnderItsLock(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		l := newLockProbe(t)
@@ -33,7 +54,7 @@ func TestLockedHandlerRunsUnderItsLock(t *testing.T) {
 		for i := range 3 {
 			require.NoError(t, tm.Register(time.Second))
 			require.False(t, l.taken(), "taken while the timer only pends")
-			time.Sleep(time.Second)
+			elapse(time.Second)
 			settle()
 			require.Equal(t, i+1, runs)
 			require.False(t, l.taken(), "not released")
@@ -43,15 +64,14 @@ func TestLockedHandlerRunsUnderItsLock(t *testing.T) {
 	})
 }
 
-// Contract 6: "While it waits for l the timer is pending, not running".
+// Promise 6.2.
 func TestLockedTimerIsPendingWhileItsWorkerWaitsForTheLock(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		l, p := newLockProbe(t), newPuppet(t)
 		tm := w.AllocLocked(l, p.handle)
 		l.take()
 		require.NoError(t, tm.Register(0))
-		time.Sleep(time.Hour)
-		synctest.Wait()
+		elapse(time.Hour)
 		require.EqualValues(t, 1, l.queued.Load(), "the worker is at the lock")
 		require.True(t, tm.Pending())
 		_, ok := tm.When()
@@ -74,49 +94,49 @@ func TestLockedTimerIsPendingWhileItsWorkerWaitsForTheLock(t *testing.T) {
 	})
 }
 
-// Contract 6: a "Del made while holding l is already synchronous: after it returns the handler is
-// not running and will not begin; and DelSync while holding l never waits for a handler that waits
-// for l". So all deletions are one here, at every stage of a timer's life.
+// Promises 4.32, 6.3, 6.5 and 6.6: while the lock is held no deletion waits, and after it the handler
+// does not begin, at any stage of a timer's life. Where a worker waits for the lock, this also
+// holds for a deletion by a goroutine that does not hold it.
 func TestLockedDeletionWhileHoldingTheLockIsSynchronous(t *testing.T) {
-	stages := []struct {
-		name  string
-		reach func(*testing.T, timerwheel.Timer, *lockProbe) // ends holding the lock
-		want  timerwheel.Found
-	}{
-		{"idle", func(_ *testing.T, _ timerwheel.Timer, l *lockProbe) { l.take() }, foundNone},
-		{"pending", func(t *testing.T, tm timerwheel.Timer, l *lockProbe) {
-			l.take()
-			require.NoError(t, tm.Register(time.Minute))
-		}, foundPending},
-		{"the worker waits for the lock", func(t *testing.T, tm timerwheel.Timer, l *lockProbe) {
-			l.take()
-			require.NoError(t, tm.Register(0))
-			settle()
-			require.EqualValues(t, 1, l.queued.Load())
-		}, foundPending},
-		{"moved while the worker waits for the lock", func(t *testing.T, tm timerwheel.Timer, l *lockProbe) {
-			l.take()
-			require.NoError(t, tm.Register(0))
-			settle()
-			require.NoError(t, tm.Register(time.Minute))
-		}, foundPending},
-		{"freed while the worker waits for the lock", func(t *testing.T, tm timerwheel.Timer, l *lockProbe) {
-			l.take()
-			require.NoError(t, tm.Register(0))
-			settle()
-			require.NoError(t, tm.Free())
-		}, foundPending},
+	atLock := func(t *testing.T, tm timerwheel.Timer) {
+		armed(tm, 0)
+		settle()
 	}
-	for _, stage := range stages {
-		for _, verb := range delVerbs {
+	for _, stage := range []struct {
+		name  string
+		reach func(*testing.T, timerwheel.Timer) // holding the lock
+		want  timerwheel.Found
+		other bool // the deleter does not hold the lock
+	}{
+		{"idle", func(*testing.T, timerwheel.Timer) {}, foundNone, false},
+		{"pending", func(_ *testing.T, tm timerwheel.Timer) { armed(tm, time.Minute) }, foundPending, false},
+		{"the worker waits for the lock", atLock, foundPending, false},
+		{"the worker and the deleter wait for the lock", atLock, foundPending, true},
+		{"moved while the worker waits for the lock", func(t *testing.T, tm timerwheel.Timer) {
+			atLock(t, tm)
+			armed(tm, time.Minute)
+		}, foundPending, false},
+		{"freed while the worker waits for the lock", func(t *testing.T, tm timerwheel.Timer) {
+			atLock(t, tm)
+			require.NoError(t, tm.Free())
+		}, foundPending, false},
+	} {
+		for _, verb := range anyDeletion {
 			bubble(t, stage.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 				l := newLockProbe(t)
 				var runs atomic.Int32
 				tm := w.AllocLocked(l, func(timerwheel.Timer) { runs.Add(1) })
-				stage.reach(t, tm, l)
+				l.take()
+				stage.reach(t, tm)
+				require.Equal(t, strings.Contains(stage.name, "worker"), l.queued.Load() == 1)
 
 				start := time.Now()
-				found, err := verb.call(tm)
+				found, err := stage.want, error(nil)
+				if stage.other {
+					deleting(func() (timerwheel.Found, error) { return verb.call(tm) }).requires(t, stage.want, nil)
+				} else {
+					found, err = verb.call(tm)
+				}
 				require.NoError(t, err)
 				require.Equal(t, stage.want, found)
 				require.Equal(t, start, time.Now(), "it waited")
@@ -125,79 +145,40 @@ func TestLockedDeletionWhileHoldingTheLockIsSynchronous(t *testing.T) {
 				require.Zero(t, w.Stats().SyncWaits)
 
 				l.drop()
-				time.Sleep(2 * time.Minute)
-				synctest.Wait()
+				elapse(2 * time.Minute)
 				require.Zero(t, runs.Load(), "it began after the deletion")
 				require.False(t, l.taken(), "the worker kept the lock")
 				require.Zero(t, w.Stats().Fired)
+				if tm.Valid() {
+					requireUsable(t, tm, verb, &runs)
+				}
 			})
 		}
 	}
 }
 
-// Contract 6: "If it was deleted ... meanwhile, the handler does not run (then)", also when the
-// deleter does not hold the lock; nor does a deletion wait then, for nothing runs.
-func TestLockedTimerDeletedWhileItsWorkerWaitsDoesNotRun(t *testing.T) {
-	for _, verb := range delVerbs {
-		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			l := newLockProbe(t)
-			var runs atomic.Int32
-			tm := w.AllocLocked(l, func(timerwheel.Timer) { runs.Add(1) })
-			l.take()
-			require.NoError(t, tm.Register(0))
-			settle()
-			deleting(func() (timerwheel.Found, error) { return verb.call(tm) }).requires(t, foundPending, nil)
-			l.drop()
-			settle()
-			require.Zero(t, runs.Load())
-			require.False(t, l.taken())
-			if verb.name != delByShutdown.name {
-				require.NoError(t, tm.Register(0), "the timer is as good as new")
-				settle()
-				require.EqualValues(t, 1, runs.Load())
-			}
-		})
-	}
-}
-
-// Contract 6: "If it was ... moved meanwhile, the handler does not run (then)": it runs once, at
-// its new time, and never before that.
+// Promises 6.2, 6.3 and 6.8: it runs once, at its new time, and not before that.
 func TestLockedTimerMovedWhileItsWorkerWaitsRunsAtItsNewTime(t *testing.T) {
-	moves := []struct {
+	for _, move := range []struct {
 		name string
-		move func(timerwheel.Timer) error
-		due  time.Duration // after the first Register
+		move func(*testing.T, timerwheel.Timer)
+		due  time.Duration // after the move
 	}{
-		{"Register", func(tm timerwheel.Timer) error { return tm.Register(time.Hour) }, time.Hour},
-		{"Reset", func(tm timerwheel.Timer) error {
-			if !tm.Reset(time.Hour) {
-				return errors.New("no firing was found")
-			}
-			return nil
+		{"Register", func(_ *testing.T, tm timerwheel.Timer) { armed(tm, time.Hour) }, time.Hour},
+		{"Reset", func(t *testing.T, tm timerwheel.Timer) { require.True(t, tm.Reset(time.Hour)) }, time.Hour},
+		{"RegisterAt", func(t *testing.T, tm timerwheel.Timer) { require.NoError(t, tm.RegisterAt(time.Now().Add(time.Hour))) }, time.Hour},
+		{"deleted and registered", func(t *testing.T, tm timerwheel.Timer) {
+			deleting(tm.DelSync).requires(t, foundPending, nil)
+			armed(tm, time.Hour)
 		}, time.Hour},
-		{"RegisterAt", func(tm timerwheel.Timer) error { return tm.RegisterAt(time.Now().Add(time.Hour)) }, time.Hour},
-		{"deleted and registered", func(tm timerwheel.Timer) error {
-			if _, err := tm.DelSync(); err != nil {
-				return err
-			}
-			return tm.Register(time.Hour)
-		}, time.Hour},
-		{"Reduce to later changes nothing", func(tm timerwheel.Timer) error { return tm.Reduce(time.Hour) }, 0},
-		{"moved away and back", func(tm timerwheel.Timer) error {
-			if err := tm.Register(time.Hour); err != nil {
-				return err
-			}
-			return tm.Register(0)
-		}, 0},
-		{"moved, and due again at the lock", func(tm timerwheel.Timer) error {
-			if err := tm.Register(time.Second); err != nil {
-				return err
-			}
-			time.Sleep(time.Minute)
-			return nil
+		{"Reduce to later changes nothing", func(t *testing.T, tm timerwheel.Timer) { require.NoError(t, tm.Reduce(time.Hour)) }, 0},
+		{"moved away and back", func(_ *testing.T, tm timerwheel.Timer) { armed(armed(tm, time.Hour), 0) }, 0},
+		{"moved, and due again at the lock", func(_ *testing.T, tm timerwheel.Timer) {
+			armed(tm, time.Second)
+			elapse(time.Minute)
 		}, time.Second},
-	}
-	for _, move := range moves {
+		{"freed", func(t *testing.T, tm timerwheel.Timer) { require.NoError(t, tm.Free()) }, 0},
+	} {
 		for _, held := range []time.Duration{0, 2 * time.Hour} { // the lock is released before, or long after, the new time
 			bubble(t, fmt.Sprintf("%s/held %v", move.name, held), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 				l := newLockProbe(t)
@@ -207,15 +188,13 @@ func TestLockedTimerMovedWhileItsWorkerWaitsRunsAtItsNewTime(t *testing.T) {
 				require.NoError(t, tm.Register(0))
 				settle()
 				moved := time.Now()
-				require.NoError(t, move.move(tm))
+				move.move(t, tm)
 				require.True(t, tm.Pending())
-				time.Sleep(held)
-				synctest.Wait()
+				elapse(held)
 				require.Empty(t, ran)
 				dropped := time.Now()
 				l.drop()
-				time.Sleep(4 * time.Hour)
-				synctest.Wait()
+				elapse(4 * time.Hour)
 
 				require.Len(t, ran, 1)
 				due := moved.Add(move.due)
@@ -225,15 +204,17 @@ func TestLockedTimerMovedWhileItsWorkerWaitsRunsAtItsNewTime(t *testing.T) {
 				require.False(t, ran[0].Before(due), "%v early", due.Sub(ran[0]))
 				require.Less(t, ran[0].Sub(due), 10*time.Millisecond)
 				require.LessOrEqual(t, l.mostQueued.Load(), int32(1))
-				require.EqualValues(t, 1, w.Stats().Fired)
-				require.EqualValues(t, 0, w.Stats().Running)
+				s := w.Stats()
+				require.EqualValues(t, 1, s.Fired)
+				require.Zero(t, s.Running)
+				require.Equal(t, move.name != "freed", tm.Valid())
+				require.Equal(t, tm.Valid(), s.Live == 1)
 			})
 		}
 	}
 }
 
-// Contract 6: "At most one worker waits for one timer's lock", however often the timer falls due,
-// is moved, deleted and registered meanwhile.
+// Promise 6.8: at most one, however often the timer falls due, is moved, deleted and registered.
 func TestLockedTimerHasOneWorkerWaitingAtMost(t *testing.T) {
 	bubble(t, "", timerwheel.Options{MaxWorkers: 16}, func(t *testing.T, w *timerwheel.Wheel) {
 		l := newLockProbe(t)
@@ -245,14 +226,13 @@ func TestLockedTimerHasOneWorkerWaitingAtMost(t *testing.T) {
 			settle()
 			require.EqualValues(t, 1, l.queued.Load())
 			if i%3 == 0 {
-				_, err := tm.DelSync()
-				require.NoError(t, err)
+				deleting(tm.DelSync).requires(t, foundPending, nil)
 			}
 		}
 		require.True(t, tm.Pending())
 		require.LessOrEqual(t, w.Stats().Workers, 2, "workers that wait for the lock, or for those")
 
-		other := make(chan struct{}) // the others are not held up by the one at the lock
+		other := make(chan struct{}) // the worker at the lock delays no other timer
 		w.AfterFunc(0, func() { close(other) })
 		<-other
 		l.drop()
@@ -262,13 +242,15 @@ func TestLockedTimerHasOneWorkerWaitingAtMost(t *testing.T) {
 	})
 }
 
-// Contract 6: "At the end the running slot is cleared before l is released, so who holds l never
-// sees the handler in flight", and "A panic or Goexit in the handler releases l too". The probe
-// looks from inside Unlock, the last moment that is still under the lock; and from inside Lock,
-// where the timer must still be pending.
+// Promises 6.4 and 6.7. The probe looks from inside Unlock, the last moment that is still under the
+// lock, and from inside Lock, where the timer must still be pending.
 func TestLockedRunIsOverBeforeItsLockIsReleased(t *testing.T) {
 	onPanic := func(timerwheel.HandlerPanic) {}
-	ends := []struct {
+	type sight struct {
+		pending, running  bool
+		handlers, counted int
+	}
+	for _, end := range []struct {
 		name    string
 		end     func()
 		onPanic func(timerwheel.HandlerPanic)
@@ -277,12 +259,7 @@ func TestLockedRunIsOverBeforeItsLockIsReleased(t *testing.T) {
 		{"panic", func() { panic("the handler's") }, onPanic},
 		{"Goexit", runtime.Goexit, nil},
 		{"Goexit, with OnPanic", runtime.Goexit, onPanic},
-	}
-	type sight struct {
-		pending, running  bool
-		handlers, counted int
-	}
-	for _, end := range ends {
+	} {
 		bubble(t, end.name, timerwheel.Options{OnPanic: end.onPanic}, func(t *testing.T, w *timerwheel.Wheel) {
 			l, p := newLockProbe(t), newPuppet(t)
 			var tm timerwheel.Timer
@@ -294,7 +271,7 @@ func TestLockedRunIsOverBeforeItsLockIsReleased(t *testing.T) {
 			startRun(t, tm)
 			require.Equal(t, []sight{{pending: true}}, atLock)
 			require.Empty(t, atUnlock)
-			c := deleting(tm.DelSync) // from one who does not hold the lock
+			c := deleting(tm.DelSync) // by a goroutine that does not hold the lock
 			require.True(t, c.waits())
 
 			p.do <- end.end
@@ -302,7 +279,7 @@ func TestLockedRunIsOverBeforeItsLockIsReleased(t *testing.T) {
 			require.Equal(t, []sight{{}}, atUnlock)
 			require.False(t, l.taken())
 
-			startRun(t, tm) // the lock and the timer are as good as new
+			startRun(t, tm) // the lock and the timer can still be used
 			p.let()
 			settle()
 			require.False(t, l.taken())
@@ -311,11 +288,10 @@ func TestLockedRunIsOverBeforeItsLockIsReleased(t *testing.T) {
 	}
 }
 
-// Contract 6 with 5: the timer is recycled while its worker waits for its lock, and new tenants
-// move in: neither does the worker run them, whatever lock they are bound to, nor do they wait for
-// it.
+// Promise 6.3: the timer is recycled while its worker waits for its lock, and other timers get its
+// record. The worker does not run them, whatever lock they are bound to, and they do not wait for it.
 func TestLockedTimerRecycledWhileItsWorkerWaits(t *testing.T) {
-	for _, verb := range delVerbs {
+	for _, verb := range anyDeletion {
 		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			l, l2 := newLockProbe(t), newLockProbe(t)
 			var old, due, later atomic.Int32
@@ -330,7 +306,7 @@ func TestLockedTimerRecycledWhileItsWorkerWaits(t *testing.T) {
 			require.NoError(t, tm.Free())
 			require.False(t, tm.Valid(), "a worker at the lock holds no running reference")
 
-			const n = 32 // of each kind, so that one of them lives in the old slot
+			const n = 32 // of each kind, so that one of them gets the old record
 			var tenants []timerwheel.Timer
 			for range n {
 				tm := w.AllocLocked(l2, func(timerwheel.Timer) { due.Add(1) })
@@ -343,7 +319,7 @@ func TestLockedTimerRecycledWhileItsWorkerWaits(t *testing.T) {
 			require.EqualValues(t, n, due.Load(), "the new tenants wait for the old lock")
 			l2.take()
 			for _, tm := range tenants {
-				require.NoError(t, tm.Register(0)) // they, too, are at their lock when the old worker gets his
+				require.NoError(t, tm.Register(0)) // they, too, are at their lock when the old worker gets its lock
 			}
 			settle()
 			l.drop()
@@ -356,7 +332,7 @@ func TestLockedTimerRecycledWhileItsWorkerWaits(t *testing.T) {
 			settle()
 			require.EqualValues(t, 2*n, due.Load())
 			require.Equal(t, 2*n, w.Stats().Pending)
-			time.Sleep(time.Hour)
+			elapse(time.Hour)
 			settle()
 			require.EqualValues(t, 2*n, later.Load())
 			require.False(t, l.taken())
@@ -365,46 +341,23 @@ func TestLockedTimerRecycledWhileItsWorkerWaits(t *testing.T) {
 	}
 }
 
-// Contract 5 and 6: a timer that is freed while its worker waits is still pending: it fires, and is
-// recycled after its handler.
-func TestLockedTimerFreedWhileItsWorkerWaitsStillFires(t *testing.T) {
-	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		l := newLockProbe(t)
-		runs := 0
-		tm := w.AllocLocked(l, func(timerwheel.Timer) { runs++ })
-		l.take()
-		require.NoError(t, tm.Register(0))
-		settle()
-		require.NoError(t, tm.Free())
-		require.True(t, tm.Valid())
-		l.drop()
-		settle()
-		require.Equal(t, 1, runs)
-		require.False(t, tm.Valid())
-		require.Zero(t, w.Stats().Live)
-	})
-}
-
-// Contract 6: one lock may serve many timers: it excludes their handlers from each other, and a
-// handler, who holds it, may delete the others synchronously.
+// Promise 6.1: one lock may serve many timers. It excludes their handlers from each other, and a
+// handler, which holds it, may delete the others synchronously.
 func TestLockedTimersThatShareALock(t *testing.T) {
-	for _, verb := range delVerbs {
+	for _, verb := range anyDeletion {
 		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			l, p := newLockProbe(t), newPuppet(t)
-			first := w.AllocLocked(l, p.handle)
-			startRun(t, first)
+			startRun(t, w.AllocLocked(l, p.handle))
 			var others []timerwheel.Timer
 			var in, most, runs int // guarded by l
 			for range 10 {
-				tm := w.AllocLocked(l, func(timerwheel.Timer) {
+				others = append(others, armed(w.AllocLocked(l, func(timerwheel.Timer) {
 					in++
 					most = max(most, in)
 					runs++
 					time.Sleep(time.Second)
 					in--
-				})
-				require.NoError(t, tm.Register(0))
-				others = append(others, tm)
+				}), 0))
 			}
 			settle()
 			require.Equal(t, 10, w.Stats().Pending)
@@ -412,45 +365,45 @@ func TestLockedTimersThatShareALock(t *testing.T) {
 				p.call(func() (timerwheel.Found, error) { return verb.call(tm) }).requires(t, foundPending, nil)
 			}
 			p.let()
-			time.Sleep(time.Minute)
-			synctest.Wait()
+			elapse(time.Minute)
 			require.Equal(t, 5, runs)
 			require.Equal(t, 1, most)
 		})
 	}
 }
 
-// Contract 6 in groups: a member may be bound to a lock, and the group's deletion while holding it
-// waits for nobody who wants it.
+// Promises 6.6 and 8.11: a group's deletion that is made while holding the lock does not wait for a
+// handler that waits for the lock.
 func TestLockedTimerInAGroup(t *testing.T) {
-	deletions := map[string]func(*timerwheel.Group) (timerwheel.Found, error){
-		"DelSync":        (*timerwheel.Group).DelSync,
-		"Shutdown":       (*timerwheel.Group).ShutdownSync,
-		"DelSyncContext": func(g *timerwheel.Group) (timerwheel.Found, error) { return g.DelSyncContext(endedContext) },
-	}
-	for name, del := range deletions {
+	for name, del := range map[string]func(*timerwheel.Group) (timerwheel.Found, error){
+		"Del":                 func(g *timerwheel.Group) (timerwheel.Found, error) { return g.Del(), nil },
+		"Shutdown":            func(g *timerwheel.Group) (timerwheel.Found, error) { return g.Shutdown(), nil },
+		"DelSync":             (*timerwheel.Group).DelSync,
+		"ShutdownSync":        (*timerwheel.Group).ShutdownSync,
+		"DelSyncContext":      func(g *timerwheel.Group) (timerwheel.Found, error) { return g.DelSyncContext(endedContext) },
+		"ShutdownSyncContext": func(g *timerwheel.Group) (timerwheel.Found, error) { return g.ShutdownSyncContext(endedContext) },
+	} {
 		bubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			l, g := newLockProbe(t), w.NewGroup()
 			var in, runs int
-			for range 5 {
-				tm := g.AllocLocked(l, func(timerwheel.Timer) {
-					runs++
-					if l.taken() {
-						in++
-					}
-				})
-				require.NoError(t, tm.Register(0))
+			arm := func() {
+				for range 5 {
+					armed(g.AllocLocked(l, func(timerwheel.Timer) {
+						runs++
+						if l.taken() {
+							in++
+						}
+					}), 0)
+				}
+				settle()
 			}
-			settle()
+			arm()
 			require.Equal(t, 5, runs)
 			require.Equal(t, 5, in)
 			require.Equal(t, 5, g.Len())
 
 			l.take()
-			for range 5 {
-				require.NoError(t, g.AllocLocked(l, func(timerwheel.Timer) { runs++ }).Register(0))
-			}
-			settle()
+			arm()
 			found, err := del(g)
 			require.NoError(t, err)
 			require.Equal(t, foundPending, found)
@@ -463,14 +416,12 @@ func TestLockedTimerInAGroup(t *testing.T) {
 	}
 }
 
-// Contract 6: l is any sync.Locker. With an RWMutex's RLocker the handlers share the lock with
-// readers, and a writer excludes them.
+// Promise 6.1: the lock is any sync.Locker. With an RWMutex's RLocker the handlers share the lock
+// with readers, and a writer excludes them.
 func TestLockedTimerWithARLocker(t *testing.T) {
-	w, err := timerwheel.New(timerwheel.Options{})
-	require.NoError(t, err)
-	defer w.Close()
+	w := openWheel(t, timerwheel.Options{})
 	var rw sync.RWMutex
-	begun, leave := make(chan bool, 2), make(chan struct{})
+	begun, leave := make(chan bool, 3), openedAtTheEnd(t)
 	handler := func(timerwheel.Timer) {
 		wrote := rw.TryLock()
 		if wrote {
@@ -479,14 +430,12 @@ func TestLockedTimerWithARLocker(t *testing.T) {
 		begun <- wrote
 		<-leave
 	}
-	a, b := w.AllocLocked(rw.RLocker(), handler), w.AllocLocked(rw.RLocker(), handler)
-	require.NoError(t, a.Register(0))
-	require.NoError(t, b.Register(0))
-	require.False(t, <-begun, "the handler does not hold the lock")
-	require.False(t, <-begun, "readers do not exclude each other")
+	a, b := armed(w.AllocLocked(rw.RLocker(), handler), 0), armed(w.AllocLocked(rw.RLocker(), handler), 0)
+	require.False(t, receive(t, begun), "the handler does not hold the lock")
+	require.False(t, receive(t, begun), "readers do not exclude each other")
 	close(leave)
-	rw.Lock()
-	require.False(t, a.Running(), "who holds l never sees the handler in flight")
+	within(t, rw.Lock)
+	require.False(t, a.Running(), "the holder of the lock sees no handler in flight")
 	require.False(t, b.Running())
 	require.NoError(t, a.Register(0))
 	found, err := a.DelSync()
@@ -498,13 +447,11 @@ func TestLockedTimerWithARLocker(t *testing.T) {
 	require.Empty(t, begun)
 }
 
-// Contract 6, with a real mutex and nothing but that mutex: in and dead are plain variables, and
-// -race sees any access that is not under the lock. The handler sleeps inside so that the holders
-// meet it at the lock.
+// Promises 6.5 and 6.7, with a real mutex and nothing but that mutex: in and dead are plain
+// variables, and -race sees an access that is not under the lock. The handler yields inside so that
+// the holders meet it at the lock.
 func TestLockedDelRacesWithTheHandler(t *testing.T) {
-	w, err := timerwheel.New(timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}})
-	require.NoError(t, err)
-	defer w.Close()
+	w := openWheel(t, timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}})
 	const timers, holders = 4, 2
 	var wg sync.WaitGroup
 	var wrong, runs atomic.Int64
@@ -526,9 +473,8 @@ func TestLockedDelRacesWithTheHandler(t *testing.T) {
 			}
 		})
 		for h := range holders {
-			verbs := []delVerb{delByDel, delBySync, delByAsync}
 			wg.Go(func() {
-				for i := range raceRounds(400) {
+				for i := range raceRounds(200) {
 					mu.Lock()
 					if in || tm.Running() {
 						wrong.Add(1)
@@ -544,7 +490,7 @@ func TestLockedDelRacesWithTheHandler(t *testing.T) {
 						runtime.Gosched()
 					}
 					mu.Lock()
-					found, err := verbs[i%len(verbs)].call(tm)
+					found, err := []delVerb{delByDel, delBySync, delByAsync}[i%3].call(tm)
 					dead = true
 					if err != nil || found.Running || in || tm.Running() {
 						wrong.Add(1)
@@ -554,42 +500,37 @@ func TestLockedDelRacesWithTheHandler(t *testing.T) {
 			})
 		}
 	}
-	wg.Wait()
+	within(t, wg.Wait)
 	require.Zero(t, wrong.Load())
 	require.NotZero(t, runs.Load())
 }
 
-// Contract 6: "While it waits for l the timer is pending": if the wait ends by a panic or a
-// Goexit in the user's Lock, it stays that: it can be deleted, and fires when Lock returns
-// at last. On a Manual wheel such a panic passes through Advance as a handler's does.
+// Promise 6.2: if the wait for the lock ends by a panic or a Goexit in the user's Lock, the timer
+// stays pending: it can be deleted, and fires when Lock returns at last. On a Manual wheel such a
+// panic passes through Advance as a handler's does.
 func TestALockThatDoesNotReturnLeavesItsTimerPending(t *testing.T) {
-	t.Run("Goexit", func(t *testing.T) {
-		guarded(t, func(t *testing.T) {
-			w := openWheel(t, timerwheel.Options{MaxWorkers: 1})
-			tries := 0
-			l := &hookedLock{durableLock: newDurableLock(), onLock: func() {
-				if tries++; tries < 3 {
-					runtime.Goexit()
-				}
-			}}
-			runs := 0
-			tm := armed(w.AllocLocked(l, func(timerwheel.Timer) { runs++ }), time.Second)
-			time.Sleep(2 * time.Second)
-			synctest.Wait()
-			require.Equal(t, 3, tries)
-			require.Equal(t, 1, runs)
-			require.False(t, tm.Pending())
-			require.True(t, l.isFree())
-			require.Zero(t, w.Stats().Workers)
-			countsAddUp(t, w)
-		})
+	bubble(t, "Goexit", timerwheel.Options{MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
+		l := newLockProbe(t)
+		tries, runs := 0, 0
+		l.onLock = func() {
+			if tries++; tries < 3 {
+				runtime.Goexit()
+			}
+		}
+		tm := armed(w.AllocLocked(l, func(timerwheel.Timer) { runs++ }), time.Second)
+		elapse(2 * time.Second)
+		require.Equal(t, 3, tries)
+		require.Equal(t, 1, runs)
+		require.False(t, tm.Pending())
+		require.False(t, l.taken())
+		require.Zero(t, w.Stats().Workers)
 	})
 	for _, then := range []string{"fires", "deleted before", "deleted in Lock", "recycled in Lock"} {
 		t.Run("panic in Advance, "+then, func(t *testing.T) {
-			w := openManual(t, time.Millisecond)
+			w, l := openManual(t, time.Millisecond), newLockProbe(t)
 			var tm timerwheel.Timer
 			fails, runs := true, 0
-			l := &hookedLock{durableLock: newDurableLock(), onLock: func() {
+			l.onLock = func() {
 				if !fails {
 					return
 				}
@@ -601,7 +542,7 @@ func TestALockThatDoesNotReturnLeavesItsTimerPending(t *testing.T) {
 					assert.NoError(t, tm.Free())
 				}
 				panic("on purpose")
-			}}
+			}
 			tm = armed(w.AllocLocked(l, func(timerwheel.Timer) { runs++ }), 0)
 			require.PanicsWithValue(t, "on purpose", func() { _, _ = w.Advance(manualStart) })
 			require.Equal(t, then == "fires" || then == "deleted before", tm.Pending())
@@ -617,58 +558,36 @@ func TestALockThatDoesNotReturnLeavesItsTimerPending(t *testing.T) {
 			}
 			advanceTo(t, w, manualStart, want)
 			require.Equal(t, want, runs)
-			require.True(t, l.isFree())
+			require.False(t, l.taken())
 			if then != "recycled in Lock" {
-				require.NoError(t, tm.Register(0), "as good as new")
+				require.NoError(t, tm.Register(0), "it can still be used")
 				advanceTo(t, w, manualStart, 1)
 			}
-			countsAddUp(t, w)
 		})
 	}
 }
 
-// Contract 10: "in order of deadline tick", and "what was due and had not begun fires at
-// the next Advance": a timer whose Lock has ended the goroutine is still before what was
-// registered meanwhile.
-func TestALockThatDoesNotReturnKeepsItsTimersTurn(t *testing.T) {
+// Promise 10.3: a timer whose Lock has ended the goroutine is still before what was registered since.
+func TestALockThatDoesNotReturnKeepsTheOrder(t *testing.T) {
 	for exits := 1; exits <= 3; exits++ {
-		w, err := timerwheel.New(timerwheel.Options{Manual: true})
-		require.NoError(t, err)
+		w, l := openManual(t, 0), newLockProbe(t)
 		var order []int
-		arm := func(n int) {
-			require.NoError(t, w.Alloc(func(timerwheel.Timer) { order = append(order, n) }).Register(0))
+		logs := func(n int) func(timerwheel.Timer) { return func(timerwheel.Timer) { order = append(order, n) } }
+		calls := 0
+		l.onLock = func() {
+			if calls++; calls <= exits {
+				armed(w.Alloc(logs(calls)), 0)
+				runtime.Goexit()
+			}
 		}
-		l := &exitingLock{exits: exits, meanwhile: arm}
-		first := w.AllocLocked(l, func(timerwheel.Timer) { order = append(order, 0) })
-		require.NoError(t, first.Register(time.Millisecond))
-
+		armed(w.AllocLocked(l, logs(0)), time.Millisecond)
 		for range exits {
-			ended := make(chan struct{})
-			go func() {
-				defer close(ended)
+			within(t, func() {
 				_, _ = w.Advance(w.Now().Add(time.Second))
 				t.Error("the lock has not ended the goroutine")
-			}()
-			<-ended
+			})
 		}
-		_, err = w.Advance(w.Now().Add(time.Second))
-		require.NoError(t, err)
+		advanceTo(t, w, w.Now().Add(time.Second), exits+1)
 		require.Equal(t, []int{0, 1, 2, 3}[:exits+1], order)
-		require.NoError(t, w.Close())
 	}
 }
-
-// An exitingLock is a lock whose Lock first ends the goroutine a few times.
-type exitingLock struct {
-	exits, calls int
-	meanwhile    func(call int)
-}
-
-func (l *exitingLock) Lock() {
-	if l.calls++; l.calls <= l.exits {
-		l.meanwhile(l.calls)
-		runtime.Goexit()
-	}
-}
-
-func (l *exitingLock) Unlock() {}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -43,8 +44,8 @@ var crashes = map[string]struct {
 	says     string // a regular expression
 	function string
 }{
-	// The standard: whatever is asked of the wheel's crashes below must hold of this one,
-	// which has no wheel in it.
+	// The standard: what the test checks of the crashes below must hold of this one, which has
+	// no wheel in it.
 	"time.AfterFunc": {arrange: func(*timerwheel.Wheel) { time.AfterFunc(0, crashingFunction) }, says: "crash on purpose", function: "crashingFunction"},
 
 	"Alloc":       {arrange: func(w *timerwheel.Wheel) { armed(w.Alloc(crashingHandler), 0) }, says: "crash on purpose", function: "crashingHandler"},
@@ -74,8 +75,8 @@ var crashes = map[string]struct {
 		}, says: "crash on purpose", function: "crashingFunction",
 	},
 
-	// OnPanic is told of handlers. What else the user gives the wheel to call is no
-	// handler, and its panic is nobody's to swallow.
+	// OnPanic gets the panics of handlers only. Nothing recovers the panic of another function
+	// that the user gives to the wheel.
 	"done, in spite of OnPanic": {
 		o:       timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}},
 		arrange: func(w *timerwheel.Wheel) { w.Alloc(func(timerwheel.Timer) {}).DelAsync(crashingFunction) },
@@ -88,8 +89,7 @@ var crashes = map[string]struct {
 	},
 }
 
-// Contract 11: "Panic: without OnPanic the program crashes as with time.AfterFunc, the
-// trace showing the handler." Each way to crash is tried in a child.
+// Promise 11.1. Each way to crash is tried in a child.
 func TestAPanicWithoutOnPanicCrashesTheProgram(t *testing.T) {
 	if name := os.Getenv(crashVariable); name != "" {
 		c := crashes[name]
@@ -98,7 +98,7 @@ func TestAPanicWithoutOnPanicCrashesTheProgram(t *testing.T) {
 			os.Exit(3)
 		}
 		c.arrange(w)
-		time.Sleep(20 * time.Second) // the crash comes meanwhile
+		time.Sleep(20 * time.Second) // the crash comes before that
 		os.Exit(4)
 	}
 	program, err := os.Executable()
@@ -124,143 +124,71 @@ func TestAPanicWithoutOnPanicCrashesTheProgram(t *testing.T) {
 	}
 }
 
-// Contract 11: "With it: the running slot is cleared and waiters released first, then
-// OnPanic is called on the worker, which goes on."
-func TestWaitersAreReleasedBeforeOnPanicIsCalled(t *testing.T) {
-	for _, kind := range timerKinds {
-		t.Run(kind.name, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				var w *timerwheel.Wheel
-				var bad timerwheel.Timer
-				begun, release := make(chan struct{}), openedAtTheEnd(t)
-				reported, resume := make(chan struct{}), openedAtTheEnd(t)
-				w = openWheel(t, timerwheel.Options{MaxWorkers: 1, OnPanic: func(p timerwheel.HandlerPanic) {
-					assert.Equal(t, bad, p.Timer)
-					assert.Equal(t, "on purpose", p.Value)
-					assert.False(t, bad.Running())
-					assert.Empty(t, w.Running())
-					assert.Zero(t, w.Stats().Running)
-					found, err := bad.DelSync()
-					assert.NoError(t, err, "the run is over, and OnPanic is not the handler")
-					assert.Zero(t, found)
-					close(reported)
-					<-resume
-				}})
-				l := newDurableLock()
-				handed := make(chan timerwheel.Timer, 1)
-				handed <- kind.arm(w, l, time.Millisecond, func(timerwheel.Timer) {
-					close(begun)
-					<-release
-					panic("on purpose")
-				})
-				bad = <-handed
-				<-begun
-				var waiters []<-chan struct{}
-				for _, del := range []func() (timerwheel.Found, error){bad.DelSync, func() (timerwheel.Found, error) { return bad.DelSyncContext(t.Context()) }} {
-					waiters = append(waiters, inBackground(func() {
-						found, err := del()
-						assert.NoError(t, err)
-						assert.True(t, found.Running)
-					}))
-					synctest.Wait()
-				}
-				done := make(chan struct{})
-				bad.DelAsync(func() { close(done) })
-				require.Equal(t, 3, w.Running()[0].Waiters)
-				close(release)
-				<-reported
-				synctest.Wait()
-				for _, c := range waiters {
-					require.True(t, isClosed(c), "a waiter waits although OnPanic has been called")
-				}
-				require.True(t, l.isFree())
-				if bad.Valid() {
-					require.NoError(t, bad.Register(time.Hour), "the refusal ends with the run")
-				}
-				close(resume)
-				<-done
-
-				// The one worker goes on.
-				fired := make(chan struct{})
-				w.AfterFunc(0, func() { close(fired) })
-				<-fired
-			})
-		})
-	}
-}
-
-// Contract 11: "the running slot is cleared and waiters released first, then OnPanic is called":
-// OnPanic may itself wait for those that waited, and a deletion of the timer there is not one in
-// its handler.
+// Promises 4.12, 11.2 and 11.4. OnPanic may itself wait for those that waited for the run, and its
+// deletion of the timer is not one in the timer's handler.
 func TestWaitersAreReleasedBeforeOnPanic(t *testing.T) {
-	var waited chan struct{}
-	var tm timerwheel.Timer
-	var inOnPanic *deletion
-	onPanic := func(timerwheel.HandlerPanic) {
-		<-waited
-		inOnPanic.run(tm.DelSync)
-	}
-	bubble(t, "", timerwheel.Options{OnPanic: onPanic}, func(t *testing.T, w *timerwheel.Wheel) {
-		waited = make(chan struct{})
-		inOnPanic = &deletion{done: make(chan struct{})}
-		p := newPuppet(t)
-		tm = w.Alloc(p.handle)
-		startRun(t, tm)
-		c := deleting(func() (timerwheel.Found, error) {
-			defer close(waited)
-			return tm.DelSync()
-		})
-		require.True(t, c.waits())
-		p.do <- func() { panic("the handler's") }
-		c.requires(t, foundRunning, nil)
-		inOnPanic.requires(t, foundNone, nil)
-	})
-}
+	for _, kind := range timerKinds {
+		for name, value := range map[string]any{"panic": "on purpose", "panic(nil)": nil} {
+			t.Run(kind.name+"/"+name, func(t *testing.T) {
+				guarded(t, func(t *testing.T) {
+					p, l := newPuppet(t), newDurableLock()
+					reported, resume := make(chan struct{}), openedAtTheEnd(t)
+					var w *timerwheel.Wheel
+					var bad timerwheel.Timer
+					var waiters []*deletion
+					w = openWheel(t, timerwheel.Options{MaxWorkers: 1, OnPanic: func(p timerwheel.HandlerPanic) {
+						for _, c := range waiters {
+							select {
+							case <-c.done:
+							case <-resume: // the test has failed
+								return
+							}
+						}
+						assert.Equal(t, bad, p.Timer)
+						assert.True(t, p.Value == value || value == nil && errors.As(p.Value.(error), new(*runtime.PanicNilError)))
+						assert.False(t, bad.Running())
+						assert.Empty(t, w.Running())
+						assert.Zero(t, w.Stats().Running)
+						found, err := bad.DelSync()
+						assert.NoError(t, err, "the run is over, and OnPanic is not the handler")
+						assert.Zero(t, found)
+						close(reported)
+						<-resume
+					}})
+					bad = kind.arm(w, l, time.Millisecond, p.handle)
+					settle()
+					for _, verb := range []delVerb{delBySync, delByContext} {
+						c := deleting(func() (timerwheel.Found, error) { return verb.call(bad) })
+						require.True(t, c.waits())
+						waiters = append(waiters, c)
+					}
+					done := make(chan struct{})
+					bad.DelAsync(func() { close(done) })
+					require.Equal(t, 3, w.Running()[0].Waiters)
+					p.do <- func() { panic(value) }
+					synctest.Wait()
+					require.True(t, isClosed(reported), "OnPanic waits for a waiter")
+					waiters[0].requires(t, timerwheel.Found{Running: true, Pending: kind.name == "Every"}, nil)
+					waiters[1].requires(t, foundRunning, nil)
+					require.True(t, l.isFree())
+					again := int32(1)
+					if bad.Valid() {
+						require.NoError(t, bad.Register(time.Millisecond), "the refusal ends with the run")
+						again++
+					}
 
-// Contract 11: a panic (with OnPanic) and a Goexit in the handler clear the running slot and
-// release the waiters: DelSync returns as after any other end.
-func TestWaitsEndWithARunThatEndsBadly(t *testing.T) {
-	onPanic := func(timerwheel.HandlerPanic) {}
-	ends := []struct {
-		name    string
-		end     func()
-		onPanic func(timerwheel.HandlerPanic)
-	}{
-		{"panic", func() { panic("the handler's") }, onPanic},
-		{"panic(nil)", func() { panic(nil) }, onPanic},
-		{"Goexit", runtime.Goexit, nil},
-		{"Goexit, with OnPanic", runtime.Goexit, onPanic},
-	}
-	for _, end := range ends {
-		bubble(t, end.name, timerwheel.Options{OnPanic: end.onPanic}, func(t *testing.T, w *timerwheel.Wheel) {
-			p := newPuppet(t)
-			tm := w.Alloc(p.handle)
-			startRun(t, tm)
-			var calls []*deletion
-			for _, verb := range []delVerb{delBySync, delByContext} {
-				calls = append(calls, deleting(func() (timerwheel.Found, error) { return verb.call(tm) }))
-			}
-			var done atomic.Int32
-			tm.DelAsync(func() { done.Add(1) })
-			for _, c := range calls {
-				require.True(t, c.waits())
-			}
-			p.do <- end.end
-			for _, c := range calls {
-				c.requires(t, foundRunning, nil)
-			}
-			require.EqualValues(t, 1, done.Load())
-			require.False(t, tm.Running())
-			require.Empty(t, w.Running())
-			require.NoError(t, tm.Register(0), "the refusal outlived the run")
-			settle()
-			require.EqualValues(t, 2, p.begun.Load(), "the worker that ended badly was not replaced")
-		})
+					p.let()
+					close(resume)
+					settle()
+					require.True(t, isClosed(done))
+					require.Equal(t, again, p.ended.Load(), "the only worker goes on")
+				})
+			})
+		}
 	}
 }
 
-// Contract 11: OnPanic is called "on the worker, which goes on": with one worker, many
-// panics at one instant, and something behind them.
+// Promise 11.3. There are many panics at one instant, and a timer behind them.
 func TestTheWorkerGoesOnAfterOnPanic(t *testing.T) {
 	for _, workers := range []int{1, 4} {
 		t.Run(fmt.Sprint(workers), func(t *testing.T) {
@@ -283,10 +211,8 @@ func TestTheWorkerGoesOnAfterOnPanic(t *testing.T) {
 						panic(i)
 					})
 				}
-				ran := w.Alloc(func(timerwheel.Timer) {})
-				require.NoError(t, ran.Register(2*time.Millisecond))
-				time.Sleep(10 * time.Millisecond)
-				synctest.Wait()
+				armed(w.Alloc(func(timerwheel.Timer) {}), 2*time.Millisecond)
+				settle()
 				require.Equal(t, 100, calls)
 				require.Empty(t, on)
 				s := w.Stats()
@@ -294,97 +220,115 @@ func TestTheWorkerGoesOnAfterOnPanic(t *testing.T) {
 				require.Zero(t, s.Running)
 				require.Zero(t, s.Workers)
 				require.Equal(t, 1, s.Live)
-				countsAddUp(t, w)
 			})
 		})
 	}
 }
 
-// Contract 2: HandlerPanic names the timer and carries the value and the stack of the
-// handler; "the last two with Debug: file:line".
+// A sitedTimer is a timer and the lines of this file in which it was made and last armed.
+type sitedTimer struct {
+	w                     *timerwheel.Wheel
+	f                     func(timerwheel.Timer) // the handler that it is to have
+	tm                    timerwheel.Timer
+	allocated, registered string
+}
+
+func (s *sitedTimer) madeHere(tm timerwheel.Timer) { s.tm, s.allocated = tm, callersSite() }
+func (s *sitedTimer) armedHere(any)                { s.registered = callersSite() }
+func (s *sitedTimer) bothHere(tm timerwheel.Timer) {
+	s.tm, s.allocated = tm, callersSite()
+	s.registered = s.allocated
+}
+
+// callersSite is where its caller was called, as file:line, without the directory.
+func callersSite() string {
+	_, file, line, _ := runtime.Caller(2)
+	return fmt.Sprintf("%s:%d", filepath.Base(file), line)
+}
+
+// origins are the ways to make a timer and to arm it for now.
+var origins = []struct {
+	name string
+	arm  func(s *sitedTimer)
+}{
+	{"Alloc, Register", func(s *sitedTimer) {
+		s.madeHere(s.w.Alloc(s.f))
+		s.armedHere(s.tm.Register(0))
+	}},
+	{"AllocLocked, RegisterAt", func(s *sitedTimer) {
+		s.madeHere(s.w.AllocLocked(newDurableLock(), s.f))
+		s.armedHere(s.tm.RegisterAt(time.Now()))
+	}},
+	{"Reduce", func(s *sitedTimer) {
+		s.madeHere(s.w.Alloc(s.f))
+		s.armedHere(s.tm.Reduce(0))
+	}},
+	{"Reset", func(s *sitedTimer) {
+		s.madeHere(s.w.Alloc(s.f))
+		s.armedHere(s.tm.Reset(0))
+	}},
+	{"moved", func(s *sitedTimer) {
+		s.madeHere(s.w.Alloc(s.f))
+		armed(s.tm, time.Hour)
+		s.armedHere(s.tm.Register(0))
+	}},
+	{"Register in its handler", func(s *sitedTimer) {
+		f := func(tm timerwheel.Timer) {
+			if s.registered != "" {
+				s.f(tm)
+				return
+			}
+			s.armedHere(tm.Register(0))
+		}
+		s.madeHere(s.w.Alloc(f))
+		armed(s.tm, 0)
+	}},
+	{"AfterFunc", func(s *sitedTimer) { s.bothHere(s.w.AfterFunc(0, func() { s.f(timerwheel.Timer{}) })) }},
+	{"AfterFuncArg", func(s *sitedTimer) { s.bothHere(s.w.AfterFuncArg(0, func(any) { s.f(timerwheel.Timer{}) }, nil)) }},
+	{"Every", func(s *sitedTimer) { s.bothHere(s.w.Every(time.Millisecond, s.f)) }},
+	{"Group.Alloc", func(s *sitedTimer) {
+		s.madeHere(s.w.NewGroup().Alloc(s.f))
+		s.armedHere(s.tm.Register(0))
+	}},
+	{"Group.AllocLocked", func(s *sitedTimer) {
+		s.madeHere(s.w.NewGroup().AllocLocked(newDurableLock(), s.f))
+		s.armedHere(s.tm.Register(0))
+	}},
+	{"Group.AfterFunc", func(s *sitedTimer) { s.bothHere(s.w.NewGroup().AfterFunc(0, func() { s.f(timerwheel.Timer{}) })) }},
+	{"Group.Every", func(s *sitedTimer) { s.bothHere(s.w.NewGroup().Every(time.Millisecond, s.f)) }},
+}
+
+// requireSites checks what Debug reports of a timer.
+func (s *sitedTimer) requireSites(t *testing.T, allocated, registered string) {
+	t.Helper()
+	requireSite(t, s.allocated, allocated)
+	requireSite(t, s.registered, registered)
+}
+
+// Promises 2.10 and 2.30.
 func TestHandlerPanicSaysWhatHappenedAndWhere(t *testing.T) {
-	type site = string
-	f := panickingHandler
-	// Each case makes and arms a timer, and tells in which lines.
-	cases := map[string]func(w *timerwheel.Wheel) (tm timerwheel.Timer, allocated, registered site){
-		"Alloc, Register": func(w *timerwheel.Wheel) (timerwheel.Timer, site, site) {
-			tm, a := w.Alloc(f), siteHere()
-			_, r := tm.Register(0), siteHere()
-			return tm, a, r
-		},
-		"AllocLocked, RegisterAt": func(w *timerwheel.Wheel) (timerwheel.Timer, site, site) {
-			tm, a := w.AllocLocked(newDurableLock(), f), siteHere()
-			_, r := tm.RegisterAt(time.Now()), siteHere()
-			return tm, a, r
-		},
-		"Reduce": func(w *timerwheel.Wheel) (timerwheel.Timer, site, site) {
-			tm, a := w.Alloc(f), siteHere()
-			_, r := tm.Reduce(0), siteHere()
-			return tm, a, r
-		},
-		"Reset": func(w *timerwheel.Wheel) (timerwheel.Timer, site, site) {
-			tm, a := w.Alloc(f), siteHere()
-			_, r := tm.Reset(0), siteHere()
-			return tm, a, r
-		},
-		"moved": func(w *timerwheel.Wheel) (timerwheel.Timer, site, site) {
-			tm, a := armed(w.Alloc(f), time.Hour), ""
-			_, r := tm.Register(0), siteHere()
-			return tm, a, r
-		},
-		"AfterFunc": func(w *timerwheel.Wheel) (timerwheel.Timer, site, site) {
-			tm, a := w.AfterFunc(time.Millisecond, func() { f(timerwheel.Timer{}) }), siteHere()
-			return tm, a, a
-		},
-		"Every": func(w *timerwheel.Wheel) (timerwheel.Timer, site, site) {
-			tm, a := w.Every(time.Millisecond, f), siteHere()
-			return tm, a, a
-		},
-		"Group.Alloc": func(w *timerwheel.Wheel) (timerwheel.Timer, site, site) {
-			tm, a := w.NewGroup().Alloc(f), siteHere()
-			_, r := tm.Register(0), siteHere()
-			return tm, a, r
-		},
-		"Group.AllocLocked": func(w *timerwheel.Wheel) (timerwheel.Timer, site, site) {
-			tm, a := w.NewGroup().AllocLocked(newDurableLock(), f), siteHere()
-			_, r := tm.Register(0), siteHere()
-			return tm, a, r
-		},
-		"Group.AfterFunc": func(w *timerwheel.Wheel) (timerwheel.Timer, site, site) {
-			tm, a := w.NewGroup().AfterFunc(time.Millisecond, func() { f(timerwheel.Timer{}) }), siteHere()
-			return tm, a, a
-		},
-		"Group.Every": func(w *timerwheel.Wheel) (timerwheel.Timer, site, site) {
-			tm, a := w.NewGroup().Every(time.Millisecond, f), siteHere()
-			return tm, a, a
-		},
-	}
-	for name, arrange := range cases {
+	for _, origin := range origins {
 		for _, debug := range []bool{true, false} {
-			t.Run(fmt.Sprintf("%s/debug %v", name, debug), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s/debug %v", origin.name, debug), func(t *testing.T) {
 				guarded(t, func(t *testing.T) {
 					reports := make(chan timerwheel.HandlerPanic, 1)
 					w := openWheel(t, timerwheel.Options{Debug: debug, OnPanic: func(p timerwheel.HandlerPanic) {
 						p.Timer.Del() // ends the series
 						reports <- p
 					}})
-					tm, allocated, registered := arrange(w)
+					s := &sitedTimer{w: w, f: panickingHandler}
+					origin.arm(s)
 					p := <-reports
-					require.Equal(t, tm, p.Timer)
+					require.Equal(t, s.tm, p.Timer)
 					require.Same(t, errCrash, p.Value)
 					require.Contains(t, string(p.Stack), "timerwheel_test.panickingHandler(")
 					require.Contains(t, string(p.Stack), "worker_test.go:")
-					if !debug {
+					if debug {
+						s.requireSites(t, p.AllocatedAt, p.RegisteredAt)
+					} else {
 						require.Empty(t, p.AllocatedAt)
 						require.Empty(t, p.RegisteredAt)
-						return
 					}
-					if allocated == "" { // in a helper of the test
-						require.Regexp(t, `_test\.go:\d+$`, p.AllocatedAt)
-					} else {
-						requireSite(t, allocated, p.AllocatedAt)
-					}
-					requireSite(t, registered, p.RegisteredAt)
 				})
 			})
 		}
@@ -400,52 +344,25 @@ func panickingHandler(timerwheel.Timer) { panic(errCrash) }
 func requireSite(t *testing.T, want, got string) {
 	t.Helper()
 	require.NotEmpty(t, want)
-	require.True(t, strings.HasSuffix(got, want), "%q is not the place %q", got, want)
+	require.True(t, strings.HasSuffix(got, "/"+want), "%q is not the call site %q", got, want)
 }
 
-// The same, when it was the handler itself that armed the timer for the run that panics.
-func TestHandlerPanicNamesTheHandlersOwnRegister(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		reports := make(chan timerwheel.HandlerPanic, 1)
-		w := openWheel(t, timerwheel.Options{Debug: true, OnPanic: func(p timerwheel.HandlerPanic) { reports <- p }})
-		again := ""
-		tm := w.Alloc(func(tm timerwheel.Timer) {
-			if again == "" {
-				_, again = tm.Register(0), siteHere()
-				return
-			}
-			panickingHandler(tm)
-		})
-		require.NoError(t, tm.Register(0))
-		p := <-reports
-		requireSite(t, again, p.RegisteredAt)
-	})
-}
-
-// Contract 11: any value that a handler panics with is OnPanic's, nil included.
+// Promises 2.7 and 2.30.
 func TestOnPanicIsGivenEveryValue(t *testing.T) {
-	var fault runtime.Error
-	var none *runtime.PanicNilError
-	cases := map[string]struct {
+	secondPanic := func() {
+		defer func() { panic("the second") }()
+		panic("the first")
+	}
+	for name, c := range map[string]struct {
 		handler func()
 		check   func(t *testing.T, v any)
 	}{
-		"a string": {crashingFunction, func(t *testing.T, v any) { require.Equal(t, "crash on purpose", v) }},
-		"an error": {crashingWithAnError, func(t *testing.T, v any) { require.Same(t, errCrash, v) }},
-		"the runtime's": {crashingInTheRuntime, func(t *testing.T, v any) {
-			err, _ := v.(error)
-			require.ErrorAs(t, err, &fault)
-		}},
-		"nil": {crashingWithNil, func(t *testing.T, v any) {
-			err, _ := v.(error)
-			require.ErrorAs(t, err, &none)
-		}},
-		"a second panic": {func() {
-			defer func() { panic("the second") }()
-			panic("the first")
-		}, func(t *testing.T, v any) { require.Equal(t, "the second", v) }},
-	}
-	for name, c := range cases {
+		"a string":       {crashingFunction, func(t *testing.T, v any) { require.Equal(t, "crash on purpose", v) }},
+		"an error":       {crashingWithAnError, func(t *testing.T, v any) { require.Same(t, errCrash, v) }},
+		"the runtime's":  {crashingInTheRuntime, func(t *testing.T, v any) { require.ErrorAs(t, v.(error), new(runtime.Error)) }},
+		"nil":            {crashingWithNil, func(t *testing.T, v any) { require.ErrorAs(t, v.(error), new(*runtime.PanicNilError)) }},
+		"a second panic": {secondPanic, func(t *testing.T, v any) { require.Equal(t, "the second", v) }},
+	} {
 		t.Run(name, func(t *testing.T) {
 			guarded(t, func(t *testing.T) {
 				values := make(chan any, 2)
@@ -460,7 +377,7 @@ func TestOnPanicIsGivenEveryValue(t *testing.T) {
 	}
 }
 
-// Contract 11: a handler that recovers its own panic has not panicked.
+// Promise 2.7: a handler that recovers its own panic has not panicked.
 func TestAPanicThatTheHandlerRecoversIsItsOwn(t *testing.T) {
 	guarded(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{OnPanic: func(p timerwheel.HandlerPanic) { t.Errorf("called for %v", p.Value) }})
@@ -468,50 +385,68 @@ func TestAPanicThatTheHandlerRecoversIsItsOwn(t *testing.T) {
 			defer func() { assert.Equal(t, "on purpose", recover()) }()
 			panic("on purpose")
 		})
-		time.Sleep(time.Second)
+		elapse(time.Second)
 		require.EqualValues(t, 1, w.Stats().Fired)
 	})
 }
 
-// Contract 11 with 3 and 7: what a handler armed before it misbehaved stays armed, and a
-// series survives both a panic and a Goexit.
+// Promises 7.9 and 11.6: what a handler armed before it misbehaved stays armed, and a series goes
+// on at its own instants. A wheel with OnPanic, and one without, end a run by Goexit in different ways.
 func TestWhatIsArmedSurvivesAHandlerThatMisbehaves(t *testing.T) {
 	for how, misbehave := range misbehaviours {
-		t.Run(how, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{MaxWorkers: 1, OnPanic: func(timerwheel.HandlerPanic) {}})
-				start := time.Now()
-				var runs int
-				again := w.Alloc(func(tm timerwheel.Timer) {
-					if runs++; runs < 3 {
-						assert.NoError(t, tm.Register(0))
-						misbehave()
+		for _, onPanic := range []bool{true, false} {
+			if !onPanic && how != "Goexit" {
+				continue // the program would crash
+			}
+			t.Run(fmt.Sprintf("%s/OnPanic %v", how, onPanic), func(t *testing.T) {
+				guarded(t, func(t *testing.T) {
+					o := timerwheel.Options{MaxWorkers: 1}
+					panics := 0
+					if onPanic {
+						o.OnPanic = func(p timerwheel.HandlerPanic) {
+							panics++
+							assert.Equal(t, "on purpose", p.Value)
+							assert.True(t, p.Timer.Valid())
+						}
 					}
-				})
-				require.NoError(t, again.Register(0))
-				time.Sleep(time.Second)
-				synctest.Wait()
-				require.Equal(t, 3, runs)
+					w := openWheel(t, o)
+					runs := 0
+					again := w.Alloc(func(tm timerwheel.Timer) {
+						if runs++; runs < 3 {
+							armed(tm, 0)
+						}
+						misbehave()
+					})
+					armed(again, 0)
+					elapse(time.Second)
+					require.Equal(t, 3, runs)
 
-				var at []time.Duration
-				start = start.Add(time.Second)
-				series := w.Every(10*time.Millisecond, func(timerwheel.Timer) {
-					at = append(at, time.Since(start).Truncate(10*time.Millisecond))
-					misbehave()
+					var at []time.Duration
+					start := time.Now()
+					series := w.Every(10*time.Millisecond, func(timerwheel.Timer) {
+						at = append(at, time.Since(start))
+						misbehave()
+					})
+					elapse(55 * time.Millisecond)
+					require.Equal(t, []time.Duration{10e6, 20e6, 30e6, 40e6, 50e6}, at)
+					switch how {
+					case "panic":
+						require.Equal(t, 8, panics)
+					case "Goexit":
+						require.Zero(t, panics, "a Goexit is no panic")
+					}
+					require.False(t, series.Running())
+					deleting(series.DelSync).requires(t, foundPending, nil)
+					require.NoError(t, again.Free())
+					require.Zero(t, w.Stats().Live)
 				})
-				time.Sleep(55 * time.Millisecond)
-				found, err := series.DelSync()
-				require.NoError(t, err)
-				require.Equal(t, timerwheel.Found{Pending: true}, found)
-				require.Equal(t, []time.Duration{10e6, 20e6, 30e6, 40e6, 50e6}, at)
-				countsAddUp(t, w)
 			})
-		})
+		}
 	}
 }
 
-// misbehaviours are the ways not to return. The last two are both at once: whichever of the
-// two the wheel takes them for, it must not be misled about which goroutines it has.
+// misbehaviours are the ways not to return. The last two are a panic and a Goexit at once: the
+// wheel may take them for either, but must know which goroutines it has.
 var misbehaviours = map[string]func(){
 	"panic":  func() { panic("on purpose") },
 	"Goexit": runtime.Goexit,
@@ -525,58 +460,7 @@ var misbehaviours = map[string]func(){
 	},
 }
 
-// Contract 7: "the series survives a panic (with OnPanic) and a Goexit."
-func TestSeriesSurvivesPanicAndGoexit(t *testing.T) {
-	const tick, period = time.Millisecond, 100 * time.Millisecond
-	for _, c := range []struct {
-		name      string
-		misbehave func()
-		onPanic   bool
-	}{
-		{"panic", func() { panic("in a series") }, true},
-		{"Goexit", runtime.Goexit, false},
-		{"Goexit, with OnPanic", runtime.Goexit, true},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				var panics atomic.Int32
-				o := timerwheel.Options{Tick: tick}
-				if c.onPanic {
-					o.OnPanic = func(p timerwheel.HandlerPanic) {
-						panics.Add(1)
-						assert.Equal(t, "in a series", p.Value)
-						assert.True(t, p.Timer.Valid())
-					}
-				}
-				w := openWheel(t, o)
-				var log firingLog
-				start := time.Now()
-				tm := w.Every(period, func(tm timerwheel.Timer) {
-					log.run(tm)
-					c.misbehave()
-				})
-				elapse(5*period + 2*tick)
-				at := log.times()
-				require.Len(t, at, 5)
-				for i := range at {
-					requireFiring(t, start.Add(time.Duration(i+1)*period), at[i], tick)
-				}
-				if c.name == "panic" {
-					require.EqualValues(t, 5, panics.Load())
-				} else {
-					require.Zero(t, panics.Load(), "a Goexit is no panic")
-				}
-				require.False(t, tm.Running())
-				require.True(t, tm.Stop())
-				require.Zero(t, w.Stats().Live)
-			})
-		})
-	}
-}
-
-// Contract 11: "runtime.Goexit (t.FailNow in a handler): slot cleared, waiters released,
-// worker replaced." With OnPanic and without: a wheel that recovers panics and one that
-// does not come by different ways to the end of such a run.
+// Promises 11.4 and 11.5. A wheel with OnPanic, and one without, end such a run in different ways.
 func TestGoexitClearsTheSlotReleasesTheWaitersAndReplacesTheWorker(t *testing.T) {
 	for _, kind := range timerKinds {
 		for _, workers := range []int{1, 4} {
@@ -584,63 +468,63 @@ func TestGoexitClearsTheSlotReleasesTheWaitersAndReplacesTheWorker(t *testing.T)
 				"without OnPanic": nil,
 				"with OnPanic":    func(p timerwheel.HandlerPanic) { panic("a Goexit is no panic") },
 			} {
-				t.Run(fmt.Sprintf("%s/%d/%s", kind.name, workers, name), func(t *testing.T) {
-					guarded(t, func(t *testing.T) {
-						w, l := openWheel(t, timerwheel.Options{MaxWorkers: workers, OnPanic: onPanic}), newDurableLock()
-						begun, release := make(chan struct{}), openedAtTheEnd(t)
-						bad := kind.arm(w, l, time.Millisecond, func(timerwheel.Timer) {
-							close(begun)
-							<-release
-							runtime.Goexit()
-						})
-						<-begun
-						var rest atomic.Int32
-						for range 20 {
-							w.AfterFunc(0, func() { rest.Add(1) })
-						}
-						deleted := inBackground(func() {
-							found, err := bad.DelSync()
-							assert.NoError(t, err)
-							assert.True(t, found.Running)
-						})
-						bounded := inBackground(func() {
-							_, err := bad.DelSyncContext(t.Context())
-							assert.NoError(t, err)
-						})
-						done := make(chan struct{})
-						synctest.Wait()
-						bad.DelAsync(func() { close(done) })
-						close(release)
-						<-deleted
-						<-bounded
-						<-done
-						require.False(t, bad.Running())
-						require.True(t, l.isFree())
-						time.Sleep(5 * time.Millisecond)
-						require.Empty(t, w.Running())
-						require.EqualValues(t, 20, rest.Load(), "the worker has been replaced")
-						require.Zero(t, w.Stats().Workers)
-						if bad.Valid() {
-							require.NoError(t, bad.Register(time.Hour), "the refusal ends with the run")
-						}
-						countsAddUp(t, w)
-						require.NoError(t, w.Close())
-					})
+				bubble(t, fmt.Sprintf("%s/%d/%s", kind.name, workers, name), timerwheel.Options{MaxWorkers: workers, OnPanic: onPanic}, func(t *testing.T, w *timerwheel.Wheel) {
+					p, l := newPuppet(t), newDurableLock()
+					bad := kind.arm(w, l, time.Millisecond, p.handle)
+					elapse(time.Millisecond)
+					var rest atomic.Int32
+					for range 20 {
+						w.AfterFunc(0, func() { rest.Add(1) })
+					}
+					deleted, bounded := deleting(bad.DelSync), deleting(func() (timerwheel.Found, error) { return bad.DelSyncContext(t.Context()) })
+					require.True(t, deleted.waits() && bounded.waits())
+					done := make(chan struct{})
+					bad.DelAsync(func() { close(done) })
+					p.do <- runtime.Goexit
+					synctest.Wait()
+					for _, c := range []*deletion{deleted, bounded} {
+						require.False(t, c.waits())
+						require.NoError(t, c.err)
+						require.True(t, c.found.Running)
+					}
+					require.True(t, isClosed(done))
+					require.False(t, bad.Running())
+					require.True(t, l.isFree())
+					elapse(5 * time.Millisecond)
+					require.Empty(t, w.Running())
+					require.EqualValues(t, 20, rest.Load(), "the worker has been replaced")
+					require.Zero(t, w.Stats().Workers)
+					if bad.Valid() {
+						require.NoError(t, bad.Register(time.Hour), "the refusal ends with the run")
+					}
 				})
 			}
 		}
 	}
 }
 
-// Contract 11: "worker replaced", as often as it takes, at one instant, with one worker;
-// and what stands behind runs in time.
+// Promise 11.5: a worker is replaced as often as its handlers misbehave, at one instant. The next
+// timers run in time, also where the handlers that misbehave first have blocked all workers.
 func TestManyHandlersThatMisbehaveAtOnce(t *testing.T) {
 	for how, misbehave := range misbehaviours {
-		for _, workers := range []int{1, 2} {
-			t.Run(fmt.Sprintf("%s/%d", how, workers), func(t *testing.T) {
+		for _, c := range []struct {
+			workers int
+			blocked bool
+		}{{1, false}, {2, false}, {1, true}, {2, true}} {
+			t.Run(fmt.Sprintf("%s/%d/blocked %v", how, c.workers, c.blocked), func(t *testing.T) {
 				guarded(t, func(t *testing.T) {
 					goroutines := runtime.NumGoroutine()
-					w := openWheel(t, timerwheel.Options{MaxWorkers: workers, OnPanic: func(timerwheel.HandlerPanic) {}})
+					w := openWheel(t, timerwheel.Options{MaxWorkers: c.workers, OnPanic: func(timerwheel.HandlerPanic) {}})
+					release := openedAtTheEnd(t)
+					if c.blocked {
+						for range c.workers {
+							w.AfterFunc(0, func() {
+								<-release
+								misbehave()
+							})
+						}
+						settle()
+					}
 					const timers = 200
 					var begun, late atomic.Int32
 					due := time.Now().Add(time.Millisecond)
@@ -655,43 +539,21 @@ func TestManyHandlersThatMisbehaveAtOnce(t *testing.T) {
 							}
 						})
 					}
-					time.Sleep(time.Second)
+					if c.blocked {
+						elapse(time.Hour)
+						require.Zero(t, begun.Load())
+						due = time.Now()
+						close(release)
+					}
+					elapse(time.Second)
 					require.EqualValues(t, timers, begun.Load())
-					require.Zero(t, late.Load(), "no handler blocked, so none has an excuse")
+					require.Zero(t, late.Load(), "a worker was free, and none came in time")
 					s := w.Stats()
 					require.Zero(t, s.Workers)
 					require.Zero(t, s.Live)
 					noMoreGoroutinesThan(t, goroutines)
-					require.NoError(t, w.Close())
 				})
 			})
 		}
-	}
-}
-
-// Contract 11: when a handler that held the only worker ends by Goexit, or by a panic, what
-// waited for the worker runs.
-func TestTheLastWorkerIsReplaced(t *testing.T) {
-	for how, misbehave := range misbehaviours {
-		t.Run(how, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{MaxWorkers: 1, OnPanic: func(timerwheel.HandlerPanic) {}})
-				release := openedAtTheEnd(t)
-				w.AfterFunc(0, func() {
-					<-release
-					misbehave()
-				})
-				time.Sleep(10 * time.Millisecond)
-				var ran atomic.Int32
-				for i := range 5 {
-					w.AfterFunc(time.Duration(i)*time.Millisecond, func() { ran.Add(1) })
-				}
-				time.Sleep(time.Hour)
-				require.Zero(t, ran.Load())
-				close(release)
-				time.Sleep(2 * time.Millisecond)
-				require.EqualValues(t, 5, ran.Load())
-			})
-		})
 	}
 }
