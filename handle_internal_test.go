@@ -10,7 +10,7 @@ import (
 )
 
 // Promise 1.9.
-func TestExhaustedSlotIsRetired(t *testing.T) {
+func TestExhaustedRecordIsRetired(t *testing.T) {
 	sh := newTestShard(t)
 	last := sh.w.Alloc(func(Timer) {})
 	i, s := sh.lookup(last)
@@ -106,7 +106,7 @@ func allocAll(sh *shard, n int) (all []Timer) {
 
 // Promises 1.9 and 13.6: a chunk that has a retired record is given back as any other, and its number
 // never used again: the floor of its other records would lead to the generations of the retired one.
-func TestAChunkWithARetiredSlotIsNotReplaced(t *testing.T) {
+func TestAChunkWithARetiredRecordIsNotReplaced(t *testing.T) {
 	for name, c := range map[string]struct{ chunks, retired int }{
 		"one record of it": {4, 1}, "all of it": {4, chunkLen}, "all of the only one": {1, chunkLen},
 	} {

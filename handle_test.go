@@ -86,7 +86,7 @@ func TestFreeNeitherStopsNorWaits(t *testing.T) {
 }
 
 // Promises 5.2 and 5.3.
-func TestFreeTooManyHarmsNobody(t *testing.T) {
+func TestAnExtraFreeHasNoOtherEffect(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		bystander := w.Alloc(func(timerwheel.Timer) {})
 		p := newPuppet(t)
@@ -243,7 +243,7 @@ func TestRetainRacesWithTheLastFree(t *testing.T) {
 }
 
 // Promise 5.8.
-func TestOwnHandleIsValidInTheHandlerWhoeverFreedIt(t *testing.T) {
+func TestOwnHandleIsValidInItsHandler(t *testing.T) {
 	free := timerwheel.Timer.Free
 	for name, c := range map[string]struct {
 		before, inside, during func(timerwheel.Timer) error // before it fires; in its handler; elsewhere, while the handler runs

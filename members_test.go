@@ -96,7 +96,7 @@ func TestCloseDropsWhatIsPutBackMeanwhile(t *testing.T) {
 
 // Promise 9.4: stopping the alarm wakes the calls that wait for the last goroutine: the alarm may
 // have been what they waited for.
-func TestWhoStopsTheAlarmTellsWhoWaitsForTheEnd(t *testing.T) {
+func TestStoppingTheAlarmWakesTheJoiner(t *testing.T) {
 	guarded(t, func(t *testing.T) {
 		w := newTestWheel(t, Options{})
 		w.mu.Lock()
@@ -117,7 +117,7 @@ func TestWhoStopsTheAlarmTellsWhoWaitsForTheEnd(t *testing.T) {
 
 // Promise 9.4: a goroutine is a member until it has done all its work: it sets the alarm anew before
 // it stops being one.
-func TestAGoroutineThatRearmsIsStillTheWheels(t *testing.T) {
+func TestARearmingGoroutineIsStillAMember(t *testing.T) {
 	w := twoShards(t)
 	wk := &worker{w: w, goid: 1, rearms: true}
 	w.members[wk.goid] = wk

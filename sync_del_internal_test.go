@@ -79,7 +79,7 @@ func TestNoHandlerBeginsInTheMidstOfADeletion(t *testing.T) {
 
 // Rule 1: DelSync looks its handle up again after it has asked which goroutine calls. In that time
 // the handler ends, and the record gets its next tenant, whose firing the deletion must not remove.
-func TestADeletionThatAsksWhoCallsLooksAgain(t *testing.T) {
+func TestADeletionLooksUpItsHandleAgain(t *testing.T) {
 	w := newTestWheel(t, Options{Manual: true})
 	started := make(chan struct{})
 	gate, open := newGate(t)
@@ -173,7 +173,7 @@ func TestALookForACircleCostsTheWaitingHandlers(t *testing.T) {
 
 // Contract 4, table: "DelSyncContext | ctx ends first | ...; if both are ready, nil". So it is for
 // CloseContext.
-func TestWhatIsOverIsOverThoughTheContextHasEnded(t *testing.T) {
+func TestAnEndedWaitWinsOverAnEndedContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	over := make(chan struct{})
@@ -186,7 +186,7 @@ func TestWhatIsOverIsOverThoughTheContextHasEnded(t *testing.T) {
 
 // The same, where the run has ended, and its waiters have not been woken yet: the Unlock of the lock
 // that the handler is bound to takes long.
-func TestARunThatHasEndedIsOverThoughTheContextEndsBeforeItIsTold(t *testing.T) {
+func TestAnEndedRunWinsOverALaterContext(t *testing.T) {
 	guarded(t, func(t *testing.T) {
 		w := newTestWheel(t, Options{})
 		end, endRun := newGate(t)

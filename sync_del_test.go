@@ -763,7 +763,7 @@ func TestRegisterHoldsOnceTheRunHasEnded(t *testing.T) {
 // Contract 4: a Register is refused "while it waits". A deletion that returns ErrDeadlock does not
 // wait, and so leaves no refusal: neither the one in the timer's own handler nor the one that would
 // have closed a circle. And in the circle, too, the firing is removed.
-func TestADeletionThatIsRefusedToWaitRefusesNobody(t *testing.T) {
+func TestADeletionWithErrDeadlockLeavesNoRefusal(t *testing.T) {
 	for _, verb := range timerVerbs.named("DelSync", "DelSyncContext", "DelSyncContext, ended") {
 		bubble(t, "its own handler/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			tm, p := newRun(t, w)

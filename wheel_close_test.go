@@ -359,7 +359,7 @@ func TestCloseOfAnotherWheelInAHandlerWaits(t *testing.T) {
 }
 
 // Promise 9.9.
-func TestShutdownOfAWheelIsBoundedByItsContext(t *testing.T) {
+func TestCloseContextIsBoundedByItsContext(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		p := newPuppet(t)
 		startRun(t, w.Alloc(p.handle))

@@ -111,7 +111,7 @@ var mutants = []mutant{
 		Edits: []edit{{"handle.go",
 			`s.flags&(pending|running) != 0`,
 			`s.flags&pending != 0`}},
-		Red: tests("TestOwnHandleIsValidInTheHandlerWhoeverFreedIt"),
+		Red: tests("TestOwnHandleIsValidInItsHandler"),
 	},
 	{
 		Name: "the end of a run does not let go of a timer without owners",
@@ -222,7 +222,7 @@ var mutants = []mutant{
 `, `
 		s.flags |= deleting
 `}},
-		Red: tests("TestADeletionThatIsRefusedToWaitRefusesNobody"),
+		Red: tests("TestADeletionWithErrDeadlockLeavesNoRefusal"),
 	},
 	{
 		Name: "the firing that a handler has re-added is not removed",
@@ -519,7 +519,7 @@ var mutants = []mutant{
 		Edits: []edit{{"sync_del.go",
 			`if !e.come {`,
 			`if true {`}},
-		Red: tests("TestARunThatHasEndedIsOverThoughTheContextEndsBeforeItIsTold"),
+		Red: tests("TestAnEndedRunWinsOverALaterContext"),
 	},
 	{
 		Name: "the end of a run does not say that it has come",
@@ -647,7 +647,7 @@ var mutants = []mutant{
 		Edits: []edit{{"handle.go",
 			`if s.gen < lastGen {`,
 			`if true {`}},
-		Red: tests("TestExhaustedSlotIsRetired"),
+		Red: tests("TestExhaustedRecordIsRetired"),
 	},
 	{
 		Name: "a chunk leaves no floor when it is given back",
