@@ -22,9 +22,9 @@ import (
 //     closed.
 //
 // It holds because the alarm is only ever set earlier, with one exception: clear it first,
-// then look at each shard, then set it. Registering a timer looks at the alarm after the
-// shard, clearing the alarm looks at the shard after the alarm, so one of them sees the
-// other. And no wake-up is left over: the alarm is set earlier under the lock of the shard
+// then look at each shard, then set it. A call that registers a timer looks at the alarm after
+// the shard; a call that clears the alarm looks at the shards after the alarm. So one of them
+// sees the other. And no wake-up is left over: the alarm is set earlier under the lock of the shard
 // that needs that.
 //
 // Wheel.mu guards the alarm; at is read without it.

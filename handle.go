@@ -214,7 +214,7 @@ func (sh *shard) newTimer(f, arg any) (i uint32, s *record) {
 }
 
 // body returns the address of a timer's body. It checks that the chunk exists for the
-// reason that slab.At gives.
+// reason that slab.Slab.At gives.
 func (sh *shard) body(i uint32) *any {
 	bodies := sh.bodies.Row(i / chunkLen)
 	if bodies == nil {

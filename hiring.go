@@ -14,24 +14,29 @@ import (
 //
 //   - if fewer than GOMAXPROCS are at work, it works;
 //   - if some worker may be blocked, because a run has lasted longer than quickRun or a worker
-//     waits for a timer's lock, it works, and hires the next worker at once, as long as that
-//     is so and something is due: the next handlers may block as well;
-//   - if the runs that have ended since the last look took longer than quickRun on average,
-//     it works, and with the workers that it hires there are twice as many as before:
-//     handlers that block for less than hireDelay are seldom seen in the midst of it;
-//   - if no handler has begun for a time slice, it works: the others get no processor;
+//     is in another function of the user's (a timer's lock, OnPanic), it works, and hires the
+//     next worker at once, as long as that is so and something is due: the next handlers may
+//     block as well;
+//   - if the runs that have ended since the last look took longer than quickRun for each
+//     handler begun in that time, it works, and with the workers that it hires there are about
+//     twice as many as before: handlers that block for less than hireDelay are seldom seen in
+//     the midst of it;
+//   - if no handler has begun for starvedAfter, a time slice of the runtime, it works: the
+//     others get no processor;
 //   - otherwise it leaves, and the alarm asks again.
 //
 // There are never more than MaxWorkers. So handlers that block delay nothing for longer than
-// a tick, and a storm of quick handlers is not fought over by more workers than there are
-// processors.
+// a tick. A storm of quick handlers brings no more workers than there are processors, except
+// for workers hired on a wrong suspicion (a run that was only preempted, say): they stay until
+// nothing is due.
 
 const (
 	// maxHireDelay bounds Wheel.hireDelay.
 	maxHireDelay = time.Millisecond
 
 	// quickRun is how long a handler may run before it counts as blocking. It is longer
-	// than a wait for a shard's lock takes, which is a part of a run.
+	// than a wait for a shard's lock takes: until its worker has the lock, a run that has
+	// returned still looks in flight.
 	quickRun = 50 * time.Microsecond
 
 	// starvedAfter is how long due timers may go without a handler starting before we
@@ -124,7 +129,7 @@ func (sh *shard) blocked(now int64) bool {
 	return false
 }
 
-// userCall calls a function of the user's that is no handler, in which a worker may block
+// userCall calls a function of the user's that is not a handler, in which a worker may block
 // as in a handler.
 func (wk *worker) userCall(f func()) {
 	wk.w.userCalls.Add(1)

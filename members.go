@@ -48,7 +48,7 @@ func (w *Wheel) spawn(f func(*worker)) {
 	w.startMember(f)
 }
 
-// spawnUnlessClosed is spawn for callers that are no members. A wheel that is closed may
+// spawnUnlessClosed is spawn for callers that are not members. A wheel that is closed may
 // have no goroutine any more, and gets no new one: then it reports false.
 func (w *Wheel) spawnUnlessClosed(f func(*worker)) bool {
 	w.mu.Lock()

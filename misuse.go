@@ -27,7 +27,7 @@ type misuseQueue struct {
 }
 
 // maxMisuseReports bounds the errors that wait for OnMisuse. A user who gets that many at
-// once does not miss the next one.
+// once learns nothing from one more.
 const maxMisuseReports = 64
 
 // A misuseReport is an error that says where the timer that it is about comes from.

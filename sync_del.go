@@ -49,9 +49,9 @@ import (
 //
 // Rule 6: wait for the run, not for the timer. A waiting deletion watches a channel that
 // the end of the run closes (ending). It holds no reference, and does not look at the
-// timer again; what it saw before is enough for its answer. The worker of the run makes an
-// ending for each run that is waited for, and none serves two runs. Closed by it: the wait
-// that reads freed storage, or waits for its next tenant, or for the worker's next run.
+// timer again; what it saw before is enough for its answer. Each run that is waited for has an
+// ending of its own, which its first waiter makes; none serves two runs. Closed by it: the
+// wait that reads freed storage, or waits for its next tenant, or for the worker's next run.
 //
 // Rule 7: the end is one critical section. The running slot is cleared, the mark removed,
 // the waits ended and the timer put back or recycled (finish), all before any other
@@ -67,7 +67,7 @@ import (
 // wait: ErrDeadlock. The edges of a wait go with the runs and with the wait, never later:
 // finish marks the run's ending as done, and abandon records that the handler waits no
 // more, under the same two locks. So of several deletions that close a circle the last one
-// sees it, and only that one. A DelAsync waits for nothing, and is no edge.
+// sees it, and only that one. A DelAsync waits for nothing, and is not an edge.
 //
 // Rule 9: a deletion never waits for what has not begun. A timer that is due, in line,
 // held back, or waiting for its lock is pending, and is taken off the wheel where it
@@ -321,7 +321,7 @@ func (sh *shard) await(ctx context.Context, x *wait) error {
 			if sh.abandon(x) {
 				return err
 			}
-			return nil // they ended in the end
+			return nil // they have ended by now
 		}
 	}
 	x.detach(sh.w)

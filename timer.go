@@ -88,7 +88,7 @@ func (t Timer) register(d time.Duration, reduce bool) (was bool, err error) {
 
 // RegisterAt arms the timer, as Register does, for the time when, for a caller that knows the
 // time: it reads no clock, unless the wheel must be woken earlier than it would be. A time
-// that has passed means now. If the wheel is itself late for an earlier wake-up, it may not
+// that has passed means now. Only if the wheel is itself late for an earlier wake-up may it not
 // find out that the time has passed; then the deadline stays when, or is the time at which the
 // wheel was made if that was later.
 //

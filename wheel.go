@@ -34,13 +34,13 @@ type Wheel struct {
 	localShards *sync.Pool
 	nextLocal   atomic.Uint32 // hands shards to processors, in turns: no two have the same if that can be
 	nextShard   atomic.Uint32 // hands shards to workers to begin with, in turns
-	userCalls   atomic.Int32  // workers in a function of the user's that is no handler
+	userCalls   atomic.Int32  // workers in a function of the user's that is not a handler
 
 	mu       hook.Mutex         // locked after the locks of the shards: see sync_del.go
 	alarm    *alarm             // alarm.go
 	members  map[uint64]*worker // by the goroutine's number: members.go
 	starting int                // goroutines that were started and are not members yet
-	gone     chan struct{}      // closed when there is no member; nil if nothing waits for that
+	gone     chan struct{}      // closed when the wheel has no goroutine (deserted); nil if nothing waits for that
 	workers  int                // members that count towards maxWorkers
 	progress progress           // when wanted last asked
 	closed   bool
@@ -172,7 +172,8 @@ func (w *Wheel) afterFunc(g *Group, d time.Duration, f func()) Timer {
 // AfterFuncArg calls f(arg) once, in a goroutine of the wheel, when d has passed. It is
 // [Wheel.AfterFunc] for a function with an argument, without the closure, and so the
 // allocation, that AfterFunc would need for it. It does not allocate if f is not a fresh
-// closure and arg is a pointer or fits in an interface otherwise.
+// closure and arg is a pointer, or another value that converts to an interface without an
+// allocation. Otherwise it allocates, as AfterFunc with a closure does.
 func (w *Wheel) AfterFuncArg(d time.Duration, f func(arg any), arg any) Timer {
 	return w.afterFuncArg(nil, d, f, arg)
 }

@@ -41,7 +41,7 @@ type worker struct {
 	notBefore   int64       // when it leaves while timers are due: when to call the next worker
 	yieldAfter  int64       // when it next yields its processor; never: the host's goroutine does not
 	scanPending bool        // it has not looked at all shards yet
-	hiring      bool        // it was called because handlers block: it hires the next worker
+	hiring      bool        // it hires the next worker while some worker may be blocked
 	hireBudget  int         // the workers that it hires whether a handler blocks now or not
 	calling     bool        // a handler has been called, and has not returned
 	acquiring   Timer       // for whose lock it waits
@@ -93,12 +93,12 @@ func (wk *worker) assist(budget int) {
 }
 
 // drain runs the due timers of one shard, one after the other: the end of one run and the
-// begin of the next are one critical section. After a while it leaves the shard, as other
+// start of the next are one critical section. After a while it leaves the shard, as other
 // shards may have due timers, too. It reports whether it ran any.
 func (wk *worker) drain(sh *shard) (ran bool) {
 	defer wk.rescue(sh)
 	sh.lock()
-	now := wk.w.elapsed() // now, as the wait for the lock is no part of the first run
+	now := wk.w.elapsed() // now, as the wait for the lock is not part of the first run
 	if now >= wk.yieldAfter && sh.nextWake() <= now {
 		now = wk.giveWay(sh)
 	}
@@ -131,7 +131,8 @@ func (wk *worker) drain(sh *shard) (ran bool) {
 }
 
 // relock locks the shard after a handler has returned at now, and returns what time it is
-// then: the wait for the lock is no part of this run, nor of the next.
+// then: the wait for the lock is part neither of this run nor of the next. Otherwise handlers
+// would look slow, and more workers would be hired, which wait for the same lock.
 func (wk *worker) relock(sh *shard, now int64) int64 {
 	if sh.mu.TryLock() {
 		return now

@@ -74,8 +74,9 @@ const (
 	numLists
 )
 
-// Levels is one shard's wheel. Every pending timer of the shard is in exactly one of its
-// lists.
+// Levels is one shard's wheel. Every pending timer of the shard is in exactly one of its lists,
+// and its record's position says where. Close is the exception: it drops the lists before the
+// timers.
 type Levels struct {
 	tick            int64             // length of a tick, ns
 	cur             int64             // everything that was due before this tick has left the levels
@@ -177,7 +178,8 @@ func (l *Levels) LooksAt(when int64) (tick int64) {
 }
 
 // CanStay reports whether a timer that is registered for when, in ns, can stay where it
-// is: in a bucket that is emptied before that, and then puts it where it belongs.
+// is: in a bucket that is emptied before that; then the timer moves to the bucket of its new
+// deadline.
 func (r *Record) CanStay(when int64) bool { return r.Flags&InBucket != 0 && when >= r.When }
 
 // CatchUp moves cur to now, in ns, as far as nothing due stands in between. Without it a

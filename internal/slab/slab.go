@@ -87,7 +87,7 @@ func (s *Slab[T, A]) Chunks() int { return s.chunks.Len() }
 // Holes returns the number of chunks that were given back and can be made anew.
 func (s *Slab[T, A]) Holes() int { return len(s.holes) }
 
-// Used returns the number of chunks that are no holes.
+// Used returns the number of chunks that are not holes.
 func (s *Slab[T, A]) Used() int { return s.chunks.Len() - len(s.holes) }
 
 // At returns the place with number i, which must be in use.
