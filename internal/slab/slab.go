@@ -1,6 +1,6 @@
 // Package slab is storage that grows in short steps and gives back what a peak needed.
 //
-// A Slab hands out places, by number, from chunks. A Table is a slice, and Pages a
+// A Slab hands out items, by number, from chunks. A Table is a slice, and Pages a
 // list, that grow without copying all their items at once. A slice that is full is
 // copied as a whole, into memory that has never been touched: with some millions of
 // timers, or ten thousand handlers in flight, every other call would wait a hundred
@@ -15,7 +15,7 @@ import (
 	"unsafe" // Sizeof
 )
 
-// A Slab hands out places for values of one type, by number, from chunks. It has two
+// A Slab hands out storage for values of one type, by number, from chunks. It has two
 // properties that a linked free list lacks: a chunk in which nothing lives can be given
 // back to the Go runtime, and the garbage collector never looks into a chunk of a type
 // without pointers.
@@ -24,15 +24,15 @@ import (
 // leaves a hole, which is filled before new numbers are made.
 type Slab[T any, A Items[T]] struct {
 	chunks Table[*Chunk[T, A]] // by number; nil where a chunk was given back
-	open   []uint32            // the chunks that have a free place; the last one is used first
+	open   []uint32            // the chunks that have a free item; the last one is used first
 	holes  []uint32            // the numbers of the chunks that were given back
-	live   int                 // places handed out
-	free   int                 // places to hand out
+	live   int                 // items handed out
+	free   int                 // items to hand out
 	held   int                 // chunks that exist
 }
 
 // Items are the values of a chunk: as many as a power of two. Items is a type, not a
-// number, so that a place is found by two loads, without a division or a look at a
+// number, so that an item is found by two loads, without a division or a look at a
 // length: every call that is given a handle waits for that.
 type Items[T any] interface {
 	[256]T | [16]T
@@ -41,7 +41,7 @@ type Items[T any] interface {
 // A Chunk is storage for as many values as A has.
 type Chunk[T any, A Items[T]] struct {
 	vacant uint16    // free positions
-	lost   uint16    // places that were retired
+	lost   uint16    // items that were retired
 	open   uint32    // index of the chunk in Slab.open; meaningless while nothing is vacant
 	free   [4]uint64 // bit n: position n is free
 	Items  A
@@ -53,10 +53,10 @@ func (c *Chunk[T, A]) Empty() bool { return int(c.vacant)+int(c.lost) == len(c.I
 // Free reports whether position pos is free.
 func (c *Chunk[T, A]) Free(pos int) bool { return c.free[pos/64]>>(pos%64)&1 != 0 }
 
-// Lost returns the number of places that were retired.
+// Lost returns the number of items that were retired.
 func (c *Chunk[T, A]) Lost() int { return int(c.lost) }
 
-// NewChunk makes a chunk of free places. The caller need not hold the owner's lock.
+// NewChunk makes a chunk of free items. The caller need not hold the owner's lock.
 func NewChunk[T any, A Items[T]]() *Chunk[T, A] {
 	c := new(Chunk[T, A])
 	c.vacant = uint16(len(c.Items))
@@ -66,16 +66,16 @@ func NewChunk[T any, A Items[T]]() *Chunk[T, A] {
 	return c
 }
 
-// size returns the number of places in a chunk.
+// size returns the number of items in a chunk.
 func (s *Slab[T, A]) size() uint32 {
 	var a A
 	return uint32(len(a))
 }
 
-// Live returns the number of places handed out.
+// Live returns the number of items handed out.
 func (s *Slab[T, A]) Live() int { return s.live }
 
-// Free returns the number of places to hand out.
+// Free returns the number of items to hand out.
 func (s *Slab[T, A]) Free() int { return s.free }
 
 // Held returns the number of chunks that exist.
@@ -90,15 +90,15 @@ func (s *Slab[T, A]) Holes() int { return len(s.holes) }
 // Used returns the number of chunks that are not holes.
 func (s *Slab[T, A]) Used() int { return s.chunks.Len() - len(s.holes) }
 
-// At returns the place with number i, which must be in use.
+// At returns the item with number i, which must be in use.
 //
-// In a storm each place is a cache miss. At checks that the chunk exists because
+// In a storm each item is a cache miss. At checks that the chunk exists because
 // otherwise the processor would load the chunk's first line to find out: another miss,
 // and a tenth of the cost of a firing ("CPU a firing" of bench/).
 func (s *Slab[T, A]) At(i uint32) *T {
 	c := s.chunks.rows[i/s.size()]
 	if c == nil {
-		panic("timerwheel: a place in no chunk")
+		panic("timerwheel: an item in no chunk")
 	}
 	return &c.Items[i%s.size()]
 }
@@ -111,8 +111,8 @@ func (s *Slab[T, A]) Chunk(n uint32) *Chunk[T, A] {
 	return nil
 }
 
-// Alloc hands out a place: the lowest free one of its chunk. There must be a free
-// place. Its value is what the last user left there, or zero.
+// Alloc hands out an item: the lowest free one of its chunk. There must be a free
+// item. Its value is what the last user left there, or zero.
 func (s *Slab[T, A]) Alloc() (i uint32) {
 	n := s.open[len(s.open)-1]
 	c := s.chunks.rows[n]
@@ -130,7 +130,7 @@ func (s *Slab[T, A]) Alloc() (i uint32) {
 	return n*s.size() + pos
 }
 
-// Release takes a place back. emptied reports that nothing lives in its chunk any
+// Release takes an item back. emptied reports that nothing lives in its chunk any
 // more; the caller may then drop the chunk.
 func (s *Slab[T, A]) Release(i uint32) (emptied bool) {
 	n, pos := i/s.size(), i%s.size()
@@ -146,7 +146,7 @@ func (s *Slab[T, A]) Release(i uint32) (emptied bool) {
 	return c.Empty()
 }
 
-// Retire takes a place out of use for ever: it is never handed out again. emptied is
+// Retire takes an item out of use for ever: it is never handed out again. emptied is
 // as for Release.
 func (s *Slab[T, A]) Retire(i uint32) (emptied bool) {
 	c := s.chunks.rows[i/s.size()]
@@ -155,9 +155,9 @@ func (s *Slab[T, A]) Retire(i uint32) (emptied bool) {
 	return c.Empty()
 }
 
-// Spare reports whether the slab has a chunk's worth of free places outside the chunk
+// Spare reports whether the slab has a chunk's worth of free items outside the chunk
 // of number i. Dropping only then avoids freeing and reallocating the same chunk,
-// whatever comes and goes in turns.
+// whatever comes and goes.
 func (s *Slab[T, A]) Spare(i uint32) bool {
 	return s.free-int(s.chunks.rows[i/s.size()].vacant) >= int(s.size())
 }
@@ -178,7 +178,7 @@ func (s *Slab[T, A]) Drop(i uint32, reuse bool) {
 	}
 }
 
-// close takes c out of the list of chunks with a free place.
+// close takes c out of the list of chunks with a free item.
 func (s *Slab[T, A]) close(c *Chunk[T, A]) {
 	last := s.open[len(s.open)-1]
 	s.open[c.open] = last
@@ -234,13 +234,13 @@ func (s *Slab[T, A]) Check() error {
 			vacant += bits.OnesCount64(word)
 		}
 		if vacant != int(c.vacant) {
-			return fmt.Errorf("chunk %d has %d free places, and counts %d", n, vacant, c.vacant)
+			return fmt.Errorf("chunk %d has %d free items, and counts %d", n, vacant, c.vacant)
 		}
 		live += len(c.Items) - vacant - int(c.lost)
 		held++
 	}
 	if live != s.live || held != s.held {
-		return fmt.Errorf("%d places are in use in %d chunks; counted are %d in %d", live, held, s.live, s.held)
+		return fmt.Errorf("%d items are in use in %d chunks; counted are %d in %d", live, held, s.live, s.held)
 	}
 	return nil
 }
