@@ -70,7 +70,8 @@
 #include "members.pml"
 
 /* Left out: where timers stand, and when they are due. */
-/* - shard.go: after newShard (*shard).nanos (*shard).needsClock (*shard).prefetch */
+/* - clock.go: after (*shard).nanos (*Wheel).elapsed */
+/* - shard.go: newShard (*shard).needsClock (*shard).prefetch */
 /* - internal/levels/levels.go: (*Record).CanStay (*Levels).Insert (*Levels).Next */
 /* - internal/levels/expire.go: (*Levels).Expire */
 /* - internal/levels/list.go: (*Levels).Push (*Levels).Remove (*Levels).ListOf (*Levels).Last */
@@ -81,7 +82,7 @@
 /* - placement.go: (*Wheel).lockFor (*Wheel).lockLocal */
 
 /* Left out: how many workers there are, and how long they keep a processor. */
-/* - hiring.go: (*Wheel).wanted (*Wheel).withoutProgress (*Wheel).blocked (*shard).blocked (*worker).userCall */
+/* - hiring.go: (*Wheel).wanted (*Wheel).progressed (*worker).mayHireNext (*Wheel).blocked (*shard).blocked (*worker).userCall */
 /* - worker.go: (*worker).assist (*worker).giveWay (*worker).relock */
 
 /* Left out: when the alarm rings. */
@@ -100,4 +101,4 @@
 /* - group.go: (*Group).Del */
 
 /* Left out: Manual wheels. */
-/* - members.go: (*Wheel).runAsMember (*Wheel).join */
+/* - members.go: (*Wheel).calledByMember (*Wheel).runAsMember (*Wheel).join */

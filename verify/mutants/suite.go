@@ -30,7 +30,7 @@ func testsIn(dir string) suite { return suite{dir: dir, timeout: "20s", name: `(
 // scheduleTests is the scenarios of the schedule explorer.
 var scheduleTests = suite{
 	dir: "verify/schedules", tags: "schedules,invariants",
-	within: "^TestSchedules$/", timeout: "180s", name: `(?m)\{name: "%s",`,
+	within: "^TestSchedules$/", timeout: "600s", name: `(?m)\{name: "%s",`,
 }
 
 // suites returns the suites that some mutants need, each once.
