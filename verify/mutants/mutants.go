@@ -107,7 +107,7 @@ var mutants = []mutant{
 		Edits: []edit{{"handle.go",
 			`s.Flags&(pending|running) != 0`,
 			`s.Flags&pending != 0`}},
-		Red: tests("TestOwnHandleIsValidInTheHandlerWhoeverFreedIt"),
+		Red: tests("TestOwnHandleIsValidInItsHandler"),
 	},
 	{
 		Name: "the end of a run does not recycle a timer without owners",
@@ -218,7 +218,7 @@ var mutants = []mutant{
 `, `
 		s.Flags |= deleting
 `}},
-		Red: tests("TestADeletionThatIsRefusedToWaitRefusesNobody"),
+		Red: tests("TestADeletionWithErrDeadlockLeavesNoRefusal"),
 	},
 	{
 		Name: "the firing that a handler has re-added is not removed",
@@ -576,7 +576,7 @@ var mutants = []mutant{
 		Edits: []edit{{"sync_del.go",
 			`if !e.done {`,
 			`if true {`}},
-		Red: tests("TestARunThatHasEndedIsOverThoughTheContextEndsBeforeItIsTold"),
+		Red: tests("TestAnEndedRunWinsOverALaterContext"),
 	},
 	{
 		Name: "the end of a run is not recorded",
@@ -641,7 +641,7 @@ var mutants = []mutant{
 		Edits: []edit{{"handle.go",
 			`if s.Gen < lastGen {`,
 			`if true {`}},
-		Red: tests("TestExhaustedSlotIsRetired"),
+		Red: tests("TestExhaustedRecordIsRetired"),
 	},
 	{
 		Name: "a chunk leaves no floor when it is given back",
@@ -891,6 +891,14 @@ var mutants = []mutant{
 			` && w.alarm.rings == 0`,
 			``}},
 		Red: tests("TestCloseJoinsTheGoroutineThatTheAlarmHasJustCalled"),
+	},
+	{
+		Name: "a DelAsync on a closed wheel starts a goroutine of the wheel",
+		Rule: "members.go",
+		Edits: []edit{{"members.go",
+			`open := !w.closed`,
+			`open := true`}},
+		Red: explored("Close against DelAsync"),
 	},
 	{
 		Name: "a wheel whose last timer was deleted is woken",
