@@ -742,7 +742,7 @@ var mutants = []mutant{
 		Edits: []edit{{"hiring.go",
 			`return wk.hiring && wk.w.blocked(now)`,
 			`return wk.hiring`}},
-		Red: tests("TestWhoIsHiredHiresTheNextOnEvidenceOnly"),
+		Red: tests("TestANewWorkerHiresOnEvidenceOnly"),
 	},
 	{
 		Name: "runs that are slow on average get one worker more, not twice as many",
@@ -759,7 +759,7 @@ var mutants = []mutant{
 		Edits: []edit{{"worker.go",
 			`wk.mayHireNext(now) && w.hire()`,
 			`false && w.hire()`}},
-		Red: tests("TestWhoIsHiredHiresTheNextOnEvidenceOnly"),
+		Red: tests("TestANewWorkerHiresOnEvidenceOnly"),
 	},
 	{
 		Name: "a worker never yields to the program's goroutines",
@@ -785,7 +785,7 @@ var mutants = []mutant{
 		Edits: []edit{{"worker.go",
 			`if now >= wk.yieldAfter && sh.nextWake() <= now {`,
 			`if now >= wk.yieldAfter {`}},
-		Red: tests("TestAWorkerDoesNotGiveWayToGo"),
+		Red: tests("TestAWorkerWithoutWorkEndsWithoutYielding"),
 	},
 	{
 		Name: "a worker that finds its timer deleted keeps the timer's lock",
@@ -798,7 +798,7 @@ var mutants = []mutant{
 `, `
 	return nil
 `}},
-		Red: tests("TestLockedTimerDeletedWhileItsWorkerWaitsDoesNotRun"),
+		Red: tests("TestLockedDeletionWhileHoldingTheLockIsSynchronous"),
 	},
 
 	// alarm.go: no wake-up is lost, and none is left over.
