@@ -1,22 +1,25 @@
 /* group.pml is group.go: the deletion of a group's timers in one call. */
 
-/* groupDelSync is Group.DelSync; its parameters are those of delSync. */
-inline groupDelSync(x, me, context, err) {
+/* groupDelSync is Group.DelSync, and with shut Group.ShutdownSync. Its other parameters
+   are those of delSync. */
+inline groupDelSync(x, me, context, shut, err) {
 	section {
-		/* = group.go: (*Group).delSync "g.deleting++" "found := g.deleteAll()" */
-		fresh(x) -> begins(x, ALL);
+		/* = group.go: (*Group).delSync "g.deleting++" "g.down = g.down || down" "found := g.deleteAll()" */
+		unused(x) -> begins(x, ALL);
 		wait[x].group = true;
 		wait[x].finding = true;
 		group.deleting++;
+		group.isDown = group.isDown || shut && MUTANT != group_left_open;
 		err = ok;
 		deleteMember(0, err);
 		unlock()
 	}
-#if SLOTS > 2
+#if RECORDS > 2
 	section { deleteMember(1, err); unlock() }
 #endif
 	section {
-		deleteMember(SLOTS - 1, err);
+		deleteMember(RECORDS - 1, err);
+		groupShutDown = groupShutDown || shut;
 		/* = group.go: (*Group).delSync "if !found.Running {" "g.deleting--" */
 		if
 		:: err == ok -> group.deleting--; unlock(); returned(x)
@@ -27,7 +30,7 @@ inline groupDelSync(x, me, context, err) {
 	if
 	:: err == enlisted ->
 		/* = group.go: (*Group).delSync "deadlock := g.enlist(x)" */
-		/* = group.go: (*Group).enlist "for k := sh.running.n; k > 0; {" */
+		/* = group.go: (*Group).enlist "for k := sh.running.Len(); k > 0; {" */
 		do
 		:: look(x, 0, err)
 #if WORKERS > 1
@@ -36,7 +39,7 @@ inline groupDelSync(x, me, context, err) {
 #if WORKERS > 2
 		:: look(x, 2, err)
 #endif
-		:: wait[x].seen == EVERYBODY -> break
+		:: wait[x].seen == ALL_WORKERS -> break
 		od;
 		skip; /* spin wants no loop right before a section */
 		section {
@@ -45,11 +48,11 @@ inline groupDelSync(x, me, context, err) {
 			wait[x].finding = false;
 			wait[x].seen = 0;
 			unlock();
-			/* = group.go: (*Group).delSync "if len(x.on) > 0 {" */
+			/* = group.go: (*Group).delSync "if len(x.edges) > 0 {" */
 			if
-			:: wait[x].edges && wait[x].on -> wait[x].edges = false
-			:: wait[x].edges && !wait[x].on -> wait[x].edges = false; reached(ended_while_finding)
-			:: !wait[x].edges && err == ErrDeadlock -> gaveUp(x)
+			:: wait[x].found && wait[x].edges -> wait[x].found = false
+			:: wait[x].found && !wait[x].edges -> wait[x].found = false; reached(ended_while_finding)
+			:: !wait[x].found && err == ErrDeadlock -> gaveUp(x)
 			:: else -> err = ok; returned(x)
 			fi
 		}
@@ -63,47 +66,71 @@ inline groupDelSync(x, me, context, err) {
 	fi
 }
 
-/* deleteMember removes the firing in slot i, if that is a member. If it runs, err is again. */
+/* groupShutdown is Group.Shutdown: it does not wait. */
+inline groupShutdown() {
+	section {
+		/* = group.go: (*Group).Shutdown "g.down = true" "g.deleting++ // until no member is pending any more" "found := g.deleteAll()" */
+		group.isDown = group.isDown || MUTANT != group_left_open;
+		group.deleting++;
+		deleteMember(0, ignored);
+		unlock()
+	}
+#if RECORDS > 2
+	section { deleteMember(1, ignored); unlock() }
+#endif
+	section {
+		deleteMember(RECORDS - 1, ignored);
+		/* = group.go: (*Group).Shutdown "g.deleting--" "sh.unlockDeleted(found)" */
+		group.deleting--;
+		groupShutDown = true;
+		unlock()
+	}
+}
+
+/* deleteMember removes the firing in record i, if that is a member. If the member runs,
+   err is again. */
 inline deleteMember(i, err) {
-	/* = group.go: (*Group).deleteAll "found.Running = found.Running || s.flags&running != 0" "found.Pending = sh.disarm(i, s) || found.Pending" "sh.release(i, s)" */
+	/* = group.go: (*Group).deleteAll "found.Running = found.Running || s.Flags&running != 0" "found.Pending = sh.disarm(i, s) || found.Pending" "sh.release(i, s)" */
 	if
-	:: slot[i].live && member(i) -> err = (slot[i].running -> again : err); disarm(i); release(i)
+	:: record[i].live && member(i) -> err = (record[i].running -> again : err); disarm(i); release(i)
 	:: else -> skip
 	fi
 }
 
 /* What a look finds; the rest is for mutants. */
-#define isFound(x, w) (runsMember(w) && (MUTANT != group_waits_for_one || !wait[x].edges) || \
+#define isFound(x, w) (runsMember(w) && (MUTANT != group_waits_for_one || !wait[x].found) || \
 	runs(w) && MUTANT == others_waited_for || MUTANT == found_before)
 
-/* look is one look of the enlisting, at worker w: it makes x wait for its run, if that
-   is a member's, unless it waits for x in turn: then err is ErrDeadlock, whatever the
-   other looks find. Between two looks anything may happen: what was found ends, and its
-   worker may run a timer that is no member, before or after the worker is looked at.
+/* look is one step of the enlisting: it looks at worker w. If that runs a member, it
+   makes x wait for the run, unless the run waits for x in turn: then err is ErrDeadlock,
+   whatever the other looks find. Between two looks other processes may make any steps:
+   what was found ends, and its worker may run a timer that is no member, before or after
+   the look at that worker.
 
-   The code looks at several runs before it lets go of the lock, and ends with the last
-   look: that is as if nothing happened in between. It looks in the order of the row of
-   running slots, which changes when a run ends; here each worker is looked at once, in
-   any order. What comes into the row, the code may never look at: that is no member's
-   run, so a look at it does nothing. What moves, it may look at twice: the second look
-   does nothing, on account of seen. Without that the deletion would wait twice for one
-   end, which the sets of this model cannot show; TestARunThatMovesIsWaitedForOnce does. */
+   The code looks at several runs before it lets go of the lock, and keeps the lock after
+   the last look. That is the order in which no process makes a step in between. It looks
+   in the order of the row of running slots, which changes when a run ends; here each
+   worker is looked at once, in any order. The code may never look at a run that comes
+   into the row: that is no member's, so a look at it does nothing. It may look twice at
+   a run that moves: the second look does nothing, because of seen. Without seen the
+   deletion would wait twice for one end, which the sets of this model cannot show;
+   TestARunThatMovesIsWaitedForOnce does. */
 inline look(x, w, err) {
 	section {
 		/* = group.go: (*Group).enlist "sh.lock()" */
 		!(wait[x].seen >> w & 1) ->
 		group.deleting = (MUTANT == group_open_early && wait[x].seen == 0 -> group.deleting - 1 : group.deleting);
 		/* = group.go: (*Group).enlist "case sh.groupOf(r.i, s) != g || seen[r.wk]:" "case sh.enlist(x, r.wk):" "seen[r.wk] = true" */
-		/* = worker.go: (*shard).glance "seen += look(sh.running.at(uint32(k)))" */
+		/* = running.go: (*shard).scanRuns "seen += look(sh.running.At(uint32(k)))" */
 		wait[x].seen = wait[x].seen | 1 << w;
 		if
 		:: isFound(x, w) ->
 			enlist(x, 1 << w, ignored);
 			/* = group.go: (*Group).enlist "deadlock = true" */
 			err = (ignored == ErrDeadlock || MUTANT == circle_forgotten -> ignored : err);
-			/* = group.go: (*Group).enlist "s.flags |= deleting" */
+			/* = group.go: (*Group).enlist "s.Flags |= deleting" */
 			if
-			:: ignored == enlisted -> wait[x].edges = true; slot[wk[w].slotNo].deleting = MUTANT != found_unmarked
+			:: ignored == enlisted -> wait[x].found = true; record[wk[w].slot].deleting = MUTANT != found_unmarked
 			:: else -> skip
 			fi
 		:: !isFound(x, w) && runs(w) -> reached(saw_another)
@@ -114,16 +141,16 @@ inline look(x, w, err) {
 	}
 }
 
-/* awaitOthers waits for the runs that do not wait for x. ErrDeadlock is what it was. */
+/* awaitOthers waits for the runs that do not wait for x. err stays ErrDeadlock. */
 inline awaitOthers(x, context) {
 	if
-	:: section { !wait[x].untold -> leave(x); gaveUp(x); reached(group_waited_for_others) }
-	:: context && wait[x].untold -> section { abandon(x, ignored); unlock(); gaveUp(x); reached(group_left_others) }
+	:: section { !wait[x].open -> detach(x); gaveUp(x); reached(group_waited_for_others) }
+	:: context && wait[x].open -> section { abandon(x, ignored); unlock(); gaveUp(x); reached(group_left_others) }
 	fi
 }
 
-/* In a mutant only: who runs no member before the first look is not looked at, and who
-   does is taken to do so still. */
+/* In a mutant only: a worker that runs no member before the first look is not looked at.
+   One that runs a member is assumed to run it still. */
 inline foundBefore(x) {
 	for (k : 0 .. WORKERS - 1) {
 		wait[x].seen = (MUTANT == found_before && !runsMember(k) -> wait[x].seen | 1 << k : wait[x].seen)

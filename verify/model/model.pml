@@ -1,47 +1,49 @@
 /* model.pml is the deletion protocol of timerwheel, for spin: what the code does under
    its locks, step by step, and what it promises. The files have the names of those of
-   the code; state.pml is its structs, promises.pml what must hold, mutants.pml what can
+   the code. state.pml is its structs, promises.pml what must hold, mutants.pml what can
    be broken on purpose, and scenarios has programs that use all of it.
 
-   One critical section of the code is one section here, and between sections anything
-   may happen. Comments that begin with an equals sign say which lines of the code the
-   step beneath them stands for, and those with a minus what is left out, by the names
-   of the functions; names_test.go watches that it stays so.
+   One critical section of the code is one section here. Between sections, other
+   processes may make any steps. A comment that begins with an equals sign quotes the
+   lines of the code that the step beneath it stands for. A comment that begins with a
+   minus names functions that the model leaves out. names_test.go fails if a quoted line
+   is gone, or if a function of the protocol has neither comment.
 
-   What is left out, and why nothing is lost by that:
+   What is left out, and why that loses nothing:
 
-   - Time, the levels of the wheel, and the hour for which the alarm is set. A timer
-     that pends may be due at any moment, and then any worker may come: so every order
-     of firings that deadlines can give is among those that are looked at.
+   - Time, the levels of the wheel, and the time for which the alarm is set. A pending
+     timer may become due at any moment, and then any worker may come. So the model has
+     every order of firings that deadlines can give.
    - Shards. A timer stays in its shard for life. Sections of two shards touch different
-     timers; what else they share they touch under Wheel.mu, which they take once, in
-     the midst of the section, for all of it. So nobody can tell when the rest of a
-     section was, and a section that takes both locks is one step. For the same reason
-     one shard shows every order that several would.
-   - How many workers come, and when: any of WORKERS may come as long as something is
-     due. What is left of the alarm is what Close needs: who was called and has not come.
+     timers. What else they share they touch under Wheel.mu, which they lock once, in
+     the middle of the section, for all of it. So no process can observe when the rest
+     of a section happened, and a section that takes both locks is one step. For the
+     same reason one shard shows every order that several would.
+   - When another worker is hired (hiring.go). Any of WORKERS may come as long as
+     something is due, so the model has what every rule of hiring would do. Of the alarm
+     it has what Close needs: which workers were called and have not come.
    - Manual wheels, stalls, and the counters beside the three that must balance.
-   - Memory as processors see it. All that is modelled is under a mutex, or after the
-     closing of a channel, so the code has one order of its sections, as the model has.
+   - Memory order. All that is modelled is under a mutex, or after a channel was closed,
+     so the sections of the code have one order, as those of the model have.
 
-   Mutexes are fair, and a worker's goroutine goes on if it can: that is all that is
-   taken for granted about progress. What a scenario's formula promises comes whatever
-   else happens. */
+   The model assumes that mutexes are fair, and that a goroutine of a worker makes its
+   next step if it can. It assumes nothing else about progress: what the formula of a
+   scenario promises comes, whatever the other processes do. */
 
 #ifndef MUTANT
 #define MUTANT none
 #endif
 
-/* What a scenario may define before it includes this file. It must define SLOTS,
-   WORKERS and WAITS, which are up to three. */
+/* What a scenario may define before it includes this file. It must define RECORDS,
+   WORKERS and WAITS, each at most three. */
 #ifndef lockBound
-#define lockBound(i) false /* the timer in slot i is an AllocLocked's */
+#define lockBound(i) false /* the timer in record i was made by AllocLocked */
 #endif
 #ifndef periodic
-#define periodic(i) false /* the timer in slot i is an Every's */
+#define periodic(i) false /* the timer in record i was made by Every */
 #endif
 #ifndef member
-#define member(i) true /* the timer in slot i is one of the group, if that is deleted at all */
+#define member(i) true /* the timer in record i is a member of the group; matters only if that is deleted */
 #endif
 #ifndef MISBEHAVES
 #define MISBEHAVES false /* a handler may end by a panic or a Goexit */
@@ -53,7 +55,7 @@
 /* = shard.go: (*shard).lock "func (sh *shard) lock() { sh.mu.Lock() }" */
 #define section d_step
 
-/* The run script looks at what has been reached. */
+/* The run script checks which of these were reached. */
 #define reached(what) c_code { static int once; if (!once++) printf("reached: " #what "\n"); }
 
 #include "state.pml"
@@ -62,37 +64,41 @@
 #include "handle.pml"
 #include "shard.pml"
 #include "timer.pml"
+#include "running.pml"
 #include "sync_del.pml"
 #include "group.pml"
-#include "crew.pml"
+#include "members.pml"
 
-/* Where timers stand, and when they are due: */
-/* - shard.go: after */
-/* - shard.go: (*shard).needsClock */
-/* - shard.go: (*shard).nanos */
-/* - shard.go: (*slot).stays */
-/* - shard.go: newShard */
-/* - shard.go: (*shard).fetch */
+/* Left out: where timers stand, and when they are due. */
+/* - clock.go: after (*shard).nanos (*Wheel).elapsed */
+/* - shard.go: newShard (*shard).needsClock (*shard).prefetch */
+/* - internal/levels/levels.go: (*Record).CanStay (*Levels).Insert (*Levels).Next */
+/* - internal/levels/expire.go: (*Levels).Expire */
+/* - internal/levels/list.go: (*Levels).Push (*Levels).Remove (*Levels).ListOf (*Levels).Last */
 
-/* Storage: */
-/* - handle.go: (*shard).argOf */
-/* - handle.go: (*shard).body */
-/* - handle.go: (*shard).bodyOf */
-/* - handle.go: (*shard).furnish */
-/* - handle.go: newStockpile */
-/* - handle.go: (*shard).take */
-/* - handle.go: (*shard).stock */
-/* - handle.go: (*shard).giveBack */
+/* Left out: storage, and which shard has room. */
+/* - handle.go: (*shard).body (*shard).bodyOf (*shard).argOf */
+/* - handle.go: (*shard).reserve newSpareChunk (*shard).install (*shard).initChunk (*shard).giveBack */
+/* - placement.go: (*Wheel).lockFor (*Wheel).lockLocal */
 
-/* How many workers there are: */
-/* - worker.go: (*worker).giveWay */
-/* - worker.go: (*Wheel).wanted */
-/* - worker.go: (*Wheel).progressed */
-/* - worker.go: (*worker).assist */
-/* - worker.go: (*Wheel).blocked */
-/* - worker.go: (*worker).outside */
-/* - worker.go: (*worker).relock */
-/* - worker.go: (*shard).crowded */
-/* - worker.go: (*shard).blocked */
-/* - worker.go: (*runningSlot).quick */
-/* - worker.go: (*worker).slot */
+/* Left out: how many workers there are, and how long they keep a processor. */
+/* - hiring.go: (*Wheel).wanted (*Wheel).progressed (*worker).mayHireNext (*Wheel).blocked (*shard).blocked (*worker).userCall */
+/* - worker.go: (*worker).assist (*worker).giveWay (*worker).relock */
+
+/* Left out: when the alarm rings. */
+/* - alarm.go: newAlarm (*Wheel).wakeBy (*Wheel).watch (*Wheel).clearAlarm (*Wheel).nextWake (*Wheel).quiesce (*Wheel).busy */
+
+/* Left out: what only looks, and calls that only choose another's parameters. */
+/* - running.go: (*shard).nextStall (*Wheel).Running */
+/* - members.go: (*Wheel).goroutines */
+/* - group.go: (*Group).Len (*Group).DelSync (*Group).DelSyncContext (*Group).ShutdownSync (*Group).ShutdownSyncContext */
+
+/* Left out: which timers are members. The scenario says that; it does not change. */
+/* - group.go: (*Wheel).NewGroup (*Group).Alloc (*Group).AllocLocked (*Group).AfterFunc (*Group).AfterFuncArg (*Group).Every */
+/* - group.go: (*shard).groupOf (*Group).admit (*Group).dismiss */
+
+/* Left out: Group.Del, which is the deletions of the members, one after the other. */
+/* - group.go: (*Group).Del */
+
+/* Left out: Manual wheels. */
+/* - members.go: (*Wheel).calledByMember (*Wheel).runAsMember (*Wheel).join */

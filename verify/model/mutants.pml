@@ -1,6 +1,6 @@
-/* mutants.pml is what can be broken on purpose; each ground rule of sync_del.go has some.
-   The run script reads from this list in which scenario each must be found out, and by
-   what. To see how:
+/* mutants.pml is what can be broken on purpose. Each ground rule of sync_del.go has some
+   mutants. The run script reads from this list in which scenario each must be found, and
+   by what. To see how:
 
 	spin -DMUTANT=unmarked -a scenarios/three_processors.pml
 	gcc -DSAFETY -DNOCLAIM -o pan pan.c && ./pan -m1000000; ./pan -r */
@@ -10,10 +10,10 @@ mtype = {
 
 	/* Rule 1 */
 	generation_stays,      /* tenants: assertion: recycle does not move the generation on */
-	generation_wraps,      /* tenants: assertion: a slot whose generations are used up begins anew */
+	generation_wraps,      /* tenants: assertion: a record whose generations are used up begins anew */
 	looked_up_once,        /* tenants: assertion: DelSync relies on what it saw before it let go of the lock */
-	lock_not_looked_up,    /* lock_bound: assertion: who has got a timer's lock runs the timer, whatever became of it */
-	lock_taken_for_slot,   /* lock_bound_tenants: assertion: who has got a timer's lock runs whatever is in the slot */
+	lock_not_looked_up,    /* lock_bound: assertion: a worker that gets a timer's lock runs the timer though it was deleted or moved */
+	lock_taken_for_record, /* lock_bound_tenants: assertion: a worker that gets a timer's lock runs the next tenant of the record */
 
 	/* Rule 2 */
 	published_late,        /* three_processors: assertion: the running slot is set after the section that takes the timer off */
@@ -21,23 +21,23 @@ mtype = {
 	/* Rule 3 */
 	run_without_reference, /* own_timer: assertion: a timer is recycled while it runs */
 
-	run_keeps_reference,   /* own_timer: assertion: the end of the run does not recycle a timer that nobody holds */
+	run_keeps_reference,   /* own_timer: assertion: the end of the run does not recycle a timer without references */
 
 	/* Rule 4 */
-	overlap,               /* three_processors: assertion: a timer that runs is not deferred */
-	held_forgotten,        /* three_processors: assertion: the end of the run does not put back what was deferred */
-	two_wait_for_lock,     /* lock_bound: assertion: a timer for whose lock a worker waits is not deferred */
+	overlap,               /* three_processors: assertion: a timer that runs is not held back */
+	held_forgotten,        /* three_processors: assertion: the end of the run does not put back a timer that was held back */
+	two_wait_for_lock,     /* lock_bound: assertion: a timer for whose lock a worker waits is not held back */
 
 	/* Rule 5 */
 	unmarked,              /* three_processors: assertion: a deletion that waits does not mark the run */
-	marked_late,           /* three_processors: assertion: it marks the run in a section of its own */
+	marked_late,           /* three_processors: assertion: it marks the run in the section after */
 	mark_ignored,          /* three_processors: assertion: Register does not look at the mark */
 	firing_left,           /* three_processors: assertion: a deletion that waits leaves the firing */
 
 	/* Rule 6 */
 	wait_left_out,         /* three_processors: assertion: DelSync does not wait */
-	waits_for_flag,        /* tenants: assertion: it waits until the timer's flag running is clear */
-	waits_for_number,      /* three_processors: cycle: it waits until no running slot has the timer's number */
+	waits_for_flag,        /* tenants: assertion: it waits until the record's flag running is clear */
+	waits_for_number,      /* three_processors: cycle: it waits until no running slot has the record's number */
 
 	/* Rule 7 */
 	mark_cleared_early,    /* three_processors: assertion: the mark is removed in a section before the slot is cleared */
@@ -49,28 +49,30 @@ mtype = {
 	goexit_unhandled,      /* misbehaving: cycle: nothing ends the run of a handler that does not return */
 
 	/* Rule 8 */
-	circle_unchecked,      /* circle: cycle: nobody looks for circles */
-	short_circles_only,    /* circle_of_three: end state: only circles of two are looked for */
-	edge_added_late,       /* circle: cycle: a wait is looked up in one section, and added in the next */
-	edge_outlives_wait,    /* circle_given_up: assertion: who gives up does not remove its wait */
+	circle_unchecked,      /* circle: cycle: no deletion checks for circles */
+	short_circles_only,    /* circle_of_three: end state: only circles of two are checked for */
+	edge_added_late,       /* circle: cycle: the check is made in one section, the edge added in the next */
+	edge_outlives_wait,    /* circle_given_up: assertion: a deletion that gives up does not remove its edge */
 	async_is_edge,         /* async_in_circle: assertion: a DelAsync counts as a wait of the handler that called it */
 
 	/* Rule 9 */
 	due_is_out_of_reach,   /* in_line: assertion: a deletion does not find a timer in line */
-	held_is_out_of_reach,  /* three_processors: assertion: nor one that is deferred */
+	held_is_out_of_reach,  /* three_processors: assertion: nor one that is held back */
 	runs_before_lock,      /* lock_held: end state: a timer runs while its lock is waited for */
 
 	/* Contract 2 */
 	removed_uncounted,     /* three_processors: assertion: a firing that is removed is not counted */
 
 	/* Contract 4 */
-	shutdown_left_out,     /* shutdown: assertion: a timer that runs is not shut down */
+	shutdown_unmarked,     /* shutdown: assertion: Shutdown marks no timer */
+	running_unmarked,      /* shutdown: assertion: it marks no timer that runs */
 
 	/* Contract 8 */
 	group_open,            /* group: assertion: Register does not look whether the group is being deleted */
 	group_waits_for_one,   /* group: assertion: a group's deletion waits for one of the runs only */
 	group_open_early,      /* group: assertion: the group is open before its deletion has found all runs */
 	group_stays_shut,      /* group: assertion: its deletion ends and leaves it closed to Registers */
+	group_left_open,       /* group_shutdown: assertion: a shutdown of the group does not mark it */
 	found_before,          /* group_and_another: assertion: a deletion relies on what ran before it let go of the lock */
 	others_waited_for,     /* group_and_another: assertion: it waits for the runs of timers that are no members, too */
 	circle_forgotten,      /* group_in_handlers: assertion: a run found later makes it forget one that waits for it */
@@ -80,25 +82,25 @@ mtype = {
 	/* Contract 9 */
 	close_does_not_wait,   /* close: assertion: Close does not wait */
 	rings_uncounted,       /* close: assertion: Close does not count the workers that the alarm has called */
-	sent_after_close,      /* close_async: assertion: a DelAsync that need not wait sends a goroutine although the wheel is closed */
-	dones_uncounted        /* close_async: assertion: Close does not count the goroutines that were sent */
+	spawned_after_close,   /* close_async: assertion: a DelAsync that need not wait starts a goroutine although the wheel is closed */
+	starting_uncounted     /* close_async: assertion: Close does not count the goroutines that were started */
 };
 
 /* The mutants that end a run in several steps. */
-#define sabotaged (MUTANT == woken_early || MUTANT == lock_released_early || MUTANT == mark_cleared_early || MUTANT == finished_in_two)
+#define finishIsSplit (MUTANT == woken_early || MUTANT == lock_released_early || MUTANT == mark_cleared_early || MUTANT == finished_in_two)
 
-inline sabotage(w, i) {
+inline splitFinish(w, i) {
 	if
 	:: MUTANT == woken_early ->
 		section { endWaits(w) }
-		settle(w);
+		notify(w);
 		skip; /* spin wants no loop right before a section */
 		section { finish(w, i); unlock() }
 	:: MUTANT == lock_released_early ->
 		section { userLock = (wk[w].locked -> 0 : userLock); wk[w].locked = false }
 		section { finish(w, i); unlock() }
 	:: MUTANT == mark_cleared_early ->
-		section { slot[wk[w].slotNo].deleting = false; unlock() }
+		section { record[wk[w].slot].deleting = false; unlock() }
 		section { finish(w, i); unlock() }
 	:: MUTANT == finished_in_two ->
 		section { clearSlot(w, i); unlock() }

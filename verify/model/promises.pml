@@ -1,27 +1,28 @@
-/* promises.pml is what is promised: what must be, at which step. A handler is in flight
-   from the moment at which its timer is taken off the wheel to run. */
+/* promises.pml is what the code promises, each promise checked at the step at which it
+   must hold. A handler is in flight from the step that takes its timer off the wheel to
+   the step that ends its run. */
 
 #define must(what, p) if :: p :: else -> c_code { printf("broken: " #what "\n"); }; assert(false) fi
 
-/* After a deletion has returned nil, there was an instant during the call at which
-   the timer neither was pending nor ran: neither by its flags, if it still is, nor
-   in fact. */
-#define isIdle(i)  (!slot[i].pending && !slot[i].running)
+/* After a deletion that waits has returned nil, there was an instant during the call at
+   which the timer was neither pending nor running. That is checked by the record's
+   flags, if the timer still lives, and by the ghost flight. */
+#define isIdle(i)  (!record[i].pending && !record[i].running)
 #define isQuiet(t) (t != ALL && !inFlight(t) && (!lives(t) || isIdle(indexOf(t))))
 
-/* And after a group's deletion, all its members at once. */
+/* After a group's deletion that held for all its members at once. */
 #define isBusy(i)   (member(i) && !isIdle(i))
 #define isFlying(w) (wk[w].flight && member(indexOf(wk[w].flight)))
-#define allQuiet    (!anySlot(isBusy) && !anyWorker(isFlying))
+#define allQuiet    (!anyRecord(isBusy) && !anyWorker(isFlying))
 
-/* A wait is made anew for every call, and collected when nobody knows it. Here it is
-   used again then. */
-#define fresh(x) (wait[x].timer == 0 && !isTold(x))
+/* The code makes a wait for every call, and the garbage collector frees it when nothing
+   refers to it. Then the model uses it again. */
+#define unused(x) (wait[x].timer == 0 && !toNotify(x))
 
 inline begins(x, t) {
 	wait[x].timer = t;
-	wait[x].untold = 0;
-	wait[x].quiet = (t == 0) /* the zero Timer is never anything else */
+	wait[x].open = 0;
+	wait[x].quiet = (t == 0) /* the zero Timer is always idle */
 }
 
 inline returned(x) {
@@ -34,56 +35,59 @@ inline gaveUp(x) {
 	wait[x].from = 0;
 	wait[x].group = false;
 	wait[x].finding = false;
-	wait[x].untold = 0;
+	wait[x].open = 0;
 	wait[x].quiet = false
 }
 
-/* ErrDeadlock is for circles only: run r, which x was to wait for, does lead back. */
+/* ErrDeadlock is for circles only: run r, which x was to wait for, does lead back to the
+   caller. */
 inline isCircle(x, r) {
 	reach = 1 << r;
 	for (n : 1 .. WORKERS) {
 		for (k : 0 .. WORKERS - 1) {
-			reach = (reach >> k & 1 -> reach | wk[k].really : reach)
+			reach = (reach >> k & 1 -> reach | wk[k].waitsFor : reach)
 		}
 	}
-	must(be_a_circle, wait[x].from != NOBODY && reach >> wait[x].from & 1)
+	must(be_a_circle, wait[x].from != NO_WORKER && reach >> wait[x].from & 1)
 }
 
-inline isWaiting(x)    { wk[wait[x].from].really = wait[x].on }
-inline hasEnded(x, w)  { if :: wait[x].from != NOBODY -> wk[wait[x].from].really = wk[wait[x].from].really & ~(1 << w) :: else -> skip fi }
-inline stopsWaiting(w) { if :: w != NOBODY -> wk[w].really = 0 :: else -> skip fi }
+inline startsWaiting(x) { wk[wait[x].from].waitsFor = wait[x].edges }
+inline hasEnded(x, w)   { if :: wait[x].from != NO_WORKER -> wk[wait[x].from].waitsFor = wk[wait[x].from].waitsFor & ~(1 << w) :: else -> skip fi }
+inline stopsWaiting(w)  { if :: w != NO_WORKER -> wk[w].waitsFor = 0 :: else -> skip fi }
 
-/* A group's deletion waits for no run but its members'. */
+/* A group's deletion waits for no run except its members'. */
 inline mayWaitFor(x, r) {
 	must(wait_for_members_only, !wait[x].group || runsMember(r))
 }
 
-/* No handler begins that runs already. */
+/* No handler begins while it runs already, nor after its timer, or its group, was shut
+   down: after a Shutdown that found neither a firing nor a run, no run is to come. */
 inline mayBegin(w, t) {
 	must(run_once_at_a_time, !inFlight(t));
+	must(begin_no_run_after_Shutdown, shutDown != t && !(groupShutDown && member(indexOf(t))));
 	wk[w].flight = t
 }
 
-/* After Close has returned nil nothing pends, and no goroutine is the wheel's. */
+/* After Close has returned nil nothing is pending, and the wheel has no goroutine. */
 inline hasReturned() {
-	hasClosed = true;
-	must(have_nothing_left_after_Close, !anySlot(isPending) && crew == 0 && coming == 0 && rings == 0)
+	closed = true;
+	must(have_nothing_left_after_Close, !anyRecord(isPending) && members == 0 && starting == 0 && rings == 0)
 }
 
-inline mayComeIn() { must(have_no_goroutine_after_Close, !hasClosed) }
+inline mayJoin() { must(have_no_goroutine_after_Close, !closed) }
 
-/* A group's deletion has it refuse until it has found all runs and none is left that it
-   waits for. That is for the promises; the code counts. */
-#define holdsGroup(x) (wait[x].finding || wait[x].group && wait[x].on)
+/* A group's deletion makes the group refuse until it has found all runs and none is left
+   that it waits for. The promises say this with ghosts and edges; the code counts. */
+#define holdsGroup(x) (wait[x].finding || wait[x].group && wait[x].edges)
 
-/* No Register succeeds while somebody waits for the run of that timer, nor after a
+/* No Register succeeds while a deletion waits for the run of that timer, nor after a
    Shutdown. */
 inline mayRegister(t) {
 	for (k : 0 .. WORKERS - 1) {
-		must(refuse_while_a_deletion_waits, !(wk[k].flight == t && wk[k].promised))
+		must(refuse_while_a_deletion_waits, !(wk[k].flight == t && wk[k].waitedFor))
 	}
 	must(refuse_while_a_group_deletion_waits, !member(indexOf(t)) || !anyWait(holdsGroup));
-	must(refuse_after_Shutdown, shutDown != t)
+	must(refuse_after_Shutdown, shutDown != t && !(groupShutDown && member(indexOf(t))))
 }
 
 /* And none is refused for longer than that. */
@@ -95,41 +99,42 @@ inline mayRefuse(t, err) {
 	fi
 }
 
-/* Who holds the lock of a lock-bound timer sees no handler. */
+/* The holder of the lock of a lock-bound timer sees no handler. */
 inline seesNoHandler(t) {
-	section { must(be_over_for_who_holds_the_lock, !slot[indexOf(t)].running && !inFlight(t)) }
+	section { must(be_over_for_the_holder_of_the_lock, !record[indexOf(t)].running && !inFlight(t)) }
 }
 
-/* check is what every section must leave, as the code itself verifies it with the
-   build tag invariants. */
+/* check is what every section must leave, as the code itself verifies it with the build
+   tag invariants. */
 inline check() {
 	n = 0;
-	for (k : 0 .. SLOTS - 1) {
-		n = n + slot[k].pending;
-		/* = checked_on.go: (*shard).checkTimer "case s.owners == 0 && !inList && !inRun:" */
-		must(recycle_in_time, !slot[k].live || slot[k].owners > 0 || slot[k].pending || slot[k].running);
-		/* = checked_on.go: (*shard).check "if s.flags != 0 {" */
-		must(leave_free_slots_blank, slot[k].live || !slot[k].pending && !slot[k].running && !slot[k].locking && !slot[k].deleting && !slot[k].shutdown);
-		/* = checked_on.go: (*shard).checkTimer "case s.flags&deleting != 0 && !inRun:" */
-		must(end_the_refusal_with_the_run, !slot[k].deleting || slot[k].running);
-		/* = checked_on.go: (*shard).checkTimer "case inList && (s.flags&shutdown != 0 || g.shutDown() && !g.beingDeleted()):" */
-		must(never_pend_after_Shutdown, !slot[k].pending || !slot[k].shutdown);
-		must(pend_in_a_list, slot[k].pending == (slot[k].list != 0));
-		/* = checked_on.go: (*shard).checkTimer "case inList && sh.levels.list(s) == listHeld && s.flags&(running|locking) == 0:" */
-		must(look_after_what_is_held, slot[k].list != held || slot[k].running || slot[k].locking)
+	for (k : 0 .. RECORDS - 1) {
+		n = n + record[k].pending;
+		/* = invariants_on.go: (*shard).checkTimer "case s.Owners == 0 && !inList && !inRun:" */
+		must(recycle_in_time, !record[k].live || record[k].owners > 0 || record[k].pending || record[k].running);
+		/* = invariants_on.go: (*shard).checkRecords "if s.Flags != 0 {" */
+		must(leave_free_records_blank, record[k].live || !record[k].pending && !record[k].running && !record[k].locking && !record[k].deleting && !record[k].shutdown);
+		/* = invariants_on.go: (*shard).checkTimer "case s.Flags&deleting != 0 && !inRun:" */
+		must(end_the_refusal_with_the_run, !record[k].deleting || record[k].running);
+		/* = invariants_on.go: (*shard).checkTimer "case inList && (s.Flags&shutdown != 0 || g.shutDown() && !g.beingDeleted()):" */
+		must(never_pend_after_Shutdown, !record[k].pending || !record[k].shutdown && !(member(k) && group.isDown && group.deleting == 0));
+		must(pend_in_a_list, record[k].pending == (record[k].list != 0));
+		/* = invariants_on.go: (*shard).checkTimer "case !sh.closed && inList && sh.levels.ListOf(s) == levels.Held && s.Flags&(running|locking) == 0:" */
+		must(put_back_what_is_held, record[k].list != held || record[k].running || record[k].locking)
 	}
-	/* = checked_on.go: (*shard).check "if c := sh.counters; c.registered != c.fired+c.removed+uint64(c.pending) {" */
+	/* = invariants_on.go: (*shard).checkCounters "if c.registered != c.fired+c.removed+uint64(c.pending) {" */
 	must(balance, ledger == n);
 	for (k : 0 .. WORKERS - 1) {
-		/* = checked_on.go: (*shard).checkRuns "if r.wk.place != k || s.flags&running == 0 {" */
-		must(run_what_is_in_a_running_slot, wk[k].slotNo == SLOTS || slot[wk[k].slotNo].running);
+		/* = invariants_on.go: (*shard).checkRuns "if r.wk.slotIndex != k || s.Flags&running == 0 {" */
+		must(run_what_is_in_a_running_slot, wk[k].slot == RECORDS || record[wk[k].slot].running);
 		for (n : 0 .. WAITS - 1) {
-			must(have_each_wait_on_both_ends, (wk[k].waits >> n & 1) == (wait[n].on >> k & 1))
+			must(have_each_wait_on_both_ends, (wk[k].waits >> n & 1) == (wait[n].edges >> k & 1))
 		}
 	}
 }
 
-/* observe looks whether this is the instant for the calls in flight. */
+/* observe checks whether this is an instant at which a deleted timer is idle, for each
+   call in flight. */
 inline observe() {
 	for (k : 0 .. WAITS - 1) {
 		wait[k].quiet = wait[k].quiet || wait[k].timer && isQuiet(wait[k].timer) || wait[k].timer == ALL && allQuiet

@@ -1,49 +1,49 @@
 /* shard.pml is shard.go: what is pending, and where. */
 
 inline link(i) {
-	/* = shard.go: (*shard).link "s.flags |= pending" "sh.counters.registered++" */
-	slot[i].pending = true;
+	/* = shard.go: (*shard).link "s.Flags |= pending" "sh.counters.registered++" */
+	record[i].pending = true;
 	ledger++
 }
 
 inline unlink(i) {
-	/* = shard.go: (*shard).unlink "sh.levels.remove(i, s)" "s.flags &^= pending | slotted | prompt | onGrid" */
-	must(take_off_what_pends, slot[i].pending);
-	slot[i].pending = false;
-	slot[i].list = 0
+	/* = shard.go: (*shard).unlink "sh.levels.Remove(i, s)" "s.Flags &^= pending | levels.InBucket | levels.Prompt | onGrid" */
+	must(take_off_what_pends, record[i].pending);
+	record[i].pending = false;
+	record[i].list = 0
 }
 
-/* arm makes a timer pending, or moves it. Without time, where it stays and where
-   it is put are one place: on the wheel. */
+/* arm makes a timer pending, or moves it. Without time, the bucket where it stays and
+   the one where it is put are the same. */
 inline arm(i) {
 	/* = shard.go: (*shard).arm "sh.move(i, s, when, now)" */
-	/* = shard.go: (*shard).move "if s.flags&pending != 0 {" "sh.link(s)" "sh.w.wakeBy(sh.place(i, s, now))" */
+	/* = shard.go: (*shard).move "if s.Flags&pending != 0 {" "sh.link(s)" "sh.w.wakeBy(sh.place(i, s, now))" */
 	if
-	:: slot[i].pending -> reached(moved)
+	:: record[i].pending -> reached(moved)
 	:: else -> link(i)
 	fi;
 	place(i)
 }
 
 inline place(i) {
-	/* = shard.go: (*shard).place "return sh.nanos(sh.levels.insert(i, s))" */
-	slot[i].list = wheel
+	/* = shard.go: (*shard).place "return sh.nanos(sh.levels.Insert(i, s))" */
+	record[i].list = bucket
 }
 
 /* In mutants only. */
-#define outOfReach(i) (slot[i].list == due && MUTANT == due_is_out_of_reach || \
-	slot[i].list == held && MUTANT == held_is_out_of_reach || \
-	slot[i].running && MUTANT == firing_left)
+#define outOfReach(i) (record[i].list == due && MUTANT == due_is_out_of_reach || \
+	record[i].list == held && MUTANT == held_is_out_of_reach || \
+	record[i].running && MUTANT == firing_left)
 
 inline disarm(i) {
-	/* = shard.go: (*shard).disarm "if s.flags&pending == 0 {" "sh.unlink(i, s)" "sh.counters.removed++" */
+	/* = shard.go: (*shard).disarm "if s.Flags&pending == 0 {" "sh.unlink(i, s)" "sh.counters.removed++" */
 	if
-	:: !slot[i].pending -> skip
-	:: slot[i].pending && outOfReach(i) -> skip
+	:: !record[i].pending -> skip
+	:: record[i].pending && outOfReach(i) -> skip
 	:: else ->
 		if
-		:: slot[i].list == due -> reached(removed_in_line)
-		:: slot[i].list == held -> reached(removed_held)
+		:: record[i].list == due -> reached(removed_in_line)
+		:: record[i].list == held -> reached(removed_held)
 		:: else -> reached(removed)
 		fi;
 		unlink(i);
@@ -51,53 +51,87 @@ inline disarm(i) {
 	fi
 }
 
+/* = group.go: (*Group).shutDown "func (g *Group) shutDown() bool { return g != nil && g.down }" */
+#define isShutDown(i) (record[i].shutdown || member(i) && group.isDown)
 /* = group.go: (*Group).beingDeleted "func (g *Group) beingDeleted() bool { return g != nil && g.deleting > 0 }" */
-#define beingDeleted(i) (slot[i].deleting && MUTANT != mark_ignored || member(i) && group.deleting > 0 && MUTANT != group_open)
+#define beingDeleted(i) (record[i].deleting && MUTANT != mark_ignored || member(i) && group.deleting > 0 && MUTANT != group_open)
 
-/* refusal says why a Register of t must be refused, or ok. */
+/* refusal sets err to the error of a Register of t that must be refused; to ok, if it
+   may go on. */
 inline refusal(t, err) {
-	/* = shard.go: (*shard).refusal "return ErrStale" "case s.flags&shutdown != 0 || g.shutDown():" "case s.flags&deleting != 0 || g.beingDeleted():" "case sh.closed:" */
+	/* = shard.go: (*shard).refusal "return ErrStale" "case s.Flags&shutdown != 0 || g.shutDown():" "case s.Flags&deleting != 0 || g.beingDeleted():" "case sh.closed:" */
 	if
 	:: !lookup(t) -> err = ErrStale; reached(stale)
 	:: else ->
-		touch(t);
+		mayUse(t);
 		if
-		:: slot[indexOf(t)].shutdown -> err = ErrShutdown; reached(refused_shutdown)
-		:: !slot[indexOf(t)].shutdown && beingDeleted(indexOf(t)) -> err = ErrDeleting; reached(refused)
-		:: !slot[indexOf(t)].shutdown && !beingDeleted(indexOf(t)) && shardClosed -> err = ErrClosed; reached(refused_closed)
+		:: isShutDown(indexOf(t)) -> err = ErrShutdown; reached(refused_shutdown)
+		:: !isShutDown(indexOf(t)) && beingDeleted(indexOf(t)) -> err = ErrDeleting; reached(refused)
+		:: !isShutDown(indexOf(t)) && !beingDeleted(indexOf(t)) && shardClosed -> err = ErrClosed; reached(refused_closed)
 		:: else -> err = ok
 		fi
 	fi
 }
 
-/* = shard.go: (*shard).soonest "if sh.levels.tails[listDue] != 0 {" "start, _, ok := sh.levels.next()" */
-#define soonest (anySlot(inLine) || anySlot(onWheel))
+/* = shard.go: (*shard).nextWake "if !sh.levels.Empty(levels.Due) {" "tick, ok := sh.levels.Next()" */
+#define somethingIsDue (anyRecord(inLine) || anyRecord(inBucket))
 
-/* pop chooses a timer that is due; SLOTS, if none is. What has become due since
-   somebody last looked is any part of what is on the wheel. */
+/* pop chooses a timer that is due; RECORDS, if none is. Any of the timers in buckets may
+   have become due since the last pop. */
 inline pop(i) {
-	/* = shard.go: (*shard).pop "if sh.closed {" "more = sh.levels.expire(now/sh.levels.tick, batch)" */
+	/* = shard.go: (*shard).pop "if sh.closed {" "more = sh.levels.Expire(now/sh.levels.Tick(), batch)" */
 	if
-	:: anySlot(inLine) || shardClosed
+	:: anyRecord(inLine) || shardClosed
 	:: else ->
 		i = 0;
 		do
-		:: i < SLOTS && onWheel(i) -> slot[i].list = due; i++
-		:: i < SLOTS -> i++
-		:: i == SLOTS -> break
+		:: i < RECORDS && inBucket(i) -> record[i].list = due; i++
+		:: i < RECORDS -> i++
+		:: i == RECORDS -> break
 		od
 	fi;
-	/* = shard.go: (*shard).pop "return sh.levels.last(listDue), true, true" */
+	/* = shard.go: (*shard).pop "return sh.levels.Last(levels.Due), true, true" */
 	if
 	:: !shardClosed && inLine(0) -> i = 0
-#if SLOTS > 1
+#if RECORDS > 1
 	:: !shardClosed && inLine(1) -> i = 1
 #endif
-#if SLOTS > 2
+#if RECORDS > 2
 	:: !shardClosed && inLine(2) -> i = 2
 #endif
-	:: shardClosed || !anySlot(inLine) -> i = SLOTS
+	:: shardClosed || !anyRecord(inLine) -> i = RECORDS
 	fi
+}
+
+/* closeShard drops everything that is pending. i is scratch. */
+inline closeShard(i) {
+	/* = shard.go: (*shard).close "sh.closed = true" "sh.levels = levels.New(sh.levels.Tick(), &sh.records)" */
+	section {
+		shardClosed = true;
+		for (i : 0 .. RECORDS - 1) { /* in no list; here, in none from which a worker takes timers */
+			record[i].list = (record[i].pending -> bucket : 0)
+		}
+		i = 0;
+		unlock()
+	}
+	do
+	:: section {
+		/* = shard.go: (*shard).close "for i := uint32(0); sh.counters.pending > 0; i++ {" */
+		anyRecord(isPending) ->
+		i = 0;
+		do
+		:: i < RECORDS && !record[i].pending -> i++
+		:: else -> break
+		od;
+		/* = shard.go: (*shard).close "} else if s := sh.records.At(i); sh.disarm(i, s) {" "sh.release(i, s)" */
+		disarm(i);
+		release(i);
+		i = 0;
+		reached(dropped);
+		unlock()
+	}
+	:: !anyRecord(isPending) -> break
+	od
 }
 
 inline unlock() {

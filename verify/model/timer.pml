@@ -1,24 +1,24 @@
-/* timer.pml is the part of timer.go and wheel.go that users call and that does not wait. */
+/* timer.pml is the calls of timer.go and wheel.go that are no deletions. */
 
-/* alloc makes a timer with one owner, in slot i, which must be free. */
+/* alloc makes a timer with one owner, in record i, which must be free. */
 inline alloc(i, t) {
 	section {
-		/* = wheel.go: (*Wheel).own "i, s := sh.newTimer(f, nil)" "s.owners = 1" */
-		room(i) -> newTimer(i, t);
-		slot[i].owners = 1;
+		/* = wheel.go: (*Wheel).newOwned "i, s := sh.newTimer(f, nil)" "s.Owners = 1" */
+		hasRoom(i) -> newTimer(i, t);
+		record[i].owners = 1;
 		unlock()
 	}
 }
 
-/* afterFunc makes a timer without owners, pending, in slot i. */
+/* afterFunc makes a timer without owners, pending, in record i. */
 inline afterFunc(i, t) {
 	section {
-		/* = wheel.go: (*Wheel).start "if sh.closed || g.beingDeleted() || g.shutDown() {" */
-		room(i) ->
+		/* = wheel.go: (*Wheel).newPending "if sh.closed || g.beingDeleted() || g.shutDown() {" */
+		hasRoom(i) ->
 		if
-		:: shardClosed || member(i) && group.deleting > 0 -> t = 0
+		:: shardClosed || member(i) && (group.deleting > 0 || group.isDown) -> t = 0
 		:: else ->
-			/* = wheel.go: (*Wheel).start "i, s := sh.newTimer(f, arg)" "sh.arm(i, s, after(now, d), now)" */
+			/* = wheel.go: (*Wheel).newPending "i, s := sh.newTimer(f, arg)" "sh.arm(i, s, after(now, d), now)" */
 			newTimer(i, t);
 			arm(i)
 		fi;
@@ -29,8 +29,8 @@ inline afterFunc(i, t) {
 inline register(t, err) {
 	section {
 		/* = timer.go: Timer.register "i, s := sh.lookup(t)" "if err := sh.refuse(i, s); err != nil {" */
-		/* = shard.go: (*shard).refuse "return sh.examine(i, s)" */
-		/* = shard.go: (*shard).examine "err := sh.refusal(i, s)" */
+		/* = shard.go: (*shard).refuse "return sh.refuseSlow(i, s)" */
+		/* = shard.go: (*shard).refuseSlow "err := sh.refusal(i, s)" */
 		refusal(t, err);
 		if
 		:: err == ok ->
@@ -43,22 +43,13 @@ inline register(t, err) {
 	}
 }
 
-inline del(t) {
-	section {
-		/* = timer.go: Timer.Del "_, _, found := sh.delete(t, 0)" */
-		delete(t, false);
-		/* = sync_del.go: (*shard).unlockDeleted "sh.unlock()" */
-		unlock()
-	}
-}
-
 inline retain(t, err) {
 	section {
-		/* = timer.go: Timer.Retain "_, s := sh.lookup(t)" "if s.owners == math.MaxUint32 {" "s.owners++" */
+		/* = timer.go: Timer.Retain "_, s := sh.lookup(t)" "if s.Owners == math.MaxUint32 {" "s.Owners++" */
 		if
 		:: !lookup(t) -> err = ErrStale
-		:: lookup(t) && slot[indexOf(t)].owners == MAX_OWNERS -> touch(t)
-		:: else -> touch(t); slot[indexOf(t)].owners++; err = ok
+		:: lookup(t) && record[indexOf(t)].owners == MAX_OWNERS -> mayUse(t)
+		:: else -> mayUse(t); record[indexOf(t)].owners++; err = ok
 		fi;
 		unlock()
 	}
@@ -66,14 +57,14 @@ inline retain(t, err) {
 
 inline free(t, err) {
 	section {
-		/* = timer.go: Timer.Free "i, s := sh.lookup(t)" "case s == nil:" "case s.owners == 0:" */
+		/* = timer.go: Timer.Free "i, s := sh.lookup(t)" "case s == nil:" "case s.Owners == 0:" */
 		if
 		:: !lookup(t) -> err = ErrStale
-		:: lookup(t) && slot[indexOf(t)].owners == 0 -> touch(t); err = ErrFreed; reached(freed_too_often)
+		:: lookup(t) && record[indexOf(t)].owners == 0 -> mayUse(t); err = ErrFreed; reached(freed_too_often)
 		:: else ->
-			/* = timer.go: Timer.Free "s.owners--" "sh.release(i, s)" */
-			touch(t);
-			slot[indexOf(t)].owners--;
+			/* = timer.go: Timer.Free "s.Owners--" "sh.release(i, s)" */
+			mayUse(t);
+			record[indexOf(t)].owners--;
 			release(indexOf(t));
 			err = ok
 		fi;

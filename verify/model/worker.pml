@@ -1,33 +1,36 @@
-/* worker.pml is worker.go: who runs handlers, and how a run begins and ends.
+/* worker.pml is worker.go: what workers do, and how a run begins and ends.
 
-   A scenario says before it includes this file what a handler does: handler(w, t)
-   is what worker w does when it runs timer t; err is there for its results. */
+   Before it includes this file, a scenario defines what a handler does: handler(w, t) is
+   what worker w does when it runs timer t. err is a variable for its results. */
 
-/* nextDue chooses a timer that is due and can begin now; SLOTS, if there is none. */
+/* nextDue chooses a timer that is due and can begin now; RECORDS, if there is none. */
 inline nextDue(i) {
 	do
 	:: atomic {
 		/* = worker.go: (*worker).next "i, ok, more := sh.pop(now)" */
 		pop(i);
 		if
-		:: i == SLOTS -> break
-		/* = worker.go: (*worker).next "if s.flags&(running|locking) != 0 {" "sh.hold(i, s)" */
-		:: i < SLOTS && (slot[i].running && MUTANT != overlap || slot[i].locking && MUTANT != two_wait_for_lock) ->
-			section { hold(i); reached(deferred) }
+		:: i == RECORDS -> break
+		/* = worker.go: (*worker).next "if s.Flags&(running|locking) != 0 {" "sh.holdBack(i, s)" */
+		:: i < RECORDS && (record[i].running && MUTANT != overlap || record[i].locking && MUTANT != two_wait_for_lock) ->
+			section { holdBack(i); reached(held_back) }
 		:: else -> break
 		fi
 	}
 	od
 }
 
-/* hold sets a due timer aside. Who ends what it waits for looks for it. */
-/* = worker.go: (*shard).held "return s.flags&(pending|slotted) == pending && !sh.closed && sh.levels.list(s) == listHeld" */
-inline hold(i) {
-	/* = worker.go: (*shard).hold "sh.levels.remove(i, s)" "sh.levels.push(listHeld, i, s)" */
-	slot[i].list = held
+/* holdBack sets a due timer aside. The worker that ends the run, or the wait for the
+   lock, puts it back. */
+inline holdBack(i) {
+	/* = worker.go: (*shard).holdBack "sh.levels.Remove(i, s)" "sh.levels.Push(levels.Held, i, s)" */
+	record[i].list = held
 }
 
-/* begin takes the timer in slot i off the wheel and publishes it. */
+/* = worker.go: (*shard).isHeld "return s.Flags&(pending|levels.InBucket) == pending && !sh.closed && sh.levels.ListOf(s) == levels.Held" */
+#define isHeld(i) (record[i].pending && record[i].list == held)
+
+/* begin takes the timer in record i off the wheel and publishes it. */
 inline begin(w, i, t) {
 	/* = worker.go: (*worker).begin "f, t = *sh.body(i), sh.timer(i, s)" */
 	t = handle(i);
@@ -35,45 +38,42 @@ inline begin(w, i, t) {
 	/* = worker.go: (*worker).begin "sh.unlink(i, s)" "sh.counters.fired++" */
 	unlink(i);
 	ledger--;
-	/* = worker.go: (*worker).begin "s.flags |= running" "sh.running.push(runningSlot{wk: wk, since: since, waiting: never, i: i})" */
+	/* = worker.go: (*worker).begin "s.Flags |= running" "wk.publish(sh, i, since)" */
 	if
 	:: MUTANT == published_late -> skip
 	:: else -> publish(w, i)
 	fi;
-	/* = worker.go: (*worker).begin "sh.repeat(i, s, b.period, now)" */
-	/* = every.go: (*shard).repeat "sh.link(s)" "sh.place(i, s, now)" */
+	/* = worker.go: (*worker).begin "sh.scheduleNext(i, s, b.period, now)" */
+	/* = every.go: (*shard).scheduleNext "sh.link(s)" "sh.place(i, s, now)" */
 	if
 	:: periodic(i) -> link(i); place(i)
 	:: else -> skip
 	fi
 }
 
-inline publish(w, i) {
-	slot[i].running = true;
-	wk[w].slotNo = i
-}
-
-/* beginAcquire lets go of a timer that is due, to take its lock. It stays pending. */
+/* beginAcquire lets go of a due timer, in order to take its lock. The timer stays
+   pending. */
 inline beginAcquire(w, i, t) {
-	/* = worker.go: (*worker).acquire "t := sh.timer(i, s)" "s.flags |= locking" "sh.hold(i, s)" "wk.appoint(sh, now)" "wk.acquiring = t" */
-	must(have_one_worker_wait_for_a_lock, !slot[i].locking);
+	/* = worker.go: (*worker).acquire "t := sh.timer(i, s)" "s.Flags |= locking" "sh.holdBack(i, s)" "wk.unlockAndRearm(sh, now)" "wk.acquiring = t" */
+	must(have_one_worker_wait_for_a_lock, !record[i].locking);
 	t = handle(i);
-	slot[i].locking = true;
-	hold(i)
+	record[i].locking = true;
+	holdBack(i)
 }
 
-/* endAcquire begins the run for which worker w holds the lock now, if it is to be. */
+/* endAcquire begins the run for which worker w holds the lock now, unless the timer was
+   deleted or moved during the wait. */
 inline endAcquire(w, t) {
 	section {
 		/* = worker.go: (*worker).acquire "if _, s = sh.lookup(t); s != nil {" */
 		if
-		:: !lookup(t) && MUTANT != lock_taken_for_slot -> reached(recycled_while_locking)
+		:: !lookup(t) && MUTANT != lock_taken_for_record -> reached(recycled_while_locking)
 		:: else ->
-			touch(t);
-			/* = worker.go: (*worker).acquire "s.flags &^= locking" "if sh.held(s) {" */
-			slot[indexOf(t)].locking = false;
+			mayUse(t);
+			/* = worker.go: (*worker).acquire "s.Flags &^= locking" "if sh.isHeld(s) {" */
+			record[indexOf(t)].locking = false;
 			if
-			:: slot[indexOf(t)].pending && slot[indexOf(t)].list == held || MUTANT == lock_not_looked_up ->
+			:: isHeld(indexOf(t)) || MUTANT == lock_not_looked_up ->
 				/* = worker.go: (*worker).acquire "wk.locked = l" "return s" */
 				wk[w].locked = true;
 				begin(w, indexOf(t), t)
@@ -84,18 +84,18 @@ inline endAcquire(w, t) {
 	}
 }
 
-/* renounce ends the wait for a lock whose Lock did not return. */
-inline renounce(w, t) {
+/* abandonLock ends the wait for a lock whose Lock did not return. */
+inline abandonLock(w, t) {
 	section {
-		/* = worker.go: (*worker).renounce "if i, s := sh.lookup(t); s != nil {" "s.flags &^= locking" */
+		/* = worker.go: (*worker).abandonLock "if i, s := sh.lookup(t); s != nil {" "s.Flags &^= locking" */
 		if
 		:: !lookup(t) -> skip
 		:: else ->
-			touch(t);
-			slot[indexOf(t)].locking = false;
-			/* = worker.go: (*worker).renounce "if sh.held(s) {" "sh.levels.push(listDue, i, s)" */
+			mayUse(t);
+			record[indexOf(t)].locking = false;
+			/* = worker.go: (*worker).abandonLock "if sh.isHeld(s) {" "sh.levels.Push(levels.Due, i, s)" */
 			if
-			:: slot[indexOf(t)].pending && slot[indexOf(t)].list == held -> slot[indexOf(t)].list = due; reached(renounced)
+			:: isHeld(indexOf(t)) -> record[indexOf(t)].list = due; reached(lock_abandoned)
 			:: else -> skip
 			fi
 		fi;
@@ -103,53 +103,52 @@ inline renounce(w, t) {
 	}
 }
 
-/* finish ends a run. i is to spare. */
+/* finish ends a run. i is scratch. */
 inline finish(w, i) {
-	touch(wk[w].flight); /* its handle is valid, whoever has freed it */
+	mayUse(wk[w].flight); /* its handle is valid, no matter which process freed it */
 	clearSlot(w, i);
 	endRun(w, i)
 }
 
 inline clearSlot(w, i) {
-	/* = worker.go: (*worker).finish "i, took := run.i, now-run.since" "if last := sh.running.at(uint32(sh.running.n - 1)); last != run {" "sh.running.pop()" "s.flags &^= running | deleting" */
-	i = wk[w].slotNo;
-	wk[w].slotNo = SLOTS;
-	wk[w].flight = 0;
-	wk[w].promised = false;
-	slot[i].running = false;
-	slot[i].deleting = (MUTANT == mark_outlives_run -> slot[i].deleting : false)
+	/* = worker.go: (*worker).finish "i := run.i" "wk.unpublish(sh)" "s.Flags &^= running | deleting" */
+	i = wk[w].slot;
+	unpublish(w);
+	record[i].running = false;
+	record[i].deleting = (MUTANT == mark_outlives_run -> record[i].deleting : false)
 }
 
 inline endRun(w, i) {
 	/* = worker.go: (*worker).finish "if wk.ending != nil {" "wk.endWaits()" */
 	endWaits(w);
-	/* = worker.go: (*worker).finish "case s.flags&pending == 0 || sh.closed:" "sh.release(i, s)" */
+	/* = worker.go: (*worker).finish "case s.Flags&pending == 0 || sh.closed:" "sh.release(i, s)" */
 	if
-	:: !slot[i].pending && MUTANT != run_keeps_reference -> release(i)
-	/* = worker.go: (*worker).finish "case sh.held(s):" "sh.place(i, s, now)" */
-	:: slot[i].pending && slot[i].list == held && MUTANT != held_forgotten -> place(i); reached(put_back)
+	:: !record[i].pending && MUTANT != run_keeps_reference -> release(i)
+	/* = worker.go: (*worker).finish "sh.skipMissed(i, s, now)" "case sh.isHeld(s):" "sh.place(i, s, now)" */
+	/* = every.go: (*shard).skipMissed "sh.levels.Remove(i, s)" "sh.place(i, s, now)" */
+	:: isHeld(i) && MUTANT != held_forgotten -> place(i); reached(put_back)
 	:: else -> skip
 	fi;
 	i = 0
 }
 
-/* settle does what must follow the end of a run, outside of all sections. */
-inline settle(w) {
-	/* = worker.go: (*worker).settle "if l := wk.locked; l != nil {" "wk.locked = nil" "wk.outside(l.Unlock)" */
+/* notify does what must follow the end of a run, outside of all sections. */
+inline notify(w) {
+	/* = worker.go: (*worker).notify "if l := wk.locked; l != nil {" "wk.locked = nil" "wk.userCall(l.Unlock)" */
 	if
 	:: section { wk[w].locked -> wk[w].locked = false; userLock = (MUTANT == lock_kept -> userLock : 0) }
 	:: !wk[w].locked
 	fi;
 	section { closeOver(w) }
 	skip; /* spin wants no loop right after a section */
-	/* = worker.go: (*worker).settle "defer at.Value.(*wait).tell(wk.w)" */
+	/* = worker.go: (*worker).notify "defer at.Value.(*wait).callDone(wk.w)" */
 	do
-	:: tell(w, 0)
+	:: callWaitingDone(w, 0)
 #if WAITS > 1
-	:: tell(w, 1)
+	:: callWaitingDone(w, 1)
 #endif
 #if WAITS > 2
-	:: tell(w, 2)
+	:: callWaitingDone(w, 2)
 #endif
 	:: !wk[w].ended -> break
 	od
@@ -159,12 +158,12 @@ inline settle(w) {
 inline rescue(w, i) {
 	/* = worker.go: (*worker).rescue "if !wk.calling {" "wk.finish(sh, now)" */
 	section { finish(w, i); unlock() }
-	/* = worker.go: (*worker).rescue "wk.settle()" */
-	settle(w)
+	/* = worker.go: (*worker).rescue "wk.notify()" */
+	notify(w)
 }
 
 proctype worker(byte w) {
-	byte i; /* the slot that it has chosen */
+	byte i; /* the record that it has chosen */
 	byte t; /* the timer that it runs, or for whose lock it waits */
 	mtype err;
 
@@ -172,21 +171,21 @@ end_asleep:
 	setAlarm(w);
 	if
 	:: onAlarm(w)
-	:: !wk[w].rung -> goto end_asleep /* somebody has stopped the alarm */
+	:: !wk[w].called -> goto end_asleep /* the alarm was stopped */
 	fi;
 	/* = worker.go: (*Wheel).onAlarm "if w.wanted(wk, workers) && w.hire() {" */
-	/* = worker.go: (*Wheel).hire "if !w.mayHire() {" */
-	/* = worker.go: (*Wheel).work "if wk.drain(w.shards[next&(len(w.shards)-1)]) {" */
+	/* = hiring.go: (*Wheel).hire "if !w.mayHire() {" */
+	/* = worker.go: (*worker).work "if wk.drain(w.shards[next&(len(w.shards)-1)]) {" */
 	if
-	:: wheelClosed -> goto goes
+	:: wheelClosed -> goto leaves
 	:: else -> skip
 	fi;
 
-drain: /* the end of one run and the beginning of the next are one critical section */
+drain: /* the end of one run and the begin of the next are one critical section */
 	if
-	:: sabotaged && runs(w) -> sabotage(w, i)
+	:: finishIsSplit && runs(w) -> splitFinish(w, i)
 	:: atomic {
-		!sabotaged || !runs(w) ->
+		!finishIsSplit || !runs(w) ->
 		if
 		/* = worker.go: (*worker).drain "wk.finish(sh, now)" */
 		:: runs(w) -> section { finish(w, i); t = 0 }
@@ -199,13 +198,13 @@ drain: /* the end of one run and the beginning of the next are one critical sect
 			/* = worker.go: (*worker).drain "i, s, then, ok := wk.next(sh, now)" */
 			nextDue(i);
 			if
-			:: i == SLOTS -> section { i = 0; unlock() }; goto goes
+			:: i == RECORDS -> section { i = 0; unlock() }; goto leaves
 			/* = worker.go: (*worker).next "if b := sh.bodyOf(i, s); b != nil && b.lock != nil {" */
-			:: i < SLOTS && lockBound(i) && MUTANT != runs_before_lock ->
+			:: i < RECORDS && lockBound(i) && MUTANT != runs_before_lock ->
 				section { beginAcquire(w, i, t); i = 0; unlock() };
 				goto acquire
-			/* = worker.go: (*worker).drain "f, arg, t := wk.begin(sh, i, s, then)" "wk.appoint(sh, wk.slot(sh).since)" */
-			/* = worker.go: (*worker).appoint "sh.unlock()" */
+			/* = worker.go: (*worker).drain "f, arg, t := wk.begin(sh, i, s, then)" "wk.unlockAndRearm(sh, wk.slot(sh).since)" */
+			/* = worker.go: (*worker).unlockAndRearm "sh.unlock()" */
 			:: else ->
 				section { begin(w, i, t); i = 0; unlock() };
 				goto call
@@ -213,16 +212,16 @@ drain: /* the end of one run and the beginning of the next are one critical sect
 		fi
 	}
 	fi;
-	/* = worker.go: (*worker).drain "wk.settle()" */
-	settle(w);
+	/* = worker.go: (*worker).drain "wk.notify()" */
+	notify(w);
 	goto drain;
 
 acquire:
 	if
-	/* = worker.go: (*worker).acquire "wk.outside(l.Lock)" */
+	/* = worker.go: (*worker).acquire "wk.userCall(l.Lock)" */
 	:: section { userLock == 0 -> userLock = w + 1 }
-	/* = worker.go: (*worker).rescue "if wk.acquiring != (Timer{}) {" */
-	:: LOCK_MISBEHAVES -> renounce(w, t); t = 0; goto goes
+	/* = worker.go: (*worker).rescue "if wk.acquiring != (Timer{}) {" "wk.abandonLock(sh)" */
+	:: LOCK_MISBEHAVES -> abandonLock(w, t); t = 0; goto leaves
 	fi;
 	endAcquire(w, t);
 	if
@@ -239,16 +238,16 @@ call:
 	if
 	:: goto drain
 	:: MISBEHAVES && MUTANT != goexit_unhandled -> rescue(w, i); t = 0
-	:: MISBEHAVES && MUTANT == goexit_unhandled -> goOut(); goto dead
+	:: MISBEHAVES && MUTANT == goexit_unhandled -> leave(); goto dead
 	fi;
-	/* = worker.go: (*worker).rescue "wk.outside(func() { wk.w.onPanic(*p) })" */
+	/* = worker.go: (*worker).rescue "wk.userCall(func() { wk.w.onPanic(*p) })" */
 	if
 	:: reached(panicked) -> goto drain
-	:: reached(goexit) -> goto goes
+	:: reached(goexit) -> goto leaves
 	fi;
 
-goes:
-	goOut();
+leaves:
+	leave();
 	goto end_asleep;
 
 dead:

@@ -1,14 +1,14 @@
-// Command mutants breaks the library on purpose, in one way after the other,
-// and demands that a check goes red each time.
+// Command mutants breaks the library on purpose, in one way after the other. A check must
+// go red each time.
 //
-// A suite that is green says little until one knows what it would be red for.
-// Here each ground rule of sync_del.go, and each promise of the files around it,
-// is taken out of the real code by a small edit with a name (mutants.go). The
-// mutant must compile (suite.go), and the check that is named beside it must
-// fail, panic or hang (verdict.go). One that survives is an error.
+// A green suite says little until it is known what would make it red. Here each ground
+// rule of sync_del.go, and each promise of the files around it, is taken out of the real
+// code by a small edit with a name (mutants.go). The mutant must compile (suite.go), and
+// the check that is named beside it must fail, panic or hang (verdict.go). A mutant that
+// survives is an error.
 //
-// No file of the tree is changed, or copied: the compiler is given the edited
-// files as an overlay.
+// No file of the tree is changed or copied: the compiler gets the edited files as an
+// overlay.
 //
 //	./run                       all of them
 //	./run -only 'sync_del 7'    those whose line in the list matches
@@ -27,11 +27,11 @@ import (
 	"time"
 )
 
-// atOnce is how many mutants are built and checked at the same time.
+// atOnce is the number of mutants that are built and checked at the same time.
 const atOnce = 2
 
 func main() {
-	only := flag.String("only", "", "take those mutants only whose line in the list matches this `regexp`")
+	only := flag.String("only", "", "take only the mutants whose line in the list matches this `regexp`")
 	list := flag.Bool("list", false, "list the mutants, and run nothing")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -86,14 +86,11 @@ func choose(only string) (chosen []mutant, err error) {
 	return chosen, nil
 }
 
-// greenAsItIs runs the checks of the mutants on the library as it is: one that
-// is red there, or runs nothing, says nothing about a mutant.
+// greenAsItIs runs the checks of the mutants on the library as it is. A check that is red
+// there, or runs no test, says nothing about a mutant.
 func (l *library) greenAsItIs(ctx context.Context, chosen []mutant) error {
-	for _, s := range []suite{libraryTests, scheduleTests} {
+	for _, s := range suites(chosen) {
 		runs := s.runs(chosen)
-		if len(runs) == 0 {
-			continue
-		}
 		start := time.Now()
 		b, err := l.build(ctx, s, nil)
 		if err != nil {
@@ -121,10 +118,10 @@ func (s suite) runs(chosen []mutant) (runs []string) {
 	return runs
 }
 
-// An outcome is what became of a mutant.
+// An outcome is the result of a mutant's check.
 type outcome struct {
 	verdict
-	err  error // it could not be made, or does not compile
+	err  error // the mutant could not be made, or does not compile
 	took time.Duration
 }
 
@@ -171,7 +168,7 @@ func (l *library) breakOnce(ctx context.Context, m mutant) (o outcome) {
 	return outcome{verdict: v, err: err}
 }
 
-// report prints what becomes of each mutant, in the order of the table.
+// report prints the outcome of each mutant, in the order of the table.
 func report(chosen []mutant, outcomes []chan outcome) error {
 	var bad []string
 	for k, m := range chosen {

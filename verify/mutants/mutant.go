@@ -10,13 +10,14 @@ import (
 // A mutant is the library with one promise broken.
 type mutant struct {
 	Name  string // what it does wrong
-	Rule  string // what that breaks: a ground rule of sync_del.go by its number, or a file
+	Rule  string // what that breaks: a ground rule of sync_del.go by its number, a file, or a package under internal
 	Edits []edit
-	Red   check // what must notice
+	Red   check // what must go red
 }
 
-// An edit replaces a text in a file of the library. The text must be there
-// exactly once, so that a mutant that no longer fits the source is noticed.
+// An edit replaces a text in a file of the library. The file is named by its path from the
+// root. The text must occur exactly once, so that a mutant that no longer fits the source
+// is an error.
 type edit struct{ File, Old, New string }
 
 // A check is some of the tests of a suite.
@@ -25,14 +26,17 @@ type check struct {
 	names []string // none: all
 }
 
-// tests checks with tests of the library's own.
-func tests(names ...string) check { return check{libraryTests, names} }
+// tests checks with tests of the root package.
+func tests(names ...string) check { return in(".", names...) }
 
-// explored checks with scenarios of which every schedule is tried, for what goes
-// wrong only if somebody comes at one exact place.
+// in checks with tests of the package in a directory of the library.
+func in(dir string, names ...string) check { return check{testsIn(dir), names} }
+
+// explored checks with scenarios of which every schedule is tried. It is for what goes
+// wrong only if another goroutine comes at one exact moment.
 func explored(scenarios ...string) check { return check{scheduleTests, scenarios} }
 
-// run returns the check's expression for go test -run.
+// run returns the expression for go test -run.
 func (c check) run() string {
 	if c.names == nil {
 		return c.within + "."
@@ -46,8 +50,8 @@ func (m mutant) String() string {
 
 const nameWidth = 85
 
-// edited returns the files that the edits change, with their new texts. Edits of
-// one file follow each other.
+// edited returns the files that the edits change, with their new texts. Edits of one file
+// are made one after the other.
 func edited(dir string, edits []edit) (map[string]string, error) {
 	texts := make(map[string]string)
 	for _, e := range edits {

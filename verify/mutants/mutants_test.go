@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// What the table promises, without a build: it fits the source as it is, and
-// says what the rules need.
+// These tests check the table without a build: it fits the source as it is, and breaks
+// every rule.
 
 func TestEveryMutantFitsTheSource(t *testing.T) {
 	dir := libraryDirOf(t)
@@ -22,7 +22,7 @@ func TestEveryMutantFitsTheSource(t *testing.T) {
 		}
 		for file, text := range texts {
 			if text == read(t, file) {
-				t.Errorf("%s: %s stays as it is", m.Name, file)
+				t.Errorf("%s: %s is not changed", m.Name, file)
 			}
 		}
 	}
@@ -61,17 +61,13 @@ func TestNamesOfMutantsAreUnique(t *testing.T) {
 // The tests and scenarios that a mutant names are there.
 func TestEveryCheckExists(t *testing.T) {
 	dir := libraryDirOf(t)
-	there := map[suite]string{
-		libraryTests:  sources(t, filepath.Join(dir, libraryTests.dir, "*_test.go")),
-		scheduleTests: sources(t, filepath.Join(dir, scheduleTests.dir, "*_test.go")),
-	}
-	form := map[suite]string{
-		libraryTests:  `(?m)^func %s\(`,
-		scheduleTests: `(?m)\{name: "%s",`,
+	there := make(map[suite]string)
+	for _, s := range suites(mutants) {
+		there[s] = sources(t, filepath.Join(dir, s.dir, "*_test.go"))
 	}
 	for _, m := range mutants {
 		for _, name := range m.Red.names {
-			if !regexp.MustCompile(fmt.Sprintf(form[m.Red.suite], name)).MatchString(there[m.Red.suite]) {
+			if !regexp.MustCompile(fmt.Sprintf(m.Red.name, name)).MatchString(there[m.Red.suite]) {
 				t.Errorf("%s: there is no %s in %s", m.Name, name, m.Red.dir)
 			}
 		}
@@ -91,7 +87,7 @@ func TestAnEditMustFitOnce(t *testing.T) {
 	}
 }
 
-// What counts as red, and what as a run that says nothing.
+// These logs are red, and these are runs that say nothing.
 func TestVerdicts(t *testing.T) {
 	exit := new(exec.ExitError)
 	for log, want := range map[string]string{
@@ -116,11 +112,12 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// A scenario that is not there runs nothing, though the test around it is green.
+// With the name of a scenario that does not exist nothing runs, and the test around it is
+// green.
 func TestRan(t *testing.T) {
 	v := verdict{log: "=== RUN   TestSchedules\n--- PASS: TestSchedules\n"}
 	if !v.ran("^TestSchedules$") || v.ran("^TestSchedules$/^(a)$") || (verdict{}).ran("^TestA$") {
-		t.Error("what has run is not told from what has not")
+		t.Error("a test that has not run is taken for one that has")
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,21 +17,36 @@ import (
 
 // A suite is a test package.
 type suite struct {
-	dir     string // of the package, seen from the library's
+	dir     string // of the package, from the root of the library
 	tags    string // build tags
 	within  string // the test whose subtests the checks are; with a slash
-	timeout string // of a check, as go test calls it: many times what it takes
+	timeout string // of a check, as go test has it: many times what it takes
+	name    string // the form in which the source has a test's name
 }
 
-var (
-	libraryTests  = suite{dir: ".", timeout: "20s"}
-	scheduleTests = suite{dir: "verify/schedules", tags: "schedules,invariants", within: "^TestSchedules$/", timeout: "180s"}
-)
+// testsIn is the tests of a package of the library.
+func testsIn(dir string) suite { return suite{dir: dir, timeout: "20s", name: `(?m)^func %s\(`} }
 
-// A library is the source, and a place for what is made of it.
+// scheduleTests is the scenarios of the schedule explorer.
+var scheduleTests = suite{
+	dir: "verify/schedules", tags: "schedules,invariants",
+	within: "^TestSchedules$/", timeout: "600s", name: `(?m)\{name: "%s",`,
+}
+
+// suites returns the suites that some mutants need, each once.
+func suites(chosen []mutant) (all []suite) {
+	for _, m := range chosen {
+		if !slices.Contains(all, m.Red.suite) {
+			all = append(all, m.Red.suite)
+		}
+	}
+	return all
+}
+
+// A library is the source, and a directory for what is made of it.
 type library struct{ dir, scratch string }
 
-// open finds the library that this module is about.
+// open finds the library that this module proves.
 func open() (*library, error) {
 	dir, err := libraryDir()
 	if err != nil {
@@ -57,8 +73,8 @@ type binary struct {
 func (b binary) file() string { return filepath.Join(b.scratch, "tests") }
 func (b binary) remove()      { _ = os.RemoveAll(b.scratch) }
 
-// build builds the tests of a suite, with edits to the library. What does not
-// compile is an error.
+// build builds the tests of a suite, with edits to the library. If they do not compile,
+// that is an error.
 func (l *library) build(ctx context.Context, s suite, edits []edit) (b binary, err error) {
 	scratch, err := os.MkdirTemp(l.scratch, "")
 	if err != nil {
@@ -71,16 +87,16 @@ func (l *library) build(ctx context.Context, s suite, edits []edit) (b binary, e
 	b = binary{s, filepath.Join(l.dir, s.dir), scratch}
 	build := exec.CommandContext(ctx, "go", "test", "-c", "-vet=off",
 		"-tags", s.tags, "-overlay", overlay, "-o", b.file(),
-		"-ldflags=-s -w", "-gcflags=-l") // neither symbols nor inlining: it builds sooner
+		"-ldflags=-s -w", "-gcflags=-l") // without symbols and inlining it builds faster
 	build.Dir = b.wd
-	build.Env = append(os.Environ(), "GOGC=400") // the compiler's: so it does, too
+	build.Env = append(os.Environ(), "GOGC=400") // the compiler's, for the same reason
 	if out, err := build.CombinedOutput(); err != nil {
 		return b, fmt.Errorf("%s does not build: %w\n%s", s.dir, err, out)
 	}
 	return b, nil
 }
 
-// overlay writes the edited files, and the list of what they stand for.
+// overlay writes the edited files, and the list of the files that they replace.
 func (l *library) overlay(scratch string, edits []edit) (file string, err error) {
 	texts, err := edited(l.dir, edits)
 	if err != nil {
@@ -101,7 +117,7 @@ func (l *library) overlay(scratch string, edits []edit) (file string, err error)
 	return file, os.WriteFile(file, list, 0o600)
 }
 
-// run runs some of the tests, up to the first that is red.
+// run runs some of the tests, and stops at the first that is red.
 func (b binary) run(ctx context.Context, run string) (verdict, error) {
 	var log bytes.Buffer
 	tests := exec.CommandContext(ctx, b.file(),

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// A verdict is what a run of tests says.
+// A verdict is the result of a run of tests.
 type verdict struct {
-	red string // the first test that is red, and how; empty: all are green
+	red string // the first test that is red, and how; empty if all are green
 	log string
 }
 
@@ -23,8 +23,8 @@ var (
 
 const hung = "panic: test timed out"
 
-// ran reports whether any test has run that a -run expression means, and not
-// only those around it.
+// ran reports whether a test has run that the -run expression names, not only a test
+// around it.
 func (v verdict) ran(run string) bool {
 	depth := strings.Count(run, "/")
 	return slices.ContainsFunc(begun.FindAllStringSubmatch(v.log, -1), func(name []string) bool {
@@ -32,9 +32,9 @@ func (v verdict) ran(run string) bool {
 	})
 }
 
-// judge reads the log of tests that have ended with err. Tests that failed,
-// crashed or hung are red; tests that could not be run, or that ended in a way
-// that the log does not explain, are an error.
+// judge reads the log of tests that have ended with err. Tests that failed, crashed or
+// hung are red. Tests that could not be run, or whose end the log does not explain, are an
+// error.
 func judge(log string, err error) (verdict, error) {
 	v := verdict{log: log}
 	if err == nil {
@@ -55,9 +55,8 @@ func judge(log string, err error) (verdict, error) {
 	return v, nil
 }
 
-// last returns the name in the last line of a kind: of the test that has begun
-// last, or, as subtests stand below what they belong to, of the innermost that
-// has failed.
+// last returns the name in the last line of a kind: of the last test that has begun, or
+// of the innermost that has failed, as subtests stand below their tests.
 func last(log string, kind *regexp.Regexp) string {
 	all := kind.FindAllStringSubmatch(log, -1)
 	if len(all) == 0 {

@@ -41,25 +41,25 @@ func spin() (n int) {
 	return n
 }
 
-// drive gives a wheel time until something is done.
-func drive(t *testing.T, w *timerwheel.Wheel, manual bool, done func() bool) {
+// drive lets a wheel run until something has happened.
+func drive(t *testing.T, w *timerwheel.Wheel, manual bool, happened func() bool) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); !done(); {
+	for end := time.Now().Add(time.Minute); !happened(); {
 		require.True(t, time.Now().Before(end))
 		if manual {
-			goneBy := make(chan struct{})
-			go func() { // for a handler that ends its goroutine
-				defer close(goneBy)
+			done := make(chan struct{})
+			go func() { // a handler may end this goroutine
+				defer close(done)
 				_, _ = w.Advance(w.Now())
 			}()
-			<-goneBy
+			<-done
 		} else {
 			time.Sleep(time.Millisecond)
 		}
 	}
 }
 
-// runHandlers runs each handler a few times, and returns the timers, by the names of their
+// runHandlers runs each handler a few times. It returns the timers by the names of their
 // handlers.
 func runHandlers(t *testing.T, o timerwheel.Options, times uint64) map[string]string {
 	o.OnPanic = func(timerwheel.HandlerPanic) {}
@@ -81,17 +81,16 @@ func runHandlers(t *testing.T, o timerwheel.Options, times uint64) map[string]st
 	return timers
 }
 
-// A region is what a trace has of a handler's run.
+// A region is a handler's run in a trace.
 type region struct {
 	name      string
 	goroutine trace.GoID
 	begun     trace.Time
-	timer     string // as logged in it
+	timer     string // as logged in the region
 	ended     bool
 }
 
-// regions reads those of a trace that are of our handlers. They must be properly nested,
-// which here means one at a time on each goroutine.
+// regions reads the regions of handlers in a trace. They must not overlap on a goroutine.
 func regions(t *testing.T, r io.Reader) (all []*region) {
 	reader, err := trace.NewReader(r)
 	require.NoError(t, err)
@@ -120,9 +119,9 @@ func regions(t *testing.T, r io.Reader) (all []*region) {
 	}
 }
 
-// With Debug, an execution trace has a region for each run of a handler, on the goroutine
-// that it runs on, named by its function, with the timer logged in it; and the region ends
-// with the run, also if that panics or exits. Without, there is none.
+// With Debug, an execution trace has a region for each run of a handler, on the run's
+// goroutine. It has the name of the handler's function, the timer is logged in it, and it
+// ends with the run, even if the handler panics or exits. Without Debug there is no region.
 func TestATraceHasARegionForEachRun(t *testing.T) {
 	const times = 3
 	for _, debug := range []bool{true, false} {
@@ -155,9 +154,9 @@ func TestATraceHasARegionForEachRun(t *testing.T) {
 	}
 }
 
-// With Debug, the samples of a CPU profile that were taken in a handler carry the label
-// "timer" with the handler's name: what go tool pprof -tags and -tagfocus go by. Nobody
-// else's do; and none without Debug, or on a Manual wheel.
+// With Debug, the samples of a CPU profile that were taken in a handler have the label
+// "timer" with the handler's name, which go tool pprof -tags and -tagfocus use. Other
+// samples do not have it; without Debug, or on a Manual wheel, none has it.
 func TestACPUProfileShowsWhichTimerSpentTheTime(t *testing.T) {
 	for _, debug := range []bool{true, false} {
 		for _, manual := range []bool{false, true} {
@@ -171,7 +170,7 @@ func TestACPUProfileShowsWhichTimerSpentTheTime(t *testing.T) {
 				defer stop()
 				require.NoError(t, tm.Register(0))
 				drive(t, w, manual, func() bool { return w.Stats().Fired == 1 && !tm.Running() })
-				burn(tm) // no handler now
+				burn(tm) // outside a handler
 				stop()
 				require.NoError(t, tm.Free())
 				require.NoError(t, w.Close())

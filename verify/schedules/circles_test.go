@@ -10,8 +10,8 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// Handlers that delete each other's timers: nobody hangs, and only the call is
-// refused that would close a circle.
+// Handlers that delete each other's timers. No call hangs, and only the call that would
+// close a circle is refused.
 var circles = []scenario{
 	{name: "mutual DelSync", setUp: mutual},
 	{name: "mutual DelSync, seen by a third", setUp: mutualAndThird},
@@ -20,8 +20,7 @@ var circles = []scenario{
 	{name: "a circle through a group", setUp: circleThroughGroup},
 }
 
-// circle makes timers of which each one's handler deletes the next one's, once
-// all of them run.
+// circle makes timers. The handler of each deletes the next one when all of them run.
 func (x *world) circle(names ...string) (probes []*probe, refused *int) {
 	refused = new(int)
 	for k, name := range names {
@@ -42,7 +41,7 @@ func (x *world) circle(names ...string) (probes []*probe, refused *int) {
 	return probes, refused
 }
 
-// mustEnd demands that timers have run once, and that these runs have ended.
+// mustEnd checks at the end that timers have run once, and that these runs have ended.
 func (x *world) mustEnd(probes ...*probe) {
 	x.atEnd(func() {
 		x.check(!slices.ContainsFunc(probes, func(p *probe) bool { return p.ended != 1 }), "a deadlock, or a lost wake-up")
@@ -56,7 +55,8 @@ func mutual(x *world) {
 	x.atEnd(func() { x.check(*refused == 1, "%d calls were refused", *refused) })
 }
 
-// Somebody outside deletes one of them as well: that is no part of the circle.
+// A goroutine that is no handler deletes one of them as well. It takes no part in the
+// circle.
 func mutualAndThird(x *world) {
 	probes, refused := x.circle("one", "the other")
 	x.until("that all run", begun(probes...))
@@ -72,7 +72,7 @@ func circleOfThree(x *world) {
 	x.atEnd(func() { x.check(*refused == 1, "%d calls were refused", *refused) })
 }
 
-// One of two gives its wait up. From then on that is no link of a circle.
+// One of two handlers gives up its wait. After that the wait is not part of a circle.
 func circleGivenUp(x *world) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var one, other *probe
@@ -103,12 +103,13 @@ func circleGivenUp(x *world) {
 	other.register(0)
 	x.until("that both run", begun(one, other))
 	x.mustEnd(one, other)
-	x.actor("who has no patience", cancel)
+	x.actor("the canceller", cancel)
 	x.atEnd(func() { x.check(refused <= 1, "both were refused") })
 }
 
-// One member deletes the group, and the other deletes it. The first is told of
-// its own handler, but waits for the other, if that does not wait for it.
+// The handler of one member deletes the group, and the other's handler deletes the first
+// member. The first gets ErrDeadlock because of its own handler, but waits for the other
+// handler, unless that waits for it.
 func circleThroughGroup(x *world) {
 	g := x.w.NewGroup()
 	var one, other *probe

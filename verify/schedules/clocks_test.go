@@ -9,38 +9,38 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// The alarm, and the host's clock: no wake-up is lost, and none is left over.
+// The alarm, and the clock of a host: no wake-up is lost, and none is left over.
 var clocks = []scenario{
 	{name: "no wake-up is lost", ticks: 1, setUp: noWakeUpLost},
 	{name: "no wake-up is lost to a deletion", ticks: 1, setUp: noWakeUpLostToADeletion},
 	{name: "no wake-up is left over", ticks: 1, setUp: noWakeUpLeft},
 	{name: "no wake-up is left over by another", ticks: 1, setUp: noWakeUpLeftByAnother},
 	{name: "all workers are at work", ticks: 1, options: timerwheel.Options{MaxWorkers: 1}, setUp: busyWorkers},
-	{name: "a worker goes while others register", setUp: workerGoes},
+	{name: "a worker leaves while others register", setUp: workerLeaves},
 	{name: "Advance takes turns", options: manual, sees: []string{"waited", "removed"}, setUp: advanceTakesTurns},
 	{name: "Close against Advance", options: manual, sees: []string{"closed", "advanced"}, setUp: closeAgainstAdvance},
 }
 
-// Two actors register for different times, which the wheel must not miss
-// whoever sets the alarm last.
+// Two actors register for different times. The wheel must not miss either, no matter which
+// actor sets the alarm last.
 func noWakeUpLost(x *world) {
 	near, far := x.timer("the near timer", nil), x.timer("the far timer", nil)
-	x.actor("who registers far", func() { far.register(2 * tick) })
-	x.actor("who registers near", func() { near.register(tick) })
+	x.actor("the far registerer", func() { far.register(2 * tick) })
+	x.actor("the near registerer", func() { near.register(tick) })
 	x.atEnd(func() { x.check(near.ended == 1 && far.ended == 1, "a wake-up was lost") })
 }
 
-// One timer is deleted, and another one, for which the wheel would have been
-// awake, is registered.
+// One timer is deleted, and another is registered, for which the first one's wake-up would
+// have been early enough.
 func noWakeUpLostToADeletion(x *world) {
 	before, p := x.timer("the timer before it", nil), x.timer("the timer", nil)
 	before.register(tick)
-	x.actor("who deletes", func() { before.t.Del() })
-	x.actor("who registers", func() { p.register(2 * tick) })
+	x.actor("the deleter", func() { before.t.Del() })
+	x.actor("the registerer", func() { p.register(2 * tick) })
 	x.atEnd(func() { x.check(p.ended == 1, "a wake-up was lost") })
 }
 
-// When all is deleted, nobody comes any more.
+// When all timers are deleted, no goroutine of the wheel comes any more.
 func noWakeUpLeft(x *world) {
 	one, other := x.timer("one timer", nil), x.timer("the other timer", nil)
 	disarm := func(p *probe) {
@@ -52,51 +52,51 @@ func noWakeUpLeft(x *world) {
 		disarm(other)
 		other.t.Del()
 	})
-	x.nobodyComes()
+	x.noGoroutineComes()
 }
 
-// nobodyComes demands that no goroutine of the wheel comes, ever.
-func (x *world) nobodyComes() {
+// noGoroutineComes checks at the end that no goroutine of the wheel has come.
+func (x *world) noGoroutineComes() {
 	actors := len(x.actors)
 	x.atEnd(func() { x.check(len(x.actors) == actors, "a wake-up was left over") })
 }
 
-// The same, where one registers and the other deletes.
+// The same, where one actor registers and another deletes.
 func noWakeUpLeftByAnother(x *world) {
 	p := x.timer("the timer", nil)
 	armed := x.timer("a timer that is late", nil)
 	armed.register(4 * tick)
-	x.actor("who registers", func() { p.register(3 * tick) })
-	x.actor("who deletes", func() { p.t.Del() })
-	x.actor("who deletes the other", func() { armed.t.Del() })
+	x.actor("the registerer", func() { p.register(3 * tick) })
+	x.actor("the deleter", func() { p.t.Del() })
+	x.actor("the other deleter", func() { armed.t.Del() })
 	actors := len(x.actors)
 	x.atEnd(func() { x.check(p.begun == 1 || len(x.actors) == actors, "a wake-up was left over") })
 }
 
-// All workers are at work, and see to what is due on their way out.
+// All workers are at work. When they leave they set the alarm for what is due.
 func busyWorkers(x *world) {
 	first := x.timer("the first timer", nil)
 	first.register(0)
 	x.until("the handler's begin", first.runs)
 	second := x.timer("the second timer", nil)
-	x.actor("who registers", func() { second.register(0) })
+	x.actor("the registerer", func() { second.register(0) })
 	x.mustEnd(second)
 }
 
-// The worker has nothing more to do, and sees to the alarm on its way out.
-func workerGoes(x *world) {
+// The worker has nothing more to do. When it leaves it sets the alarm.
+func workerLeaves(x *world) {
 	first := x.timer("the first timer", nil)
 	first.register(0)
 	x.until("the handler's begin", first.runs)
 	near, far := x.timer("the near timer", nil), x.timer("the far timer", nil)
-	x.actor("who registers far", func() { far.register(2 * tick) })
-	x.actor("who registers near", func() { near.register(0) })
+	x.actor("the far registerer", func() { far.register(2 * tick) })
+	x.actor("the near registerer", func() { near.register(0) })
 	x.atEnd(func() { x.check(near.ended == 1 && far.ended == 1, "a wake-up was lost") })
 }
 
 var manual = timerwheel.Options{Manual: true}
 
-// Two hosts advance, and the handlers of their timers are deleted.
+// Two hosts advance the wheel, and a timer is deleted.
 func advanceTakesTurns(x *world) {
 	p := x.timer("the timer", nil)
 	p.register(tick)

@@ -10,7 +10,7 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// Deletions against the worker, and against those who register.
+// Deletions, against workers and against Registers.
 var deletions = []scenario{
 	{name: "three CPUs", sees: []string{"refused", "waited", "re-added"}, setUp: threeCPUs},
 	{name: "a handler that re-adds itself", sees: []string{"refused", "waited"}, setUp: readdsItself},
@@ -18,19 +18,21 @@ var deletions = []scenario{
 	{name: "Del of a due timer", ticks: 1, sees: []string{"removed", "running", "over"}, setUp: delOfDue},
 	{name: "DelSync of a due timer", ticks: 1, sees: []string{"removed", "waited", "over"}, setUp: delSyncOfDue},
 	{name: "DelAsync", sees: []string{"refused", "done at once", "done later"}, setUp: delAsync},
-	{name: "ShutdownSync", sees: []string{"waited", "refused for ever"}, setUp: shutdown},
+	{name: "Shutdown", sees: []string{"removed", "running", "over", "refused for ever"}, setUp: shutdown},
+	{name: "ShutdownSync", sees: []string{"waited", "refused for ever"}, setUp: shutdownSync},
 	{name: "a handler that panics", options: recovering, sees: []string{"waited", "refused"}, setUp: panics},
 	{name: "a handler that exits", sees: []string{"waited", "refused"}, setUp: exits},
 	{name: "a deletion that gives up", sees: []string{"gave up", "waited", "refused"}, setUp: givesUp},
 	{name: "one run at a time", ticks: 1, sees: []string{"fell due while it ran"}, setUp: oneRunAtATime},
 	{name: "a group", sees: []string{"refused", "waited"}, setUp: group},
+	{name: "a group is shut down", sees: []string{"running", "refused for ever"}, setUp: groupShutdown},
 	{name: "a series", ticks: 1, sees: []string{"waited"}, setUp: series},
 	{name: "a lock-bound timer", sees: []string{"removed", "over"}, setUp: lockBound},
 	{name: "a lock-bound timer is moved", ticks: 1, sees: []string{"moved"}, setUp: lockBoundMoved},
 }
 
-// The mail's race: a handler runs, a second processor deletes its timer and
-// waits, and a third registers it again meanwhile.
+// The mail's race: a handler runs, a second processor deletes its timer and waits, and a
+// third registers the timer again during the wait.
 func threeCPUs(x *world) {
 	p := x.timer("the timer", nil)
 	p.register(0)
@@ -43,7 +45,7 @@ func threeCPUs(x *world) {
 	})
 }
 
-// So does the handler itself.
+// The same, where the handler itself registers the timer again.
 func readdsItself(x *world) {
 	p := x.timer("the timer", func(p *probe) {
 		if p.begun == 1 {
@@ -63,7 +65,7 @@ func twoDeleters(x *world) {
 	x.actor("the other", func() { p.delSync() })
 }
 
-// What Del has found tells what becomes of the handler.
+// The Found of Del says whether the handler runs.
 func delOfDue(x *world) {
 	p := x.timer("the timer", nil)
 	p.register(0)
@@ -71,7 +73,7 @@ func delOfDue(x *world) {
 		found := p.t.Del()
 		p.foundTellsWhatBecomes(found)
 	})
-	x.actor("one who asks", func() {
+	x.actor("the observer", func() {
 		begun := p.begun
 		x.check(!p.t.Pending() || begun == 0, "pending after it has begun")
 	})
@@ -83,8 +85,8 @@ func delSyncOfDue(x *world) {
 	x.actor("the deleter", func() { p.foundTellsWhatBecomes(p.delSync()) })
 }
 
-// foundTellsWhatBecomes checks what the deletion of a timer has found that was
-// registered once.
+// foundTellsWhatBecomes checks what a deletion has found, of a timer that was registered
+// once.
 func (p *probe) foundTellsWhatBecomes(found timerwheel.Found) {
 	runs := 1
 	switch {
@@ -101,8 +103,8 @@ func (p *probe) foundTellsWhatBecomes(found timerwheel.Found) {
 	p.atEnd(func() { p.check(p.begun == runs, "%+v was found, and it ran %d times", found, p.begun) })
 }
 
-// The function of a DelAsync is called once, when the timer does not run, and
-// until then the timer is refused.
+// The done of a DelAsync is called once, when the timer does not run. Until then Registers
+// of the timer are refused.
 func delAsync(x *world) {
 	p := x.timer("the timer", nil)
 	p.register(0)
@@ -127,8 +129,54 @@ func delAsync(x *world) {
 	x.atEnd(func() { x.check(called == 1, "done was called %d times", called) })
 }
 
-// After a Shutdown nobody registers the timer any more; nor while it waits.
+// Shutdown does not wait. When it has returned no Register of the timer succeeds, and no
+// run begins. If it found neither a firing nor a run, the timer has run for the last time.
 func shutdown(x *world) {
+	p := x.timer("the timer", nil)
+	p.register(0)
+	x.until("the handler's begin", p.runs)
+	down := false
+	x.actor("the deleter", func() {
+		found := p.t.Shutdown()
+		down = true
+		p.isShutDown(found)
+	})
+	x.actor("the re-adder", func() {
+		late := down
+		err := p.register(0)
+		x.check(err != nil || !late, "registered after Shutdown")
+		if errors.Is(err, timerwheel.ErrShutdown) {
+			x.saw("refused for ever")
+		}
+	})
+}
+
+// isShutDown checks what must hold when a Shutdown has returned, with what it found. A run
+// that it found may have begun for the wheel, but not for the probe.
+func (p *probe) isShutDown(found timerwheel.Found) {
+	begun := p.begun
+	if found.Running && !p.runs() {
+		begun++
+	}
+	switch {
+	case found.Running:
+		p.saw("running")
+	case found.Pending:
+		p.saw("removed")
+	default:
+		p.saw("over")
+	}
+	p.check(found.Running || !p.runs(), "%s runs, and Shutdown found no run", p.name)
+	p.aside(func() {
+		p.check(!p.t.Pending(), "%s is pending after Shutdown", p.name)
+		p.check(found.Running || !p.t.Running(), "%s runs after Shutdown, which found no run", p.name)
+	})
+	p.check(errors.Is(p.register(0), timerwheel.ErrShutdown), "%s can be registered after Shutdown", p.name)
+	p.atEnd(func() { p.check(p.begun <= begun, "%s began after Shutdown", p.name) })
+}
+
+// No Register of the timer succeeds after ShutdownSync, nor while it waits.
+func shutdownSync(x *world) {
 	p := x.timer("the timer", func(p *probe) {
 		if p.begun < 3 && errors.Is(p.register(0), timerwheel.ErrShutdown) {
 			x.saw("refused for ever")
@@ -138,7 +186,7 @@ func shutdown(x *world) {
 	x.until("the handler's begin", p.runs)
 	x.actor("the deleter", func() {
 		_, err := p.deletion(p.t.ShutdownSync)
-		x.check(err == nil, "Shutdown: %v", err)
+		x.check(err == nil, "ShutdownSync: %v", err)
 		x.check(!p.runs() && errors.Is(p.register(0), timerwheel.ErrShutdown), "it goes on")
 	})
 }
@@ -149,7 +197,7 @@ func panics(x *world) { endsBadly(x, func() { panic("as it should") }) }
 
 func exits(x *world) { endsBadly(x, runtime.Goexit) }
 
-// However a handler ends, that is its end.
+// A run ends, however its handler does.
 func endsBadly(x *world, end func()) {
 	p := x.timer("the timer", func(p *probe) {
 		if p.begun == 1 {
@@ -163,8 +211,7 @@ func endsBadly(x *world, end func()) {
 	x.atEnd(func() { x.check(!p.runs() && !p.t.Pending(), "its next run never comes") })
 }
 
-// A deletion that gives up leaves nothing behind but the refusal, and that goes
-// with the run.
+// A deletion that gives up leaves only the refusal behind, and that ends with the run.
 func givesUp(x *world) {
 	p := x.timer("the timer", nil)
 	p.register(0)
@@ -177,16 +224,16 @@ func givesUp(x *world) {
 			x.check(errors.Is(err, context.Canceled) && found.Running, "%+v, %v", found, err)
 		}
 	})
-	x.actor("who has no patience", func() {
+	x.actor("the canceller", func() {
 		cancel()
-		x.At("the end of patience")
+		x.At("after the cancellation")
 		p.register(0)
 	})
 	x.atEnd(func() { x.check(p.register(0) == nil, "it is refused after its run") })
 }
 
-// Two workers, and a timer that falls due again while it runs. That its runs
-// are one at a time, the probe checks.
+// Two workers, and a timer that falls due again while it runs. The probe checks that its
+// runs do not overlap.
 func oneRunAtATime(x *world) {
 	p := x.timer("the timer", nil)
 	p.register(0)
@@ -200,8 +247,8 @@ func oneRunAtATime(x *world) {
 	x.atEnd(func() { x.check(p.ended == 2, "it ran %d times", p.ended) })
 }
 
-// While a group is being deleted, no member is registered: neither the one that
-// runs nor another.
+// While a group is being deleted, no Register of a member succeeds, whether that member
+// runs or not.
 func group(x *world) {
 	g := x.w.NewGroup()
 	var one, other *probe
@@ -224,13 +271,41 @@ func group(x *world) {
 	x.actor("the re-adder", func() {
 		waits := deleter.waits() && one.runs()
 		err := other.register(0)
-		x.check(err != nil || !(waits && deleter.waits() && one.runs()), "a member was registered meanwhile")
+		x.check(err != nil || !(waits && deleter.waits() && one.runs()), "a member was registered during the deletion")
 		early = err == nil && one.runs()
 	})
 	x.atEnd(func() { x.check(other.register(0) == nil, "it is refused after the deletion") })
 }
 
-// A series ends with its deletion, whatever its handler is at.
+// Group.Shutdown does not wait. When it has returned no Register of a member succeeds, and
+// no run of a member begins.
+func groupShutdown(x *world) {
+	g := x.w.NewGroup()
+	other, handler := x.probe("the other member", nil)
+	other.t = g.Alloc(handler)
+	one, handler := x.probe("one member", nil)
+	one.t = g.Alloc(handler)
+	one.register(0)
+	x.until("the handler's begin", one.runs)
+	down := false
+	x.actor("the deleter", func() {
+		found := g.Shutdown()
+		down = true
+		one.isShutDown(found)
+		other.isShutDown(found)
+		x.check(!g.AfterFunc(0, func() {}).Valid(), "a member is made after Shutdown")
+	})
+	x.actor("the re-adder", func() {
+		late := down
+		err := other.register(0)
+		x.check(err != nil || !late, "registered after Shutdown")
+		if errors.Is(err, timerwheel.ErrShutdown) {
+			x.saw("refused for ever")
+		}
+	})
+}
+
+// A series ends with its deletion, at whatever point of its handler that comes.
 func series(x *world) {
 	p, handler := x.probe("the series", nil)
 	p.t = x.w.Every(tick, handler)
@@ -243,7 +318,7 @@ func series(x *world) {
 	})
 }
 
-// To whoever holds its lock, a lock-bound timer's handler is not begun or over.
+// For the holder of its lock, a lock-bound timer's handler has either not begun or is over.
 func lockBound(x *world) {
 	l := &mutex{director: x.director}
 	p, handler := x.probe("the timer", nil)
@@ -260,8 +335,8 @@ func lockBound(x *world) {
 	})
 }
 
-// Who moves a timer while its worker waits for its lock has it run at its new
-// time, and at no other.
+// A timer that is moved while a worker waits for its lock runs at its new time, and at no
+// other.
 func lockBoundMoved(x *world) {
 	l := &mutex{director: x.director}
 	p, handler := x.probe("the timer", nil)

@@ -12,22 +12,21 @@ import (
 	"time"
 )
 
-// A director decides who makes the next step. It is the Scheduler of the wheels
-// of one run, and lives in the bubble of that run, in a goroutine about whose
-// own steps nobody decides.
+// A director decides which goroutine makes the next step. It is the Scheduler of the wheels
+// of one run. It runs in the bubble of that run, in a goroutine that is not directed.
 type director struct {
-	clock    *actor // whose step is to move the time by a tick
+	clock    *actor // its step moves the time by a tick
 	ticks    int    // how often the clock may still be chosen
-	last     *actor // who made the last step
-	moving   *actor // who makes one now; nil while the director itself moves
+	last     *actor // made the last step
+	moving   *actor // makes a step now; nil while the director itself runs
 	choose   func(options []*actor, preempts bool) int
-	released bool // nobody is directed any more
-	endless  bool // a run has come to no end
+	released bool // no goroutine is directed any more
+	endless  bool // a run did not end
 	traced   bool // remember in which function a step ends
 
-	mu     sync.Mutex     // newcomers come while somebody makes a step
-	actors []*actor       // all that have ever stood at a step, in that order
-	owners map[any]*actor // who has locked a mutex
+	mu     sync.Mutex     // new actors come while another makes a step
+	actors []*actor       // all actors so far, in the order of their first step
+	owners map[any]*actor // by the mutex that an actor has locked
 }
 
 // An actor is a goroutine that is directed.
@@ -35,9 +34,9 @@ type actor struct {
 	name   string
 	resume chan struct{}
 	stands bool        // it waits for the director
-	place  string      // where
-	mutex  any         // which it locks next, if it does
-	ready  func() bool // whether it can go on, if it waits for anything else
+	place  string      // where it waits
+	mutex  any         // the mutex that it locks next, if it does
+	ready  func() bool // whether it can go on, if it waits for an event
 }
 
 const tick = time.Millisecond
@@ -50,8 +49,8 @@ func newDirector(choose func(options []*actor, preempts bool) int) *director {
 	}
 }
 
-// Begins, Lock, Unlocked, At and Until are where the wheel stops. Whoever calls
-// one of the others than Begins is the one who moves: nobody else does.
+// The wheel stops in Begins, Lock, Unlocked, At and Until. The caller of Begins is a new
+// goroutine. The caller of the others is the actor that moves, as no other does.
 
 func (d *director) Begins(place string) {
 	d.mu.Lock()
@@ -75,10 +74,10 @@ func (d *director) Until(event string, ready func() bool) {
 	d.pause(d.moving, actor{place: event, ready: ready})
 }
 
-// pause makes the calling goroutine, which is a's, stand until it is chosen.
+// pause makes the calling goroutine, which is a's, wait until it is chosen.
 func (d *director) pause(a *actor, at actor) {
 	if d.released && at.ready != nil && !at.ready() {
-		runtime.Goexit() // perhaps it never will be
+		runtime.Goexit() // it may never be ready
 	}
 	if a == nil || d.released {
 		return
@@ -94,8 +93,8 @@ func (d *director) pause(a *actor, at actor) {
 	}
 }
 
-// where names the functions in which the wheel has stopped, innermost first,
-// without those that every stop has.
+// where names the functions in which the wheel has stopped, innermost first, without those
+// of this package and of the hooks.
 func where() (s string) {
 	pcs := make([]uintptr, 16)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
@@ -105,7 +104,7 @@ func where() (s string) {
 		name := f.Function[strings.LastIndexByte(f.Function, '/')+1:]
 		_, name, _ = strings.Cut(name, ".")
 		switch {
-		case strings.HasSuffix(f.File, "scheduled_on.go"), strings.HasSuffix(f.File, "mutex_scheduled.go"), strings.HasSuffix(f.File, "director.go"),
+		case strings.Contains(f.Function, "/internal/hook."), strings.HasSuffix(f.File, "director.go"),
 			name == "(*shard).lock", name == "(*shard).unlock":
 		default:
 			s += fmt.Sprintf(" < %s:%d", name, f.Line)
@@ -115,8 +114,7 @@ func where() (s string) {
 	return s
 }
 
-// start starts a goroutine of the scenario, and returns when it stands at its
-// first step.
+// start starts a goroutine of the scenario, and returns when that waits for its first step.
 func (d *director) start(name string, f func()) *actor {
 	a := &actor{name: name, resume: make(chan struct{})}
 	d.actors = append(d.actors, a)
@@ -128,8 +126,8 @@ func (d *director) start(name string, f func()) *actor {
 	return a
 }
 
-// options returns who can make the next step, the last one first; preempts says
-// that this one is among them.
+// options returns the actors that can make the next step, the one that made the last step
+// first; preempts reports whether that is among them.
 func (d *director) options() (options []*actor, preempts bool) {
 	for _, a := range d.actors {
 		if !a.stands || a.mutex != nil && d.owners[a.mutex] != nil || a.ready != nil && !a.ready() {
@@ -147,7 +145,7 @@ func (d *director) options() (options []*actor, preempts bool) {
 	return options, preempts
 }
 
-// step lets somebody make a step; it reports whether anybody could.
+// step lets an actor make a step, and reports whether any could.
 func (d *director) step() bool {
 	options, preempts := d.options()
 	if len(options) == 0 {
@@ -170,28 +168,28 @@ func (d *director) step() bool {
 	return true
 }
 
-// aside lets the mover look at something between two steps, unless somebody has
-// locked what it would have to lock.
+// aside lets the actor that moves look at something without a step, unless a mutex is
+// locked, which it might have to lock.
 func (d *director) aside(look func()) {
 	if len(d.owners) == 0 {
-		mover := d.moving
+		moving := d.moving
 		d.moving = nil
 		look()
-		d.moving = mover
+		d.moving = moving
 	}
 }
 
-// sleep moves the time by a tick, and lets those begin whom that wakes.
+// sleep moves the time by a tick, and lets the goroutines that it wakes begin.
 func (d *director) sleep() {
 	time.Sleep(tick)
 	synctest.Wait()
 }
 
-// run makes steps until over, letting the time pass when nobody can go on. It
-// reports false when that does not help, or has no end.
+// run makes steps until over, and lets the time pass when no actor can go on. It reports
+// false if that does not help, or if it does not end.
 func (d *director) run(over func() bool) bool {
 	const (
-		enough = 5    // ticks: nothing in a scenario is further away
+		enough = 5    // ticks; no deadline of a scenario is further away
 		many   = 5000 // steps
 	)
 	idle := 0
@@ -212,8 +210,8 @@ func (d *director) run(over func() bool) bool {
 	return true
 }
 
-// locksAreStuck reports whether somebody waits for a mutex whose owner waits for
-// another.
+// locksAreStuck reports whether an actor waits for a mutex whose owner waits for another
+// mutex.
 func (d *director) locksAreStuck() bool {
 	return slices.ContainsFunc(d.actors, func(a *actor) bool {
 		if !a.stands || a.mutex == nil {
@@ -224,9 +222,9 @@ func (d *director) locksAreStuck() bool {
 	})
 }
 
-// release ends the direction of a run that went wrong: everybody goes on by
-// himself, but for those who wait for what may never come. These end. There is
-// no way out for those who wait for each other's mutexes.
+// release ends the direction of a run that went wrong. The goroutines go on by themselves,
+// except for those that wait for an event that may never come: these end. Goroutines that
+// wait for each other's mutexes cannot be released.
 func (d *director) release() {
 	if d.locksAreStuck() {
 		panic("goroutines wait for each other's mutexes")
@@ -240,7 +238,7 @@ func (d *director) release() {
 	}
 }
 
-// A mutex is a lock of the user's.
+// A mutex is a lock of the user, with the director's steps.
 type mutex struct {
 	director *director
 	sync.Mutex

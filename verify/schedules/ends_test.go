@@ -8,7 +8,8 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// Close against everything: what was in flight has ended, and nothing begins.
+// Close, against everything else. When it returns what was in flight has ended, and nothing
+// begins any more.
 var ends = []scenario{
 	{name: "Close against Register", sees: []string{"registered", "closed"}, setUp: closeAgainstRegister},
 	{name: "Close against DelSync", sees: []string{"waited"}, setUp: closeAgainstDelSync},
@@ -21,11 +22,11 @@ var ends = []scenario{
 	{name: "Close against AfterFunc and Free", ticks: 1, sees: []string{"ran", "dropped"}, setUp: closeAgainstAfterFunc},
 }
 
-// closes adds an actor that closes the wheel, and checks that this is the end
-// of some timers.
+// closes adds an actor that closes the wheel, and then checks that some timers do not run
+// any more.
 func (x *world) closes(probes ...*probe) (closed *bool) {
 	closed = new(bool)
-	x.actor("who closes", func() {
+	x.actor("the closer", func() {
 		x.check(x.w.Close() == nil, "Close")
 		*closed = true
 		for _, p := range probes {
@@ -39,7 +40,7 @@ func (x *world) closes(probes ...*probe) (closed *bool) {
 	return closed
 }
 
-// The handler registers as well.
+// An actor and the handler register the timer.
 func closeAgainstRegister(x *world) {
 	p := x.timer("the timer", func(p *probe) {
 		if p.begun == 1 {
@@ -49,7 +50,7 @@ func closeAgainstRegister(x *world) {
 	p.register(0)
 	x.until("the handler's begin", p.runs)
 	closed := x.closes(p)
-	x.actor("who registers", func() {
+	x.actor("the registerer", func() {
 		late := *closed
 		err := p.register(0)
 		if err == nil {
@@ -90,7 +91,7 @@ func closeAgainstSeries(x *world) {
 	x.closes(p)
 }
 
-// The worker waits for the lock when the wheel is closed, or has it.
+// When the wheel is closed the worker waits for the lock, or holds it.
 func closeAgainstLockBound(x *world) {
 	l := &mutex{director: x.director}
 	p, handler := x.probe("the timer", nil)
@@ -106,7 +107,7 @@ func closeAgainstLockBound(x *world) {
 	x.atEnd(func() { x.ranOrDropped(p) })
 }
 
-// When Close returns, the function of a DelAsync that waited has returned.
+// When Close returns, the done of a DelAsync that waited has returned.
 func closeAgainstDelAsync(x *world) {
 	p := x.timer("the timer", nil)
 	p.register(0)
@@ -126,17 +127,17 @@ func closeAgainstDue(x *world) {
 	p := x.timer("the timer", nil)
 	p.register(0)
 	x.closes(p)
-	x.actor("who asks", func() { p.t.Running() })
+	x.actor("the observer", func() { p.t.Running() })
 	x.atEnd(func() { x.ranOrDropped(p) })
 }
 
-// ranOrDropped notes what has become of a timer.
+// ranOrDropped counts whether a timer ran or was dropped.
 func (x *world) ranOrDropped(p *probe) {
 	x.saw([]string{"dropped", "ran"}[p.begun])
 }
 
-// In the handler Close is refused, and closes. The other Close waits for that
-// handler.
+// In the handler Close closes the wheel, and returns ErrDeadlock. The other Close waits for
+// that handler.
 func closeInHandler(x *world) {
 	p := x.timer("the timer", func(p *probe) {
 		x.check(errors.Is(x.w.Close(), timerwheel.ErrDeadlock), "Close in a handler")
@@ -150,12 +151,12 @@ func closeInHandler(x *world) {
 	x.actor("the deleter", func() { p.delSync() })
 }
 
-// What Close drops is recycled: an AfterFunc at once, an owned one with its
-// Free.
+// A timer that Close drops is recycled: one without owners at once, one with an owner with
+// its Free.
 func closeAgainstAfterFunc(x *world) {
 	owned, ran := x.timer("the owned timer", nil), 0
 	x.closes(owned)
-	x.actor("who arms and frees", func() {
+	x.actor("the user", func() {
 		t := x.w.AfterFunc(0, func() { ran++ })
 		owned.register(0)
 		x.check(owned.t.Free() == nil, "Free")

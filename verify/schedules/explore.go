@@ -7,28 +7,27 @@ import (
 	"strings"
 )
 
-// A plan is a way through the choices of a run: those that were taken before,
-// of which the last differs from all that were, and after them always the
-// first. Each run fills it up, and next makes the next one of it: a walk
-// through the tree of schedules, depth first.
+// A plan is a path through the tree of schedules, depth first. It begins with the choices
+// of the run before, of which the last one is changed, and then always takes the first
+// option. Each run completes the plan; next changes it for the next run.
 type plan struct {
 	bound   int // the most pre-emptions
 	choices []choice
-	at      int // how many have been taken in this run
+	at      int // choices taken in this run
 	spent   int // pre-emptions so far
 	steady  bool
 }
 
-// A choice is one step: among how many it was made, and which was taken.
+// A choice is one step: the number of options there were, and the one that was taken.
 type choice struct {
 	options, taken int
 	preempts       bool
-	name, place    string // whose step it was, and where it began
+	name, place    string // the actor that made the step, and where the step began
 	where          string // the same, with the functions if the run is traced
 }
 
-// take is a director's choose. A steady plan always takes the first option, and
-// remembers no choice.
+// take is a director's choose. A steady plan always takes the first option, and remembers
+// no choice.
 func (p *plan) take(options []*actor, preempts bool) int {
 	if p.steady {
 		return 0
@@ -42,13 +41,13 @@ func (p *plan) take(options []*actor, preempts bool) int {
 	}
 	c := &p.choices[p.at]
 	if c.options != n {
-		panic(fmt.Sprintf("the run is not the one that it was: %d options instead of %d at step %d:\n%v",
+		panic(fmt.Sprintf("the run cannot be repeated: %d options instead of %d at step %d:\n%v",
 			n, c.options, p.at, p))
 	}
 	a := options[c.taken]
-	place, _, _ := strings.Cut(a.place, " <") // a traced run says more
+	place, _, _ := strings.Cut(a.place, " <") // a traced run adds the functions
 	if c.place != "" && (c.name != a.name || c.place != place) {
-		panic(fmt.Sprintf("the run is not the one that it was: %s: %s instead of %s: %s at step %d",
+		panic(fmt.Sprintf("the run cannot be repeated: %s: %s instead of %s: %s at step %d",
 			a.name, place, c.name, c.place, p.at))
 	}
 	p.at++
@@ -59,12 +58,12 @@ func (p *plan) take(options []*actor, preempts bool) int {
 	return c.taken
 }
 
-// next makes the plan of the next run; false if there is none.
+// next changes the plan for the next run; false if there is none.
 func (p *plan) next() bool {
 	for k := p.at - 1; k >= 0; k-- {
 		if c := &p.choices[k]; c.taken+1 < c.options {
 			c.taken++
-			c.name, c.place = "", "" // another's
+			c.name, c.place = "", "" // another actor makes the step
 			p.choices = p.choices[:k+1]
 			p.again()
 			return true
@@ -73,7 +72,7 @@ func (p *plan) next() bool {
 	return false
 }
 
-// again prepares the plan for the run that it has just made.
+// again prepares the plan for the same run once more.
 func (p *plan) again() {
 	p.at, p.spent, p.steady = 0, 0, false
 }

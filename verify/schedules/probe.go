@@ -10,18 +10,18 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// A probe is a timer under observation: its runs are counted, and its verbs
-// check what they promise.
+// A probe is a timer under observation. It counts the runs, and its verbs check what they
+// promise.
 type probe struct {
 	*world
 	name         string
 	t            timerwheel.Timer
 	begun, ended int       // runs
-	at           time.Time // when the last one began
-	arming       int       // Registers that are under way
+	at           time.Time // when the last run began
+	arming       int       // Registers in progress
 	armed        int       // Registers that succeeded
-	deleters     []*actor  // who is in a deletion that waits
-	marked       int       // the run of which it is known that a deletion has marked it
+	deleters     []*actor  // in a call of a deletion that waits
+	marked       int       // the number of the run that a deletion has marked for certain
 }
 
 // timer makes a timer with one owner.
@@ -31,8 +31,7 @@ func (x *world) timer(name string, script func(p *probe)) *probe {
 	return p
 }
 
-// probe returns the observation of a timer that has yet to be made, and the
-// handler for it.
+// probe returns a probe for a timer that the caller makes, and the handler for it.
 func (x *world) probe(name string, script func(p *probe)) (*probe, func(timerwheel.Timer)) {
 	p := &probe{world: x, name: name}
 	return p, func(timerwheel.Timer) {
@@ -49,8 +48,8 @@ func (x *world) probe(name string, script func(p *probe)) (*probe, func(timerwhe
 
 func (p *probe) runs() bool { return p.begun > p.ended }
 
-// refuses reports whether the timer must refuse to be registered: because it
-// runs, and a deletion has waited for that run.
+// refuses reports whether the timer must refuse to be registered, because it runs and a
+// deletion has waited for that run.
 func (p *probe) refuses() bool {
 	for _, a := range p.deleters {
 		if a.waits() {
@@ -89,9 +88,9 @@ func (p *probe) delSyncContext(ctx context.Context) (timerwheel.Found, error) {
 	return p.deletion(func() (timerwheel.Found, error) { return p.t.DelSyncContext(ctx) })
 }
 
-// deletion makes a call that deletes the timer and waits, and checks what that
-// promises: that for an instant the timer was neither running nor pending. So
-// it is neither now, unless somebody has registered it meanwhile.
+// deletion makes a call that deletes the timer and waits. It checks the promise that there
+// was an instant at which the timer was neither running nor pending: it is neither now,
+// unless it has been registered since.
 func (p *probe) deletion(call func() (timerwheel.Found, error)) (timerwheel.Found, error) {
 	run, armed, caller := p.begun, p.armed, p.last
 	p.deleters = append(p.deleters, caller)
@@ -118,7 +117,7 @@ func (p *probe) deletion(call func() (timerwheel.Found, error)) (timerwheel.Foun
 	return found, nil
 }
 
-// forget removes one that deletes no more.
+// forget removes a deleter whose call has returned.
 func (p *probe) forget(deleter *actor) {
 	for k, a := range p.deleters {
 		if a == deleter {

@@ -9,7 +9,7 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
-// References and tenants: who holds a timer, and who gets its storage next.
+// References, and the next tenants of records.
 var references = []scenario{
 	{name: "free and reuse during DelSync", ticks: 1, brief: true, sees: []string{"waited", "replaced"}, setUp: freeAndReuse},
 	{name: "Register against the last Free", ticks: 1, sees: []string{"stale", "registered"}, setUp: registerAgainstLastFree},
@@ -18,15 +18,15 @@ var references = []scenario{
 	{name: "a tenant while a worker waits for its lock", ticks: 1, sees: []string{"replaced"}, setUp: tenantBehindLock},
 }
 
-// replaced reports whether two timers have had the same slot.
+// replaced reports whether two timers have had the same record.
 func replaced(t, tenant timerwheel.Timer) bool {
-	slot, _, _ := strings.Cut(t.String(), "#")
-	return strings.HasPrefix(tenant.String(), slot+"#")
+	record, _, _ := strings.Cut(t.String(), "#")
+	return strings.HasPrefix(tenant.String(), record+"#")
 }
 
-// The timer that a deletion waits for is free when its handler returns, and its
-// storage gets a new tenant, whose handler lasts for as long as the deletion
-// does: it must not wait for that one, and must not touch it.
+// The timer that a deletion waits for is recycled when its handler returns, and its record
+// gets a new tenant, whose handler runs until the deletion has returned. The deletion must
+// neither wait for the tenant nor touch it.
 func freeAndReuse(x *world) {
 	freed, deleted := false, false
 	p := x.timer("the timer", func(p *probe) {
@@ -52,29 +52,29 @@ func freeAndReuse(x *world) {
 	x.atEnd(func() { x.check(tenant.ended == 1, "the tenant ran %d times", tenant.ended) })
 }
 
-// What Register has said tells whether the timer fires.
+// The result of Register says whether the timer fires.
 func registerAgainstLastFree(x *world) {
 	p := x.timer("the timer", nil)
-	x.actor("who registers", func() {
+	x.actor("the registerer", func() {
 		if err := p.register(0); err == nil {
 			x.saw("registered")
 		} else {
 			x.check(errors.Is(err, timerwheel.ErrStale), "Register: %v", err)
 		}
 	})
-	x.actor("who frees", func() { x.check(p.t.Free() == nil, "Free") })
+	x.actor("the owner", func() { x.check(p.t.Free() == nil, "Free") })
 	x.atEnd(func() {
 		x.check(p.ended == p.armed, "registered %d times, ran %d times", p.armed, p.ended)
 		x.check(!p.t.Valid() && x.w.Stats().Live == 0, "it still lives")
 	})
 }
 
-// What Retain has said tells whether the timer lives.
+// The result of Retain says whether the timer lives.
 func retainAgainstLastFree(x *world) {
 	p := x.timer("the timer", nil)
 	p.register(0)
 	x.until("the handler's begin", p.runs)
-	x.actor("who retains", func() {
+	x.actor("the retainer", func() {
 		err := p.t.Retain()
 		if err != nil {
 			x.saw("stale")
@@ -85,11 +85,11 @@ func retainAgainstLastFree(x *world) {
 		x.check(p.t.Valid(), "retained, and stale")
 		x.check(p.t.Free() == nil, "Free of what was retained")
 	})
-	x.actor("who frees", func() { x.check(p.t.Free() == nil, "Free") })
+	x.actor("the owner", func() { x.check(p.t.Free() == nil, "Free") })
 	x.atEnd(func() { x.check(!p.t.Valid() && x.w.Stats().Live == 0, "it still lives") })
 }
 
-// In the handler its own handle is valid, even after its own Free.
+// In the handler its own handle is valid, even after the handler's Free.
 func freesItself(x *world) {
 	p := x.timer("the timer", func(p *probe) {
 		if p.begun == 1 {
@@ -104,8 +104,8 @@ func freesItself(x *world) {
 	x.atEnd(func() { x.check(x.w.Stats().Live == 0, "it still lives") })
 }
 
-// While the worker waits for its lock the timer is deleted, and its storage
-// gets a tenant with the same lock, which is not due.
+// While the worker waits for the timer's lock the timer is deleted, and its record gets a
+// tenant with the same lock, which is not due.
 func tenantBehindLock(x *world) {
 	l := &mutex{director: x.director}
 	p, handler := x.probe("the timer", nil)

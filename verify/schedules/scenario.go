@@ -9,16 +9,16 @@ import (
 	"testing/synctest"
 
 	"github.com/seed76848005/timerwheel"
+	"github.com/seed76848005/timerwheel/internal/hook"
 )
 
-// A scenario is a small program for a wheel, of which every order of steps is
-// tried.
+// A scenario is a small program that uses a wheel. Every order of its steps is tried.
 type scenario struct {
 	name    string
-	ticks   int                // how often the time may move between any two steps
-	brief   bool               // what follows the last actor's end is tried in one order only
+	ticks   int                // how often the time may move between two steps
+	brief   bool               // the steps after the last actor's end are made in one order only
 	options timerwheel.Options // of the wheel
-	sees    []string           // what must have happened in some runs
+	sees    []string           // what must happen in some runs
 	setUp   func(*world)       // makes timers and actors
 }
 
@@ -39,8 +39,7 @@ func (s *scenario) explore(t *testing.T, bound int) (runs int) {
 	return runs
 }
 
-// run makes one run of a scenario. One that goes wrong is made again, to see
-// where.
+// run makes one run of a scenario. If it goes wrong, run repeats it with a trace.
 func (s *scenario) run(t *testing.T, p *plan, seen map[string]int) {
 	if wrong := s.try(t, p, seen, false); wrong != "" {
 		p.again()
@@ -49,16 +48,15 @@ func (s *scenario) run(t *testing.T, p *plan, seen map[string]int) {
 	}
 }
 
-// try makes one run, and returns what went wrong. If it is traced that is
-// printed, and at once, because a bubble that is left in a deadlock takes the
-// test down with it.
+// try makes one run, and returns what went wrong. If the run is traced, try prints that at
+// once: a bubble that is left in a deadlock ends the test program.
 func (s *scenario) try(t *testing.T, p *plan, seen map[string]int, traced bool) (wrong string) {
 	synctest.Test(t, func(t *testing.T) {
 		x := &world{director: newDirector(p.take), seen: seen}
 		x.traced = traced
-		timerwheel.Scheduled = x
+		hook.Scheduled = x
 		s.play(x, p)
-		timerwheel.Scheduled = nil
+		hook.Scheduled = nil
 		wrong = x.wrong
 		if wrong != "" {
 			if traced || x.locksAreStuck() {
@@ -70,7 +68,7 @@ func (s *scenario) try(t *testing.T, p *plan, seen map[string]int, traced bool) 
 	return wrong
 }
 
-// play sets the scenario up, tries what the plan says, and ends it.
+// play sets the scenario up, makes the steps of the plan, and ends the scenario.
 func (s *scenario) play(x *world, p *plan) {
 	w, err := timerwheel.New(s.options)
 	x.check(err == nil, "New: %v", err)
@@ -96,7 +94,7 @@ func (s *scenario) play(x *world, p *plan) {
 	}
 }
 
-// checkStats checks what must hold of every wheel that has been closed.
+// checkStats checks what must hold for every wheel that has been closed.
 func (x *world) checkStats() {
 	s := x.w.Stats()
 	x.check(s.Registered == s.Fired+s.Removed, "conservation: %+v", s)

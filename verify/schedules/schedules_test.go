@@ -12,8 +12,8 @@ import (
 
 var preemptions = flag.Int("preemptions", 2, "the most pre-emptions of a schedule")
 
-// Every scenario, in every order of its steps. One processor, so that a wheel
-// has one shard.
+// Every scenario, in every order of its steps. There is one processor, so that a wheel has
+// one shard.
 func TestSchedules(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	all := slices.Concat(deletions, references, circles, ends, clocks)

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/seed76848005/timerwheel"
+	"github.com/seed76848005/timerwheel/internal/hook"
 )
 
 func main() {
@@ -62,9 +62,9 @@ func measure(work work, n, rounds int) result {
 	var p9999 []time.Duration
 	for round := range rounds {
 		do, clean := work.prepare(n)
-		timerwheel.TakePauses() // drops the sections of the preparation
+		hook.TakePauses() // drops the sections of the preparation
 		do()
-		p := timerwheel.TakePauses()
+		p := hook.TakePauses()
 		clean()
 		p9999 = append(p9999, p.P9999)
 		if work.alike {
@@ -108,7 +108,7 @@ func (r result) longest() (_ time.Duration, alike bool) {
 	return time.Duration(slices.Max(r.each)), true
 }
 
-func (l longSections) plus(p timerwheel.LongPause) longSections {
+func (l longSections) plus(p hook.LongPause) longSections {
 	if l.rounds == 0 {
 		l.best = p.Max
 	}

@@ -1,8 +1,8 @@
-/* Two users do anything, in any order, with handles of any age, and so does the
-   handler. One slot, two tenants. */
-/* reaches: waited abandoned ended_before_abandon refused deleted_stale stale freed_too_often run_keeps_timer slot_reused slot_retired */
+/* Two users, and the handler, do anything, in any order, with handles of any age. One
+   record, two tenants. */
+/* reaches: waited abandoned ended_before_abandon refused deleted_stale stale freed_too_often run_keeps_timer record_reused record_retired */
 
-#define SLOTS 1
+#define RECORDS 1
 #define WORKERS 2
 #define WAITS 2
 #define LAST_GEN 2
@@ -17,7 +17,7 @@ inline handler(w, t) {
 }
 #include "../worker.pml"
 
-#define another(t) (slot[0].live && t != handle(0))
+#define another(t) (record[0].live && t != handle(0))
 
 proctype user(byte x) {
 	byte t;
@@ -27,10 +27,10 @@ end_:	do
 	:: afterFunc(0, t)
 	:: section { another(t) -> t = handle(0) }
 	:: register(t, ignored)
-	:: del(t)
+	:: del(t, false)
 	:: retain(t, ignored)
 	:: free(t, ignored)
-	:: delSync(x, t, NOBODY, x == 1, false, err)
+	:: delSync(x, t, NO_WORKER, x == 1, false, err)
 	od
 }
 

@@ -1,8 +1,8 @@
-/* DelAsync of one timer, from outside and in its own handler. Each done is called, and
-   once, when the timer does not run. */
+/* DelAsync of one timer, from outside and in its own handler. Each done is called once,
+   when the timer does not run. */
 /* reaches: async_waits async_at_once refused */
 
-#define SLOTS 1
+#define RECORDS 1
 #define WORKERS 2
 #define WAITS 2
 #include "../model.pml"
@@ -18,14 +18,14 @@ inline handler(w, t) {
 
 proctype goroutine(byte x) {
 end_:	do
-	:: sent(x)
+	:: spawned(x)
 	od
 }
 
 proctype outside(byte t) {
 	mtype err;
 end_:	do
-	:: delAsync(1, t, NOBODY, err)
+	:: delAsync(1, t, NO_WORKER, err)
 	:: register(t, ignored)
 	od
 }

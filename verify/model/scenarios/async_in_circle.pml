@@ -1,8 +1,8 @@
 /* The handler of one timer calls DelAsync of another, whose handler calls DelSync of the
-   first. A DelAsync waits for nothing, so this is no circle. */
+   first. A DelAsync waits for nothing, so this is not a circle. */
 /* reaches: waited async_waits */
 
-#define SLOTS 2
+#define RECORDS 2
 #define WORKERS 2
 #define WAITS 2
 #include "../model.pml"
@@ -11,8 +11,8 @@ byte timer[2];
 
 inline handler(w, t) {
 	if
-	:: t == timer[0] && fresh(0) -> delAsync(0, timer[1], w, err)
-	:: t == timer[0] && !fresh(0)
+	:: t == timer[0] && unused(0) -> delAsync(0, timer[1], w, err)
+	:: t == timer[0] && !unused(0)
 	:: t == timer[1] -> delSync(1, timer[0], w, false, false, err); section { must(be_no_circle, err == ok) }
 	fi
 }
@@ -20,7 +20,7 @@ inline handler(w, t) {
 
 proctype goroutine() {
 end_:	do
-	:: sent(0)
+	:: spawned(0)
 	od
 }
 

@@ -1,8 +1,8 @@
-/* Two handlers delete each other's timer, and somebody registers both again. When they
-   meet, one gets ErrDeadlock, and only one: the other waits, or there were no circle. */
-/* reaches: waited deadlocked ended_meanwhile */
+/* Two handlers delete each other's timer, while a user registers both again. If both
+   would wait, one gets ErrDeadlock, and only one: the other waits. */
+/* reaches: waited deadlocked ended_between_looks */
 
-#define SLOTS 2
+#define RECORDS 2
 #define WORKERS 2
 #define WAITS 2
 #include "../model.pml"

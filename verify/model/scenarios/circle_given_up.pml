@@ -1,8 +1,8 @@
-/* Two handlers delete each other's timer, but one of them bounds its wait. When it
-   has given up there is no circle. */
+/* Two handlers delete each other's timer, but one of them bounds its wait. After it has
+   given up there is no circle. */
 /* reaches: waited deadlocked abandoned ended_before_abandon */
 
-#define SLOTS 2
+#define RECORDS 2
 #define WORKERS 2
 #define WAITS 2
 #include "../model.pml"

@@ -1,7 +1,7 @@
 /* Three handlers, each of which deletes the next one's timer. */
 /* reaches: waited deadlocked */
 
-#define SLOTS 3
+#define RECORDS 3
 #define WORKERS 3
 #define WAITS 3
 #include "../model.pml"

@@ -1,7 +1,7 @@
-/* Close, while a deletion may wait, and others register. */
+/* Close, while a deletion may wait, and while handlers and users register. */
 /* reaches: waited close_waits dropped refused_closed */
 
-#define SLOTS 1
+#define RECORDS 1
 #define WORKERS 2
 #define WAITS 1
 #include "../model.pml"
@@ -17,7 +17,7 @@ inline handler(w, t) {
 proctype deleter(byte t) {
 	mtype err;
 end_:	do
-	:: delSync(0, t, NOBODY, false, false, err)
+	:: delSync(0, t, NO_WORKER, false, false, err)
 	:: register(t, ignored)
 	od
 }
@@ -25,7 +25,7 @@ end_:	do
 proctype closer() {
 	byte i;
 	mtype err;
-	close(NOBODY, i, err)
+	close(NO_WORKER, i, err)
 }
 
 init {
@@ -39,4 +39,4 @@ init {
 	}
 }
 
-ltl ends { <> hasClosed && []<> (wait[0].timer == 0) }
+ltl ends { <> closed && []<> (wait[0].timer == 0) }

@@ -1,7 +1,7 @@
 /* Close, while a DelAsync may wait. Its done is called before Close returns. */
 /* reaches: async_waits async_at_once async_on_closed close_waits */
 
-#define SLOTS 1
+#define RECORDS 1
 #define WORKERS 2
 #define WAITS 1
 #include "../model.pml"
@@ -13,14 +13,14 @@ inline handler(w, t) {
 
 proctype goroutine() {
 end_:	do
-	:: sent(0)
+	:: spawned(0)
 	od
 }
 
 proctype deleter(byte t) {
 	mtype err;
 end_:	do
-	:: delAsync(0, t, NOBODY, err)
+	:: delAsync(0, t, NO_WORKER, err)
 	:: register(t, ignored)
 	od
 }
@@ -28,7 +28,7 @@ end_:	do
 proctype closer() {
 	byte i;
 	mtype err;
-	close(NOBODY, i, err)
+	close(NO_WORKER, i, err)
 }
 
 init {
@@ -43,4 +43,4 @@ init {
 	}
 }
 
-ltl ends { <> hasClosed && []<> (wait[0].timer == 0) }
+ltl ends { <> closed && []<> (wait[0].timer == 0) }

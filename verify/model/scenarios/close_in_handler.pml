@@ -1,7 +1,7 @@
 /* A handler closes the wheel. */
 /* reaches: waited dropped refused_closed */
 
-#define SLOTS 2
+#define RECORDS 2
 #define WORKERS 2
 #define WAITS 1
 #include "../model.pml"
@@ -19,7 +19,7 @@ inline handler(w, t) {
 proctype user() {
 	mtype err;
 end_:	do
-	:: delSync(0, timer[0], NOBODY, false, false, err)
+	:: delSync(0, timer[0], NO_WORKER, false, false, err)
 	:: register(timer[0], ignored)
 	:: register(timer[1], ignored)
 	od

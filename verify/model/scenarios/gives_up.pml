@@ -2,7 +2,7 @@
    DelSync beside it. */
 /* reaches: waited abandoned ended_before_abandon refused */
 
-#define SLOTS 1
+#define RECORDS 1
 #define WORKERS 2
 #define WAITS 2
 #include "../model.pml"
@@ -18,7 +18,7 @@ inline handler(w, t) {
 proctype impatient(byte t) {
 	mtype err;
 end_:	do
-	:: delSync(0, t, NOBODY, true, false, err);
+	:: delSync(0, t, NO_WORKER, true, false, err);
 		if
 		:: err == ErrContext -> register(t, ignored)
 		:: else -> skip
@@ -29,7 +29,7 @@ end_:	do
 proctype deleter(byte t) {
 	mtype err;
 end_:	do
-	:: delSync(1, t, NOBODY, false, false, err)
+	:: delSync(1, t, NO_WORKER, false, false, err)
 	:: register(t, ignored)
 	od
 }

@@ -1,7 +1,7 @@
-/* A group of two timers, which somebody and their handlers register again, is deleted. */
+/* A group of two timers is deleted, while a user and their handlers register them. */
 /* reaches: group_waited refused */
 
-#define SLOTS 2
+#define RECORDS 2
 #define WORKERS 2
 #define WAITS 1
 #include "../model.pml"
@@ -17,7 +17,7 @@ inline handler(w, t) {
 proctype deleter() {
 	mtype err;
 end_:	do
-	:: groupDelSync(0, NOBODY, false, err)
+	:: groupDelSync(0, NO_WORKER, false, false, err)
 	od
 }
 

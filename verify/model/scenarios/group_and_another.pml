@@ -1,9 +1,9 @@
-/* A group of one timer is deleted, by somebody and by the handler of a timer that is no
-   member: that is not waited for, even where a worker goes from the one to the other
-   while the deletion looks for runs. */
+/* A group of one timer is deleted, by a user and by the handler of a timer that is no
+   member. That handler is not waited for, even if a worker goes from the member to the
+   other timer while the deletion looks for runs. */
 /* reaches: group_waited refused saw_another ended_while_finding */
 
-#define SLOTS 2
+#define RECORDS 2
 #define WORKERS 2
 #define WAITS 2
 #define member(i) ((i) == 0)
@@ -13,7 +13,7 @@ byte timer[2];
 
 inline handler(w, t) {
 	if
-	:: t == timer[1] -> groupDelSync(1, w, false, err); section { must(see_no_circle_here, err == ok) }
+	:: t == timer[1] -> groupDelSync(1, w, false, false, err); section { must(see_no_circle_here, err == ok) }
 	:: register(t, ignored)
 	:: skip
 	fi
@@ -23,7 +23,7 @@ inline handler(w, t) {
 proctype deleter() {
 	mtype err;
 end_:	do
-	:: groupDelSync(0, NOBODY, false, err)
+	:: groupDelSync(0, NO_WORKER, false, false, err)
 	od
 }
 

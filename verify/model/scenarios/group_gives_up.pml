@@ -1,8 +1,8 @@
-/* A group's deletion gives up: members that run are refused until their runs end, the
-   others no longer. */
+/* A group's deletion gives up. Members that run are refused until their runs end; the
+   others are not refused any more. */
 /* reaches: group_waited refused abandoned ended_before_abandon */
 
-#define SLOTS 2
+#define RECORDS 2
 #define WORKERS 2
 #define WAITS 1
 #include "../model.pml"
@@ -18,7 +18,7 @@ inline handler(w, t) {
 proctype deleter() {
 	mtype err;
 end_:	do
-	:: groupDelSync(0, NOBODY, true, err)
+	:: groupDelSync(0, NO_WORKER, true, false, err)
 	od
 }
 

@@ -1,9 +1,9 @@
 /* The handlers of a group's two members delete the group, or the other member. Each
-   deletion of the group waits for the other handler, if that does not wait for it; the
-   context of one may end meanwhile. */
+   deletion of the group waits for the other handler, unless that waits for it. The
+   context of one of them may end during the wait. */
 /* reaches: group_waited_for_others group_left_others waited deadlocked */
 
-#define SLOTS 2
+#define RECORDS 2
 #define WORKERS 2
 #define WAITS 2
 #include "../model.pml"
@@ -12,7 +12,7 @@ byte timer[2];
 
 inline handler(w, t) {
 	if
-	:: groupDelSync(indexOf(t), w, indexOf(t) == 1, err); section { must(see_the_circle_of_its_own_run, err == ErrDeadlock) }
+	:: groupDelSync(indexOf(t), w, indexOf(t) == 1, false, err); section { must(see_the_circle_of_its_own_run, err == ErrDeadlock) }
 	:: delSync(indexOf(t), timer[1 - indexOf(t)], w, false, false, err)
 	fi
 }

@@ -1,8 +1,8 @@
-/* Three workers and three timers, which their handlers register again. Two are a group's:
-   its deletion finds the runs of both in any order, among those of the third. */
+/* Three workers and three timers, which their handlers register again. Two timers are a
+   group's: its deletion finds the runs of both in any order, among those of the third. */
 /* reaches: group_waited refused saw_another ended_while_finding */
 
-#define SLOTS 3
+#define RECORDS 3
 #define WORKERS 3
 #define WAITS 1
 #define member(i) ((i) != 1)
@@ -17,7 +17,7 @@ end_:	do
 	:: register(a, ignored);
 		register(b, ignored);
 		register(c, ignored);
-		groupDelSync(0, NOBODY, false, err)
+		groupDelSync(0, NO_WORKER, false, false, err)
 	od
 }
 

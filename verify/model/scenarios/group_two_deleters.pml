@@ -1,8 +1,8 @@
-/* Two deletions of a group wait for one member's run, and one of them may give up: the
-   other members are refused as long as somebody waits. */
+/* Two deletions of a group wait for one member's run, and one of them may give up. The
+   other members are refused as long as one of the deletions waits. */
 /* reaches: group_waited refused abandoned ended_before_abandon */
 
-#define SLOTS 2
+#define RECORDS 2
 #define WORKERS 1
 #define WAITS 2
 #include "../model.pml"
@@ -13,14 +13,14 @@ inline handler(w, t) { skip }
 proctype deleter() {
 	mtype err;
 end_:	do
-	:: groupDelSync(0, NOBODY, false, err)
+	:: groupDelSync(0, NO_WORKER, false, false, err)
 	od
 }
 
 proctype gives_up() {
 	mtype err;
 end_:	do
-	:: groupDelSync(1, NOBODY, true, err)
+	:: groupDelSync(1, NO_WORKER, true, false, err)
 	od
 }
 

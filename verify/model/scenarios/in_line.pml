@@ -1,8 +1,8 @@
-/* One worker. The handler of one timer deletes another, which is due, in line behind
-   it: it never waits for that. */
+/* One worker. The handler of one timer deletes another, which is due, in line behind it.
+   The deletion never waits for that. */
 /* reaches: removed_in_line */
 
-#define SLOTS 2
+#define RECORDS 2
 #define WORKERS 1
 #define WAITS 1
 #include "../model.pml"

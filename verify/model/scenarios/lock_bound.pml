@@ -1,9 +1,9 @@
-/* A lock-bound timer. Who holds its lock never sees its handler in flight; a Del while
-   holding it is final until the next Register, and a DelSync while holding it waits for
-   nobody. Somebody else deletes and registers without the lock. */
-/* reaches: waited deleted_while_locking removed_held deferred put_back */
+/* A lock-bound timer. The holder of its lock never sees its handler in flight. A Del
+   while holding it lasts until the next Register, and a DelSync while holding it waits
+   for nothing. Another process deletes and registers without the lock. */
+/* reaches: waited deleted_while_locking removed_held held_back put_back */
 
-#define SLOTS 1
+#define RECORDS 1
 #define WORKERS 2
 #define WAITS 2
 #define lockBound(i) true
@@ -20,8 +20,8 @@ end_:	do
 	:: section { userLock == 0 -> userLock = USER };
 		seesNoHandler(t);
 		if
-		:: del(t)
-		:: delSync(0, t, NOBODY, false, false, err)
+		:: del(t, false)
+		:: delSync(0, t, NO_WORKER, false, false, err)
 		:: register(t, ignored)
 		fi;
 		seesNoHandler(t);
@@ -32,7 +32,7 @@ end_:	do
 proctype other(byte t) {
 	mtype err;
 end_:	do
-	:: delSync(1, t, NOBODY, false, false, err)
+	:: delSync(1, t, NO_WORKER, false, false, err)
 	:: register(t, ignored)
 	od
 }

@@ -1,8 +1,8 @@
-/* While a worker waits for a timer's lock, the timer is deleted, freed, and its slot
+/* While a worker waits for a timer's lock, the timer is deleted and freed, and its record
    has the next tenant, bound to the same lock. A Lock may not return. */
-/* reaches: waited recycled_while_locking deleted_while_locking renounced slot_reused */
+/* reaches: waited recycled_while_locking deleted_while_locking lock_abandoned record_reused */
 
-#define SLOTS 1
+#define RECORDS 1
 #define WORKERS 2
 #define WAITS 1
 #define lockBound(i) true
@@ -21,13 +21,13 @@ end_:	do
 	:: alloc(0, t);
 		register(t, ignored);
 		section { userLock == 0 -> userLock = USER };
-		del(t);
+		del(t, false);
 		free(t, err);
-		assert(err == ok && !lookup(t)); /* no wait was needed for that */
+		assert(err == ok && !lookup(t)); /* without a wait */
 		userLock = 0
 	:: alloc(0, t);
 		register(t, ignored);
-		delSync(0, t, NOBODY, false, false, err);
+		delSync(0, t, NO_WORKER, false, false, err);
 		free(t, err);
 		assert(err == ok && !lookup(t))
 	od

@@ -1,8 +1,8 @@
-/* Somebody calls DelSync while holding the lock that the handler is bound to: it never
+/* A user calls DelSync while holding the lock that the handler is bound to. It never
    waits for a handler that waits for the lock. */
 /* reaches: removed_held deleted_while_locking */
 
-#define SLOTS 1
+#define RECORDS 1
 #define WORKERS 2
 #define WAITS 1
 #define lockBound(i) true
@@ -23,11 +23,11 @@ init {
 	}
 	register(t, err);
 	section { userLock == 0 -> userLock = USER }
-	delSync(0, t, NOBODY, false, false, err);
+	delSync(0, t, NO_WORKER, false, false, err);
 	userLock = 0;
 	register(t, err);
 	section { userLock == 0 -> userLock = USER }
-	delSync(0, t, NOBODY, false, false, err);
+	delSync(0, t, NO_WORKER, false, false, err);
 	userLock = 0
 }
 

@@ -1,7 +1,7 @@
 /* Handlers of a lock-bound timer end by a panic or a Goexit. */
 /* reaches: waited goexit panicked refused put_back */
 
-#define SLOTS 1
+#define RECORDS 1
 #define WORKERS 2
 #define WAITS 2
 #define lockBound(i) true
@@ -19,7 +19,7 @@ inline handler(w, t) {
 proctype deleter(byte t) {
 	mtype err;
 end_:	do
-	:: delSync(0, t, NOBODY, false, false, err)
+	:: delSync(0, t, NO_WORKER, false, false, err)
 	od
 }
 

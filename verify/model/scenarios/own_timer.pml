@@ -1,9 +1,9 @@
-/* A handler does with its own timer what it likes: it registers, deletes and frees
-   it, in any order. A deletion from outside waits meanwhile; the slot has a next
-   tenant when the timer is gone. */
-/* reaches: waited deadlocked refused run_keeps_timer freed_too_often slot_reused */
+/* A handler does anything with its own timer: it registers, deletes and frees it, in any
+   order. A deletion from outside waits for it. The record has a next tenant when the
+   timer is gone. */
+/* reaches: waited deadlocked refused run_keeps_timer freed_too_often record_reused */
 
-#define SLOTS 1
+#define RECORDS 1
 #define WORKERS 2
 #define WAITS 2
 #include "../model.pml"
@@ -31,7 +31,7 @@ end_:	do
 proctype deleter() {
 	mtype err;
 end_:	do
-	:: shared != 0 -> delSync(0, shared, NOBODY, false, false, err)
+	:: shared != 0 -> delSync(0, shared, NO_WORKER, false, false, err)
 	od
 }
 

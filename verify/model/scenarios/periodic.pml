@@ -1,8 +1,8 @@
-/* A periodic timer, which nobody owns, and two workers: it is pending while it runs.
-   A deletion ends the series, and the timer with it. */
-/* reaches: waited deferred put_back removed_held deadlocked run_keeps_timer slot_reused */
+/* A periodic timer without owners, and two workers: it is pending while it runs. A
+   deletion ends the series, and the timer with it. */
+/* reaches: waited held_back put_back removed_held deadlocked run_keeps_timer record_reused */
 
-#define SLOTS 1
+#define RECORDS 1
 #define WORKERS 2
 #define WAITS 2
 #define periodic(i) true
@@ -31,7 +31,7 @@ proctype deleter() {
 	mtype err;
 end_:	do
 	:: shared != 0 -> t = shared
-	:: t != 0 -> delSync(0, t, NOBODY, false, false, err)
+	:: t != 0 -> delSync(0, t, NO_WORKER, false, false, err)
 	od
 }
 

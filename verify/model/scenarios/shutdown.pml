@@ -1,8 +1,8 @@
-/* Shutdown, from outside or in the timer's own handler: whatever it returned, no
-   Register succeeds after it. */
-/* reaches: waited deadlocked refused_shutdown */
+/* Shutdown and ShutdownSync, from outside or in the timer's own handler. Whatever they
+   return, no Register succeeds after them, and no run begins. */
+/* reaches: waited deadlocked refused_shutdown removed */
 
-#define SLOTS 1
+#define RECORDS 1
 #define WORKERS 2
 #define WAITS 2
 #include "../model.pml"
@@ -11,6 +11,7 @@ inline handler(w, t) {
 	if
 	:: register(t, err)
 	:: delSync(1, t, w, false, true, err); register(t, err); assert(err == ErrShutdown)
+	:: del(t, true); register(t, err); assert(err == ErrShutdown)
 	fi
 }
 #include "../worker.pml"
@@ -18,7 +19,10 @@ inline handler(w, t) {
 proctype owner(byte t) {
 	mtype err;
 	register(t, ignored);
-	delSync(0, t, NOBODY, false, true, err);
+	if
+	:: delSync(0, t, NO_WORKER, false, true, err)
+	:: del(t, true)
+	fi;
 	register(t, err);
 	assert(err == ErrShutdown)
 }

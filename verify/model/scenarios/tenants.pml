@@ -1,14 +1,14 @@
-/* One slot has one tenant after the other, until its generations are used up, while
-   somebody deletes and registers with handles of any age. Some tenants have an owner,
-   who frees once too often; some have none. */
-/* reaches: waited slot_reused slot_retired deleted_stale stale freed_too_often run_keeps_timer */
+/* One record has one tenant after the other, until its generations are used up, while a
+   user deletes and registers with handles of any age. Some tenants have an owner, which
+   frees once too often; some have none. */
+/* reaches: waited record_reused record_retired deleted_stale stale freed_too_often run_keeps_timer */
 
-#define SLOTS 1
+#define RECORDS 1
 #define WORKERS 2
 #define WAITS 1
 #include "../model.pml"
 
-byte shared; /* the handle of the tenant that came last */
+byte shared; /* the handle of the newest tenant */
 
 inline handler(w, t) {
 	skip
@@ -33,7 +33,7 @@ proctype deleter() {
 	mtype err;
 end_:	do
 	:: shared != 0 -> t = shared
-	:: t != 0 -> delSync(0, t, NOBODY, false, false, err)
+	:: t != 0 -> delSync(0, t, NO_WORKER, false, false, err)
 	:: t != 0 -> register(t, ignored)
 	od
 }

@@ -1,8 +1,8 @@
 /* The race of the three processors: while one waits in DelSync for the handler on
    another, a third registers the timer again, and so does the handler. */
-/* reaches: waited refused deferred put_back removed_held ended_meanwhile */
+/* reaches: waited refused held_back put_back removed_held ended_between_looks */
 
-#define SLOTS 1
+#define RECORDS 1
 #define WORKERS 2
 #define WAITS 1
 #include "../model.pml"
@@ -18,7 +18,7 @@ inline handler(w, t) {
 proctype deleter(byte t) {
 	mtype err;
 end_:	do
-	:: delSync(0, t, NOBODY, false, false, err)
+	:: delSync(0, t, NO_WORKER, false, false, err)
 	od
 }
 

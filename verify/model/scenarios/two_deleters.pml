@@ -1,8 +1,8 @@
-/* Two deletions of one timer, which its handler and one of the
-   deleters register again. */
-/* reaches: waited refused ended_meanwhile */
+/* Two deletions of one timer, which its handler and one of the deleters register
+   again. */
+/* reaches: waited refused ended_between_looks */
 
-#define SLOTS 1
+#define RECORDS 1
 #define WORKERS 2
 #define WAITS 2
 #include "../model.pml"
@@ -18,14 +18,14 @@ inline handler(w, t) {
 proctype deleter(byte t) {
 	mtype err;
 end_:	do
-	:: delSync(0, t, NOBODY, false, false, err)
+	:: delSync(0, t, NO_WORKER, false, false, err)
 	od
 }
 
 proctype registerer(byte t) {
 	mtype err;
 end_:	do
-	:: delSync(1, t, NOBODY, false, false, err)
+	:: delSync(1, t, NO_WORKER, false, false, err)
 	:: register(t, ignored)
 	od
 }
