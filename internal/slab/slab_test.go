@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A slab gives places out once, and takes them back.
+// A slab gives items out once, and takes them back.
 func TestSlab(t *testing.T) {
 	var s Slab[int, [16]int]
 	const n = 100
