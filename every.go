@@ -41,7 +41,7 @@ func (sh *shard) scheduleNext(i uint32, s *record, period, now int64) {
 	s.When = nextInstant(s.When, period, max(s.When, sh.levels.BeginOfTick(now)))
 	s.Flags |= onGrid
 	sh.link(s)
-	sh.place(i, s, now)
+	sh.insert(i, s, now)
 }
 
 // skipMissed moves a periodic timer, whose next instant was due while it ran, to the first
@@ -50,7 +50,7 @@ func (sh *shard) scheduleNext(i uint32, s *record, period, now int64) {
 func (sh *shard) skipMissed(i uint32, s *record, now int64) {
 	sh.levels.Remove(i, s)
 	s.When = nextInstant(s.When, sh.bodyOf(i, s).period, sh.levels.BeginOfTick(now))
-	sh.place(i, s, now)
+	sh.insert(i, s, now)
 }
 
 // nextInstant returns the first instant later than after of a period that passes through

@@ -36,9 +36,9 @@ func (w *Wheel) Advance(now time.Time) (fired int, err error) {
 	if w.calledByMember() {
 		return 0, ErrDeadlock
 	}
-	hook.Until("the turn to Advance", func() bool { return len(w.turn) == 0 })
-	w.turn <- struct{}{}
-	defer func() { <-w.turn }()
+	hook.Until("the turn to Advance", func() bool { return len(w.advanceLock) == 0 })
+	w.advanceLock <- struct{}{}
+	defer func() { <-w.advanceLock }()
 
 	if w.isClosed() {
 		return 0, ErrClosed
@@ -98,7 +98,7 @@ func (sh *shard) endAdvance() {
 		i := sh.levels.Last(levels.Deferred)
 		s := sh.records.At(i)
 		sh.levels.Remove(i, s)
-		sh.place(i, s, sh.w.elapsed())
+		sh.insert(i, s, sh.w.elapsed())
 		if n%batch == 0 {
 			sh.unlock()
 			sh.lock()

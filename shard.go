@@ -81,7 +81,7 @@ func (sh *shard) move(i uint32, s *record, when, now int64) {
 	if when <= now {
 		s.Flags |= levels.Prompt
 	}
-	sh.w.wakeBy(sh.place(i, s, now))
+	sh.w.wakeBy(sh.insert(i, s, now))
 }
 
 // link makes a timer pending: it takes the wheel's reference.
@@ -93,9 +93,9 @@ func (sh *shard) link(s *record) {
 	}
 }
 
-// place puts a pending timer that is in no list where its deadline belongs, and returns
+// insert puts a pending timer that is in no list where its deadline belongs, and returns
 // the time by which the wheel must be awake for it.
-func (sh *shard) place(i uint32, s *record, now int64) (wake int64) {
+func (sh *shard) insert(i uint32, s *record, now int64) (wake int64) {
 	if sh.advancing && s.When <= sh.w.elapsed() {
 		sh.levels.Push(levels.Deferred, i, s)
 		return never

@@ -49,9 +49,9 @@ type Wheel struct {
 	labels sync.Map    // with Debug, of handlers: code to *label, profile.go
 
 	// Of a Manual wheel.
-	turn      chan struct{} // whose holder may Advance
-	manualNow atomic.Int64  // its time, ns since base
-	advanced  time.Time     // its time, as Advance was given it; shards[0].mu guards it
+	advanceLock chan struct{} // whose holder may Advance
+	manualNow   atomic.Int64  // its time, ns since base
+	advanced    time.Time     // its time, as Advance was given it; shards[0].mu guards it
 }
 
 // New makes a wheel. An error names the option that is wrong, and its value.
@@ -79,7 +79,7 @@ func New(o Options) (*Wheel, error) {
 	n := shardCount()
 	if w.manual {
 		n = 1 // its handlers run in one order, in one goroutine
-		w.turn = make(chan struct{}, 1)
+		w.advanceLock = make(chan struct{}, 1)
 		w.advanced = w.base
 	}
 	for no := range n {

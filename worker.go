@@ -333,7 +333,7 @@ func (wk *worker) finish(sh *shard, now int64) {
 		sh.skipMissed(i, s, now)
 	case sh.isHeld(s):
 		sh.levels.Remove(i, s)
-		sh.place(i, s, now)
+		sh.insert(i, s, now)
 	}
 }
 

@@ -17,16 +17,16 @@ inline unlink(i) {
    the one where it is put are the same. */
 inline arm(i) {
 	/* = shard.go: (*shard).arm "sh.move(i, s, when, now)" */
-	/* = shard.go: (*shard).move "if s.Flags&pending != 0 {" "sh.link(s)" "sh.w.wakeBy(sh.place(i, s, now))" */
+	/* = shard.go: (*shard).move "if s.Flags&pending != 0 {" "sh.link(s)" "sh.w.wakeBy(sh.insert(i, s, now))" */
 	if
 	:: record[i].pending -> reached(moved)
 	:: else -> link(i)
 	fi;
-	place(i)
+	insert(i)
 }
 
-inline place(i) {
-	/* = shard.go: (*shard).place "return sh.nanos(sh.levels.Insert(i, s))" */
+inline insert(i) {
+	/* = shard.go: (*shard).insert "return sh.nanos(sh.levels.Insert(i, s))" */
 	record[i].list = bucket
 }
 

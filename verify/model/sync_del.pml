@@ -174,7 +174,7 @@ inline await(x, t, context, err) {
 	/* = members.go: isClosed "case <-done:" */
 	:: context && wait[x].open ->
 		section {
-			/* = sync_del.go: (*shard).await "if sh.abandon(x) {" "return err" "return nil // they ended in the end" */
+			/* = sync_del.go: (*shard).await "if sh.abandon(x) {" "return err" "return nil // they have ended by now" */
 			abandon(x, err);
 			unlock();
 			if

@@ -44,9 +44,9 @@ inline begin(w, i, t) {
 	:: else -> publish(w, i)
 	fi;
 	/* = worker.go: (*worker).begin "sh.scheduleNext(i, s, b.period, now)" */
-	/* = every.go: (*shard).scheduleNext "sh.link(s)" "sh.place(i, s, now)" */
+	/* = every.go: (*shard).scheduleNext "sh.link(s)" "sh.insert(i, s, now)" */
 	if
-	:: periodic(i) -> link(i); place(i)
+	:: periodic(i) -> link(i); insert(i)
 	:: else -> skip
 	fi
 }
@@ -124,9 +124,9 @@ inline endRun(w, i) {
 	/* = worker.go: (*worker).finish "case s.Flags&pending == 0 || sh.closed:" "sh.release(i, s)" */
 	if
 	:: !record[i].pending && MUTANT != run_keeps_reference -> release(i)
-	/* = worker.go: (*worker).finish "sh.skipMissed(i, s, now)" "case sh.isHeld(s):" "sh.place(i, s, now)" */
-	/* = every.go: (*shard).skipMissed "sh.levels.Remove(i, s)" "sh.place(i, s, now)" */
-	:: isHeld(i) && MUTANT != held_forgotten -> place(i); reached(put_back)
+	/* = worker.go: (*worker).finish "sh.skipMissed(i, s, now)" "case sh.isHeld(s):" "sh.insert(i, s, now)" */
+	/* = every.go: (*shard).skipMissed "sh.levels.Remove(i, s)" "sh.insert(i, s, now)" */
+	:: isHeld(i) && MUTANT != held_forgotten -> insert(i); reached(put_back)
 	:: else -> skip
 	fi;
 	i = 0

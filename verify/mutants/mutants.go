@@ -474,11 +474,11 @@ var mutants = []mutant{
 		Name: "the end of the first of several runs ends the wait for all of them",
 		Rule: "sync_del 7",
 		Edits: []edit{{"sync_del.go", `
-			return nil // they ended in the end
+			return nil // they have ended by now
 		}
 	}
 `, `
-			return nil // they ended in the end
+			return nil // they have ended by now
 		}
 		break
 	}
@@ -833,9 +833,9 @@ var mutants = []mutant{
 		Name: "Register sets the alarm after the shard's critical section",
 		Rule: "alarm.go",
 		Edits: []edit{{"shard.go", `
-	sh.w.wakeBy(sh.place(i, s, now))
+	sh.w.wakeBy(sh.insert(i, s, now))
 `, `
-	wake := sh.place(i, s, now)
+	wake := sh.insert(i, s, now)
 	sh.unlock()
 	sh.w.wakeBy(wake)
 	sh.lock()
