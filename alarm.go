@@ -22,10 +22,11 @@ import (
 //     closed.
 //
 // It holds because the alarm is only ever set earlier, with one exception: clear it first,
-// then look at each shard, then set it. A call that registers a timer looks at the alarm after
-// the shard; a call that clears the alarm looks at the shards after the alarm. So one of them
-// sees the other. And no wake-up is left over: the alarm is set earlier under the lock of the shard
-// that needs that.
+// then look at each shard, then set it. Register, and the end of a run that puts its timer back
+// (finish), change the shard first and then read the alarm; rearm clears the alarm first and
+// then reads the shards. So at least one of the two sees what the other did. And no wake-up is
+// left over: the alarm is set to an earlier time only under the lock of the shard that needs
+// it, so a deletion that empties the shard comes after, and stops it.
 //
 // Wheel.mu guards the alarm; at is read without it.
 type alarm struct {

@@ -46,11 +46,11 @@ func (sh *shard) scheduleNext(i uint32, s *record, period, now int64) {
 
 // skipMissed moves a periodic timer, whose next instant was due while it ran, to the first
 // instant that was not. A deadline that a Register has set is not an instant of the period,
-// and is not skipped.
-func (sh *shard) skipMissed(i uint32, s *record, now int64) {
+// and is not skipped. It returns the time by which the wheel must be awake for it.
+func (sh *shard) skipMissed(i uint32, s *record, now int64) (wake int64) {
 	sh.levels.Remove(i, s)
 	s.When = nextInstant(s.When, sh.bodyOf(i, s).period, sh.levels.BeginOfTick(now))
-	sh.insert(i, s, now)
+	return sh.insert(i, s, now)
 }
 
 // nextInstant returns the first instant later than after of a period that passes through

@@ -18,9 +18,9 @@ import (
 //     next worker at once, as long as that is so and something is due: the next handlers may
 //     block as well;
 //   - if the runs that have ended since the last look took longer than quickRun for each
-//     handler begun in that time, it works, and with the workers that it hires there are about
-//     twice as many as before: handlers that block for less than hireDelay are seldom seen in
-//     the midst of it;
+//     handler begun in that time, it works, and hires as many workers as were at work: a
+//     handler that blocks for less than hireDelay is rarely caught blocking, but the average
+//     shows it;
 //   - if no handler has begun for starvedAfter, a time slice of the runtime, it works: the
 //     others get no processor;
 //   - otherwise it leaves, and the alarm asks again.

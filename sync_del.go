@@ -67,7 +67,7 @@ import (
 // wait: ErrDeadlock. The edges of a wait go with the runs and with the wait, never later:
 // finish marks the run's ending as done, and abandon records that the handler waits no
 // more, under the same two locks. So of several deletions that close a circle the last one
-// sees it, and only that one. A DelAsync waits for nothing, and is not an edge.
+// sees it, and only that one. A DelAsync blocks no goroutine, so no circle passes through it.
 //
 // Rule 9: a deletion never waits for what has not begun. A timer that is due, in line,
 // held back, or waiting for its lock is pending, and is taken off the wheel where it

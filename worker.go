@@ -22,7 +22,8 @@ import (
 // Now and then, while something is due, a worker yields its processor to the program's own
 // goroutines (giveWay).
 
-// A worker is a goroutine that runs functions for the wheel: a member.
+// A worker is what the wheel knows of a member: a goroutine that runs functions for it. Only
+// a hired one counts towards MaxWorkers.
 type worker struct {
 	w    *Wheel
 	goid uint64
@@ -294,8 +295,8 @@ func (wk *worker) begin(sh *shard, i uint32, s *record, now int64) (f, arg any, 
 // unlockAndRearm lets go of the shard before wk runs code that may block, and makes sure
 // that another worker comes for what remains. Of this shard wk knows what that is, and
 // sets the alarm for it while it holds the lock. It looks at the other shards once, if the
-// alarm has called it or another worker has hired it: then the alarm is clear, or wk has to
-// know whether to hire the next.
+// alarm has called it or another worker has hired it: the first has cleared the alarm and must
+// set it, the second must find out whether to hire another.
 func (wk *worker) unlockAndRearm(sh *shard, now int64) {
 	w := wk.w
 	next, successor := sh.nextWake(), now+w.hireDelay
@@ -326,20 +327,25 @@ func (wk *worker) finish(sh *shard, now int64) {
 	if wk.ending != nil {
 		wk.endWaits()
 	}
+	wake := int64(never)
 	switch {
 	case s.Flags&pending == 0 || sh.closed:
 		sh.release(i, s)
 	case s.Flags&onGrid != 0 && s.When <= sh.levels.BeginOfTick(now):
-		sh.skipMissed(i, s, now)
+		wake = sh.skipMissed(i, s, now)
 	case sh.isHeld(s):
 		sh.levels.Remove(i, s)
-		sh.insert(i, s, now)
+		wake = sh.insert(i, s, now)
+	}
+	if wake < never { // this worker may leave the shard, and the others have looked at it before
+		wk.w.wakeBy(max(wake, now+wk.w.hireDelay))
 	}
 }
 
 // notify does what must follow the end of a run without the shard's lock: it releases the
 // timer's lock, wakes the deletions that waited, and calls the dones of those that did not
-// wait, in their order. A done that panics, on a Manual wheel, prevents no other.
+// wait, in their order. The calls are deferred, and so written in reverse: a done that panics,
+// on a Manual wheel, prevents no other.
 func (wk *worker) notify() {
 	if e := wk.ended; e != nil {
 		wk.ended = nil

@@ -135,3 +135,43 @@ func TestABusyShardStarvesNoOther(t *testing.T) {
 		require.LessOrEqual(t, <-fired, 7*time.Millisecond)
 	})
 }
+
+// Promise 3.3: a timer that was due again while it ran is put back at the end of the run. The
+// other workers may have looked at its shard before that, and found nothing; and the worker that
+// ends the run may go on to another shard. So the end of the run sets the alarm; as for a series
+// whose missed instants it skips.
+func TestTheEndOfARunSetsTheAlarmForWhatItPutsBack(t *testing.T) {
+	guarded(t, func(t *testing.T) {
+		for name, arm := range map[string]func(w *Wheel) Timer{
+			"due again": func(w *Wheel) Timer { tm := w.Alloc(func(Timer) {}); _ = tm.Register(0); return tm },
+			"a series":  func(w *Wheel) Timer { return w.Every(time.Millisecond, func(Timer) {}) },
+		} {
+			w := newTestWheel(t, Options{MaxWorkers: 1})
+			require.True(t, w.hire()) // by the worker below: no other comes
+			tm := arm(w)
+			time.Sleep(time.Millisecond)
+			wk, sh := &worker{w: w}, tm.shard()
+			sh.lock()
+			i, s, now, ok := wk.next(sh, w.elapsed())
+			require.True(t, ok, name)
+			wk.begin(sh, i, s, now)
+			sh.unlock()
+			if name == "due again" {
+				require.NoError(t, tm.Register(0))
+			}
+			time.Sleep(10 * time.Millisecond)
+			sh.lock()
+			_, _, _, ok = (&worker{w: w}).next(sh, w.elapsed())
+			sh.unlock()
+			require.False(t, ok, "%s: it is held back", name)
+			w.mu.Lock()
+			w.workers--
+			w.clearAlarm() // another worker has looked at all shards, and left
+			w.mu.Unlock()
+			sh.lock()
+			wk.finish(sh, w.elapsed())
+			sh.unlock()
+			require.LessOrEqual(t, w.alarm.at.Load(), w.elapsed()+2*int64(w.tick), name)
+		}
+	})
+}

@@ -124,8 +124,8 @@ inline endRun(w, i) {
 	/* = worker.go: (*worker).finish "case s.Flags&pending == 0 || sh.closed:" "sh.release(i, s)" */
 	if
 	:: !record[i].pending && MUTANT != run_keeps_reference -> release(i)
-	/* = worker.go: (*worker).finish "sh.skipMissed(i, s, now)" "case sh.isHeld(s):" "sh.insert(i, s, now)" */
-	/* = every.go: (*shard).skipMissed "sh.levels.Remove(i, s)" "sh.insert(i, s, now)" */
+	/* = worker.go: (*worker).finish "wake = sh.skipMissed(i, s, now)" "case sh.isHeld(s):" "wake = sh.insert(i, s, now)" */
+	/* = every.go: (*shard).skipMissed "sh.levels.Remove(i, s)" "return sh.insert(i, s, now)" */
 	:: isHeld(i) && MUTANT != held_forgotten -> insert(i); reached(put_back)
 	:: else -> skip
 	fi;

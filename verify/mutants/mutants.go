@@ -803,6 +803,14 @@ var mutants = []mutant{
 
 	// alarm.go: no wake-up is lost, and none is left over.
 	{
+		Name: "the end of a run puts its timer back, and sets no alarm",
+		Rule: "alarm.go",
+		Edits: []edit{{"worker.go",
+			`if wake < never {`,
+			`if false {`}},
+		Red: tests("TestTheEndOfARunSetsTheAlarmForWhatItPutsBack"),
+	},
+	{
 		Name: "a wheel on which nothing is pending any more keeps its wake-up",
 		Rule: "alarm.go",
 		Edits: []edit{{"alarm.go",
