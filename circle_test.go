@@ -280,15 +280,14 @@ func TestAWaitThatIsOverIsNoLinkOfACircle(t *testing.T) {
 // their workers run next.
 func TestAnEdgeGoesWithItsRun(t *testing.T) {
 	bubble(t, "", timerwheel.Options{MaxWorkers: 3}, func(t *testing.T, w *timerwheel.Wheel) {
-		pa, pb, pc, pd := newPuppet(t), newPuppet(t), newPuppet(t), newPuppet(t)
 		g := w.NewGroup()
-		a, b, c, d := w.Alloc(pa.handle), g.Alloc(pb.handle), g.Alloc(pc.handle), w.Alloc(pd.handle)
-		for _, tm := range []timerwheel.Timer{a, b, c} {
-			startRun(t, tm)
-		}
+		a, pa := newRun(t, w)
+		_, pb := newRun(t, g)
+		_, pc := newRun(t, g)
 		whole := pa.call(g.DelSync)
 		require.True(t, whole.waits())
-		require.NoError(t, d.Register(0)) // for which there is no worker
+		pd := newPuppet(t)
+		d := armed(w.Alloc(pd.handle), 0) // for which there is no worker
 		pb.end()
 		synctest.Wait()
 		require.True(t, d.Running(), "b's worker does not run it")
@@ -298,7 +297,6 @@ func TestAnEdgeGoesWithItsRun(t *testing.T) {
 		whole.requires(t, foundRunning, nil)
 		pa.let()
 		back.requires(t, foundRunning, nil)
-		pd.let()
 	})
 }
 

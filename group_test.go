@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/seed76848005/timerwheel"
@@ -18,34 +17,6 @@ import (
 // handlers.
 
 // ---- what a group deletion does ----
-
-// Contract 4 and 8: a deletion of what is gone finds nothing, in a group too.
-func TestGroupDeletionOfWhatIsGoneFindsNothing(t *testing.T) {
-	for name, reach := range map[string]func(*testing.T, *timerwheel.Wheel, *timerwheel.Group){
-		"empty": func(*testing.T, *timerwheel.Wheel, *timerwheel.Group) {},
-		"idle":  func(_ *testing.T, _ *timerwheel.Wheel, g *timerwheel.Group) { g.Alloc(delIgnore); g.Alloc(delIgnore) },
-		"recycled": func(t *testing.T, _ *timerwheel.Wheel, g *timerwheel.Group) {
-			g.AfterFunc(0, func() {})
-			require.NoError(t, g.Alloc(delIgnore).Free())
-			settle()
-		},
-		"closed": func(t *testing.T, w *timerwheel.Wheel, g *timerwheel.Group) {
-			armed(g.Alloc(delIgnore), time.Hour)
-			g.AfterFunc(time.Hour, func() {})
-			require.NoError(t, w.Close())
-		},
-	} {
-		for _, verb := range groupVerbs {
-			bubble(t, name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-				g := w.NewGroup()
-				reach(t, w, g)
-				finds(t, foundNone)(verb.call(g))
-				finds(t, foundNone)(verb.call(g))
-				require.Zero(t, w.Stats().SyncWaits)
-			})
-		}
-	}
-}
 
 // Contract 8: a group deletion removes all firings, of members of every kind and in any number (here
 // more than one critical section looks at), and those of no other timer.
@@ -166,27 +137,6 @@ func TestGroupDeletionWaitsForAllHandlers(t *testing.T) {
 				require.Equal(t, 2, g.Len())
 			})
 		}
-	}
-}
-
-// Contract 8 with 4: members that are due and in line behind blocked workers are removed, without a wait.
-func TestGroupDeletionOfMembersInLine(t *testing.T) {
-	for _, verb := range groupVerbs {
-		bubble(t, verb.name, timerwheel.Options{MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
-			g, p := w.NewGroup(), newPuppet(t)
-			startRun(t, w.Alloc(p.handle))
-			var ours, theirs atomic.Int32
-			for range 50 {
-				g.AfterFunc(0, func() { ours.Add(1) })
-				w.AfterFunc(0, func() { theirs.Add(1) })
-			}
-			settle()
-			p.call(verb.on(g)).requires(t, foundPending, nil)
-			p.let()
-			settle()
-			require.Zero(t, ours.Load())
-			require.EqualValues(t, 50, theirs.Load())
-		})
 	}
 }
 
@@ -370,64 +320,36 @@ func TestAGroupDeletionThatGivesUpLeavesTheRefusalToTheOthers(t *testing.T) {
 // ---- in a member's handler, and in circles ----
 
 // Contract 8: "In a member's own handler: all firings removed, the other handlers waited for,
-// ErrDeadlock", at once if there is no other handler; contract 12: whatever its ctx, ended or ending
-// during the wait for the others.
+// ErrDeadlock"; contract 12: whatever its ctx, ended or ending during the wait for the others.
 func TestGroupDeletionInAMembersHandlerIsErrDeadlock(t *testing.T) {
-	members := []struct {
-		name string
-		arm  func(*testing.T, *timerwheel.Group, *puppet)
-	}{
-		{"Alloc", func(t *testing.T, g *timerwheel.Group, p *puppet) {
-			tm := g.Alloc(p.handle)
-			startRun(t, tm)
-			require.NoError(t, tm.Register(0))
-		}},
-		{"AfterFunc", func(_ *testing.T, g *timerwheel.Group, p *puppet) {
-			g.AfterFunc(0, func() { p.handle(timerwheel.Timer{}) })
-		}},
-		{"Every", func(_ *testing.T, g *timerwheel.Group, p *puppet) { g.Every(time.Millisecond, p.handle) }},
-	}
-	for _, member := range members {
-		for _, verb := range groupVerbs.waiting() {
-			bubble(t, member.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-				g, p, q := w.NewGroup(), newPuppet(t), newPuppet(t)
-				member.arm(t, g, p)
-				settle()
-				startRun(t, g.Alloc(q.handle))
-				pending := g.Alloc(delIgnore)
-				require.NoError(t, pending.Register(time.Hour))
-
-				c := p.call(verb.on(g))
-				time.Sleep(time.Minute)
-				require.True(t, c.waits(), "the other handler was not waited for")
-				require.Zero(t, w.Stats().Pending, "the firings were not removed")
-				want := timerwheel.ErrDeleting
-				if verb.shuts {
-					want = timerwheel.ErrShutdown
-				}
-				requireRefused(t, w, pending, want)
-				q.let()
-				c.requires(t, foundBoth, timerwheel.ErrDeadlock)
-
-				p.let()
-				elapse(2 * time.Hour)
-				require.EqualValues(t, 1, p.begun.Load())
-				if want == timerwheel.ErrShutdown {
-					requireRefused(t, w, pending, want)
-				} else {
-					require.NoError(t, pending.Register(time.Hour))
-				}
-			})
-		}
-	}
-	for _, verb := range groupVerbs.syncs() {
-		bubble(t, "no other handler/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+	for _, verb := range groupVerbs.waiting() {
+		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			g := w.NewGroup()
-			_, p := newRun(t, g)
-			start := time.Now()
-			p.call(verb.on(g)).requires(t, foundRunning, timerwheel.ErrDeadlock)
-			require.Equal(t, start, time.Now())
-			require.Zero(t, w.Stats().SyncWaits)
+			tm, p := newRun(t, g)
+			require.NoError(t, tm.Register(0))
+			_, q := newRun(t, g)
+			pending := armed(g.Alloc(delIgnore), time.Hour)
+
+			c := p.call(verb.on(g))
+			time.Sleep(time.Minute)
+			require.True(t, c.waits(), "the other handler was not waited for")
+			require.Zero(t, w.Stats().Pending, "the firings were not removed")
+			want := timerwheel.ErrDeleting
+			if verb.shuts {
+				want = timerwheel.ErrShutdown
+			}
+			requireRefused(t, w, pending, want)
+			q.let()
+			c.requires(t, foundBoth, timerwheel.ErrDeadlock)
+
+			p.let()
+			elapse(2 * time.Hour)
+			require.EqualValues(t, 1, p.begun.Load())
+			if verb.shuts {
+				requireRefused(t, w, pending, want)
+			} else {
+				require.NoError(t, pending.Register(time.Hour))
+			}
 		})
 	}
 	for _, verb := range groupContextVerbs {
@@ -454,14 +376,12 @@ func TestGroupDeletionInTwoMembersHandlers(t *testing.T) {
 	for _, verb := range groupVerbs.waiting() {
 		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			g := w.NewGroup()
-			del := verb.on(g)
-			a, b, c := newPuppet(t), newPuppet(t), newPuppet(t)
-			for _, p := range []*puppet{a, b, c} {
-				startRun(t, g.Alloc(p.handle))
-			}
-			first := a.call(del)
+			_, a := newRun(t, g)
+			_, b := newRun(t, g)
+			_, c := newRun(t, g)
+			first := a.call(verb.on(g))
 			require.True(t, first.waits())
-			second := b.call(del)
+			second := b.call(verb.on(g))
 			require.True(t, second.waits(), "the third handler was not waited for")
 			c.let()
 			second.requires(t, foundRunning, timerwheel.ErrDeadlock)
@@ -472,73 +392,22 @@ func TestGroupDeletionInTwoMembersHandlers(t *testing.T) {
 	}
 }
 
-// ---- DelSyncContext ----
-
-// Contract 8 with 4: if the ctx ends first, the firings stay removed, and the ctx's error says that
-// a handler may still run.
-func TestGroupDelSyncContextGivesUpWhenItsContextEnds(t *testing.T) {
-	for _, verb := range groupContextVerbs {
-		for _, after := range []time.Duration{0, time.Minute} {
-			bubble(t, fmt.Sprint(verb.name, "/ctx ends after ", after), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-				g := w.NewGroup()
-				a, p := newRun(t, g)
-				b, q := newRun(t, g)
-				idle := g.Alloc(delIgnore)
-				require.NoError(t, b.Register(time.Hour))
-				ctx, cancel := context.WithTimeout(context.Background(), after)
-				defer cancel()
-				c := deleting(verb.on(g, ctx))
-				if after > 0 {
-					require.True(t, c.waits())
-					time.Sleep(time.Second)
-					q.end() // one of two is not enough
-					require.True(t, c.waits())
-					time.Sleep(time.Minute)
-				}
-				c.requires(t, foundBoth, context.DeadlineExceeded)
-				require.True(t, a.Running())
-				require.Zero(t, w.Stats().Pending)
-				require.Equal(t, []int{0, 0}, waitersOf(w, a, b))
-				requireRefused(t, w, a, verb.err) // the refusal belongs to the run in flight
-
-				p.let()
-				q.let()
-				elapse(2 * time.Hour)
-				require.EqualValues(t, 1, p.begun.Load())
-				require.EqualValues(t, 1, q.begun.Load())
-				for _, tm := range []timerwheel.Timer{a, b, idle} {
-					if verb.err == timerwheel.ErrShutdown {
-						requireRefused(t, w, tm, verb.err)
-					} else {
-						require.NoError(t, tm.Register(time.Hour), "the refusal outlived the runs")
-					}
-				}
-			})
-		}
-	}
-}
-
 // Contract 4 and 8: a group of which more members run than one critical section looks at is
 // waited for, and given up, like any other.
 func TestGroupDeletionOfManyRuns(t *testing.T) {
 	const many = 200
 	bubble(t, "", timerwheel.Options{MaxWorkers: 2 * many}, func(t *testing.T, w *timerwheel.Wheel) {
-		g, strangers, end := w.NewGroup(), w.NewGroup(), make(chan struct{})
-		var members []timerwheel.Timer
+		g, other, end := w.NewGroup(), w.NewGroup(), make(chan struct{})
+		var members, strangers []timerwheel.Timer
 		for range many {
 			members = append(members, g.AfterFunc(0, func() { <-end }))
-			strangers.AfterFunc(0, func() { <-end })
+			strangers = append(strangers, other.AfterFunc(0, func() { <-end }))
 		}
-		time.Sleep(time.Second) // a worker for each
-		synctest.Wait()
+		elapse(time.Second) // a worker for each
 		require.Equal(t, 2*many, w.Stats().Running)
-		waiters := func() (of map[timerwheel.Timer]int) {
-			of = make(map[timerwheel.Timer]int)
-			for _, r := range w.Running() {
-				of[r.Timer] = r.Waiters
-			}
-			require.Len(t, of, 2*many)
-			return of
+		requireWaiters := func(each int) {
+			require.Equal(t, slices.Repeat([]int{each}, many), waitersOf(w, members...))
+			require.Equal(t, make([]int, many), waitersOf(w, strangers...))
 		}
 
 		waits := deleting(g.DelSync)
@@ -546,18 +415,10 @@ func TestGroupDeletionOfManyRuns(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		gives := deleting(func() (timerwheel.Found, error) { return g.DelSyncContext(ctx) })
 		require.True(t, gives.waits())
-		isMember := make(map[timerwheel.Timer]int)
-		for _, tm := range members {
-			isMember[tm] = 1
-		}
-		for tm, n := range waiters() {
-			require.Equal(t, 2*isMember[tm], n)
-		}
+		requireWaiters(2)
 		cancel()
 		gives.requires(t, foundRunning, context.Canceled)
-		for tm, n := range waiters() {
-			require.Equal(t, isMember[tm], n, "the deletion that gave up still waits")
-		}
+		requireWaiters(1) // the deletion that gave up does not wait
 		for _, tm := range members {
 			requireRefused(t, w, tm, timerwheel.ErrDeleting)
 		}
@@ -634,43 +495,6 @@ func groupShutdownIsForEver(t *testing.T, w *timerwheel.Wheel, verb deletionVerb
 	require.Equal(t, 2, g.Len())
 }
 
-// Contract 2 and 8: Group.Shutdown removes the firings and shuts the members down, those that run
-// too, and does not wait for these. A ShutdownSync after it still waits for them.
-func TestGroupShutdownDoesNotWait(t *testing.T) {
-	for _, here := range []bool{false, true} {
-		bubble(t, fmt.Sprintf("here=%t", here), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			g := w.NewGroup()
-			running, p := newRun(t, g)
-			again, q := newRun(t, g)
-			pending := armed(g.Alloc(delIgnore), time.Hour)
-			require.NoError(t, again.Register(time.Hour))
-
-			deletingHere(p, here, func() (timerwheel.Found, error) { return g.Shutdown(), nil }).requires(t, foundBoth, nil)
-			require.Zero(t, p.ended.Load()+q.ended.Load(), "it waited")
-			require.True(t, running.Running() && again.Running())
-			require.Zero(t, w.Stats().Pending)
-			require.Zero(t, w.Stats().SyncWaits)
-			require.Equal(t, []int{0, 0}, waitersOf(w, running, again))
-			for _, tm := range []timerwheel.Timer{running, again, pending, g.Alloc(delIgnore)} {
-				requireRefused(t, w, tm, timerwheel.ErrShutdown)
-			}
-			requireRefusedInHandler(t, w, p, timerwheel.ErrShutdown, running, again, pending)
-			require.Equal(t, foundRunning, g.Shutdown(), "a second Shutdown")
-
-			waits := deleting(g.ShutdownSync)
-			require.True(t, waits.waits())
-			p.let()
-			require.True(t, waits.waits())
-			q.let()
-			waits.requires(t, foundRunning, nil)
-			elapse(2 * time.Hour)
-			require.EqualValues(t, 2, p.begun.Load()+q.begun.Load())
-			requireRefused(t, w, running, timerwheel.ErrShutdown)
-			require.Equal(t, foundNone, g.Shutdown())
-		})
-	}
-}
-
 // ---- membership ----
 
 // Contract 8: "A recycled timer is no member any more"; until then it is one, with or without owners.
@@ -732,23 +556,6 @@ func TestGroupDeletionLeavesTheNextTenantsAlone(t *testing.T) {
 			// And in the other direction: tenants of records that strangers left are members.
 			finds(t, foundPending)(other.DelSync())
 			require.Equal(t, n, w.Stats().Pending)
-		})
-	}
-}
-
-// Contract 2 and 8: a member is an ordinary timer; its own deletions concern no other member.
-func TestGroupMembersAreDeletedSingly(t *testing.T) {
-	for _, verb := range timerVerbs {
-		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			g := w.NewGroup()
-			a, b := g.Alloc(delIgnore), g.Alloc(delIgnore)
-			require.NoError(t, a.Register(time.Hour))
-			require.NoError(t, b.Register(time.Hour))
-			finds(t, foundPending)(verb.call(a))
-			require.True(t, b.Pending())
-			require.NoError(t, b.Register(time.Minute))
-			require.True(t, g.AfterFunc(time.Hour, func() {}).Valid())
-			require.Equal(t, 3, g.Len())
 		})
 	}
 }

@@ -88,13 +88,6 @@ func blockedIn(t testing.TB, n int, function string) {
 	}
 }
 
-// handOn lets go of a mutex for which others have waited for a while, such that
-// it goes from hand to hand in their order.
-func handOn(mu *hook.Mutex) {
-	askFor(mu)
-	mu.Unlock()
-}
-
 // askFor makes sure that who unlocks a mutex next hands it on to those who wait for it:
 // who is woken and finds it taken again asks for fairness.
 func askFor(mu *hook.Mutex) {

@@ -138,13 +138,6 @@ func (l durableLock) Lock()        { l <- struct{}{} }
 func (l durableLock) Unlock()      { <-l }
 func (l durableLock) isFree() bool { return len(l) == 0 }
 
-// countsAddUp checks the law of Contract 2, "always, under any races".
-func countsAddUp(t *testing.T, w *timerwheel.Wheel) {
-	t.Helper()
-	s := w.Stats()
-	require.Equal(t, s.Registered, s.Fired+s.Removed+uint64(s.Pending), "Registered == Fired + Removed + Pending: %+v", s)
-}
-
 // openedAtTheEnd makes a channel for handlers to wait on. A test that fails before it
 // closes the channel must still be able to end.
 func openedAtTheEnd(t *testing.T) chan struct{} {
@@ -271,35 +264,23 @@ func delNoError(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.Del()
 
 // deletionCalls are all deletions of a timer that is the only member of its group. On a running
 // timer waits are the calls that wait for the run; err is what a call that gives up returns.
-var deletionCalls = []struct {
+var deletionCalls = func() (all []deletionCall) {
+	for _, v := range memberVerbs {
+		c := deletionCall{name: v.name, waits: v.syncs && !v.ended}
+		c.call = func(g *timerwheel.Group, tm timerwheel.Timer) (timerwheel.Found, error) { return v.call(member{tm, g}) }
+		if v.ended {
+			c.err = context.Canceled
+		}
+		all = append(all, c)
+	}
+	return all
+}()
+
+type deletionCall struct {
 	name  string
 	call  func(*timerwheel.Group, timerwheel.Timer) (timerwheel.Found, error)
 	waits bool
 	err   error
-}{
-	{"Del", ofTimer(delNoError), false, nil},
-	{"Stop", ofTimer(delByStop.call), false, nil}, // finds the firing only
-	{"Shutdown", ofTimer(func(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.Shutdown(), nil }), false, nil},
-	{"DelAsync", ofTimer(delByAsync.call), false, nil},
-	{"DelSync", ofTimer(timerwheel.Timer.DelSync), true, nil},
-	{"DelSyncContext", ofTimer(delByContext.call), true, nil},
-	{"DelSyncContext, ended", ofTimer(delByDead.call), false, context.Canceled},
-	{"ShutdownSync", ofTimer(timerwheel.Timer.ShutdownSync), true, nil},
-	{"ShutdownSyncContext", ofTimer(func(tm timerwheel.Timer) (timerwheel.Found, error) {
-		return tm.ShutdownSyncContext(context.Background())
-	}), true, nil},
-	{"Group.Del", ofGroup(func(g *timerwheel.Group) (timerwheel.Found, error) { return g.Del(), nil }), false, nil},
-	{"Group.Shutdown", ofGroup(func(g *timerwheel.Group) (timerwheel.Found, error) { return g.Shutdown(), nil }), false, nil},
-	{"Group.DelSync", ofGroup((*timerwheel.Group).DelSync), true, nil},
-	{"Group.ShutdownSync", ofGroup((*timerwheel.Group).ShutdownSync), true, nil},
-}
-
-func ofTimer(call func(timerwheel.Timer) (timerwheel.Found, error)) func(*timerwheel.Group, timerwheel.Timer) (timerwheel.Found, error) {
-	return func(_ *timerwheel.Group, tm timerwheel.Timer) (timerwheel.Found, error) { return call(tm) }
-}
-
-func ofGroup(call func(*timerwheel.Group) (timerwheel.Found, error)) func(*timerwheel.Group, timerwheel.Timer) (timerwheel.Found, error) {
-	return func(g *timerwheel.Group, _ timerwheel.Timer) (timerwheel.Found, error) { return call(g) }
 }
 
 // requireFirings says that the firings at got were right for the deadlines start+want.
@@ -571,6 +552,15 @@ var (
 		{"DelSyncContext", (*timerwheel.Group).DelSyncContext, timerwheel.ErrDeleting},
 		{"ShutdownSyncContext", (*timerwheel.Group).ShutdownSyncContext, timerwheel.ErrShutdown},
 	}
+	memberContextVerbs = func() (all []contextVerb[member]) {
+		for _, v := range timerContextVerbs {
+			all = append(all, contextVerb[member]{v.name, func(m member, ctx context.Context) (timerwheel.Found, error) { return v.call(m.Timer, ctx) }, v.err})
+		}
+		for _, v := range groupContextVerbs {
+			all = append(all, contextVerb[member]{"Group." + v.name, func(m member, ctx context.Context) (timerwheel.Found, error) { return v.call(m.group, ctx) }, v.err})
+		}
+		return all
+	}()
 )
 
 // finds checks what a deletion returned: finds(t, foundPending)(tm.DelSync()).

@@ -54,37 +54,16 @@ func TestDelAsyncOfARunningTimer(t *testing.T) {
 	}
 }
 
-// Contract 4, promise 3, for done: the handler's writes are visible there. Under -race the plain
-// variable is the test.
-func TestDelAsyncDoneSeesWhatTheHandlerDid(t *testing.T) {
-	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		p := newPuppet(t)
-		wrote, read := 0, make([]int, 8)
-		tm := w.Alloc(func(timerwheel.Timer) {
-			for range p.do {
-			}
-			wrote = 42
-		})
-		startRun(t, tm)
-		for i := range read {
-			tm.DelAsync(func() { read[i] = wrote })
-		}
-		p.let()
-		settle()
-		for _, r := range read {
-			require.Equal(t, 42, r, "each DelAsync has its done")
-		}
-	})
-}
-
 // Contract 4: "done runs on a goroutine of the wheel, also for a timer that is idle or stale, never
 // in the caller", once each.
 func TestDelAsyncOfATimerThatDoesNotRun(t *testing.T) {
 	states := maps.Clone(goneTimers)
-	states["pending"] = func(_ *testing.T, w *timerwheel.Wheel) timerwheel.Timer { return w.AfterFunc(time.Hour, func() {}) }
+	states["pending"] = func(_ *testing.T, w *timerwheel.Wheel, _ *timerwheel.Group) timerwheel.Timer {
+		return w.AfterFunc(time.Hour, func() {})
+	}
 	for name, reach := range states {
 		bubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			tm := reach(t, w)
+			tm := reach(t, w, w.NewGroup())
 			var done, inCaller atomic.Int32
 			caller := goroutineName()
 			found := tm.DelAsync(func() {

@@ -172,21 +172,16 @@ func TestALookForACircleCostsTheWaitingHandlers(t *testing.T) {
 }
 
 // Contract 4, table: "DelSyncContext | ctx ends first | ...; if both are ready, nil". So it is for
-// CloseContext.
-func TestAnEndedWaitWinsOverAnEndedContext(t *testing.T) {
-	ctx, cancel := context.WithCancel(context.Background())
+// CloseContext, and where the run has ended, but its waiters have not been woken: the Unlock takes long.
+func TestAnEndedRunWinsOverALaterContext(t *testing.T) {
+	ended, cancel := context.WithCancel(context.Background())
 	cancel()
 	over := make(chan struct{})
-	require.ErrorIs(t, await(ctx, over), context.Canceled)
+	require.ErrorIs(t, await(ended, over), context.Canceled)
 	close(over)
 	for range 100 {
-		require.NoError(t, await(ctx, over))
+		require.NoError(t, await(ended, over))
 	}
-}
-
-// The same, where the run has ended, and its waiters have not been woken yet: the Unlock of the lock
-// that the handler is bound to takes long.
-func TestAnEndedRunWinsOverALaterContext(t *testing.T) {
 	guarded(t, func(t *testing.T) {
 		w := newTestWheel(t, Options{})
 		end, endRun := newGate(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -24,16 +25,17 @@ import (
 
 // ---- idle, stale, zero ----
 
-// Contract 4, table, first row, with each way to get there: deleting twice is no error, and an
-// ended ctx does not matter.
+// Contract 4, table, first row, with each way to get there, also of a group's members: deleting twice
+// is no error, and an ended ctx does not matter.
 func TestDeletionOfWhatIsGoneFindsNothing(t *testing.T) {
 	for name, reach := range goneTimers {
-		for _, verb := range timerVerbs {
+		for _, verb := range memberVerbs {
 			bubble(t, name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-				tm := reach(t, w)
+				g := w.NewGroup()
+				gone := member{reach(t, w, g), g}
 				before := w.Stats()
 				for range 2 {
-					finds(t, foundNone)(verb.call(tm))
+					finds(t, foundNone)(verb.call(gone))
 				}
 				after := w.Stats()
 				require.Equal(t, before.Pending, after.Pending, "another timer was deleted")
@@ -44,38 +46,40 @@ func TestDeletionOfWhatIsGoneFindsNothing(t *testing.T) {
 	}
 }
 
-// goneTimers make a timer that is neither pending nor running.
-var goneTimers = map[string]func(*testing.T, *timerwheel.Wheel) timerwheel.Timer{
-	"zero Timer":       func(*testing.T, *timerwheel.Wheel) timerwheel.Timer { return timerwheel.Timer{} },
-	"never registered": func(_ *testing.T, w *timerwheel.Wheel) timerwheel.Timer { return w.Alloc(delIgnore) },
-	"fired": func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-		tm := armed(w.Alloc(delIgnore), 0)
+// goneTimers make a member of a group that is neither pending nor running.
+var goneTimers = map[string]func(*testing.T, *timerwheel.Wheel, *timerwheel.Group) timerwheel.Timer{
+	"zero Timer": func(*testing.T, *timerwheel.Wheel, *timerwheel.Group) timerwheel.Timer { return timerwheel.Timer{} },
+	"never registered": func(_ *testing.T, _ *timerwheel.Wheel, g *timerwheel.Group) timerwheel.Timer {
+		return g.Alloc(delIgnore)
+	},
+	"fired": func(t *testing.T, w *timerwheel.Wheel, g *timerwheel.Group) timerwheel.Timer {
+		tm := armed(g.Alloc(delIgnore), 0)
 		settle()
 		require.EqualValues(t, 1, w.Stats().Fired)
 		return tm
 	},
-	"deleted": func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-		tm := armed(w.Alloc(delIgnore), time.Hour)
+	"deleted": func(t *testing.T, w *timerwheel.Wheel, g *timerwheel.Group) timerwheel.Timer {
+		tm := armed(g.Alloc(delIgnore), time.Hour)
 		require.True(t, tm.Stop())
 		return tm
 	},
-	"dropped by Close": func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-		tm := armed(w.Alloc(delIgnore), time.Hour)
+	"dropped by Close": func(t *testing.T, w *timerwheel.Wheel, g *timerwheel.Group) timerwheel.Timer {
+		tm := armed(g.Alloc(delIgnore), time.Hour)
 		require.NoError(t, w.Close())
 		return tm
 	},
-	"stale, freed": func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-		tm := w.Alloc(delIgnore)
+	"stale, freed": func(t *testing.T, w *timerwheel.Wheel, g *timerwheel.Group) timerwheel.Timer {
+		tm := g.Alloc(delIgnore)
 		require.NoError(t, tm.Free())
 		return tm
 	},
-	"stale, fired": func(_ *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-		tm := w.AfterFunc(0, func() {})
+	"stale, fired": func(_ *testing.T, w *timerwheel.Wheel, g *timerwheel.Group) timerwheel.Timer {
+		tm := g.AfterFunc(0, func() {})
 		settle()
 		return tm
 	},
-	"stale, with a new tenant": func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
-		tm := w.Alloc(delIgnore)
+	"stale, with a new tenant": func(t *testing.T, w *timerwheel.Wheel, g *timerwheel.Group) timerwheel.Timer {
+		tm := g.Alloc(delIgnore)
 		require.NoError(t, tm.Free())
 		for range 64 { // one of them lives in the old record
 			armed(w.Alloc(delIgnore), time.Hour)
@@ -133,26 +137,28 @@ func TestDeletionOfAPendingTimerRemovesTheFiring(t *testing.T) {
 }
 
 // Contract 4: Del "works on a timer that is due and in line to run"; contract 11: "When all are
-// blocked, due timers wait, still deletable".
+// blocked, due timers wait, still deletable". One worker: the caller's, so that a deletion that
+// waited for a timer in line would wait for itself.
 func TestDeletionOfATimerInLineWhileAllWorkersAreBlocked(t *testing.T) {
-	for _, workers := range []int{2, 3} {
-		for _, verb := range timerVerbs {
+	for _, workers := range []int{1, 2, 3} {
+		for _, verb := range memberVerbs {
 			bubble(t, fmt.Sprint(workers, "/", verb.name), timerwheel.Options{MaxWorkers: workers}, func(t *testing.T, w *timerwheel.Wheel) {
 				p := newPuppet(t)
 				for range workers {
 					startRun(t, w.Alloc(p.handle))
 				}
 				var deleted, kept atomic.Int32
-				var inLine []timerwheel.Timer
+				var inLine []member
 				for range 100 {
-					inLine = append(inLine, armed(w.Alloc(func(timerwheel.Timer) { deleted.Add(1) }), 0))
+					g := w.NewGroup()
+					inLine = append(inLine, member{armed(g.Alloc(func(timerwheel.Timer) { deleted.Add(1) }), 0), g})
 					armed(w.Alloc(func(timerwheel.Timer) { kept.Add(1) }), 0)
 				}
 				settle()
 				require.Equal(t, 200, w.Stats().Pending, "due but not begun is still pending")
 
-				for _, tm := range inLine {
-					finds(t, foundPending)(verb.call(tm))
+				for _, m := range inLine {
+					deletingHere(p, workers == 1, verb.on(m)).requires(t, foundPending, nil)
 				}
 				require.Equal(t, 100, w.Stats().Pending)
 				p.let()
@@ -165,95 +171,59 @@ func TestDeletionOfATimerInLineWhileAllWorkersAreBlocked(t *testing.T) {
 	}
 }
 
-// Contract 4, table: "B due in line behind A | removed; never waits for itself". With one worker,
-// B could only run when A's handler has returned: a deletion that waited for B would wait for itself.
-func TestDeletionOfATimerInLineBehindTheCallersHandler(t *testing.T) {
-	for _, verb := range timerVerbs {
-		bubble(t, verb.name, timerwheel.Options{MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
-			_, p := newRun(t, w)
-			var runs atomic.Int32
-			b := armed(w.Alloc(func(timerwheel.Timer) { runs.Add(1) }), 0)
-			settle()
-			require.True(t, b.Pending())
+// ---- running: Del and Shutdown ----
 
-			p.call(verb.on(b)).requires(t, foundPending, nil)
-			p.let()
-			settle()
-			require.Zero(t, runs.Load())
-		})
-	}
-}
-
-// ---- running: Del ----
-
-// Contract 4, table: Del of a running timer. As it does not wait, it causes no refusal: a Register
-// after it succeeds.
+// Contract 4, table: Del of a running timer, and Shutdown, which is Del and promise 4; contract 8: the
+// group's. Del causes no refusal. A ShutdownSync after a Shutdown still waits for the run.
 func TestDelOfARunningTimerDoesNotWait(t *testing.T) {
-	for _, verb := range timerVerbs.named("Del", "Stop") {
+	for _, verb := range memberVerbs.named("Del", "Stop", "Shutdown", "Group.Del", "Group.Shutdown") {
 		for _, here := range []bool{false, true} {
 			for _, again := range delAgains {
 				name := fmt.Sprintf("%s/here=%t/%s", verb.name, here, again.name)
 				bubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-					tm, p := newRun(t, w)
+					g := w.NewGroup()
+					tm, p := newRun(t, g)
 					again.register(t, tm)
+					del := verb.on(member{tm, g})
 
-					want := again.found
-					want.Running = verb.name == "Del" // Stop does not report a run
-					deletingHere(p, here, verb.on(tm)).requires(t, want, nil)
+					want := timerwheel.Found{Pending: again.found.Pending, Running: verb.name != "Stop"} // which does not report a run
+					deletingHere(p, here, del).requires(t, want, nil)
 					require.Zero(t, p.ended.Load(), "it waited")
 					require.True(t, tm.Running())
 					require.False(t, tm.Pending())
-
-					p.end()
-					elapse(2 * time.Hour)
-					require.EqualValues(t, 1, p.begun.Load(), "the firing that Del removed")
+					require.Equal(t, []int{0}, waitersOf(w, tm))
 					require.Zero(t, w.Stats().SyncWaits)
 
-					startRun(t, tm)
-					_, err := verb.call(tm)
-					require.NoError(t, err)
-					require.NoError(t, tm.Register(0), "refused after a deletion that does not wait")
-					p.end()
-					settle()
-					require.EqualValues(t, 3, p.begun.Load())
+					if !verb.shuts {
+						p.end()
+						elapse(2 * time.Hour)
+						require.EqualValues(t, 1, p.begun.Load(), "the firing that Del removed")
+						startRun(t, tm)
+						_, err := del()
+						require.NoError(t, err)
+						require.NoError(t, tm.Register(0), "refused after a deletion that does not wait")
+						p.end()
+						settle()
+						require.EqualValues(t, 3, p.begun.Load())
+						return
+					}
+					requireRefused(t, w, tm, timerwheel.ErrShutdown)
+					requireRefusedInHandler(t, w, p, timerwheel.ErrShutdown, tm)
+					finds(t, foundRunning)(del()) // a second Shutdown
+					one, whole := deleting(tm.ShutdownSync), deleting(g.ShutdownSync)
+					require.True(t, one.waits() && whole.waits())
+					p.let()
+					one.requires(t, foundRunning, nil)
+					whole.requires(t, foundRunning, nil)
+					elapse(2 * time.Hour)
+					require.EqualValues(t, 1, p.begun.Load(), "the firing that Shutdown removed")
+					requireRefused(t, w, tm, timerwheel.ErrShutdown)
+					finds(t, foundNone)(del())
 				})
 			}
 		}
 	}
-}
-
-// Contract 4: Shutdown is Del, and promise 4. It does not wait for the handler, which itself is
-// refused too; and a ShutdownSync after it still waits for that run.
-func TestShutdownDoesNotWait(t *testing.T) {
-	for _, here := range []bool{false, true} {
-		for _, again := range delAgains {
-			bubble(t, fmt.Sprintf("here=%t/%s", here, again.name), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-				tm, p := newRun(t, w)
-				again.register(t, tm)
-
-				want := again.found
-				want.Running = true
-				deletingHere(p, here, func() (timerwheel.Found, error) { return tm.Shutdown(), nil }).requires(t, want, nil)
-				require.Zero(t, p.ended.Load(), "it waited")
-				require.True(t, tm.Running())
-				require.Equal(t, []int{0}, waitersOf(w, tm))
-				require.Zero(t, w.Stats().SyncWaits)
-				requireRefused(t, w, tm, timerwheel.ErrShutdown)
-				requireRefusedInHandler(t, w, p, timerwheel.ErrShutdown, tm)
-				require.Equal(t, foundRunning, tm.Shutdown(), "a second Shutdown")
-
-				waits := deleting(tm.ShutdownSync)
-				require.True(t, waits.waits())
-				p.let()
-				waits.requires(t, foundRunning, nil)
-				elapse(2 * time.Hour)
-				require.EqualValues(t, 1, p.begun.Load(), "the firing that Shutdown removed")
-				requireRefused(t, w, tm, timerwheel.ErrShutdown)
-				require.Equal(t, foundNone, tm.Shutdown())
-			})
-		}
-	}
-	bubble(t, "a timer without owners", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+	bubble(t, "Shutdown of a timer without owners", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		p := newPuppet(t)
 		series := w.Every(time.Millisecond, p.handle)
 		settle()
@@ -297,144 +267,134 @@ var delAgains = []struct {
 
 // ---- running elsewhere: the waiting deletions ----
 
-// Contract 4, table: DelSync of a timer that runs elsewhere, and promises 1 and 2. A firing that was
-// registered during the run is removed when the wait begins, not when it ends. A timer without
-// owners is recycled at the end of the run that the deletion waits for.
+// Contract 4, table: DelSync of a timer that runs elsewhere, and promises 1 and 2, also if the handler
+// made the goroutine that calls. A firing that was registered during the run is removed when the
+// wait begins. A timer without owners is recycled at the end of the run that the deletion waits for.
 func TestDelSyncWaitsForTheHandler(t *testing.T) {
-	type begin func(*testing.T, *timerwheel.Wheel, *puppet) timerwheel.Timer
 	type row struct {
 		name  string
-		begin begin
+		begin func(*testing.T, *timerwheel.Group, *puppet) timerwheel.Timer
 		found timerwheel.Found
 		owned bool
 	}
 	rows := []row{
-		{"AfterFunc", func(_ *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
-			return w.AfterFunc(0, func() { p.handle(timerwheel.Timer{}) })
+		{"AfterFunc", func(_ *testing.T, g *timerwheel.Group, p *puppet) timerwheel.Timer {
+			return g.AfterFunc(0, func() { p.handle(timerwheel.Timer{}) })
 		}, foundRunning, false},
-		{"Every", func(_ *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
-			return w.Every(time.Millisecond, p.handle)
+		{"Every", func(_ *testing.T, g *timerwheel.Group, p *puppet) timerwheel.Timer {
+			return g.Every(time.Millisecond, p.handle)
 		}, foundBoth, false},
-		{"freed in its run", func(t *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
-			tm := w.Alloc(p.handle)
+		{"freed in its run", func(t *testing.T, g *timerwheel.Group, p *puppet) timerwheel.Timer {
+			tm := g.Alloc(p.handle)
 			startRun(t, tm)
 			p.tell(func() { _ = tm.Free() })
 			return tm
 		}, foundRunning, false},
 	}
 	for _, again := range delAgains {
-		rows = append(rows, row{again.name, func(t *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
-			tm := w.Alloc(p.handle)
+		rows = append(rows, row{again.name, func(t *testing.T, g *timerwheel.Group, p *puppet) timerwheel.Timer {
+			tm := g.Alloc(p.handle)
 			startRun(t, tm)
 			again.register(t, tm)
 			return tm
 		}, timerwheel.Found{Pending: again.found.Pending, Running: true}, true})
 	}
-	for _, row := range rows {
-		for _, verb := range timerVerbs.waiting() {
-			bubble(t, row.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-				p := newPuppet(t)
-				tm := row.begin(t, w, p)
-				settle()
-				require.True(t, tm.Running())
+	waits := func(row row, verb deletionVerb[member], inHandler bool) {
+		name := fmt.Sprintf("%s/%s/in the handler=%t", row.name, verb.name, inHandler)
+		bubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			g, p := w.NewGroup(), newPuppet(t)
+			tm := row.begin(t, g, p)
+			settle()
+			require.True(t, tm.Running())
 
-				var ended int32
-				c := deleting(func() (timerwheel.Found, error) {
-					found, err := verb.call(tm)
+			var ended int32
+			var c *deletion
+			begins := func() {
+				c = deleting(func() (timerwheel.Found, error) {
+					found, err := verb.call(member{tm, g})
 					ended = p.ended.Load()
 					return found, err
 				})
-				time.Sleep(time.Hour)
-				require.True(t, c.waits(), "it returned while the handler ran")
-				require.True(t, tm.Running())
-				require.False(t, tm.Pending(), "the firing was not removed")
-				require.EqualValues(t, 1, w.Stats().SyncWaits)
-				require.Equal(t, []int{1}, waitersOf(w, tm))
+			}
+			if inHandler {
+				p.tell(begins)
+			} else {
+				begins()
+			}
+			time.Sleep(time.Hour)
+			require.True(t, c.waits(), "it returned while the handler ran")
+			require.True(t, tm.Running())
+			require.False(t, tm.Pending(), "the firing was not removed")
+			require.EqualValues(t, 1, w.Stats().SyncWaits)
+			require.Equal(t, []int{1}, waitersOf(w, tm))
 
-				p.end()
-				c.requires(t, row.found, nil)
-				require.EqualValues(t, 1, ended, "it returned before the handler")
-				require.False(t, tm.Running())
-				require.False(t, tm.Pending())
-				require.Equal(t, row.owned, tm.Valid(), "it is recycled unless it has owners")
-				elapse(2 * time.Hour)
-				require.EqualValues(t, 1, p.begun.Load(), "it ran after its deletion")
-				require.Equal(t, row.owned, w.Stats().Live == 1)
-			})
+			p.end()
+			c.requires(t, row.found, nil)
+			require.EqualValues(t, 1, ended, "it returned before the handler")
+			require.False(t, tm.Running())
+			require.False(t, tm.Pending())
+			require.Equal(t, row.owned, tm.Valid(), "it is recycled unless it has owners")
+			elapse(2 * time.Hour)
+			require.EqualValues(t, 1, p.begun.Load(), "it ran after its deletion")
+			require.Equal(t, row.owned, w.Stats().Live == 1)
+		})
+	}
+	for _, verb := range memberVerbs.waiting() {
+		for _, row := range rows {
+			waits(row, verb, false)
+			waits(row, verb, true)
 		}
 	}
 }
 
-// Contract 4, promise 3. The two plain variables are the test: under -race, a return that is not
+// Contract 4, promise 3, and table: "many DelSyncs | one running timer | all return after the handler",
+// and all dones run after it. The plain variables are the test: under -race, a return that is not
 // ordered after the handler is a report.
 func TestDelSyncReturnsAfterWhatTheHandlerDid(t *testing.T) {
+	ways := []deletionVerbs[timerwheel.Timer]{timerVerbs.waiting()}
 	for _, verb := range timerVerbs.waiting() {
-		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		ways = append(ways, deletionVerbs[timerwheel.Timer]{verb})
+	}
+	for _, verbs := range ways {
+		bubble(t, fmt.Sprint(len(verbs), " from ", verbs[0].name), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			const n = 32
 			p := newPuppet(t)
-			wrote := 0
+			runs, wrote := 0, 0
 			tm := w.Alloc(func(timerwheel.Timer) {
 				for range p.do {
 				}
+				runs++
 				wrote = 42
 			})
 			startRun(t, tm)
-			var read [8]int
-			var calls []*deletion
-			for i := range read {
-				calls = append(calls, deleting(func() (timerwheel.Found, error) {
-					found, err := verb.call(tm)
+			require.NoError(t, tm.Register(0))
+			settle()
+			var read, readByDone [n]int
+			var calls [n]*deletion
+			for i := range n {
+				calls[i] = deleting(func() (timerwheel.Found, error) {
+					found, err := verbs[i%len(verbs)].call(tm)
 					read[i] = wrote
 					return found, err
-				}))
+				})
+				require.True(t, calls[i].waits())
+				tm.DelAsync(func() { readByDone[i] = wrote })
 			}
-			require.True(t, calls[0].waits())
+			require.Equal(t, []int{2 * n}, waitersOf(w, tm))
+			require.EqualValues(t, 2*n, w.Stats().SyncWaits)
+
 			p.let()
-			for i, c := range calls {
-				c.requires(t, foundRunning, nil)
+			for i, c := range calls { // there was one firing, and the first of them removed it
+				c.requires(t, timerwheel.Found{Pending: i == 0, Running: true}, nil)
+			}
+			settle()
+			require.Equal(t, 1, runs)
+			for i := range n {
 				require.Equal(t, 42, read[i])
+				require.Equal(t, 42, readByDone[i], "each DelAsync has its done")
 			}
 		})
 	}
-}
-
-// Contract 4, table: "many DelSyncs | one running timer | all return after the handler".
-func TestManyDelSyncsOfOneRun(t *testing.T) {
-	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		tm, p := newRun(t, w)
-		require.NoError(t, tm.Register(0))
-		settle()
-
-		const n = 32
-		waiting := timerVerbs.waiting()
-		var calls []*deletion
-		var early atomic.Int32
-		for i := range n {
-			verb := waiting[i%len(waiting)]
-			calls = append(calls, deleting(func() (timerwheel.Found, error) {
-				found, err := verb.call(tm)
-				if p.ended.Load() == 0 {
-					early.Add(1)
-				}
-				return found, err
-			}))
-			require.True(t, calls[i].waits())
-		}
-		running := w.Running()
-		require.Len(t, running, 1)
-		require.Equal(t, tm, running[0].Timer)
-		require.Equal(t, n, running[0].Waiters)
-		require.EqualValues(t, n, w.Stats().SyncWaits)
-
-		p.let()
-		for i, c := range calls {
-			want := foundRunning
-			want.Pending = i == 0 // there was one firing, and the first of them removed it
-			c.requires(t, want, nil)
-		}
-		require.Zero(t, early.Load())
-		settle()
-		require.EqualValues(t, 1, p.begun.Load())
-	})
 }
 
 // Contract 4: the deletions of a run that is still in flight when the wheel is closed wait for it
@@ -456,10 +416,9 @@ func TestDelSyncOnAClosedWheelWaitsForTheHandler(t *testing.T) {
 // was waited for.
 func TestEachRunHasAnEndingOfItsOwn(t *testing.T) {
 	bubble(t, "", timerwheel.Options{MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
-		pa, pb := newPuppet(t), newPuppet(t)
-		a, b := w.Alloc(pa.handle), w.Alloc(pb.handle)
-		startRun(t, a)
-		require.NoError(t, b.Register(0)) // for which there is no worker
+		a, pa := newRun(t, w)
+		pb := newPuppet(t)
+		b := armed(w.Alloc(pb.handle), 0) // for which there is no worker
 		first := deleting(a.DelSync)
 		require.True(t, first.waits())
 		pa.end()
@@ -469,34 +428,31 @@ func TestEachRunHasAnEndingOfItsOwn(t *testing.T) {
 		require.True(t, second.waits())
 		pb.let()
 		second.requires(t, foundRunning, nil)
-		pa.let()
 	})
 }
 
 // ---- its own handler ----
 
-// Contract 4, table: DelSync in its own handler, through any copy of the handle; and contract 12:
-// "DelSyncContext with an ended ctx in the timer's own handler ... is ErrDeadlock". It is so too in
-// the handlers that get no handle or a special one: AfterFunc's, Every's (whose next instant is
-// pending during a run, contract 7), and a lock-bound timer's.
+// Contract 4, table: DelSync in its own handler of every kind, through any copy of the handle; contract
+// 8: or through the group; contract 12: with an ended ctx too.
 func TestDelSyncInItsOwnHandlerIsErrDeadlock(t *testing.T) {
 	type row struct {
 		name  string
-		begin func(*testing.T, *timerwheel.Wheel, *puppet) timerwheel.Timer
+		begin func(*testing.T, *timerwheel.Group, *puppet) timerwheel.Timer
 		own   func(w *timerwheel.Wheel, argument, tm timerwheel.Timer) timerwheel.Timer
 		found timerwheel.Found
 	}
 	var argument timerwheel.Timer
 	closure := func(_ *timerwheel.Wheel, _, own timerwheel.Timer) timerwheel.Timer { return own }
 	rows := []row{
-		{"AfterFunc", func(_ *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
-			return w.AfterFunc(0, func() { p.handle(timerwheel.Timer{}) })
+		{"AfterFunc", func(_ *testing.T, g *timerwheel.Group, p *puppet) timerwheel.Timer {
+			return g.AfterFunc(0, func() { p.handle(timerwheel.Timer{}) })
 		}, closure, foundRunning},
-		{"Every", func(_ *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
-			return w.Every(time.Millisecond, p.handle)
+		{"Every", func(_ *testing.T, g *timerwheel.Group, p *puppet) timerwheel.Timer {
+			return g.Every(time.Millisecond, p.handle)
 		}, closure, foundBoth},
-		{"AllocLocked", func(t *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
-			return armed(w.AllocLocked(newLockProbe(t), p.handle), 0)
+		{"AllocLocked", func(t *testing.T, g *timerwheel.Group, p *puppet) timerwheel.Timer {
+			return armed(g.AllocLocked(newLockProbe(t), p.handle), 0)
 		}, closure, foundRunning},
 	}
 	for name, own := range map[string]func(*timerwheel.Wheel, timerwheel.Timer, timerwheel.Timer) timerwheel.Timer{
@@ -521,8 +477,8 @@ func TestDelSyncInItsOwnHandlerIsErrDeadlock(t *testing.T) {
 		"Running": func(w *timerwheel.Wheel, _, _ timerwheel.Timer) timerwheel.Timer { return w.Running()[0].Timer },
 	} {
 		for _, again := range delAgains {
-			rows = append(rows, row{name + "/" + again.name, func(t *testing.T, w *timerwheel.Wheel, p *puppet) timerwheel.Timer {
-				tm := w.Alloc(func(tm timerwheel.Timer) {
+			rows = append(rows, row{name + "/" + again.name, func(t *testing.T, g *timerwheel.Group, p *puppet) timerwheel.Timer {
+				tm := g.Alloc(func(tm timerwheel.Timer) {
 					argument = tm
 					p.handle(tm)
 				})
@@ -533,17 +489,17 @@ func TestDelSyncInItsOwnHandlerIsErrDeadlock(t *testing.T) {
 		}
 	}
 	for _, row := range rows {
-		for _, verb := range timerVerbs.syncs() {
+		for _, verb := range memberVerbs.syncs() {
 			bubble(t, row.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-				p := newPuppet(t)
-				tm := row.begin(t, w, p)
+				g, p := w.NewGroup(), newPuppet(t)
+				tm := row.begin(t, g, p)
 				settle()
 				require.True(t, tm.Running())
 				var took time.Duration
 				p.call(func() (timerwheel.Found, error) {
 					start := time.Now()
 					defer func() { took = time.Since(start) }()
-					return verb.call(row.own(w, argument, tm))
+					return verb.call(member{row.own(w, argument, tm), g})
 				}).requires(t, row.found, timerwheel.ErrDeadlock)
 				require.Zero(t, took, "at once")
 				require.False(t, tm.Pending())
@@ -556,26 +512,10 @@ func TestDelSyncInItsOwnHandlerIsErrDeadlock(t *testing.T) {
 	}
 }
 
-// Contract 4: "a goroutine that the handler started is not the handler: its DelSync waits". So does
-// its deletion of the group, for that handler too.
-func TestAGoroutineOfTheHandlerIsNotTheHandler(t *testing.T) {
-	for _, verb := range memberVerbs.waiting() {
-		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			g := w.NewGroup()
-			tm, p := newRun(t, g)
-			var c *deletion
-			p.tell(func() { c = deleting(verb.on(member{tm, g})) })
-			require.True(t, c.waits())
-			p.let()
-			c.requires(t, foundRunning, nil)
-		})
-	}
-}
-
 // ---- DelSyncContext ----
 
-// Contract 4, table: the ctx ends first. The refusal belongs to the run: it goes on until the run has
-// ended, and ends with it, unless the timer is shut down.
+// Contract 4, table, and 8: the ctx ends first. The firings stay removed. The refusal belongs to the
+// run: it ends with it, unless the timer is shut down.
 func TestDelSyncContextGivesUpWhenItsContextEnds(t *testing.T) {
 	ends := []struct {
 		name string
@@ -592,36 +532,45 @@ func TestDelSyncContextGivesUpWhenItsContextEnds(t *testing.T) {
 		}, context.Canceled},
 		{"ended before the call", func() (context.Context, context.CancelFunc) { return endedContext, func() {} }, context.Canceled},
 	}
-	for _, verb := range timerContextVerbs {
+	for _, verb := range memberContextVerbs {
 		for _, end := range ends {
 			for _, again := range delAgains {
 				bubble(t, verb.name+"/"+end.name+"/"+again.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-					tm, p := newRun(t, w)
+					g := w.NewGroup()
+					tm, p := newRun(t, g)
+					other, q := newRun(t, g)
 					again.register(t, tm)
-					want := again.found
-					want.Running = true
+					deleted := []timerwheel.Timer{tm}
+					if strings.HasPrefix(verb.name, "Group.") {
+						deleted = append(deleted, other, g.Alloc(delIgnore))
+					}
 
 					ctx, cancel := end.ctx()
 					defer cancel()
-					c := deleting(verb.on(tm, ctx))
+					c := deleting(verb.on(member{tm, g}, ctx))
 					if ctx != endedContext {
 						time.Sleep(time.Minute - time.Nanosecond)
+						q.end() // one of two is not enough
 						require.True(t, c.waits())
 						time.Sleep(time.Nanosecond)
 					}
-					c.requires(t, want, end.err)
+					c.requires(t, timerwheel.Found{Pending: again.found.Pending, Running: true}, end.err)
 					require.True(t, tm.Running())
 					require.False(t, tm.Pending(), "the firing came back")
-					require.Zero(t, w.Running()[0].Waiters)
+					require.Equal(t, []int{0, 0}, waitersOf(w, tm, other))
 					requireRefused(t, w, tm, verb.err)
 
 					p.end()
+					q.let()
 					elapse(2 * time.Hour)
 					require.EqualValues(t, 1, p.begun.Load())
-					if verb.err == timerwheel.ErrShutdown {
-						requireRefused(t, w, tm, verb.err)
-					} else {
-						require.NoError(t, tm.Register(0), "the refusal outlived the run")
+					require.EqualValues(t, 1, q.begun.Load())
+					for _, tm := range deleted {
+						if verb.err == timerwheel.ErrShutdown {
+							requireRefused(t, w, tm, verb.err)
+						} else {
+							require.NoError(t, tm.Register(0), "the refusal outlived the run")
+						}
 					}
 				})
 			}
@@ -656,9 +605,9 @@ func TestDelSyncContextGivesUpAlone(t *testing.T) {
 // Contract 4, table: "if both are ready, nil", for groups too. The context is the way to make both
 // ready: the runs end, and then the context, before the call can have looked at either.
 func TestDelSyncContextPrefersTheEndOfTheRun(t *testing.T) {
-	prefers := func(name string, call func(member, context.Context) (timerwheel.Found, error)) {
+	for _, verb := range memberContextVerbs {
 		for i := range 20 { // a select over both would be right every other time
-			bubble(t, fmt.Sprint(name, "/", i), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			bubble(t, fmt.Sprint(verb.name, "/", i), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 				g, p := w.NewGroup(), newPuppet(t)
 				var tm timerwheel.Timer
 				for range 3 {
@@ -669,17 +618,11 @@ func TestDelSyncContextPrefersTheEndOfTheRun(t *testing.T) {
 					p.let()
 					time.Sleep(time.Second)
 				})
-				_, err := call(member{tm, g}, ctx)
+				_, err := verb.call(member{tm, g}, ctx)
 				require.NoError(t, err)
 				require.Error(t, ctx.Err(), "the test did not make both ready")
 			})
 		}
-	}
-	for _, verb := range timerContextVerbs {
-		prefers(verb.name, func(m member, ctx context.Context) (timerwheel.Found, error) { return verb.call(m.Timer, ctx) })
-	}
-	for _, verb := range groupContextVerbs {
-		prefers("Group."+verb.name, func(m member, ctx context.Context) (timerwheel.Found, error) { return verb.call(m.group, ctx) })
 	}
 }
 
@@ -761,8 +704,7 @@ func TestRegisterHoldsOnceTheRunHasEnded(t *testing.T) {
 }
 
 // Contract 4: a Register is refused "while it waits". A deletion that returns ErrDeadlock does not
-// wait, and so leaves no refusal: neither the one in the timer's own handler nor the one that would
-// have closed a circle. And in the circle, too, the firing is removed.
+// wait, and so leaves no refusal; but it removes the firing, in a circle too.
 func TestADeletionWithErrDeadlockLeavesNoRefusal(t *testing.T) {
 	for _, verb := range timerVerbs.named("DelSync", "DelSyncContext", "DelSyncContext, ended") {
 		bubble(t, "its own handler/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -774,10 +716,8 @@ func TestADeletionWithErrDeadlockLeavesNoRefusal(t *testing.T) {
 			require.EqualValues(t, 2, p.begun.Load())
 		})
 		bubble(t, "a circle/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			pa, pb := newPuppet(t), newPuppet(t)
-			a, b := w.Alloc(pa.handle), w.Alloc(pb.handle)
-			startRun(t, a)
-			startRun(t, b)
+			a, pa := newRun(t, w)
+			b, pb := newRun(t, w)
 			require.NoError(t, b.Register(time.Hour))
 			first := pb.call(a.DelSync)
 			require.True(t, first.waits())
@@ -895,20 +835,23 @@ func TestTimerShutdownWhileTheHandlerHasReAdded(t *testing.T) {
 	})
 }
 
-// Contract 4: DelSync, unlike ShutdownSync, forbids nothing after its return; and a Shutdown shuts
-// down one timer only.
+// Contract 4: DelSync, unlike ShutdownSync, forbids nothing after its return. Contract 2 and 8: the
+// deletions of a timer, also of a member, concern no other.
 func TestOnlyShutdownForbidsLaterRegisters(t *testing.T) {
 	for _, verb := range timerVerbs {
 		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			tm, other := w.Alloc(delIgnore), w.Alloc(delIgnore)
-			_, err := verb.call(tm)
-			require.NoError(t, err)
-			if err = tm.Register(time.Hour); verb.shuts {
+			g := w.NewGroup()
+			tm, other := armed(g.Alloc(delIgnore), time.Hour), armed(g.Alloc(delIgnore), time.Hour)
+			finds(t, foundPending)(verb.call(tm))
+			if err := tm.Register(time.Hour); verb.shuts {
 				require.ErrorIs(t, err, timerwheel.ErrShutdown)
 			} else {
 				require.NoError(t, err)
 			}
-			require.NoError(t, other.Register(time.Hour))
+			require.True(t, other.Pending())
+			require.NoError(t, other.Register(time.Minute))
+			require.True(t, g.AfterFunc(time.Hour, func() {}).Valid())
+			require.Equal(t, 3, g.Len())
 		})
 	}
 }
