@@ -63,38 +63,28 @@ func TestTheCallThatWouldCloseACircleIsErrDeadlock(t *testing.T) {
 // Contract 4, table: "by any chain of this wheel's handlers", of any length, also through groups, of
 // which the last of three runs leads on, and through Shutdowns.
 func TestACircleOfAnyLengthIsSeen(t *testing.T) {
+	links := memberVerbs.named("DelSync", "ShutdownSync", "Group.DelSync", "Group.ShutdownSync")
 	for _, n := range []int{10, 100} {
 		for _, closer := range timerVerbs.syncs() {
 			bubble(t, fmt.Sprintf("%d/%s", n, closer.name), timerwheel.Options{MaxWorkers: 3 * n}, func(t *testing.T, w *timerwheel.Wheel) {
-				puppets, timers := make([]*puppet, n), make([]timerwheel.Timer, n)
-				groups, besides := make([]*timerwheel.Group, n), make([]*puppet, 0, n)
+				members, puppets, besides := make([]member, n), make([]*puppet, n), make([]*puppet, 2*n)
 				for i := range n {
-					groups[i] = w.NewGroup()
-					for range 2 { // members that run and do not wait
-						p := newPuppet(t)
-						besides = append(besides, p)
-						startRun(t, groups[i].Alloc(p.handle))
-					}
-					puppets[i] = newPuppet(t)
-					timers[i] = groups[i].Alloc(puppets[i].handle)
-					startRun(t, timers[i])
+					g := w.NewGroup()
+					_, besides[2*i] = newRun(t, g) // these run and do not wait
+					_, besides[2*i+1] = newRun(t, g)
+					members[i].group = g
+					members[i].Timer, puppets[i] = newRun(t, g)
 				}
-				links := []func(i int) func() (timerwheel.Found, error){
-					func(i int) func() (timerwheel.Found, error) { return groups[i].DelSync },
-					func(i int) func() (timerwheel.Found, error) { return timers[i].ShutdownSync },
-					func(i int) func() (timerwheel.Found, error) { return timers[i].DelSync },
-					func(i int) func() (timerwheel.Found, error) { return groups[i].ShutdownSync },
-				}
-				calls := make([]*deletion, n)
-				for i := range n - 1 { // each waits for the next
-					calls[i] = puppets[i].call(links[i%len(links)](i + 1))
+				calls := make([]*deletion, n-1)
+				for i := range calls { // each waits for the next
+					calls[i] = puppets[i].call(links[i%len(links)].on(members[i+1]))
 				}
 				settle()
-				puppets[n-1].call(closer.on(timers[0])).requires(t, foundRunning, timerwheel.ErrDeadlock)
-				whole := puppets[n-1].call(groups[0].ShutdownSync) // waits for the two that it can wait for
+				puppets[n-1].call(closer.on(members[0].Timer)).requires(t, foundRunning, timerwheel.ErrDeadlock)
+				whole := puppets[n-1].call(members[0].group.ShutdownSync) // waits for the two that it can wait for
 				require.True(t, whole.waits())
-				for i := range n - 1 {
-					require.True(t, calls[i].waits(), "only the closer gets ErrDeadlock")
+				for _, c := range calls {
+					require.True(t, c.waits(), "only the closer gets ErrDeadlock")
 				}
 				for _, p := range besides {
 					p.let()
@@ -104,7 +94,6 @@ func TestACircleOfAnyLengthIsSeen(t *testing.T) {
 					puppets[i].let()
 					calls[i-1].requires(t, foundRunning, nil)
 				}
-				puppets[0].let()
 			})
 		}
 	}
@@ -123,10 +112,10 @@ func TestErrDeadlockNamesTheCircle(t *testing.T) {
 	} {
 		for _, debug := range []bool{true, false} {
 			bubble(t, fmt.Sprintf("%d/Debug %v", n, debug), timerwheel.Options{Debug: debug}, func(t *testing.T, w *timerwheel.Wheel) {
-				puppets, timers := make([]*puppet, n), make([]timerwheel.Timer, n)
-				one, two, beside := w.NewGroup(), w.NewGroup(), newPuppet(t)
+				timers, puppets := make([]timerwheel.Timer, n), make([]*puppet, n)
+				one, two := w.NewGroup(), w.NewGroup()
 				if n > 2 {
-					startRun(t, two.Alloc(beside.handle)) // this run leads nowhere
+					newRun(t, two) // this run leads nowhere
 				}
 				for i := range n {
 					p := newPuppet(t)

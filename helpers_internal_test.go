@@ -23,6 +23,21 @@ import (
 // patience is longer than anything here takes, on any machine.
 const patience = time.Minute
 
+// The tests of package timerwheel_test use these too.
+const Patience = patience
+
+var (
+	Guarded    = guarded
+	Within     = within
+	Eventually = eventually
+	Stacks     = stacks
+)
+
+func Receive[T any](t testing.TB, c <-chan T) T {
+	t.Helper()
+	return receive(t, c)
+}
+
 // newTestWheel makes a wheel that ends with the test. A goroutine that hangs must not keep the test
 // from saying why, so the end has a bound. In a bubble, t must be the bubble's own.
 func newTestWheel(t testing.TB, o Options) *Wheel {
@@ -88,8 +103,8 @@ func blockedIn(t testing.TB, n int, function string) {
 	}
 }
 
-// askFor makes sure that who unlocks a mutex next hands it on to those who wait for it:
-// who is woken and finds it taken again asks for fairness.
+// askFor makes the next Unlock of a mutex hand it to the goroutines that wait for it, in their order:
+// a waiter that is woken and finds the mutex taken again asks for fairness.
 func askFor(mu *hook.Mutex) {
 	time.Sleep(2 * time.Millisecond)
 	mu.Unlock()

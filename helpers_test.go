@@ -28,8 +28,20 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// patience is longer than anything here takes, on any machine.
-const patience = time.Minute
+// What these do is beside the helpers of the white-box tests.
+const patience = timerwheel.Patience
+
+var (
+	guarded    = timerwheel.Guarded
+	within     = timerwheel.Within
+	eventually = timerwheel.Eventually
+	stacks     = timerwheel.Stacks
+)
+
+func receive[T any](t testing.TB, c <-chan T) T {
+	t.Helper()
+	return timerwheel.Receive(t, c)
+}
 
 // openWheel makes a wheel that ends with the test. A handler that hangs must not keep the test
 // from saying why, so the end has a bound. In a bubble, t must be the bubble's own, so that the
@@ -67,20 +79,6 @@ func bubble(t *testing.T, name string, o timerwheel.Options, f func(*testing.T, 
 	}
 }
 
-// guarded is synctest.Test with a guard in real time. A wait that is not durable (on
-// a mutex, say) makes synctest.Wait wait for ever instead of failing; the guard turns that
-// into a crash with all stacks.
-func guarded(t *testing.T, f func(*testing.T)) {
-	t.Helper()
-	name := t.Name()
-	guard := time.AfterFunc(patience, func() {
-		debug.SetTraceback("all")
-		panic(name + ": the bubble neither moves nor rests: something in it waits, but not durably")
-	})
-	defer guard.Stop()
-	synctest.Test(t, f)
-}
-
 // elapse lets a bubble's time pass, and then everything that can go on go on.
 func elapse(d time.Duration) {
 	time.Sleep(d)
@@ -89,45 +87,6 @@ func elapse(d time.Duration) {
 
 // settle lets everything that is due begin and everything that can go on go on.
 func settle() { elapse(10 * time.Millisecond) }
-
-// within runs f on a goroutine of its own. If f does not return, the test fails with all stacks.
-func within(t testing.TB, f func()) {
-	t.Helper()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		f()
-	}()
-	receive(t, done)
-}
-
-// receive returns what c delivers. If nothing comes, the test fails with all stacks.
-func receive[T any](t testing.TB, c <-chan T) (v T) {
-	t.Helper()
-	select {
-	case v = <-c:
-	case <-time.After(patience):
-		t.Fatalf("it hangs:\n%s", stacks())
-	}
-	return v
-}
-
-// eventually polls until a condition holds, where real goroutines need an unknown, but bounded,
-// time. If it does not hold in time, the test fails with all stacks.
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !holds(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain until %s:\n%s", what, stacks())
-		}
-	}
-}
-
-// stacks returns the stacks of all goroutines.
-func stacks() []byte {
-	buf := make([]byte, 1<<20)
-	return buf[:runtime.Stack(buf, true)]
-}
 
 // durableLock is a sync.Locker whose Lock blocks durably in a bubble, which a sync.Mutex
 // does not. Make it in the bubble.
@@ -199,28 +158,23 @@ func siteHere() string {
 	return fmt.Sprintf("%s:%d", filepath.Base(file), line)
 }
 
-// goroutinesCreated counts the goroutines created since the program began. Every expiry of
-// a runtime timer made by time.AfterFunc creates one, so in a bubble at rest the count
-// shows each wake-up. The metric is younger than the oldest Go that this module supports:
-// ok is false there.
-func goroutinesCreated() (n uint64, ok bool) {
-	s := []metrics.Sample{{Name: "/sched/goroutines-created:goroutines"}}
-	metrics.Read(s)
-	if s[0].Value.Kind() != metrics.KindUint64 {
-		return 0, false
-	}
-	return s[0].Value.Uint64(), true
-}
-
-// wakeUps counts the goroutines that appear while the calling bubble rests for d. The
-// collector is kept still meanwhile, because its helpers are goroutines too.
+// wakeUps counts the goroutines that appear while the calling bubble rests for d: every expiry of
+// a runtime timer made by time.AfterFunc creates one. The collector is kept still, because its helpers
+// are goroutines too. The metric is younger than the oldest Go that this module supports: ok is false there.
 func wakeUps(d time.Duration) (n uint64, ok bool) {
 	runtime.GC()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	before, ok := goroutinesCreated()
+	created := func() uint64 {
+		s := []metrics.Sample{{Name: "/sched/goroutines-created:goroutines"}}
+		metrics.Read(s)
+		if ok = s[0].Value.Kind() == metrics.KindUint64; !ok {
+			return 0
+		}
+		return s[0].Value.Uint64()
+	}
+	before := created()
 	time.Sleep(d)
-	after, _ := goroutinesCreated()
-	return after - before, ok
+	return created() - before, ok
 }
 
 // timerKinds are the ways to come by a timer that is armed for d: what holds of a handler,

@@ -2,7 +2,6 @@ package timerwheel
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -69,9 +68,7 @@ func TestCloseDropsWhatIsPutBackMeanwhile(t *testing.T) {
 			for range 20 * batch { // in the chunks before
 				g.AfterFunc(time.Hour, func() {})
 			}
-			end := make(chan struct{})
-			endOnce := sync.OnceFunc(func() { close(end) })
-			t.Cleanup(endOnce)
+			end, endRun := newGate(t)
 			var runs atomic.Int32
 			c.hold(g, &runs, end)
 			eventually(t, "the timer is held", func() bool {
@@ -83,7 +80,7 @@ func TestCloseDropsWhatIsPutBackMeanwhile(t *testing.T) {
 			closed := make(chan error, 1)
 			go func() { closed <- w.Close() }()
 			blockedIn(t, 1, "close")
-			endOnce()
+			endRun()
 			blockedIn(t, 1, c.waits)
 			askFor(&g.sh.mu)
 			release()

@@ -79,10 +79,11 @@ var goneTimers = map[string]func(*testing.T, *timerwheel.Wheel, *timerwheel.Grou
 		return tm
 	},
 	"stale, with a new tenant": func(t *testing.T, w *timerwheel.Wheel, g *timerwheel.Group) timerwheel.Timer {
-		tm := g.Alloc(delIgnore)
+		tm, other := g.Alloc(delIgnore), w.NewGroup()
 		require.NoError(t, tm.Free())
 		for range 64 { // one of them lives in the old record
 			armed(w.Alloc(delIgnore), time.Hour)
+			armed(other.Alloc(delIgnore), time.Hour)
 		}
 		return tm
 	},
