@@ -14,8 +14,7 @@ import (
 )
 
 // Contract 4, table: "ErrDeadlock to the call that would close the circle, at once, ctx or not; the
-// others go on". Circles of 2, 3 and 5, every verb in every place, in both directions of arrival.
-// Each member of a circle is alone in its group, so that the group's deletions are links too.
+// others go on". Every verb in every place, in both directions of arrival, each timer in its own group.
 func TestTheCallThatWouldCloseACircleIsErrDeadlock(t *testing.T) {
 	links := memberVerbs.waiting()
 	circle := func(n, step, first int, closer deletionVerb[member]) {
@@ -341,9 +340,8 @@ func TestACircleThatCannotBeSeenIsBoundedByAContext(t *testing.T) {
 	}
 }
 
-// Contract 4, table, the circle, with a group's deletion as a link: each member that would wait for
-// the waiter closes a circle, "the others go on". And as the link that closes it: a member waits for
-// A, and A deletes the group, of which the firings are removed all the same.
+// Contract 4, table, the circle, with a group's deletion as a link, and as the link that closes it:
+// the firings are removed all the same.
 func TestGroupDeletionIsALinkOfACircle(t *testing.T) {
 	for _, verb := range groupVerbs.waiting() {
 		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {

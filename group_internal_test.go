@@ -10,8 +10,7 @@ import (
 )
 
 // Contract 8: a group is torn down "in O(members)": a member costs the same in a group eight times as
-// large, torn down in one call or member by member; and a small group costs the same beside eight
-// times as many timers of other groups.
+// large, and a small group the same beside eight times as many timers of other groups.
 func TestGroupDeletionCostsItsMembers(t *testing.T) {
 	if checkInvariants {
 		t.Skip("to check every critical section costs more than any of them")
@@ -94,9 +93,8 @@ func TestDeletionsOfAGroupAtOnce(t *testing.T) {
 	require.Zero(t, w.Stats().Pending)
 }
 
-// Contract 8: a group's deletion lets go of the lock between its looks at its members' runs. A run
-// that ends then is replaced in its running slot by one that the deletion has seen; that is waited
-// for once.
+// Contract 8: a group's deletion lets go of the lock between its looks at its members' runs. A run that
+// ends then is replaced in its running slot by one that the deletion has seen: it waits once for that.
 func TestARunThatMovesIsWaitedForOnce(t *testing.T) {
 	const many = scanLen + 4
 	w := newTestWheel(t, Options{MaxWorkers: many})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -93,9 +94,8 @@ func TestGroupFoundIsOredOverTheMembers(t *testing.T) {
 	}
 }
 
-// Contract 8: "all handlers in flight waited for", those of members without owners too, and only
-// members'; contract 11: however they end. Contract 12: "A group deletion that waits counts once in
-// SyncWaits".
+// Contract 8: "all handlers in flight waited for", and only members'; contract 11: however they end.
+// Contract 12: "A group deletion that waits counts once in SyncWaits".
 func TestGroupDeletionWaitsForAllHandlers(t *testing.T) {
 	ends := []func(){func() {}, func() { panic("the handler's") }, runtime.Goexit, func() {}}
 	o := timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}}
@@ -190,9 +190,8 @@ func TestGroupDelRemovesAllFirings(t *testing.T) {
 
 // ---- refusals ----
 
-// Contract 8: "While it waits no Register of any member succeeds", contract 12: "a member made
-// while it waits is refused as the others are", and an AfterFunc or Every that returns an invalid
-// Timer counts in Refused. No other timer is refused, and no member after it.
+// Contract 8: "While it waits no Register of any member succeeds"; contract 12: "a member made while it
+// waits is refused as the others are". No other timer is refused, and no member after it.
 func TestGroupMembersAreRefusedWhileADeletionWaits(t *testing.T) {
 	for _, verb := range groupVerbs.waiting() {
 		want := timerwheel.ErrDeleting
@@ -251,43 +250,56 @@ func TestGroupMembersAreRefusedWhileADeletionWaits(t *testing.T) {
 	}
 }
 
-// Contract 4 and 8: the refusals of deletions that overlap, the group's and its members', end each
-// with its own wait. Deletions that give up leave the refusal of all members to the others.
+// Contract 4 and 8: the end of one call's ctx ends no other call, of the group or of its member. The
+// refusals of deletions that overlap end each with its own wait.
 func TestAGroupDeletionThatGivesUpLeavesTheRefusalToTheOthers(t *testing.T) {
-	for _, after := range []time.Duration{0, time.Minute} {
-		bubble(t, after.String(), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			g := w.NewGroup()
-			a, p := newRun(t, g)
-			b, q := newRun(t, g)
-			members := []timerwheel.Timer{a, b, g.Alloc(delIgnore)}
-			first, second, one := deleting(g.DelSync), deleting(g.DelSync), deleting(a.DelSync)
-			require.True(t, first.waits())
-			ctx, cancel := context.WithTimeout(context.Background(), after)
-			defer cancel()
-			gives := deleting(func() (timerwheel.Found, error) { return g.DelSyncContext(ctx) })
-			if after > 0 {
-				require.True(t, gives.waits())
-				require.Equal(t, []int{4, 3}, waitersOf(w, a, b))
-				elapse(after)
-			}
-			gives.requires(t, foundRunning, context.DeadlineExceeded)
-			require.True(t, first.waits())
-			require.Equal(t, []int{3, 2}, waitersOf(w, a, b))
+	for _, verb := range memberContextVerbs {
+		for _, after := range []time.Duration{0, time.Minute} {
+			bubble(t, fmt.Sprint(verb.name, "/", after), timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+				g := w.NewGroup()
+				a, p := newRun(t, g)
+				b, q := newRun(t, g)
+				refusals := map[timerwheel.Timer]error{a: verb.err, b: timerwheel.ErrDeleting, g.Alloc(delIgnore): timerwheel.ErrDeleting}
+				waiters := []int{4, 2}
+				if strings.HasPrefix(verb.name, "Group.") {
+					waiters = []int{4, 3}
+					for tm := range refusals {
+						refusals[tm] = verb.err
+					}
+				}
+				first, second, one := deleting(g.DelSync), deleting(g.DelSync), deleting(a.DelSync)
+				require.True(t, first.waits())
+				ctx, cancel := context.WithTimeout(context.Background(), after)
+				defer cancel()
+				gives := deleting(verb.on(member{a, g}, ctx))
+				if after > 0 {
+					require.True(t, gives.waits())
+					require.Equal(t, waiters, waitersOf(w, a, b))
+					elapse(after)
+				}
+				gives.requires(t, foundRunning, context.DeadlineExceeded)
+				require.True(t, first.waits())
+				require.Equal(t, []int{3, 2}, waitersOf(w, a, b))
 
-			p.let()
-			one.requires(t, foundRunning, nil)
-			for _, tm := range members {
-				requireRefused(t, w, tm, timerwheel.ErrDeleting)
-			}
-			require.True(t, first.waits())
-			require.True(t, second.waits())
-			q.let()
-			first.requires(t, foundRunning, nil)
-			second.requires(t, foundRunning, nil)
-			for _, tm := range members {
-				require.NoError(t, tm.Register(time.Hour), "the refusal outlived the deletions")
-			}
-		})
+				p.let()
+				one.requires(t, foundRunning, nil)
+				for tm, want := range refusals {
+					requireRefused(t, w, tm, want)
+				}
+				require.True(t, first.waits())
+				require.True(t, second.waits())
+				q.let()
+				first.requires(t, foundRunning, nil)
+				second.requires(t, foundRunning, nil)
+				for tm, want := range refusals {
+					if want == timerwheel.ErrShutdown {
+						requireRefused(t, w, tm, want)
+					} else {
+						require.NoError(t, tm.Register(time.Hour), "the refusal outlived the deletions")
+					}
+				}
+			})
+		}
 	}
 }
 

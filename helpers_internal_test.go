@@ -130,9 +130,8 @@ func (l *stagedLock) Lock() {
 
 func (l *stagedLock) Unlock() {}
 
-// guarded is synctest.Test with a guard in real time. A wait that is not durable (on
-// a mutex, say) makes synctest.Wait wait for ever instead of failing; the guard turns that
-// into a crash with all stacks.
+// guarded is synctest.Test with a guard in real time. A wait that is not durable, on a mutex for
+// example, makes synctest.Wait hang; the guard turns that into a crash with all stacks.
 func guarded(t *testing.T, f func(*testing.T)) {
 	t.Helper()
 	name := t.Name()

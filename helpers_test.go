@@ -21,9 +21,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain fails the package if any test leaves a goroutine behind. Contract 9: "every
-// goroutine of the wheel is joined", and "a wheel with nothing due and nothing running has
-// no goroutine": so neither a closed wheel nor a forgotten one may show here.
+// TestMain fails the package if any test leaves a goroutine behind. Contract 9: neither a closed wheel
+// nor a forgotten one may show here.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
@@ -130,9 +129,8 @@ func inBackground(f func()) <-chan struct{} {
 	return done
 }
 
-// noMoreGoroutinesThan checks that the program has at most n goroutines. In a bubble at
-// rest no time passes in it. One that has just ended may still be counted for a moment,
-// hence the loop.
+// noMoreGoroutinesThan checks that the program has at most n goroutines. A goroutine that has just
+// ended may still be counted for a moment, hence the loop. No time passes in it in a bubble.
 func noMoreGoroutinesThan(t *testing.T, n int) {
 	t.Helper()
 	for range 100_000 {

@@ -82,8 +82,7 @@ func TestDelAsyncOfATimerThatDoesNotRun(t *testing.T) {
 }
 
 // Contract 4: done runs "never in the caller and never under a lock": neither the wheel's, so that
-// it may call everything, nor the caller's own, nor the lock that the timer is bound to, which its
-// worker holds during the run.
+// it may call everything, nor the caller's own, nor the lock that the timer is bound to.
 func TestDelAsyncDoneRunsUnderNoLock(t *testing.T) {
 	everything := func(w *timerwheel.Wheel, tm timerwheel.Timer) {
 		_, _, _ = w.Stats(), w.Running(), w.Now()
@@ -127,28 +126,6 @@ func TestDelAsyncDoneRunsUnderNoLock(t *testing.T) {
 	}
 }
 
-// Contract 4: the handler is over when done runs: a DelSync made there is not a deletion in the
-// timer's own handler, and waits for a new run.
-func TestDelAsyncDoneIsNotTheHandler(t *testing.T) {
-	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		tm, p := newRun(t, w)
-		c := &deletion{done: make(chan struct{})}
-		tm.DelAsync(func() {
-			if c.err = tm.Register(0); c.err == nil {
-				time.Sleep(10 * time.Millisecond)
-				c.run(tm.DelSync)
-			}
-		})
-		p.end()
-		settle()
-		settle()
-		require.EqualValues(t, 2, p.begun.Load())
-		require.True(t, c.waits())
-		p.end()
-		c.requires(t, foundRunning, nil)
-	})
-}
-
 // Contract 4: "A nil done panics", contract 12: "before any effect".
 func TestDelAsyncOfNilPanicsBeforeAnyEffect(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -168,9 +145,8 @@ func TestDelAsyncOfNilPanicsBeforeAnyEffect(t *testing.T) {
 	})
 }
 
-// Contract 9: "every goroutine of the wheel is joined". A done that need not wait is called by a
-// goroutine of the wheel, unless that is closed: a DelAsync that Close overtakes must not start one
-// after Close has looked.
+// Contract 9: "every goroutine of the wheel is joined": a DelAsync that Close overtakes must not start
+// a goroutine of the wheel for its done after Close has looked.
 func TestNoDoneOfTheWheelsIsSentAfterClose(t *testing.T) {
 	deadline := time.Now().Add(raceTime())
 	for round := 0; round < raceRounds(2000) && time.Now().Before(deadline); round++ {

@@ -13,9 +13,8 @@ import (
 )
 
 // Contract 4: DelSync returns when the timer is "not pending" and its handler "not running" at one
-// instant. The worker that begins the timer comes between any two critical sections of the deletion,
-// if it has two, and the deletion between those of the worker: both wait for the shard's lock, so
-// long that it goes from hand to hand in their order.
+// instant. Deletion and worker wait for the shard's lock so long that it is handed on in their order:
+// each comes between any two critical sections of the other.
 func TestNoHandlerBeginsInTheMidstOfADeletion(t *testing.T) {
 	const long = 2 * time.Millisecond // for a mutex: after one it is fair
 	for name, del := range map[string]func(g *Group, tm Timer) (Found, error){
@@ -213,9 +212,8 @@ type slowUnlock chan struct{}
 func (l slowUnlock) Lock()   {}
 func (l slowUnlock) Unlock() { <-l }
 
-// A critical section takes as long for a thousand waits as for one: each section in which they are
-// reported as stalled looks at a few, and the end of the run that they wait for looks at what they
-// share.
+// A critical section takes as long for a thousand waits as for one: each report of stalls looks at a
+// few, and the end of the run that they wait for looks at what they share.
 func TestNoCriticalSectionLooksAtAllWaits(t *testing.T) {
 	const many = 1000
 	guarded(t, func(t *testing.T) {

@@ -16,12 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Section 4 of the contract, row by row, in bubbles: time is exact there, and a call that hangs
-// fails at once, with the stacks.
-//
-// The handlers are puppets: a puppet's run lasts until the test ends it, and executes the test's
-// commands on the worker's goroutine. So each row is staged exactly: which timer runs, which call
-// waits, which goroutine calls.
+// Section 4 of the contract, row by row, in bubbles. The handlers are puppets, so that each row is
+// staged exactly: which timer runs, which call waits, which goroutine calls.
 
 // ---- idle, stale, zero ----
 
@@ -137,9 +133,8 @@ func TestDeletionOfAPendingTimerRemovesTheFiring(t *testing.T) {
 	}
 }
 
-// Contract 4: Del "works on a timer that is due and in line to run"; contract 11: "When all are
-// blocked, due timers wait, still deletable". One worker: the caller's, so that a deletion that
-// waited for a timer in line would wait for itself.
+// Contract 4: Del "works on a timer that is due and in line to run", contract 11. A single worker is the
+// caller's: there a deletion that waited for a timer in line would wait for itself.
 func TestDeletionOfATimerInLineWhileAllWorkersAreBlocked(t *testing.T) {
 	for _, workers := range []int{1, 2, 3} {
 		for _, verb := range memberVerbs {
@@ -269,8 +264,7 @@ var delAgains = []struct {
 // ---- running elsewhere: the waiting deletions ----
 
 // Contract 4, table: DelSync of a timer that runs elsewhere, and promises 1 and 2, also if the handler
-// made the goroutine that calls. A firing that was registered during the run is removed when the
-// wait begins. A timer without owners is recycled at the end of the run that the deletion waits for.
+// made the goroutine that calls.
 func TestDelSyncWaitsForTheHandler(t *testing.T) {
 	type row struct {
 		name  string
@@ -348,9 +342,8 @@ func TestDelSyncWaitsForTheHandler(t *testing.T) {
 	}
 }
 
-// Contract 4, promise 3, and table: "many DelSyncs | one running timer | all return after the handler",
-// and all dones run after it. The plain variables are the test: under -race, a return that is not
-// ordered after the handler is a report.
+// Contract 4, promise 3, and table: "many DelSyncs | one running timer | all return after the handler".
+// The variables are plain: under -race, a return or a done that is not ordered after the handler is a report.
 func TestDelSyncReturnsAfterWhatTheHandlerDid(t *testing.T) {
 	ways := []deletionVerbs[timerwheel.Timer]{timerVerbs.waiting()}
 	for _, verb := range timerVerbs.waiting() {
@@ -579,30 +572,6 @@ func TestDelSyncContextGivesUpWhenItsContextEnds(t *testing.T) {
 	}
 }
 
-// Contract 4: the end of one call's ctx ends no other call.
-func TestDelSyncContextGivesUpAlone(t *testing.T) {
-	for _, verb := range timerContextVerbs {
-		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			tm, p := newRun(t, w)
-			ctx, cancel := context.WithCancel(context.Background())
-			defer cancel()
-			stays := []*deletion{deleting(tm.DelSync), deleting(verb.on(tm, context.WithoutCancel(ctx)))}
-			gives := deleting(verb.on(tm, ctx))
-			require.True(t, gives.waits())
-			cancel()
-			gives.requires(t, foundRunning, context.Canceled)
-			for _, c := range stays {
-				require.True(t, c.waits())
-			}
-			require.Equal(t, 2, w.Running()[0].Waiters)
-			p.let()
-			for _, c := range stays {
-				c.requires(t, foundRunning, nil)
-			}
-		})
-	}
-}
-
 // Contract 4, table: "if both are ready, nil", for groups too. The context is the way to make both
 // ready: the runs end, and then the context, before the call can have looked at either.
 func TestDelSyncContextPrefersTheEndOfTheRun(t *testing.T) {
@@ -615,10 +584,12 @@ func TestDelSyncContextPrefersTheEndOfTheRun(t *testing.T) {
 					tm = g.Alloc(p.handle)
 					startRun(t, tm)
 				}
-				ctx := newDelContext(func() {
+				inner, cancel := context.WithCancel(context.Background())
+				ctx := &delContext{inner, sync.OnceFunc(func() {
 					p.let()
 					time.Sleep(time.Second)
-				})
+					cancel()
+				})}
 				_, err := verb.call(member{tm, g}, ctx)
 				require.NoError(t, err)
 				require.Error(t, ctx.Err(), "the test did not make both ready")
@@ -631,14 +602,6 @@ func TestDelSyncContextPrefersTheEndOfTheRun(t *testing.T) {
 type delContext struct {
 	context.Context
 	done func()
-}
-
-func newDelContext(hook func()) *delContext {
-	ctx, cancel := context.WithCancel(context.Background())
-	return &delContext{ctx, sync.OnceFunc(func() {
-		hook()
-		cancel()
-	})}
 }
 
 func (c *delContext) Done() <-chan struct{} {
@@ -680,8 +643,8 @@ func TestRegisterIsRefusedWhileADeletionWaits(t *testing.T) {
 	}
 }
 
-// Contract 4: "by the time DelSync has returned, somebody may have registered the timer anew": the
-// moment the run has ended, a Register succeeds, even if the waiter has not been scheduled yet.
+// Contract 4: the moment the run has ended, a Register succeeds, even if the waiters have not been
+// scheduled yet. When done runs the handler is over: a DelSync there waits for the new run.
 func TestRegisterHoldsOnceTheRunHasEnded(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		tm, p := newRun(t, w)
@@ -691,7 +654,12 @@ func TestRegisterHoldsOnceTheRunHasEnded(t *testing.T) {
 		}
 		require.True(t, calls[0].waits())
 		var registered error
-		tm.DelAsync(func() { registered = tm.Register(0) })
+		inDone := &deletion{done: make(chan struct{})}
+		tm.DelAsync(func() {
+			registered = tm.Register(0)
+			time.Sleep(10 * time.Millisecond)
+			inDone.run(tm.DelSync)
+		})
 
 		p.end()
 		settle()
@@ -701,6 +669,10 @@ func TestRegisterHoldsOnceTheRunHasEnded(t *testing.T) {
 		for _, c := range calls {
 			c.requires(t, foundRunning, nil) // of the first run; they do not wait for the second
 		}
+		settle()
+		require.True(t, inDone.waits())
+		p.end()
+		inDone.requires(t, foundRunning, nil)
 	})
 }
 
@@ -816,8 +788,7 @@ func TestTimerShutdownRefusesForEver(t *testing.T) {
 }
 
 // Contract 4, promise 4, where CVE-2025-68214 went wrong: the handler registers its timer, which is
-// shut down in its run. Shut down is a state of its own, not a nil handler: the firing is gone, and
-// nothing runs without a handler.
+// shut down in its run. Shut down is a state of its own, not a nil handler.
 func TestTimerShutdownWhileTheHandlerHasReAdded(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		tm, p := newRun(t, w)
@@ -859,9 +830,8 @@ func TestOnlyShutdownForbidsLaterRegisters(t *testing.T) {
 
 // ---- storage ----
 
-// Contract 4: "The wait never reads or writes the timer's storage", and rule 6; contract 8: nor do the
-// group's deletions. The next tenants move in at the end of the run, before the waiters are scheduled,
-// and half of them run on.
+// Contract 4: "The wait never reads or writes the timer's storage", rule 6, and contract 8. The next
+// tenants move in at the end of the run, before the waiters are scheduled.
 func TestDelSyncNeitherWaitsForNorTouchesTheNextTenant(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		const tenants = 32
@@ -920,8 +890,7 @@ func TestDelSyncNeitherWaitsForNorTouchesTheNextTenant(t *testing.T) {
 }
 
 // Contract 1: "A waiting deletion holds no reference": the timer is recycled at the end of the run
-// that it waits for, before the waiter is scheduled. The last moment of a run that is its worker's
-// own is the Unlock of a lock-bound timer.
+// that it waits for. The last moment of a run that is its worker's own is the Unlock of its lock.
 func TestAWaitingDeletionHoldsNoReference(t *testing.T) {
 	for _, verb := range append(timerVerbs.named("DelAsync"), timerVerbs.waiting()...) {
 		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -977,9 +946,8 @@ func TestEveryWaitIsDurablyBlocking(t *testing.T) {
 	waits("CloseContext", func(w *timerwheel.Wheel, _ member) error { return w.CloseContext(context.Background()) })
 }
 
-// Contract 2, Stop: "reports whether it removed a firing"; 4, table: "deleting twice is no
-// error". Of a hundred goroutines that delete one timer exactly one finds it pending; if it was
-// about to fire, it fired or was removed, never both and never neither.
+// Contract 2, Stop, and 4, table: of a hundred goroutines that delete one timer exactly one finds it
+// pending; if it was about to fire, it fired or was removed, never both and never neither.
 func TestHundredGoroutinesDeleteOneTimer(t *testing.T) {
 	verbs := timerVerbs.those(func(v deletionVerb[timerwheel.Timer]) bool { return !v.ended })
 	for name, after := range map[string]func(round int) time.Duration{
