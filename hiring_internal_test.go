@@ -31,10 +31,10 @@ func TestQuickHandlersWantNoMoreWorkersThanProcessors(t *testing.T) {
 		require.False(t, w.wanted(&worker{w: w}, procs), "they are between two runs")
 		runs = nil
 		begin()
-		time.Sleep(quickRun - 1)
+		time.Sleep(quickRun - time.Nanosecond)
 		wk := &worker{w: w}
 		require.False(t, w.wanted(wk, procs+1) || wk.hiring)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		require.True(t, w.wanted(wk, procs+1) && wk.hiring, "a handler is not quick")
 		ends(g.sh, runs...)
 	})

@@ -9,7 +9,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/seed76848005/timerwheel"
@@ -33,25 +32,38 @@ func (l *stallLog) onStall(s timerwheel.Stall) {
 // returns them.
 func (l *stallLog) requires(t *testing.T, runs, waits int) (ofRuns, ofWaits []timerwheel.Stall) {
 	t.Helper()
-	ofRuns, ofWaits = l.take()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, s := range l.seen {
+		if s.Kind == timerwheel.StalledDeletion {
+			ofWaits = append(ofWaits, s)
+		} else {
+			ofRuns = append(ofRuns, s)
+		}
+	}
+	l.seen = nil
 	require.Len(t, ofRuns, runs)
 	require.Len(t, ofWaits, waits)
 	return ofRuns, ofWaits
 }
 
-// take returns the reports so far, those of handlers and those of waits, and forgets them.
-func (l *stallLog) take() (runs, waits []timerwheel.Stall) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, s := range l.seen {
-		if s.Kind == timerwheel.StalledDeletion {
-			waits = append(waits, s)
-		} else {
-			runs = append(runs, s)
-		}
-	}
-	l.seen = nil
-	return runs, waits
+// requireStall checks a report of a stallingHandler that the calling test has made: of its run, or of
+// a wait for it.
+func requireStall(t *testing.T, s timerwheel.Stall, tm timerwheel.Timer, since time.Time, limit time.Duration, waiters int) {
+	t.Helper()
+	test, _, _ := strings.Cut(t.Name(), "/")
+	require.Equal(t, tm, s.Timer)
+	require.True(t, s.Since.Equal(since), "since %v, reported %v", since, s.Since)
+	require.GreaterOrEqual(t, s.For, limit)
+	require.LessOrEqual(t, s.For, 2*limit)
+	require.Equal(t, waiters, s.Waiters)
+	require.Contains(t, s.Handler, "timerwheel_test."+test+".")
+	require.Regexp(t, `stall_test\.go:\d+`, s.Handler)
+	require.Contains(t, s.HandlerStack, "timerwheel_test.stallingHandler(", "where the handler is now")
+	require.Contains(t, s.HandlerStack, "timerwheel_test."+test+".")
+	require.NotContains(t, s.HandlerStack, "timerwheel_test.stallingWaiter(", "one goroutine's stack, not all")
+	require.Empty(t, s.AllocatedAt, "only with Debug")
+	require.Empty(t, s.RegisteredAt, "only with Debug")
 }
 
 // Promises 2.8, 2.9 and 2.31.
@@ -71,19 +83,7 @@ func TestOnStallReportsAHandler(t *testing.T) {
 			log.requires(t, 0, 0) // not before StallAfter has passed
 			elapse(c.limit + 10*time.Millisecond)
 			runs, _ := log.requires(t, 1, 0)
-			s := runs[0]
-			require.Equal(t, tm, s.Timer)
-			require.True(t, s.Since.Equal(since), "since %v, reported %v", since, s.Since)
-			require.GreaterOrEqual(t, s.For, c.limit)
-			require.LessOrEqual(t, s.For, 2*c.limit)
-			require.Zero(t, s.Waiters)
-			require.Contains(t, s.Handler, "timerwheel_test.TestOnStallReportsAHandler.")
-			require.Regexp(t, `stall_test\.go:\d+`, s.Handler)
-			require.Contains(t, s.HandlerStack, "timerwheel_test.stallingHandler(", "where the handler is now")
-			require.Contains(t, s.HandlerStack, "timerwheel_test.TestOnStallReportsAHandler.")
-			require.Empty(t, s.AllocatedAt, "only with Debug")
-			require.Empty(t, s.RegisteredAt, "only with Debug")
-
+			requireStall(t, runs[0], tm, since, c.limit, 0)
 			elapse(100 * c.limit)
 			log.requires(t, 0, 0) // once a run, however long it is
 			close(release)
@@ -118,18 +118,15 @@ func TestOnStallIsCalledOnceForEveryLongRun(t *testing.T) {
 		series := w.Every(10*time.Second, func(timerwheel.Timer) { time.Sleep(2 * time.Second) })
 		time.Sleep(55 * time.Second)
 		require.True(t, series.Stop())
-		time.Sleep(time.Hour)
-		synctest.Wait()
+		elapse(time.Hour)
 		require.Equal(t, len(lasts), n)
-		runs, waits := log.take()
-		require.Empty(t, waits)
+		runs, _ := log.requires(t, 9, 0)
 		reports := map[timerwheel.Timer]int{}
 		for _, s := range runs {
 			reports[s.Timer]++
 		}
 		require.Equal(t, 3, reports[tm])
 		require.Equal(t, 5, reports[series])
-		require.Len(t, runs, 9)
 	})
 }
 
@@ -147,34 +144,12 @@ func TestShortHandlersAreNotReported(t *testing.T) {
 	})
 }
 
-// stallingWaits are the deletions that wait, each called under a name that can be looked for in
-// WaiterStack. DelAsync has no goroutine that waits.
-var stallingWaits = []struct {
-	name string
-	wait func(g *timerwheel.Group, tm timerwheel.Timer) (timerwheel.Found, error)
-}{
-	{"DelSync", func(_ *timerwheel.Group, tm timerwheel.Timer) (timerwheel.Found, error) { return tm.DelSync() }},
-	{"DelSyncContext", func(_ *timerwheel.Group, tm timerwheel.Timer) (timerwheel.Found, error) {
-		return tm.DelSyncContext(context.Background())
-	}},
-	{"Group.DelSync", func(g *timerwheel.Group, _ timerwheel.Timer) (timerwheel.Found, error) { return g.DelSync() }},
-	{"Group.DelSyncContext", func(g *timerwheel.Group, _ timerwheel.Timer) (timerwheel.Found, error) {
-		return g.DelSyncContext(context.Background())
-	}},
-	{"DelAsync", func(_ *timerwheel.Group, tm timerwheel.Timer) (timerwheel.Found, error) {
-		done := make(chan struct{})
-		defer func() { <-done }()
-		return tm.DelAsync(func() { close(done) }), nil
-	}},
-	{"ShutdownSync", func(_ *timerwheel.Group, tm timerwheel.Timer) (timerwheel.Found, error) { return tm.ShutdownSync() }},
-	{"ShutdownSyncContext", func(_ *timerwheel.Group, tm timerwheel.Timer) (timerwheel.Found, error) {
-		return tm.ShutdownSyncContext(context.Background())
-	}},
-	{"Group.ShutdownSync", func(g *timerwheel.Group, _ timerwheel.Timer) (timerwheel.Found, error) { return g.ShutdownSync() }},
-	{"Group.ShutdownSyncContext", func(g *timerwheel.Group, _ timerwheel.Timer) (timerwheel.Found, error) {
-		return g.ShutdownSyncContext(context.Background())
-	}},
-}
+// stallingWaits are the deletions of a member that wait, and DelAsync, for which no goroutine waits.
+var stallingWaits = append(memberVerbs.waiting(), deletionVerb[member]{name: "DelAsync", call: func(m member) (timerwheel.Found, error) {
+	done := make(chan struct{})
+	defer func() { <-done }()
+	return m.DelAsync(func() { close(done) }), nil
+}})
 
 // stallingWaiter calls f. Its name is looked for in stacks.
 //
@@ -183,9 +158,9 @@ func stallingWaiter(f func() (timerwheel.Found, error)) (timerwheel.Found, error
 
 // Promises 2.8, 2.31 and 12.6.
 func TestOnStallReportsAWaitingDeletion(t *testing.T) {
-	for _, c := range stallingWaits {
+	for _, verb := range stallingWaits {
 		var log stallLog
-		bubble(t, c.name, timerwheel.Options{OnStall: log.onStall}, func(t *testing.T, w *timerwheel.Wheel) {
+		bubble(t, verb.name, timerwheel.Options{OnStall: log.onStall}, func(t *testing.T, w *timerwheel.Wheel) {
 			g := w.NewGroup()
 			release := openedAtTheEnd(t)
 			tm := armed(g.Alloc(func(timerwheel.Timer) { stallingHandler(release) }), 0)
@@ -193,30 +168,18 @@ func TestOnStallReportsAWaitingDeletion(t *testing.T) {
 			log.requires(t, 1, 0)
 
 			since := time.Now()
-			waiter := deleting(func() (timerwheel.Found, error) {
-				return stallingWaiter(func() (timerwheel.Found, error) { return c.wait(g, tm) })
-			})
+			waiter := deleting(func() (timerwheel.Found, error) { return stallingWaiter(verb.on(member{tm, g})) })
 			elapse(time.Second - time.Microsecond)
 			log.requires(t, 0, 0) // the wait is younger than StallAfter, though the run is not
 			elapse(time.Second + 10*time.Millisecond)
 			_, waits := log.requires(t, 0, 1)
-			s := waits[0]
-			require.Equal(t, tm, s.Timer)
-			require.True(t, s.Since.Equal(since), "since %v, reported %v", since, s.Since)
-			require.GreaterOrEqual(t, s.For, time.Second)
-			require.LessOrEqual(t, s.For, 2*time.Second)
-			require.Equal(t, 1, s.Waiters)
-			require.Contains(t, s.Handler, "timerwheel_test.TestOnStallReportsAWaitingDeletion.")
-			require.Regexp(t, `stall_test\.go:\d+`, s.Handler)
-			require.Contains(t, s.HandlerStack, "timerwheel_test.stallingHandler(")
-			if c.name == "DelAsync" {
-				require.Empty(t, s.WaiterStack, "no goroutine waits for done")
+			requireStall(t, waits[0], tm, since, time.Second, 1)
+			if stack := waits[0].WaiterStack; verb.syncs {
+				require.Contains(t, stack, "timerwheel_test.stallingWaiter(")
+				require.NotContains(t, stack, "timerwheel_test.stallingHandler(", "one goroutine's stack, not all")
 			} else {
-				require.Contains(t, s.WaiterStack, "timerwheel_test.stallingWaiter(")
-				require.NotContains(t, s.WaiterStack, "timerwheel_test.stallingHandler(", "one goroutine's stack, not all")
+				require.Empty(t, stack, "no goroutine waits for done")
 			}
-			require.NotContains(t, s.HandlerStack, "timerwheel_test.stallingWaiter(", "one goroutine's stack, not all")
-
 			elapse(time.Hour)
 			log.requires(t, 0, 0) // once a wait
 			close(release)
@@ -234,9 +197,9 @@ func TestOnStallReportsEveryWaitOnce(t *testing.T) {
 		for range 2 {
 			startRun(t, tm)
 			var waiters []*deletion
-			for _, c := range stallingWaits {
-				if !strings.Contains(c.name, "Shutdown") { // there shall be a second run
-					waiters = append(waiters, deleting(func() (timerwheel.Found, error) { return c.wait(g, tm) }))
+			for _, verb := range stallingWaits {
+				if !verb.shuts { // there shall be a second run
+					waiters = append(waiters, deleting(verb.on(member{tm, g})))
 				}
 			}
 			elapse(5 * time.Second)
@@ -254,7 +217,8 @@ func TestOnStallReportsEveryWaitOnce(t *testing.T) {
 	})
 }
 
-// Promise 11.10: once a wait, though it is for several runs, and they stall one after the other.
+// Promises 2.8 and 11.10: a wait for several runs that stall one after the other is reported once. A
+// handler that begins shortly before another has stalled delays no report.
 func TestOnStallReportsAWaitForSeveralRunsOnce(t *testing.T) {
 	var log stallLog
 	bubble(t, "", timerwheel.Options{OnStall: log.onStall}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -262,36 +226,22 @@ func TestOnStallReportsAWaitForSeveralRunsOnce(t *testing.T) {
 		for k := range 3 {
 			g.AfterFunc(time.Duration(k)*300*time.Millisecond, func() { time.Sleep(10 * time.Second) })
 		}
+		w.AfterFunc(990*time.Millisecond, func() { time.Sleep(10 * time.Second) })
 		time.Sleep(700 * time.Millisecond)
 		for range 2 {
 			go func() { _, _ = g.DelSync() }()
 			time.Sleep(100 * time.Millisecond)
 		}
 		time.Sleep(8 * time.Second)
-		runs, waits := log.requires(t, 3, 2)
+		runs, waits := log.requires(t, 4, 2)
 		for _, s := range append(runs, waits...) {
 			require.Equal(t, time.Second, s.For)
 		}
 	})
 }
 
-// Promise 2.31: the deletions that wait for the run at the time of the report.
-func TestOnStallCountsTheWaitersOfARun(t *testing.T) {
-	var log stallLog
-	bubble(t, "", timerwheel.Options{OnStall: log.onStall}, func(t *testing.T, w *timerwheel.Wheel) {
-		tm := w.AfterFunc(0, func() { time.Sleep(1500 * time.Millisecond) })
-		elapse(900 * time.Millisecond)
-		for range 3 {
-			deleting(tm.DelSync)
-		}
-		elapse(time.Second)
-		runs, _ := log.requires(t, 1, 0) // the waits lasted 0.6 s each
-		require.Equal(t, 3, runs[0].Waiters)
-	})
-}
-
-// Promise 2.31: the oldest wait comes first, up to 32; a DelAsync has no stack. WaiterStack is that of
-// the wait that is reported, or of the oldest.
+// Promise 2.31: the report of a run counts its waits, though none has stalled. The oldest wait comes
+// first, up to 32; a DelAsync has no stack. WaiterStack is of the wait that is reported, or the oldest.
 func TestAStallHasTheStackOfEachWaiter(t *testing.T) {
 	var log stallLog
 	bubble(t, "", timerwheel.Options{OnStall: log.onStall}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -344,12 +294,12 @@ func TestOnStallAndAWaitThatIsGivenUp(t *testing.T) {
 		p := newPuppet(t)
 		tm := w.Alloc(p.handle)
 		startRun(t, tm)
+		elapse(time.Minute)
+		log.requires(t, 1, 0)
 		for _, c := range []struct {
 			timeout time.Duration
 			reports int
 		}{{900 * time.Millisecond, 0}, {1900 * time.Millisecond, 1}} {
-			elapse(time.Minute)
-			log.take()
 			ctx, cancel := context.WithTimeout(t.Context(), c.timeout)
 			_, err := tm.DelSyncContext(ctx)
 			cancel()
@@ -553,77 +503,76 @@ func TestOnStallMayBlock(t *testing.T) {
 
 // Promises 11.12 and 11.14.
 func TestOnStallMayCallAnything(t *testing.T) {
-	calls := map[string]func(t *testing.T, w *timerwheel.Wheel, g *timerwheel.Group, tm timerwheel.Timer){
-		"Close": func(t *testing.T, w *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) {
+	calls := map[string]func(t *testing.T, w *timerwheel.Wheel, m member){
+		"Close": func(t *testing.T, w *timerwheel.Wheel, m member) {
 			assert.ErrorIs(t, w.Close(), timerwheel.ErrDeadlock)
-			assert.ErrorIs(t, tm.Register(0), timerwheel.ErrClosed)
+			assert.ErrorIs(t, m.Register(0), timerwheel.ErrClosed)
 		},
-		"CloseContext": func(t *testing.T, w *timerwheel.Wheel, _ *timerwheel.Group, _ timerwheel.Timer) {
+		"CloseContext": func(t *testing.T, w *timerwheel.Wheel, _ member) {
 			assert.ErrorIs(t, w.CloseContext(context.Background()), timerwheel.ErrDeadlock)
 		},
-		"Register": func(t *testing.T, _ *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) {
-			assert.NoError(t, tm.Register(0))
+		"Register": func(t *testing.T, _ *timerwheel.Wheel, m member) {
+			assert.NoError(t, m.Register(0))
 		},
-		"Del": func(t *testing.T, _ *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) {
-			assert.Equal(t, foundRunning, tm.Del())
+		"DelAsync and Register": func(t *testing.T, _ *timerwheel.Wheel, m member) {
+			assert.Equal(t, foundRunning, m.DelAsync(func() { assert.False(t, m.Running()) }))
+			assert.ErrorIs(t, m.Register(0), timerwheel.ErrDeleting)
 		},
-		"Shutdown": func(t *testing.T, _ *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) {
-			assert.Equal(t, foundRunning, tm.Shutdown())
-		},
-		"DelAsync": func(t *testing.T, _ *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) {
-			assert.Equal(t, foundRunning, tm.DelAsync(func() { assert.False(t, tm.Running()) }))
-			assert.ErrorIs(t, tm.Register(0), timerwheel.ErrDeleting)
-		},
-		"DelSyncContext, in vain": func(t *testing.T, _ *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) {
+		"DelSyncContext, in vain": func(t *testing.T, _ *timerwheel.Wheel, m member) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
 			defer cancel()
-			found, err := tm.DelSyncContext(ctx)
+			found, err := m.DelSyncContext(ctx)
 			assert.ErrorIs(t, err, context.DeadlineExceeded)
 			assert.Equal(t, foundRunning, found)
 		},
-		"Free": func(t *testing.T, _ *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) {
-			assert.NoError(t, tm.Free())
-			assert.True(t, tm.Valid(), "a worker holds it")
+		"Free": func(t *testing.T, _ *timerwheel.Wheel, m member) {
+			assert.NoError(t, m.Free())
+			assert.True(t, m.Valid(), "a worker holds it")
 		},
-		"new timers": func(t *testing.T, w *timerwheel.Wheel, _ *timerwheel.Group, _ timerwheel.Timer) {
+		"new timers": func(t *testing.T, w *timerwheel.Wheel, _ member) {
 			fired := make(chan struct{})
 			w.AfterFunc(time.Millisecond, func() { close(fired) })
 			<-fired
 		},
-		"questions": func(t *testing.T, w *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) {
+		"questions": func(t *testing.T, w *timerwheel.Wheel, m member) {
 			if running := w.Running(); assert.Len(t, running, 1) {
-				assert.Equal(t, tm, running[0].Timer)
+				assert.Equal(t, m.Timer, running[0].Timer)
 			}
 			assert.Equal(t, 1, w.Stats().Running)
-			assert.True(t, tm.Running())
+			assert.True(t, m.Running())
 		},
-		"Goexit": func(*testing.T, *timerwheel.Wheel, *timerwheel.Group, timerwheel.Timer) { runtime.Goexit() },
+		"Goexit": func(*testing.T, *timerwheel.Wheel, member) { runtime.Goexit() },
 	}
-	for _, c := range stallingWaits {
-		calls[c.name] = func(t *testing.T, _ *timerwheel.Wheel, g *timerwheel.Group, tm timerwheel.Timer) {
-			found, err := c.wait(g, tm)
-			assert.NoError(t, err, "OnStall is not the handler: it waits for it")
-			assert.Equal(t, foundRunning, found)
-			assert.False(t, tm.Running())
+	for _, verb := range memberVerbs {
+		calls[verb.name] = func(t *testing.T, _ *timerwheel.Wheel, m member) {
+			found, err := verb.call(m)
+			if verb.ended {
+				assert.ErrorIs(t, err, context.Canceled)
+			} else {
+				assert.NoError(t, err, "OnStall is not the handler: it waits for it")
+			}
+			assert.Equal(t, verb.name != "Stop", found == foundRunning, "only Stop does not report a run")
+			assert.Equal(t, !verb.syncs || verb.ended, m.Running())
 		}
 	}
 	for name, call := range calls {
 		t.Run(name, func(t *testing.T) {
 			guarded(t, func(t *testing.T) {
 				var w *timerwheel.Wheel
-				var g *timerwheel.Group
+				var m member
 				var called atomic.Int32
 				w = openWheel(t, timerwheel.Options{OnStall: func(s timerwheel.Stall) {
 					if s.Kind == timerwheel.StalledHandler { // the deletions wait long enough for reports of their own
 						called.Add(1)
-						call(t, w, g, s.Timer)
+						assert.Equal(t, m.Timer, s.Timer)
+						call(t, w, m)
 					}
 				}})
-				g = w.NewGroup()
-				tm := armed(g.Alloc(func(timerwheel.Timer) { time.Sleep(10 * time.Second) }), 0)
+				m.group = w.NewGroup()
+				m.Timer = armed(m.group.Alloc(func(timerwheel.Timer) { time.Sleep(10 * time.Second) }), 0)
 				elapse(5 * time.Second)
 				require.EqualValues(t, 1, called.Load())
-				_, err := tm.DelSync()
+				_, err := m.DelSync()
 				require.NoError(t, err)
 			})
 		})
@@ -717,18 +666,5 @@ func TestStallAfterNever(t *testing.T) {
 		fired := make(chan struct{})
 		w.AfterFunc(time.Millisecond, func() { close(fired) })
 		<-fired // or the bubble is deadlocked
-	})
-}
-
-// Promise 2.8: a handler that begins shortly before another has stalled does not delay that report.
-func TestAStallIsReportedInTimeWhateverElseBegins(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		reports := make(chan timerwheel.Stall, 2)
-		w := openWheel(t, timerwheel.Options{OnStall: func(s timerwheel.Stall) { reports <- s }, StallAfter: time.Hour})
-		stop := openedAtTheEnd(t)
-		w.AfterFunc(0, func() { <-stop })
-		w.AfterFunc(59*time.Minute, func() { <-stop })
-		require.Equal(t, time.Hour, (<-reports).For)
-		require.Equal(t, time.Hour, (<-reports).For)
 	})
 }

@@ -150,15 +150,14 @@ func TestWaitersAreReleasedBeforeOnPanic(t *testing.T) {
 						assert.Empty(t, w.Running())
 						assert.Zero(t, w.Stats().Running)
 						found, err := bad.DelSync()
-						assert.NoError(t, err, "the run is over, and OnPanic is not the handler")
-						assert.Zero(t, found)
+						assert.True(t, err == nil && found == foundNone, "the run is over, and OnPanic is not the handler")
 						close(reported)
 						<-resume
 					}})
 					bad = kind.arm(w, l, time.Millisecond, p.handle)
 					settle()
-					for _, verb := range []delVerb{delBySync, delByContext} {
-						c := deleting(func() (timerwheel.Found, error) { return verb.call(bad) })
+					for _, verb := range timerVerbs.named("DelSync", "DelSyncContext") {
+						c := deleting(verb.on(bad))
 						require.True(t, c.waits())
 						waiters = append(waiters, c)
 					}
@@ -185,43 +184,6 @@ func TestWaitersAreReleasedBeforeOnPanic(t *testing.T) {
 				})
 			})
 		}
-	}
-}
-
-// Promise 11.3. There are many panics at one instant, and a timer behind them.
-func TestTheWorkerGoesOnAfterOnPanic(t *testing.T) {
-	for _, workers := range []int{1, 4} {
-		t.Run(fmt.Sprint(workers), func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				var mu sync.Mutex
-				on := map[int]string{} // the goroutine of each handler
-				calls := 0
-				w := openWheel(t, timerwheel.Options{MaxWorkers: workers, OnPanic: func(p timerwheel.HandlerPanic) {
-					mu.Lock()
-					defer mu.Unlock()
-					assert.Equal(t, on[p.Value.(int)], goroutineName(), "on the worker that ran the handler")
-					delete(on, p.Value.(int))
-					calls++
-				}})
-				for i := range 100 {
-					w.AfterFunc(time.Millisecond, func() {
-						mu.Lock()
-						on[i] = goroutineName()
-						mu.Unlock()
-						panic(i)
-					})
-				}
-				armed(w.Alloc(func(timerwheel.Timer) {}), 2*time.Millisecond)
-				settle()
-				require.Equal(t, 100, calls)
-				require.Empty(t, on)
-				s := w.Stats()
-				require.EqualValues(t, 101, s.Fired)
-				require.Zero(t, s.Running)
-				require.Zero(t, s.Workers)
-				require.Equal(t, 1, s.Live)
-			})
-		})
 	}
 }
 
@@ -309,27 +271,25 @@ func (s *sitedTimer) requireSites(t *testing.T, allocated, registered string) {
 func TestHandlerPanicSaysWhatHappenedAndWhere(t *testing.T) {
 	for _, origin := range origins {
 		for _, debug := range []bool{true, false} {
-			t.Run(fmt.Sprintf("%s/debug %v", origin.name, debug), func(t *testing.T) {
-				guarded(t, func(t *testing.T) {
-					reports := make(chan timerwheel.HandlerPanic, 1)
-					w := openWheel(t, timerwheel.Options{Debug: debug, OnPanic: func(p timerwheel.HandlerPanic) {
-						p.Timer.Del() // ends the series
-						reports <- p
-					}})
-					s := &sitedTimer{w: w, f: panickingHandler}
-					origin.arm(s)
-					p := <-reports
-					require.Equal(t, s.tm, p.Timer)
-					require.Same(t, errCrash, p.Value)
-					require.Contains(t, string(p.Stack), "timerwheel_test.panickingHandler(")
-					require.Contains(t, string(p.Stack), "worker_test.go:")
-					if debug {
-						s.requireSites(t, p.AllocatedAt, p.RegisteredAt)
-					} else {
-						require.Empty(t, p.AllocatedAt)
-						require.Empty(t, p.RegisteredAt)
-					}
-				})
+			var p timerwheel.HandlerPanic
+			onPanic := func(panicked timerwheel.HandlerPanic) {
+				panicked.Timer.Del() // ends the series
+				p = panicked
+			}
+			bubble(t, fmt.Sprintf("%s/debug %v", origin.name, debug), timerwheel.Options{Debug: debug, OnPanic: onPanic}, func(t *testing.T, w *timerwheel.Wheel) {
+				s := &sitedTimer{w: w, f: panickingHandler}
+				origin.arm(s)
+				settle()
+				require.Equal(t, s.tm, p.Timer)
+				require.Same(t, errCrash, p.Value)
+				require.Contains(t, string(p.Stack), "timerwheel_test.panickingHandler(")
+				require.Contains(t, string(p.Stack), "worker_test.go:")
+				if debug {
+					s.requireSites(t, p.AllocatedAt, p.RegisteredAt)
+				} else {
+					require.Empty(t, p.AllocatedAt)
+					require.Empty(t, p.RegisteredAt)
+				}
 			})
 		}
 	}
@@ -347,47 +307,39 @@ func requireSite(t *testing.T, want, got string) {
 	require.True(t, strings.HasSuffix(got, "/"+want), "%q is not the call site %q", got, want)
 }
 
-// Promises 2.7 and 2.30.
+// Promises 2.7 and 2.30. A handler that recovers its own panic has not panicked.
 func TestOnPanicIsGivenEveryValue(t *testing.T) {
 	secondPanic := func() {
 		defer func() { panic("the second") }()
 		panic("the first")
 	}
+	recovered := func() {
+		defer func() { _ = recover() }()
+		panic("on purpose")
+	}
 	for name, c := range map[string]struct {
 		handler func()
-		check   func(t *testing.T, v any)
+		check   func(t *testing.T, v any) // nil: it has not panicked
 	}{
 		"a string":       {crashingFunction, func(t *testing.T, v any) { require.Equal(t, "crash on purpose", v) }},
 		"an error":       {crashingWithAnError, func(t *testing.T, v any) { require.Same(t, errCrash, v) }},
 		"the runtime's":  {crashingInTheRuntime, func(t *testing.T, v any) { require.ErrorAs(t, v.(error), new(runtime.Error)) }},
 		"nil":            {crashingWithNil, func(t *testing.T, v any) { require.ErrorAs(t, v.(error), new(*runtime.PanicNilError)) }},
 		"a second panic": {secondPanic, func(t *testing.T, v any) { require.Equal(t, "the second", v) }},
+		"recovered":      {recovered, nil},
 	} {
-		t.Run(name, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				values := make(chan any, 2)
-				w := openWheel(t, timerwheel.Options{OnPanic: func(p timerwheel.HandlerPanic) { values <- p.Value }})
-				w.AfterFunc(0, c.handler)
+		values := make(chan any, 2)
+		bubble(t, name, timerwheel.Options{OnPanic: func(p timerwheel.HandlerPanic) { values <- p.Value }}, func(t *testing.T, w *timerwheel.Wheel) {
+			w.AfterFunc(0, c.handler)
+			elapse(time.Second)
+			require.EqualValues(t, 1, w.Stats().Fired)
+			if c.check != nil {
+				require.NotEmpty(t, values)
 				c.check(t, <-values)
-				synctest.Wait()
-				require.Empty(t, values, "one panic, one call")
-				require.EqualValues(t, 1, w.Stats().Fired)
-			})
+			}
+			require.Empty(t, values, "one panic, one call")
 		})
 	}
-}
-
-// Promise 2.7: a handler that recovers its own panic has not panicked.
-func TestAPanicThatTheHandlerRecoversIsItsOwn(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{OnPanic: func(p timerwheel.HandlerPanic) { t.Errorf("called for %v", p.Value) }})
-		w.AfterFunc(0, func() {
-			defer func() { assert.Equal(t, "on purpose", recover()) }()
-			panic("on purpose")
-		})
-		elapse(time.Second)
-		require.EqualValues(t, 1, w.Stats().Fired)
-	})
 }
 
 // Promises 7.9 and 11.6: what a handler armed before it misbehaved stays armed, and a series goes
@@ -398,48 +350,44 @@ func TestWhatIsArmedSurvivesAHandlerThatMisbehaves(t *testing.T) {
 			if !onPanic && how != "Goexit" {
 				continue // the program would crash
 			}
-			t.Run(fmt.Sprintf("%s/OnPanic %v", how, onPanic), func(t *testing.T) {
-				guarded(t, func(t *testing.T) {
-					o := timerwheel.Options{MaxWorkers: 1}
-					panics := 0
-					if onPanic {
-						o.OnPanic = func(p timerwheel.HandlerPanic) {
-							panics++
-							assert.Equal(t, "on purpose", p.Value)
-							assert.True(t, p.Timer.Valid())
-						}
+			o, panics := timerwheel.Options{MaxWorkers: 1}, 0
+			if onPanic {
+				o.OnPanic = func(p timerwheel.HandlerPanic) {
+					panics++
+					assert.Equal(t, "on purpose", p.Value)
+					assert.True(t, p.Timer.Valid())
+				}
+			}
+			bubble(t, fmt.Sprintf("%s/OnPanic %v", how, onPanic), o, func(t *testing.T, w *timerwheel.Wheel) {
+				runs := 0
+				again := w.Alloc(func(tm timerwheel.Timer) {
+					if runs++; runs < 3 {
+						armed(tm, 0)
 					}
-					w := openWheel(t, o)
-					runs := 0
-					again := w.Alloc(func(tm timerwheel.Timer) {
-						if runs++; runs < 3 {
-							armed(tm, 0)
-						}
-						misbehave()
-					})
-					armed(again, 0)
-					elapse(time.Second)
-					require.Equal(t, 3, runs)
-
-					var at []time.Duration
-					start := time.Now()
-					series := w.Every(10*time.Millisecond, func(timerwheel.Timer) {
-						at = append(at, time.Since(start))
-						misbehave()
-					})
-					elapse(55 * time.Millisecond)
-					require.Equal(t, []time.Duration{10e6, 20e6, 30e6, 40e6, 50e6}, at)
-					switch how {
-					case "panic":
-						require.Equal(t, 8, panics)
-					case "Goexit":
-						require.Zero(t, panics, "a Goexit is no panic")
-					}
-					require.False(t, series.Running())
-					deleting(series.DelSync).requires(t, foundPending, nil)
-					require.NoError(t, again.Free())
-					require.Zero(t, w.Stats().Live)
+					misbehave()
 				})
+				armed(again, 0)
+				elapse(time.Second)
+				require.Equal(t, 3, runs)
+
+				var at []time.Duration
+				start := time.Now()
+				series := w.Every(10*time.Millisecond, func(timerwheel.Timer) {
+					at = append(at, time.Since(start))
+					misbehave()
+				})
+				elapse(55 * time.Millisecond)
+				require.Equal(t, []time.Duration{10e6, 20e6, 30e6, 40e6, 50e6}, at)
+				switch how {
+				case "panic":
+					require.Equal(t, 8, panics)
+				case "Goexit":
+					require.Zero(t, panics, "a Goexit is no panic")
+				}
+				require.False(t, series.Running())
+				deleting(series.DelSync).requires(t, foundPending, nil)
+				require.NoError(t, again.Free())
+				require.Zero(t, w.Stats().Live)
 			})
 		}
 	}
@@ -476,17 +424,18 @@ func TestGoexitClearsTheSlotReleasesTheWaitersAndReplacesTheWorker(t *testing.T)
 					for range 20 {
 						w.AfterFunc(0, func() { rest.Add(1) })
 					}
-					deleted, bounded := deleting(bad.DelSync), deleting(func() (timerwheel.Found, error) { return bad.DelSyncContext(t.Context()) })
-					require.True(t, deleted.waits() && bounded.waits())
+					var waiters []*deletion
+					for _, verb := range timerVerbs.named("DelSync", "DelSyncContext") {
+						c := deleting(verb.on(bad))
+						require.True(t, c.waits())
+						waiters = append(waiters, c)
+					}
 					done := make(chan struct{})
 					bad.DelAsync(func() { close(done) })
 					p.do <- runtime.Goexit
 					synctest.Wait()
-					for _, c := range []*deletion{deleted, bounded} {
-						require.False(t, c.waits())
-						require.NoError(t, c.err)
-						require.True(t, c.found.Running)
-					}
+					waiters[0].requires(t, timerwheel.Found{Running: true, Pending: kind.name == "Every"}, nil)
+					waiters[1].requires(t, foundRunning, nil)
 					require.True(t, isClosed(done))
 					require.False(t, bad.Running())
 					require.True(t, l.isFree())
@@ -503,8 +452,8 @@ func TestGoexitClearsTheSlotReleasesTheWaitersAndReplacesTheWorker(t *testing.T)
 	}
 }
 
-// Promise 11.5: a worker is replaced as often as its handlers misbehave, at one instant. The next
-// timers run in time, also where the handlers that misbehave first have blocked all workers.
+// Promises 11.3 and 11.5: after many handlers that misbehave at one instant, and may have blocked all
+// workers before, the next timers run in time. OnPanic is called on the worker that ran the handler.
 func TestManyHandlersThatMisbehaveAtOnce(t *testing.T) {
 	for how, misbehave := range misbehaviours {
 		for _, c := range []struct {
@@ -514,19 +463,28 @@ func TestManyHandlersThatMisbehaveAtOnce(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%d/blocked %v", how, c.workers, c.blocked), func(t *testing.T) {
 				guarded(t, func(t *testing.T) {
 					goroutines := runtime.NumGoroutine()
-					w := openWheel(t, timerwheel.Options{MaxWorkers: c.workers, OnPanic: func(timerwheel.HandlerPanic) {}})
+					var on sync.Map // the goroutines whose handler panics
+					var begun, late, panics atomic.Int32
+					w := openWheel(t, timerwheel.Options{MaxWorkers: c.workers, OnPanic: func(timerwheel.HandlerPanic) {
+						panics.Add(1)
+						_, ok := on.LoadAndDelete(goroutineName())
+						assert.True(t, ok, "on the worker that ran the handler, once")
+					}})
 					release := openedAtTheEnd(t)
+					misbehaves := func() {
+						on.Store(goroutineName(), true)
+						misbehave()
+					}
 					if c.blocked {
 						for range c.workers {
 							w.AfterFunc(0, func() {
 								<-release
-								misbehave()
+								misbehaves()
 							})
 						}
 						settle()
 					}
 					const timers = 200
-					var begun, late atomic.Int32
 					due := time.Now().Add(time.Millisecond)
 					for i := range timers {
 						w.AfterFunc(time.Millisecond, func() {
@@ -535,7 +493,7 @@ func TestManyHandlersThatMisbehaveAtOnce(t *testing.T) {
 								late.Add(1)
 							}
 							if i%10 != 9 {
-								misbehave()
+								misbehaves()
 							}
 						})
 					}
@@ -548,8 +506,12 @@ func TestManyHandlersThatMisbehaveAtOnce(t *testing.T) {
 					elapse(time.Second)
 					require.EqualValues(t, timers, begun.Load())
 					require.Zero(t, late.Load(), "a worker was free, and none came in time")
+					if how == "panic" {
+						require.EqualValues(t, w.Stats().Fired-timers/10, panics.Load())
+					}
 					s := w.Stats()
 					require.Zero(t, s.Workers)
+					require.Zero(t, s.Running)
 					require.Zero(t, s.Live)
 					noMoreGoroutinesThan(t, goroutines)
 				})
