@@ -84,10 +84,8 @@ func TestStatsWorkersAreThereOnlyForWhatIsDue(t *testing.T) {
 
 		var parked []*puppet
 		for n := range 5 {
-			h := newPuppet(t)
+			_, h := newRun(t, w)
 			parked = append(parked, h)
-			armed(w.Alloc(h.handle), time.Millisecond)
-			elapse(time.Second)
 			stats := w.Stats()
 			require.Equal(t, n+1, stats.Running)
 			require.GreaterOrEqual(t, stats.Workers, n+1, "each handler in flight has a goroutine")
@@ -130,23 +128,17 @@ func TestStatsRefusedCountsEveryReason(t *testing.T) {
 		counts("stale", 4, func() { requireStale(t, stale) })
 
 		shut := idle()
-		_, err := shut.ShutdownSync()
-		require.NoError(t, err)
+		shut.Shutdown()
 		counts("shut down", 4, func() { requireRefused(t, w, shut, timerwheel.ErrShutdown) })
 
-		h := newPuppet(t)
-		deleting := w.Alloc(h.handle)
-		require.NoError(t, deleting.Register(0))
-		elapse(time.Second)
-		go func() { _, _ = deleting.DelSync() }()
-		synctest.Wait()
-		counts("deleting", 4, func() { requireRefused(t, w, deleting, timerwheel.ErrDeleting) })
+		running, h := newRun(t, w)
+		require.True(t, deleting(running.DelSync).waits())
+		counts("deleting", 4, func() { requireRefused(t, w, running, timerwheel.ErrDeleting) })
 		h.let()
 		elapse(time.Second)
 
 		group := w.NewGroup()
-		_, err = group.ShutdownSync()
-		require.NoError(t, err)
+		group.Shutdown()
 		counts("born shut down", 4, func() { requireRefused(t, w, group.Alloc(func(timerwheel.Timer) {}), timerwheel.ErrShutdown) })
 		counts("AfterFunc of a group that is shut down", 1, func() { require.False(t, group.AfterFunc(0, func() {}).Valid()) })
 		counts("Every of a group that is shut down", 1, func() { require.False(t, group.Every(1, func(timerwheel.Timer) {}).Valid()) })
@@ -191,10 +183,8 @@ func TestStatsSyncWaitsCountsWaitsThatBegan(t *testing.T) {
 		require.Zero(t, w.Stats().SyncWaits, "no deletion has waited")
 
 		for _, tm := range members {
-			require.NoError(t, tm.Register(0))
+			startRun(t, tm)
 		}
-		elapse(time.Second)
-		require.EqualValues(t, 3, h.begun.Load())
 		tm.Del()
 		require.Zero(t, w.Stats().SyncWaits, "Del does not wait")
 
@@ -211,11 +201,7 @@ func TestStatsSyncWaitsCountsWaitsThatBegan(t *testing.T) {
 		waits(3)
 		go func() { _, _ = tm.ShutdownSync() }()
 		waits(4)
-		for _, r := range w.Running() {
-			if r.Timer == tm {
-				require.Equal(t, 4, r.Waiters)
-			}
-		}
+		require.Equal(t, []int{4}, waitersOf(w, tm))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		_, err := tm.DelSyncContext(ctx)
@@ -297,30 +283,7 @@ func TestStatsLatenessCountsEveryFiring(t *testing.T) {
 	require.EqualValues(t, int64(math.MaxInt64), w.Stats().SumLate)
 }
 
-// Promise 2.46: however the run has ended.
-func TestStatsMaxRunIsTheLongestRunThatHasEnded(t *testing.T) {
-	bubble(t, "", timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}}, func(t *testing.T, w *timerwheel.Wheel) {
-		for _, c := range []struct {
-			run  func()
-			want time.Duration
-		}{
-			{func() {}, 0},
-			{func() { time.Sleep(time.Second) }, time.Second},
-			{func() { time.Sleep(time.Millisecond) }, time.Second},
-			{func() { time.Sleep(time.Minute); panic("at last") }, time.Minute},
-			{func() { time.Sleep(time.Hour); runtime.Goexit() }, time.Hour},
-		} {
-			before := w.Stats().MaxRun
-			w.AfterFunc(0, c.run)
-			elapse(100 * time.Microsecond)
-			require.Equal(t, before, w.Stats().MaxRun, "a run that has not ended counts")
-			elapse(2 * time.Hour)
-			require.Equal(t, c.want, w.Stats().MaxRun)
-		}
-	})
-}
-
-// Promise 2.47: however the run has ended.
+// Promises 2.46 and 2.47: however the run has ended.
 func TestStatsRunTimeCountsEveryRunThatHasEnded(t *testing.T) {
 	bubble(t, "", timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}}, func(t *testing.T, w *timerwheel.Wheel) {
 		var want timerwheel.Stats
@@ -337,6 +300,7 @@ func TestStatsRunTimeCountsEveryRunThatHasEnded(t *testing.T) {
 			{time.Microsecond<<23 - 1, 23, func() {}},
 			{time.Microsecond << 23, 24, func() {}},
 			{24 * time.Hour, 24, func() {}},
+			{time.Microsecond, 1, func() {}}, // MaxRun is the longest, not the last
 		} {
 			w.AfterFunc(0, func() {
 				time.Sleep(c.run)
@@ -345,13 +309,16 @@ func TestStatsRunTimeCountsEveryRunThatHasEnded(t *testing.T) {
 			if c.run > 0 {
 				elapse(c.run / 2)
 				require.Equal(t, want.RunTime, w.Stats().RunTime, "a run that has not ended counts")
+				require.Equal(t, want.MaxRun, w.Stats().MaxRun, "a run that has not ended counts")
 			}
 			elapse(48 * time.Hour)
 			want.RunTime[c.bucket]++
 			want.SumRun += c.run
+			want.MaxRun = max(want.MaxRun, c.run)
 			got := w.Stats()
 			require.Equal(t, want.RunTime, got.RunTime, "%v", c.run)
 			require.Equal(t, want.SumRun, got.SumRun)
+			require.Equal(t, want.MaxRun, got.MaxRun)
 		}
 	})
 }
