@@ -208,7 +208,7 @@ func TestWorkersBlockedOutsideHandlersDelayNoOtherTimer(t *testing.T) {
 			var l *lockProbe
 			o := timerwheel.Options{MaxWorkers: workers, OnPanic: func(timerwheel.HandlerPanic) {
 				l.Lock()
-				l.Unlock()
+				defer l.Unlock()
 			}}
 			bubble(t, fmt.Sprintf("%s/all but one of %d", way, workers), o, func(t *testing.T, w *timerwheel.Wheel) {
 				l = newLockProbe(t)

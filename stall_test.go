@@ -337,17 +337,15 @@ func TestAStallSaysWhereTheTimerCameFrom(t *testing.T) {
 // Promises 2.31 and 2.42: the handler's function, for each way to give one.
 func TestAStallNamesTheHandler(t *testing.T) {
 	named := func(name string, debug bool, want string, arm func(w *timerwheel.Wheel) timerwheel.Timer) {
-		t.Run(name, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				reports := make(chan timerwheel.Stall, 10)
-				w := openWheel(t, timerwheel.Options{Debug: debug, OnStall: func(s timerwheel.Stall) { reports <- s }})
-				tm := arm(w)
-				s := <-reports
-				require.Equal(t, tm, s.Timer)
-				require.Contains(t, s.Handler, want)
-				require.Regexp(t, `_test\.go:\d+`, s.Handler)
-				require.Contains(t, s.HandlerStack, "timerwheel_test.namedHandler(")
-			})
+		var log stallLog
+		bubble(t, name, timerwheel.Options{Debug: debug, OnStall: log.onStall}, func(t *testing.T, w *timerwheel.Wheel) {
+			tm := arm(w)
+			elapse(5 * time.Second)
+			runs, _ := log.requires(t, 1, 0)
+			require.Equal(t, tm, runs[0].Timer)
+			require.Contains(t, runs[0].Handler, want)
+			require.Regexp(t, `_test\.go:\d+`, runs[0].Handler)
+			require.Contains(t, runs[0].HandlerStack, "timerwheel_test.namedHandler(")
 		})
 	}
 	for _, kind := range timerKinds {
@@ -397,61 +395,56 @@ func TestOnStallReportsWhenAllWorkersAreBlocked(t *testing.T) {
 
 // Promise 4.31, with both sides of the wait.
 func TestOnStallReportsCirclesThatCannotBeSeen(t *testing.T) {
-	for _, c := range []struct {
-		name    string
-		arrange func(w, other *timerwheel.Wheel, wait func(timerwheel.Timer)) []timerwheel.Timer
-		hangs   string // in the stack of the handler
-	}{
-		{"two wheels", func(w, other *timerwheel.Wheel, wait func(timerwheel.Timer)) []timerwheel.Timer {
-			both := make(chan struct{})
-			var a, b timerwheel.Timer
-			a = w.Alloc(func(timerwheel.Timer) { <-both; wait(b) })
-			b = other.Alloc(func(timerwheel.Timer) { <-both; wait(a) })
-			armed(a, 0)
-			armed(b, 0)
-			settle()
-			close(both)
-			return []timerwheel.Timer{a, b}
-		}, "DelSyncContext"},
-		{"a goroutine that the handler started", func(w, _ *timerwheel.Wheel, wait func(timerwheel.Timer)) []timerwheel.Timer {
-			a := w.Alloc(func(tm timerwheel.Timer) { <-inBackground(func() { wait(tm) }) })
-			return []timerwheel.Timer{armed(a, 0)}
-		}, "chan receive"},
-		{"the user's lock", func(w, _ *timerwheel.Wheel, wait func(timerwheel.Timer)) []timerwheel.Timer {
-			mu := newDurableLock()
-			a := armed(w.Alloc(func(timerwheel.Timer) {
-				mu.Lock()
-				defer mu.Unlock()
-			}), 10*time.Millisecond)
-			mu.Lock()
-			settle()
-			go func() {
-				defer mu.Unlock()
-				wait(a)
-			}()
-			return []timerwheel.Timer{a}
-		}, "durableLock.Lock"},
+	for _, c := range []struct{ name, hangs string }{ // in the stack of the handler
+		{"two wheels", "DelSyncContext"},
+		{"a goroutine that the handler started", "chan receive"},
+		{"the user's lock", "durableLock.Lock"},
 	} {
 		var log stallLog
-		bubble(t, c.name, timerwheel.Options{OnStall: log.onStall}, func(t *testing.T, w *timerwheel.Wheel) {
+		o := timerwheel.Options{OnStall: log.onStall}
+		bubble(t, c.name, o, func(t *testing.T, w *timerwheel.Wheel) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // or the test would not end
 			defer cancel()
-			stalled := c.arrange(w, openWheel(t, timerwheel.Options{OnStall: log.onStall}), func(tm timerwheel.Timer) {
-				if _, err := tm.DelSyncContext(ctx); err != nil { // the first to give up frees the other
-					assert.ErrorIs(t, err, context.DeadlineExceeded)
+			del := func(tm timerwheel.Timer) func() (timerwheel.Found, error) {
+				return func() (timerwheel.Found, error) { return tm.DelSyncContext(ctx) }
+			}
+			a, pa := newRun(t, w)
+			stalled := []timerwheel.Timer{a}
+			var waiters []*deletion
+			switch c.name {
+			case "two wheels":
+				b, pb := newRun(t, openWheel(t, o))
+				stalled = append(stalled, b)
+				waiters = append(waiters, pa.call(del(b)), pb.call(del(a)))
+			case "a goroutine that the handler started":
+				pa.do <- func() {
+					waiters = append(waiters, deleting(del(a)))
+					<-waiters[0].done
 				}
-			})
+			case "the user's lock":
+				mu := newDurableLock()
+				mu.Lock()
+				pa.do <- mu.Lock
+				waiters = append(waiters, deleting(del(a)))
+				go func() {
+					<-waiters[0].done
+					mu.Unlock()
+				}()
+			}
 			elapse(30 * time.Second)
 			runs, waits := log.requires(t, len(stalled), len(stalled))
 			for _, s := range append(runs, waits...) {
 				require.Contains(t, stalled, s.Timer)
 				require.Equal(t, 1, s.Waiters)
-				require.Contains(t, s.HandlerStack, "TestOnStallReportsCirclesThatCannotBeSeen")
+				require.Contains(t, s.HandlerStack, "timerwheel_test.(*puppet).handle")
 				require.Contains(t, s.HandlerStack, c.hangs)
 				require.Contains(t, s.WaiterStack, "TestOnStallReportsCirclesThatCannotBeSeen")
 				require.Contains(t, s.WaiterStack, "DelSyncContext")
 			}
 			elapse(time.Minute)
+			for _, c := range waiters {
+				c.requires(t, foundRunning, context.DeadlineExceeded)
+			}
 		})
 	}
 }
@@ -460,21 +453,20 @@ func TestOnStallReportsCirclesThatCannotBeSeen(t *testing.T) {
 func TestOnStallMayBlock(t *testing.T) {
 	guarded(t, func(t *testing.T) {
 		resume := openedAtTheEnd(t)
-		var calls atomic.Int32
-		var mu sync.Mutex
-		on := map[string]bool{}
+		var calls, ran, late atomic.Int32
+		var goroutines sync.Map
+		isNew := func() {
+			_, known := goroutines.LoadOrStore(goroutineName(), true)
+			assert.False(t, known, "each on a goroutine of its own")
+		}
 		w := openWheel(t, timerwheel.Options{MaxWorkers: 5, OnStall: func(timerwheel.Stall) {
-			mu.Lock()
-			on[goroutineName()] = true
-			mu.Unlock()
+			isNew()
 			calls.Add(1)
 			<-resume
 		}})
-		var ran, late atomic.Int32
-		var handlers sync.Map
 		for i := range 4 {
 			w.AfterFunc(time.Duration(i)*500*time.Millisecond, func() {
-				handlers.Store(goroutineName(), true)
+				isNew()
 				time.Sleep(time.Minute)
 			})
 		}
@@ -490,11 +482,6 @@ func TestOnStallMayBlock(t *testing.T) {
 		}
 		time.Sleep(30 * time.Second)
 		require.EqualValues(t, 4, calls.Load())
-		require.Len(t, on, 4, "each on a goroutine of its own")
-		handlers.Range(func(name, _ any) bool {
-			require.NotContains(t, on, name)
-			return true
-		})
 		require.EqualValues(t, 1000, ran.Load())
 		require.Zero(t, late.Load())
 		close(resume)
@@ -628,29 +615,22 @@ func TestOnStallAmongRealGoroutines(t *testing.T) {
 		assert.NotEmpty(t, s.AllocatedAt)
 		s.Timer.Pending()
 	}})
-	end := time.Now().Add(raceTime() / 2)
-	var loops sync.WaitGroup
-	for i := range 4 {
-		loops.Go(func() {
-			g := w.NewGroup()
-			tm := g.Alloc(func(timerwheel.Timer) { <-time.After(time.Duration(i) * time.Millisecond) })
-			for n := 0; time.Now().Before(end); n++ {
-				_ = tm.Register(0)
-				<-time.After(500 * time.Microsecond)
-				switch n % 4 {
-				case 0:
-					_, err := tm.DelSync()
-					assert.NoError(t, err)
-				case 1:
-					_, err := g.DelSync()
-					assert.NoError(t, err)
-				case 2:
-					tm.DelAsync(func() {})
-				}
-			}
-		})
+	verbs := memberVerbs.named("DelSync", "Group.DelSync", "DelAsync")
+	var rounds [4]int
+	var members [4]member
+	for i := range members {
+		g := w.NewGroup()
+		members[i] = member{g.Alloc(func(timerwheel.Timer) { <-time.After(time.Duration(i) * time.Millisecond) }), g}
 	}
-	within(t, loops.Wait)
+	storm(t, raceTime()/2, len(members), func(i int) {
+		_ = members[i].Register(0)
+		<-time.After(500 * time.Microsecond)
+		if n := rounds[i] % 4; n < len(verbs) {
+			_, err := verbs[n].call(members[i])
+			assert.NoError(t, err)
+		}
+		rounds[i]++
+	})
 	require.NoError(t, w.Close())
 	require.Positive(t, runs.Load())
 	require.Positive(t, waits.Load())
