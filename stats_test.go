@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/seed76848005/timerwheel"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -70,17 +69,14 @@ func TestStatsWorkersAreThereOnlyForWhatIsDue(t *testing.T) {
 		elapse(time.Second)
 		require.Zero(t, w.Stats().Workers, "nothing is due")
 
-		var parked []*puppet
+		h := newPuppet(t)
 		for n := range 5 {
-			_, h := newRun(t, w)
-			parked = append(parked, h)
+			startRun(t, w.Alloc(h.handle))
 			stats := w.Stats()
 			require.Equal(t, n+1, stats.Running)
 			require.GreaterOrEqual(t, stats.Workers, n+1, "each handler in flight has a goroutine")
 		}
-		for _, h := range parked {
-			h.let()
-		}
+		h.let()
 		synctest.Wait() // no time passes
 		require.Zero(t, w.Stats().Workers)
 		require.Zero(t, w.Stats().Running)
@@ -158,15 +154,10 @@ func TestStatsSyncWaitsCountsWaitsThatBegan(t *testing.T) {
 		}
 		tm := members[0]
 
-		del := func(tm timerwheel.Timer) {
-			_, err := tm.DelSync()
-			assert.NoError(t, err)
-		}
-		del(tm) // idle
-		require.NoError(t, tm.Register(time.Hour))
-		del(tm) // pending
+		finds(t, foundNone)(tm.DelSync())
+		finds(t, foundPending)(armed(tm, time.Hour).DelSync())
 		tm.DelAsync(func() {})
-		del(timerwheel.Timer{})
+		finds(t, foundNone)(timerwheel.Timer{}.DelSync())
 		elapse(0)
 		require.Zero(t, w.Stats().SyncWaits, "no deletion has waited")
 
@@ -181,13 +172,13 @@ func TestStatsSyncWaitsCountsWaitsThatBegan(t *testing.T) {
 			synctest.Wait()
 			require.Equal(t, want, w.Stats().SyncWaits)
 		}
-		go del(tm)
+		deleting(tm.DelSync)
 		waits(1)
-		go del(tm)
+		deleting(tm.DelSync)
 		waits(2)
 		tm.DelAsync(func() {})
 		waits(3)
-		go func() { _, _ = tm.ShutdownSync() }()
+		deleting(tm.ShutdownSync)
 		waits(4)
 		require.Equal(t, []int{4}, waitersOf(w, tm))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -195,11 +186,11 @@ func TestStatsSyncWaitsCountsWaitsThatBegan(t *testing.T) {
 		_, err := tm.DelSyncContext(ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		waits(5)
-		go func() { _, _ = group.DelSync() }() // for three handlers
+		deleting(group.DelSync) // for three handlers
 		waits(6)
 		h.let()
 		waits(6)
-		del(members[1])
+		finds(t, foundNone)(members[1].DelSync())
 		waits(6)
 	})
 }

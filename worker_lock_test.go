@@ -15,25 +15,10 @@ import (
 )
 
 // Section 6 of the promises: timers bound to a lock. In the bubbles the lock is a lockProbe: a
-// sync.Mutex is not durable there, and a probe also watches the workers that come for it, and what
-// the wheel says at that moment.
+// sync.Mutex is not durable there, and a probe watches the workers that come for it.
 
-// requireUsable checks, in a bubble, that a timer whose handler counts its runs can still be used
-// after a deletion, unless that was a shutdown.
-func requireUsable(t *testing.T, tm timerwheel.Timer, verb deletionVerb[timerwheel.Timer], runs *atomic.Int32) {
-	t.Helper()
-	if verb.shuts {
-		require.ErrorIs(t, tm.Register(0), timerwheel.ErrShutdown)
-		return
-	}
-	require.NoError(t, tm.Register(0))
-	settle()
-	require.EqualValues(t, 1, runs.Load())
-}
-
-// Promises 4.32, 6.3, 6.5 and 6.6: while the lock is held no deletion waits, and after it the handler
-// does not begin, at any stage of a timer's life. Where a worker waits for the lock, this also
-// holds for a deletion by a goroutine that does not hold it.
+// Promises 4.32, 6.3, 6.5, 6.6 and 8.11: while the lock is held no deletion waits, and the handler does
+// not begin after it. While a worker waits for the lock this holds of a deletion without the lock, too.
 func TestLockedDeletionWhileHoldingTheLockIsSynchronous(t *testing.T) {
 	atLock := func(t *testing.T, tm timerwheel.Timer) {
 		armed(tm, 0)
@@ -58,20 +43,23 @@ func TestLockedDeletionWhileHoldingTheLockIsSynchronous(t *testing.T) {
 			require.NoError(t, tm.Free())
 		}, foundPending, false},
 	} {
-		for _, verb := range timerVerbs {
+		for _, verb := range memberVerbs {
 			bubble(t, stage.name+"/"+verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 				l := newLockProbe(t)
-				var runs atomic.Int32
-				tm := w.AllocLocked(l, func(timerwheel.Timer) { runs.Add(1) })
+				g, runs := w.NewGroup(), 0
+				tm := g.AllocLocked(l, func(timerwheel.Timer) {
+					runs++
+					assert.True(t, l.taken())
+				})
 				l.take()
 				stage.reach(t, tm)
 				require.Equal(t, strings.Contains(stage.name, "worker"), l.queued.Load() == 1)
 
 				start := time.Now()
 				if stage.other {
-					deleting(verb.on(tm)).requires(t, stage.want, nil)
+					deleting(verb.on(member{tm, g})).requires(t, stage.want, nil)
 				} else {
-					finds(t, stage.want)(verb.call(tm))
+					finds(t, stage.want)(verb.call(member{tm, g}))
 				}
 				require.Equal(t, start, time.Now(), "it waited")
 				require.False(t, tm.Pending())
@@ -80,11 +68,17 @@ func TestLockedDeletionWhileHoldingTheLockIsSynchronous(t *testing.T) {
 
 				l.drop()
 				elapse(2 * time.Minute)
-				require.Zero(t, runs.Load(), "it began after the deletion")
+				require.Zero(t, runs, "it began after the deletion")
 				require.False(t, l.taken(), "the worker kept the lock")
 				require.Zero(t, w.Stats().Fired)
-				if tm.Valid() {
-					requireUsable(t, tm, verb, &runs)
+				switch {
+				case !tm.Valid():
+				case verb.shuts:
+					require.ErrorIs(t, tm.Register(0), timerwheel.ErrShutdown)
+				default:
+					armed(tm, 0)
+					settle()
+					require.Equal(t, 1, runs)
 				}
 			})
 		}
@@ -318,41 +312,6 @@ func TestLockedTimersThatShareALock(t *testing.T) {
 			elapse(time.Minute)
 			require.Equal(t, 5, runs)
 			require.Equal(t, 1, most)
-		})
-	}
-}
-
-// Promises 6.6 and 8.11: a group's deletion that is made while holding the lock does not wait for a
-// handler that waits for the lock.
-func TestLockedTimerInAGroup(t *testing.T) {
-	for _, verb := range groupVerbs {
-		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			l, g := newLockProbe(t), w.NewGroup()
-			var in, runs int
-			arm := func() {
-				for range 5 {
-					armed(g.AllocLocked(l, func(timerwheel.Timer) {
-						runs++
-						if l.taken() {
-							in++
-						}
-					}), 0)
-				}
-				settle()
-			}
-			arm()
-			require.Equal(t, 5, runs)
-			require.Equal(t, 5, in)
-			require.Equal(t, 5, g.Len())
-
-			l.take()
-			arm()
-			finds(t, foundPending)(verb.call(g))
-			l.drop()
-			settle()
-			require.Equal(t, 5, runs)
-			require.False(t, l.taken())
-			require.Zero(t, w.Stats().SyncWaits)
 		})
 	}
 }

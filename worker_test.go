@@ -460,16 +460,16 @@ func TestManyHandlersThatMisbehaveAtOnce(t *testing.T) {
 			workers int
 			blocked bool
 		}{{1, false}, {2, false}, {1, true}, {2, true}} {
-			t.Run(fmt.Sprintf("%s/%d/blocked %v", how, c.workers, c.blocked), func(t *testing.T) {
-				guarded(t, func(t *testing.T) {
+			var on sync.Map // the goroutines whose handler panics
+			var begun, late, panics atomic.Int32
+			onPanic := func(timerwheel.HandlerPanic) {
+				panics.Add(1)
+				_, ok := on.LoadAndDelete(goroutineName())
+				assert.True(t, ok, "on the worker that ran the handler, once")
+			}
+			bubble(t, fmt.Sprintf("%s/%d/blocked %v", how, c.workers, c.blocked), timerwheel.Options{MaxWorkers: c.workers, OnPanic: onPanic},
+				func(t *testing.T, w *timerwheel.Wheel) {
 					goroutines := runtime.NumGoroutine()
-					var on sync.Map // the goroutines whose handler panics
-					var begun, late, panics atomic.Int32
-					w := openWheel(t, timerwheel.Options{MaxWorkers: c.workers, OnPanic: func(timerwheel.HandlerPanic) {
-						panics.Add(1)
-						_, ok := on.LoadAndDelete(goroutineName())
-						assert.True(t, ok, "on the worker that ran the handler, once")
-					}})
 					release := openedAtTheEnd(t)
 					misbehaves := func() {
 						on.Store(goroutineName(), true)
@@ -515,7 +515,6 @@ func TestManyHandlersThatMisbehaveAtOnce(t *testing.T) {
 					require.Zero(t, s.Live)
 					noMoreGoroutinesThan(t, goroutines)
 				})
-			})
 		}
 	}
 }
