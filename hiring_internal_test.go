@@ -77,9 +77,8 @@ func TestSlowHandlersDoubleTheWorkers(t *testing.T) {
 	})
 }
 
-// Promise 2.4. Workers that have been preempted, or have yielded, may be kept from the processors
-// for seconds by thousands of goroutines. They are as many as there are processors, but as none of
-// them begins a handler another one does, after a while.
+// Promise 2.4: thousands of goroutines may keep as many workers as there are processors, preempted or
+// yielding, from running for seconds. As none of them begins a handler another one does, after a while.
 func TestStarvedWorkersAreReplaced(t *testing.T) {
 	guarded(t, func(t *testing.T) {
 		w := newTestWheel(t, Options{})

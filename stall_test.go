@@ -66,20 +66,30 @@ func requireStall(t *testing.T, s timerwheel.Stall, tm timerwheel.Timer, since t
 	require.Empty(t, s.RegisteredAt, "only with Debug")
 }
 
-// Promises 2.8, 2.9 and 2.31.
+// Promises 2.8, 2.9, 2.31 and 11.9: also on a closed wheel, where the handler keeps Close waiting.
 func TestOnStallReportsAHandler(t *testing.T) {
-	for _, c := range []struct{ after, limit time.Duration }{
-		{0, time.Second}, {time.Second, time.Second}, {50 * time.Millisecond, 50 * time.Millisecond}, {time.Hour, time.Hour},
+	for _, c := range []struct {
+		after, limit time.Duration
+		closed       bool
+	}{
+		{0, time.Second, false}, {time.Second, time.Second, false}, {time.Second, time.Second, true},
+		{50 * time.Millisecond, 50 * time.Millisecond, false}, {time.Hour, time.Hour, false},
 	} {
 		var log stallLog
-		bubble(t, c.after.String(), timerwheel.Options{OnStall: log.onStall, StallAfter: c.after}, func(t *testing.T, w *timerwheel.Wheel) {
+		bubble(t, fmt.Sprintf("%v/closed %v", c.after, c.closed), timerwheel.Options{OnStall: log.onStall, StallAfter: c.after}, func(t *testing.T, w *timerwheel.Wheel) {
 			var since time.Time
 			release := openedAtTheEnd(t)
 			tm := armed(w.Alloc(func(timerwheel.Timer) {
 				since = time.Now()
 				stallingHandler(release)
 			}), 10*time.Millisecond)
-			elapse(10*time.Millisecond + c.limit - time.Microsecond)
+			elapse(10 * time.Millisecond)
+			var closed <-chan struct{}
+			if c.closed {
+				closed = inBackground(func() { assert.NoError(t, w.Close()) })
+			}
+			elapse(c.limit - time.Microsecond)
+			require.False(t, closed != nil && isClosed(closed))
 			log.requires(t, 0, 0) // not before StallAfter has passed
 			elapse(c.limit + 10*time.Millisecond)
 			runs, _ := log.requires(t, 1, 0)
@@ -450,7 +460,7 @@ func TestOnStallReportsCirclesThatCannotBeSeen(t *testing.T) {
 func TestOnStallMayBlock(t *testing.T) {
 	guarded(t, func(t *testing.T) {
 		resume := openedAtTheEnd(t)
-		var calls, ran, late atomic.Int32
+		var calls, ran atomic.Int32
 		var goroutines sync.Map
 		isNew := func() {
 			_, known := goroutines.LoadOrStore(goroutineName(), true)
@@ -472,15 +482,12 @@ func TestOnStallMayBlock(t *testing.T) {
 			due := time.Duration(i) * 10 * time.Millisecond
 			w.AfterFunc(due, func() {
 				ran.Add(1)
-				if time.Since(begin)-due > 2*time.Millisecond {
-					late.Add(1)
-				}
+				assert.LessOrEqual(t, time.Since(begin)-due, 2*time.Millisecond)
 			})
 		}
 		time.Sleep(30 * time.Second)
 		require.EqualValues(t, 4, calls.Load())
 		require.EqualValues(t, 1000, ran.Load())
-		require.Zero(t, late.Load())
 		close(resume)
 	})
 }
@@ -561,18 +568,6 @@ func TestOnStallMayCallAnything(t *testing.T) {
 			})
 		})
 	}
-}
-
-// Promise 11.9: a closed wheel is no exception, where a handler keeps Close waiting.
-func TestOnStallNamesTheHandlerThatKeepsCloseWaiting(t *testing.T) {
-	var log stallLog
-	bubble(t, "", timerwheel.Options{OnStall: log.onStall}, func(t *testing.T, w *timerwheel.Wheel) {
-		tm := w.AfterFunc(0, func() { time.Sleep(10 * time.Second) })
-		elapse(100 * time.Millisecond)
-		require.NoError(t, w.Close())
-		runs, _ := log.requires(t, 1, 0)
-		require.Equal(t, tm, runs[0].Timer)
-	})
 }
 
 // Promise 11.17: the alarm rings for what is due, and not once more for what might have stalled.
