@@ -213,63 +213,59 @@ func (s *sitedTimer) bothHere(tm timerwheel.Timer) {
 	s.registered = s.allocated
 }
 
+func (s *sitedTimer) alloc()       { s.madeHere(s.w.Alloc(s.f)) }
+func (s *sitedTimer) allocLocked() { s.madeHere(s.w.AllocLocked(newDurableLock(), s.f)) }
+func (s *sitedTimer) groupAlloc()  { s.madeHere(s.w.NewGroup().Alloc(s.f)) }
+func (s *sitedTimer) groupAllocLocked() {
+	s.madeHere(s.w.NewGroup().AllocLocked(newDurableLock(), s.f))
+}
+func (s *sitedTimer) register() { s.armedHere(s.tm.Register(0)) }
+
 // callersSite is where its caller was called, as file:line, without the directory.
 func callersSite() string {
 	_, file, line, _ := runtime.Caller(2)
 	return fmt.Sprintf("%s:%d", filepath.Base(file), line)
 }
 
-// origins are the ways to make a timer and to arm it for now.
-var origins = []struct {
-	name string
-	arm  func(s *sitedTimer)
-}{
-	{"Alloc, Register", func(s *sitedTimer) {
-		s.madeHere(s.w.Alloc(s.f))
-		s.armedHere(s.tm.Register(0))
-	}},
-	{"AllocLocked, RegisterAt", func(s *sitedTimer) {
-		s.madeHere(s.w.AllocLocked(newDurableLock(), s.f))
-		s.armedHere(s.tm.RegisterAt(time.Now()))
-	}},
-	{"Reduce", func(s *sitedTimer) {
-		s.madeHere(s.w.Alloc(s.f))
-		s.armedHere(s.tm.Reduce(0))
-	}},
-	{"Reset", func(s *sitedTimer) {
-		s.madeHere(s.w.Alloc(s.f))
-		s.armedHere(s.tm.Reset(0))
-	}},
-	{"moved", func(s *sitedTimer) {
-		s.madeHere(s.w.Alloc(s.f))
+// An origin is a way to make a timer, and then to arm it for now.
+type origin struct {
+	name       string
+	make, then func(*sitedTimer)
+}
+
+func (o origin) arm(s *sitedTimer) {
+	o.make(s)
+	o.then(s)
+}
+
+var origins = []origin{
+	{"Alloc, Register", (*sitedTimer).alloc, (*sitedTimer).register},
+	{"AllocLocked, RegisterAt", (*sitedTimer).allocLocked, func(s *sitedTimer) { s.armedHere(s.tm.RegisterAt(time.Now())) }},
+	{"Reduce", (*sitedTimer).alloc, func(s *sitedTimer) { s.armedHere(s.tm.Reduce(0)) }},
+	{"Reset", (*sitedTimer).alloc, func(s *sitedTimer) { s.armedHere(s.tm.Reset(0)) }},
+	{"moved", (*sitedTimer).alloc, func(s *sitedTimer) {
 		armed(s.tm, time.Hour)
 		s.armedHere(s.tm.Register(0))
 	}},
 	{"Register in its handler", func(s *sitedTimer) {
-		f := func(tm timerwheel.Timer) {
+		s.madeHere(s.w.Alloc(func(tm timerwheel.Timer) {
 			if s.registered != "" {
 				s.f(tm)
 				return
 			}
 			s.armedHere(tm.Register(0))
-		}
-		s.madeHere(s.w.Alloc(f))
-		armed(s.tm, 0)
-	}},
-	{"AfterFunc", func(s *sitedTimer) { s.bothHere(s.w.AfterFunc(0, func() { s.f(timerwheel.Timer{}) })) }},
-	{"AfterFuncArg", func(s *sitedTimer) { s.bothHere(s.w.AfterFuncArg(0, func(any) { s.f(timerwheel.Timer{}) }, nil)) }},
-	{"Every", func(s *sitedTimer) { s.bothHere(s.w.Every(time.Millisecond, s.f)) }},
-	{"Group.Alloc", func(s *sitedTimer) {
-		s.madeHere(s.w.NewGroup().Alloc(s.f))
-		s.armedHere(s.tm.Register(0))
-	}},
-	{"Group.AllocLocked", func(s *sitedTimer) {
-		s.madeHere(s.w.NewGroup().AllocLocked(newDurableLock(), s.f))
-		s.armedHere(s.tm.Register(0))
-	}},
-	{"Group.AfterFunc", func(s *sitedTimer) { s.bothHere(s.w.NewGroup().AfterFunc(0, func() { s.f(timerwheel.Timer{}) })) }},
-	{"Group.Every", func(s *sitedTimer) { s.bothHere(s.w.NewGroup().Every(time.Millisecond, s.f)) }},
+		}))
+	}, func(s *sitedTimer) { armed(s.tm, 0) }},
+	{"AfterFunc", func(s *sitedTimer) { s.bothHere(s.w.AfterFunc(0, func() { s.f(timerwheel.Timer{}) })) }, noMore},
+	{"AfterFuncArg", func(s *sitedTimer) { s.bothHere(s.w.AfterFuncArg(0, func(any) { s.f(timerwheel.Timer{}) }, nil)) }, noMore},
+	{"Every", func(s *sitedTimer) { s.bothHere(s.w.Every(time.Millisecond, s.f)) }, noMore},
+	{"Group.Alloc", (*sitedTimer).groupAlloc, (*sitedTimer).register},
+	{"Group.AllocLocked", (*sitedTimer).groupAllocLocked, (*sitedTimer).register},
+	{"Group.AfterFunc", func(s *sitedTimer) { s.bothHere(s.w.NewGroup().AfterFunc(0, func() { s.f(timerwheel.Timer{}) })) }, noMore},
+	{"Group.Every", func(s *sitedTimer) { s.bothHere(s.w.NewGroup().Every(time.Millisecond, s.f)) }, noMore},
 }
+
+func noMore(*sitedTimer) {} // making it has armed it
 
 // requireSites checks what Debug reports of a timer.
 func (s *sitedTimer) requireSites(t *testing.T, allocated, registered string) {
