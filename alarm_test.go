@@ -121,12 +121,10 @@ func TestTheEarlierOfTwoAlarmsAtOnceIsSet(t *testing.T) {
 	require.LessOrEqual(t, w.alarm.at.Load(), w.elapsed()+int64(time.Hour))
 }
 
-// Promise 11.10: a group's deletion lets go of the lock between the runs that it finds. If those so
-// far have ended then, and the alarm has been stopped, the next one sets it again: otherwise
-// no goroutine would look when the deletion has stalled. In a bubble the time stands still, and the
-// alarm does not ring.
+// Promise 11.10: between the runs that a group's deletion finds all so far may end, and the alarm be
+// stopped. The next run sets it again: otherwise no goroutine would look when the deletion has stalled.
 func TestEachEdgeOfAWaitIsWatched(t *testing.T) {
-	guarded(t, func(t *testing.T) {
+	guarded(t, func(t *testing.T) { // the time stands still: the alarm does not ring
 		w := newTestWheel(t, Options{OnStall: func(Stall) {}})
 		sh, x := w.shards[0], new(wait)
 		clearAlarm := func() {

@@ -31,10 +31,10 @@ func TestQuickHandlersWantNoMoreWorkersThanProcessors(t *testing.T) {
 		require.False(t, w.wanted(&worker{w: w}, procs), "they are between two runs")
 		runs = nil
 		begin()
-		time.Sleep(quickRun - 1)
+		time.Sleep(quickRun - time.Nanosecond)
 		wk := &worker{w: w}
 		require.False(t, w.wanted(wk, procs+1) || wk.hiring)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		require.True(t, w.wanted(wk, procs+1) && wk.hiring, "a handler is not quick")
 		ends(g.sh, runs...)
 	})
@@ -77,9 +77,8 @@ func TestSlowHandlersDoubleTheWorkers(t *testing.T) {
 	})
 }
 
-// Promise 2.4. Workers that have been preempted, or have yielded, may be kept from the processors
-// for seconds by thousands of goroutines. They are as many as there are processors, but as none of
-// them begins a handler another one does, after a while.
+// Promise 2.4: thousands of goroutines may keep as many workers as there are processors, preempted or
+// yielding, from running for seconds. As none of them begins a handler another one does, after a while.
 func TestStarvedWorkersAreReplaced(t *testing.T) {
 	guarded(t, func(t *testing.T) {
 		w := newTestWheel(t, Options{})

@@ -3,6 +3,8 @@ package timerwheel_test
 import (
 	"fmt"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -43,7 +45,7 @@ func TestMaxWorkersIsNeverExceeded(t *testing.T) {
 	for _, workers := range []int{1, 2, 3} {
 		t.Run(fmt.Sprint(workers), func(t *testing.T) {
 			w := openWheel(t, timerwheel.Options{MaxWorkers: workers, OnPanic: func(timerwheel.HandlerPanic) {}})
-			var flying, most atomic.Int32
+			var flying atomic.Int32
 			var left, callers sync.WaitGroup
 			timers := raceRounds(1000)
 			var l sync.Mutex
@@ -53,10 +55,8 @@ func TestMaxWorkersIsNeverExceeded(t *testing.T) {
 					for i := range timers {
 						handler := func(timerwheel.Timer) {
 							defer left.Done()
-							n := flying.Add(1)
+							assert.LessOrEqual(t, int(flying.Add(1)), workers)
 							defer flying.Add(-1)
-							for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
-							}
 							runtime.Gosched()
 							switch i % 16 {
 							case 0:
@@ -77,7 +77,6 @@ func TestMaxWorkersIsNeverExceeded(t *testing.T) {
 			}
 			within(t, callers.Wait)
 			within(t, left.Wait)
-			require.LessOrEqual(t, int(most.Load()), workers)
 		})
 	}
 }
@@ -142,13 +141,7 @@ func TestHandlersThatBlockDelayNoOtherTimer(t *testing.T) {
 	}
 }
 
-func repeat(n int, b blocker) []blocker {
-	bs := make([]blocker, n)
-	for i := range bs {
-		bs[i] = b
-	}
-	return bs
-}
+func repeat(n int, b blocker) []blocker { return slices.Repeat([]blocker{b}, n) }
 
 // staircase is n blockers, one every interval.
 func staircase(n int, interval, lasts time.Duration) []blocker {
@@ -202,170 +195,137 @@ func TestAHandlerMayWaitForAnotherTimer(t *testing.T) {
 // Promises 3.3 and 11.7. A worker that waits for a user's lock, or is in an OnPanic that blocks, is
 // not free, but the others are.
 func TestWorkersBlockedOutsideHandlersDelayNoOtherTimer(t *testing.T) {
-	ways := map[string]func(t *testing.T, w *timerwheel.Wheel, l durableLock){
-		"in a user's Lock": func(t *testing.T, w *timerwheel.Wheel, l durableLock) {
-			require.NoError(t, w.AllocLocked(l, func(timerwheel.Timer) {}).Register(time.Millisecond))
-		},
-		"in OnPanic": func(_ *testing.T, w *timerwheel.Wheel, _ durableLock) {
+	for way, block := range map[string]func(*timerwheel.Wheel, *lockProbe){
+		"in a user's Lock": func(w *timerwheel.Wheel, l *lockProbe) { armed(w.AllocLocked(l, delIgnore), time.Millisecond) },
+		"in OnPanic": func(w *timerwheel.Wheel, _ *lockProbe) {
 			w.AfterFunc(time.Millisecond, func() { panic("on purpose") })
 		},
-	}
-	for way, block := range ways {
+	} {
 		for _, workers := range []int{2, 4, 16, 64} {
-			t.Run(fmt.Sprintf("%s/all but one of %d", way, workers), func(t *testing.T) {
-				guarded(t, func(t *testing.T) {
-					resume := openedAtTheEnd(t)
-					w, l := openWheel(t, timerwheel.Options{MaxWorkers: workers, OnPanic: func(timerwheel.HandlerPanic) { <-resume }}), newDurableLock()
-					l.Lock()
-					for range workers - 1 {
-						block(t, w, l)
-					}
-					begin := time.Now()
-					var ran, late atomic.Int32
-					for range 100 {
-						w.AfterFunc(time.Millisecond, func() {
-							ran.Add(1)
-							if time.Since(begin) > 3*time.Millisecond {
-								late.Add(1)
-							}
-						})
-					}
-					elapse(time.Second)
-					s := w.Stats()
-					l.Unlock()
-					close(resume)
-					require.EqualValues(t, 100, ran.Load())
-					require.Zero(t, s.Running)
-					require.Zero(t, late.Load(), "one was more than two ticks late, with a worker free")
-					elapse(time.Second)
-					require.EqualValues(t, 100+workers-1, w.Stats().Fired)
-				})
+			var l *lockProbe
+			o := timerwheel.Options{MaxWorkers: workers, OnPanic: func(timerwheel.HandlerPanic) {
+				l.Lock()
+				defer l.Unlock()
+			}}
+			bubble(t, fmt.Sprintf("%s/all but one of %d", way, workers), o, func(t *testing.T, w *timerwheel.Wheel) {
+				l = newLockProbe(t)
+				l.take()
+				for range workers - 1 {
+					block(w, l)
+				}
+				begin := time.Now()
+				var ran atomic.Int32
+				for range 100 {
+					w.AfterFunc(time.Millisecond, func() {
+						ran.Add(1)
+						assert.LessOrEqual(t, time.Since(begin), 3*time.Millisecond, "more than two ticks late, with a worker free")
+					})
+				}
+				elapse(time.Second)
+				require.EqualValues(t, 100, ran.Load())
+				require.Zero(t, w.Stats().Running)
+				l.drop()
+				elapse(time.Second)
+				require.EqualValues(t, 100+workers-1, w.Stats().Fired)
 			})
 		}
 	}
 }
 
-// Promises 1.6 and 11.8. TestDeletionOfATimerInLineWhileAllWorkersAreBlocked has the deletions.
+// Promises 1.6, 3.10, 4.2 and 11.8: a timer that is due and in line can be moved, and the old deadline
+// never fires, though it has come. TestDeletionOfATimerInLineWhileAllWorkersAreBlocked has the deletions.
 func TestWhenAllWorkersAreBlockedDueTimersWait(t *testing.T) {
+	const tick, never = time.Millisecond, time.Duration(-1)
+	moves := []struct {
+		name string
+		move func(*testing.T, timerwheel.Timer)
+		due  time.Duration // after the move
+	}{
+		{"nothing", func(*testing.T, timerwheel.Timer) {}, 0},
+		{"Stop", func(t *testing.T, tm timerwheel.Timer) { require.True(t, tm.Stop()) }, never},
+		{"RegisterAt", func(t *testing.T, tm timerwheel.Timer) {
+			require.NoError(t, tm.RegisterAt(time.Now().Add(time.Minute)))
+		}, time.Minute},
+		{"Reset", func(t *testing.T, tm timerwheel.Timer) { require.True(t, tm.Reset(time.Hour)) }, time.Hour},
+		{"out of the line and back into it", func(t *testing.T, tm timerwheel.Timer) {
+			require.NoError(t, tm.Register(time.Hour))
+			require.NoError(t, tm.Reduce(0))
+		}, 0},
+		{"Reduce to later changes nothing", func(t *testing.T, tm timerwheel.Timer) { require.NoError(t, tm.Reduce(time.Hour)) }, 0},
+		{"freed: it fires all the same", func(t *testing.T, tm timerwheel.Timer) { require.NoError(t, tm.Free()) }, 0},
+	}
 	for _, workers := range []int{1, 3} {
-		bubble(t, fmt.Sprint(workers), timerwheel.Options{MaxWorkers: workers}, func(t *testing.T, w *timerwheel.Wheel) {
+		bubble(t, fmt.Sprint(workers), timerwheel.Options{Tick: tick, MaxWorkers: workers}, func(t *testing.T, w *timerwheel.Wheel) {
 			p := newPuppet(t)
-			for range workers {
+			var behindItself firingLog
+			running := w.Alloc(func(tm timerwheel.Timer) {
+				behindItself.run(tm)
+				p.handle(tm)
+			})
+			startRun(t, running)
+			for range workers - 1 {
 				startRun(t, w.Alloc(p.handle))
 			}
-			var flying, most, ran atomic.Int32
-			due := time.Now().Add(time.Millisecond)
-			handler := func(timerwheel.Timer) {
-				most.Store(max(most.Load(), flying.Add(1)))
-				ran.Add(1)
-				time.Sleep(time.Microsecond) // so that others could begin, if they were allowed to
-				flying.Add(-1)
+			require.NoError(t, running.Register(0))
+			var flying atomic.Int32
+			const timers = 210
+			logs := make([]firingLog, timers)
+			var inLine []timerwheel.Timer
+			due := time.Now().Add(tick)
+			for i := range timers {
+				handler := func(tm timerwheel.Timer) {
+					logs[i].run(tm)
+					assert.LessOrEqual(t, int(flying.Add(1)), workers)
+					time.Sleep(time.Microsecond) // so that others could begin, if they were allowed to
+					flying.Add(-1)
+				}
+				if i%2 == 0 {
+					inLine = append(inLine, armed(w.Alloc(handler), tick))
+				} else {
+					inLine = append(inLine, armed(w.NewGroup().Alloc(handler), tick))
+				}
 			}
-			var timers []timerwheel.Timer
-			for range 20 {
-				timers = append(timers, armed(w.Alloc(handler), time.Millisecond))
-			}
-			timers = append(timers, armed(w.NewGroup().Alloc(handler), time.Millisecond))
 			elapse(time.Hour)
 
 			s := w.Stats()
 			require.Equal(t, workers, s.Running)
-			require.Equal(t, len(timers), s.Pending)
+			require.Equal(t, timers+1, s.Pending)
 			require.EqualValues(t, workers, s.Fired)
-			for _, tm := range timers {
+			for _, tm := range inLine {
 				require.True(t, tm.Pending())
 				require.False(t, tm.Running())
 				when, ok := tm.When()
 				require.True(t, ok)
-				require.False(t, when.Before(due))
-				require.Less(t, when.Sub(due), time.Millisecond)
+				requireFiring(t, due, when, tick/2)
 			}
 			next, ok := w.Next()
 			require.True(t, ok)
 			require.False(t, next.After(time.Now()), "the next firing is overdue")
 
-			require.True(t, timers[0].Stop())
-			require.True(t, timers[1].Reset(time.Hour), "moved: no longer in line")
-			require.NoError(t, timers[2].Free(), "freed: it fires all the same")
-			require.NoError(t, timers[3].Reduce(time.Minute), "later, so it changes nothing")
-			require.Equal(t, 20, w.Stats().Pending)
-
+			moved := time.Now()
+			require.NoError(t, running.RegisterAt(moved.Add(30*time.Minute)))
+			for i, tm := range inLine {
+				moves[i%len(moves)].move(t, tm)
+			}
+			elapse(time.Second)
 			p.let()
-			elapse(2 * time.Millisecond)
-			require.EqualValues(t, 19, ran.Load(), "all but the deleted one and the one that was moved")
-			require.LessOrEqual(t, int(most.Load()), workers)
-			require.GreaterOrEqual(t, w.Stats().MaxLate, time.Hour-2*time.Millisecond)
-			require.False(t, timers[2].Valid())
-			elapse(time.Hour)
-			require.EqualValues(t, 20, ran.Load())
+			released := time.Now()
+			elapse(3 * time.Hour)
+			require.Len(t, behindItself.times(), 2)
+			requireFiring(t, moved.Add(30*time.Minute), behindItself.times()[1], tick)
+			for i, tm := range inLine {
+				c := moves[i%len(moves)]
+				if c.due == never {
+					require.Zero(t, logs[i].len(), c.name)
+					continue
+				}
+				require.Len(t, logs[i].times(), 1, c.name)
+				want := moved.Add(max(c.due, released.Sub(moved)))
+				requireFiring(t, want, logs[i].times()[0], tick)
+				require.Equal(t, !strings.HasPrefix(c.name, "freed"), tm.Valid())
+			}
+			require.GreaterOrEqual(t, w.Stats().MaxLate, time.Hour-2*tick)
 			require.Zero(t, w.Stats().Workers)
 		})
 	}
-}
-
-// Promises 3.10 and 4.2 for timers that are due and in line to run: the old deadline never fires,
-// though it has come.
-func TestTimerInLineToRunCanBeMoved(t *testing.T) {
-	const tick = time.Millisecond
-	bubble(t, "", timerwheel.Options{Tick: tick, MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
-		p := newPuppet(t)
-		type inLine struct {
-			tm  timerwheel.Timer
-			log firingLog
-			due time.Time // anew; zero: not any more
-		}
-		timers := make([]inLine, 200)
-		for i := range timers {
-			x := &timers[i]
-			x.tm = armed(w.Alloc(func(tm timerwheel.Timer) {
-				x.log.run(tm)
-				p.handle(tm)
-			}), 5*tick)
-		}
-		elapse(time.Second)
-		require.EqualValues(t, 1, p.begun.Load(), "one runs, and all the others are in line behind it")
-		now := time.Now()
-		for i := range timers {
-			x := &timers[i]
-			switch {
-			case x.tm.Running():
-				x.due = now.Add(30 * time.Minute)
-				require.NoError(t, x.tm.Register(0))
-				elapse(time.Second) // in line behind itself
-				require.NoError(t, x.tm.RegisterAt(x.due))
-				x.log = firingLog{}
-			case i%5 == 0:
-				require.True(t, x.tm.Stop())
-			case i%5 == 1:
-				x.due = now.Add(time.Minute)
-				require.NoError(t, x.tm.RegisterAt(x.due))
-			case i%5 == 2:
-				x.due = time.Now().Add(time.Hour)
-				require.True(t, x.tm.Reset(time.Hour))
-			case i%5 == 3: // out of the line and back into it
-				require.NoError(t, x.tm.Register(time.Hour))
-				require.NoError(t, x.tm.Reduce(0))
-				x.due = time.Now()
-			default:
-				require.NoError(t, x.tm.Reduce(time.Hour), "later than due: nothing to reduce")
-				x.due = time.Now()
-			}
-		}
-		elapse(time.Second)
-		p.let()
-		released := time.Now()
-		elapse(3 * time.Hour)
-		for i := range timers {
-			x := &timers[i]
-			if x.due.IsZero() {
-				require.Zero(t, x.log.len())
-				continue
-			}
-			require.Len(t, x.log.times(), 1, "timer %d", i)
-			if x.due.Before(released) {
-				x.due = released
-			}
-			requireFiring(t, x.due, x.log.times()[0], tick)
-		}
-	})
 }

@@ -28,9 +28,8 @@ func ends(sh *shard, workers ...*worker) {
 	}
 }
 
-// Promise 2.16: Running walks from shard to shard. It does not list a run that has begun since its
-// call: with those that it has listed, and that have ended by then, there would be more than ever
-// run at once.
+// Promise 2.16: Running does not list a run that has begun since its call: with those of other shards
+// that it has listed, and that have ended by then, there would be more than ever run at once.
 func TestRunningListsWhatHadBegun(t *testing.T) {
 	w := twoShards(t)
 	g := &Group{sh: w.shards[1]}

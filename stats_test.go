@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/seed76848005/timerwheel"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -25,34 +24,23 @@ func TestStatsFollowTheLifeOfATimer(t *testing.T) {
 			want timerwheel.Stats // but for Workers, Bytes, and what handlers took
 		}{
 			{"new", func() {}, timerwheel.Stats{}},
-			{"Alloc", func() { tm = w.Alloc(h.handle) },
-				timerwheel.Stats{Live: 1}},
-			{"Retain", func() { require.NoError(t, tm.Retain()) },
-				timerwheel.Stats{Live: 1}},
-			{"Register", func() { require.NoError(t, tm.Register(time.Hour)) },
-				timerwheel.Stats{Live: 1, Pending: 1, Registered: 1}},
-			{"Register that moves", func() { require.NoError(t, tm.Register(time.Minute)) },
-				timerwheel.Stats{Live: 1, Pending: 1, Registered: 1}},
-			{"Del", func() { tm.Stop() },
-				timerwheel.Stats{Live: 1, Registered: 1, Removed: 1}},
-			{"Del of an idle timer", func() { tm.Stop() },
-				timerwheel.Stats{Live: 1, Registered: 1, Removed: 1}},
-			{"Register anew", func() { tm.Reset(time.Minute) },
-				timerwheel.Stats{Live: 1, Pending: 1, Registered: 2, Removed: 1}},
-			{"Free", func() { require.NoError(t, tm.Free()) },
-				timerwheel.Stats{Live: 1, Pending: 1, Registered: 2, Removed: 1}},
-			{"handler begins", func() { elapse(time.Hour) },
-				timerwheel.Stats{Live: 1, Running: 1, Registered: 2, Fired: 1, Removed: 1}},
+			{"Alloc", func() { tm = w.Alloc(h.handle) }, timerwheel.Stats{Live: 1}},
+			{"Retain", func() { require.NoError(t, tm.Retain()) }, timerwheel.Stats{Live: 1}},
+			{"Register", func() { require.NoError(t, tm.Register(time.Hour)) }, timerwheel.Stats{Live: 1, Pending: 1, Registered: 1}},
+			{"Register that moves", func() { require.NoError(t, tm.Register(time.Minute)) }, timerwheel.Stats{Live: 1, Pending: 1, Registered: 1}},
+			{"Del", func() { tm.Stop() }, timerwheel.Stats{Live: 1, Registered: 1, Removed: 1}},
+			{"Del of an idle timer", func() { tm.Stop() }, timerwheel.Stats{Live: 1, Registered: 1, Removed: 1}},
+			{"Register anew", func() { tm.Reset(time.Minute) }, timerwheel.Stats{Live: 1, Pending: 1, Registered: 2, Removed: 1}},
+			{"Free", func() { require.NoError(t, tm.Free()) }, timerwheel.Stats{Live: 1, Pending: 1, Registered: 2, Removed: 1}},
+			{"handler begins", func() { elapse(time.Hour) }, timerwheel.Stats{Live: 1, Running: 1, Registered: 2, Fired: 1, Removed: 1}},
 			{"Register during the run", func() { require.NoError(t, tm.Register(time.Minute)) },
 				timerwheel.Stats{Live: 1, Running: 1, Pending: 1, Registered: 3, Fired: 1, Removed: 1}},
 			{"due during the run", func() { elapse(time.Hour) },
 				timerwheel.Stats{Live: 1, Running: 1, Pending: 1, Registered: 3, Fired: 1, Removed: 1}},
-			{"Del during the run", func() { tm.Stop() },
-				timerwheel.Stats{Live: 1, Running: 1, Registered: 3, Fired: 1, Removed: 2}},
+			{"Del during the run", func() { tm.Stop() }, timerwheel.Stats{Live: 1, Running: 1, Registered: 3, Fired: 1, Removed: 2}},
 			{"Free of the last owner during the run", func() { require.NoError(t, tm.Free()) },
 				timerwheel.Stats{Live: 1, Running: 1, Registered: 3, Fired: 1, Removed: 2}},
-			{"handler returns", func() { h.let(); elapse(0) },
-				timerwheel.Stats{Registered: 3, Fired: 1, Removed: 2}},
+			{"handler returns", func() { h.let(); elapse(0) }, timerwheel.Stats{Registered: 3, Fired: 1, Removed: 2}},
 			{"Register of a stale handle", func() { _ = tm.Register(0) },
 				timerwheel.Stats{Registered: 3, Fired: 1, Removed: 2, Refused: 1, Misuses: 1}},
 			{"AfterFunc", func() { w.AfterFunc(time.Hour, func() {}) },
@@ -61,8 +49,7 @@ func TestStatsFollowTheLifeOfATimer(t *testing.T) {
 				timerwheel.Stats{Live: 2, Pending: 2, Registered: 5, Fired: 1, Removed: 2, Refused: 1, Misuses: 1}},
 			{"both fired", func() { elapse(time.Hour + time.Minute) },
 				timerwheel.Stats{Live: 1, Pending: 1, Registered: 6, Fired: 3, Removed: 2, Refused: 1, Misuses: 1}},
-			{"Close", func() { require.NoError(t, w.Close()) },
-				timerwheel.Stats{Registered: 6, Fired: 3, Removed: 3, Refused: 1, Misuses: 1}},
+			{"Close", func() { require.NoError(t, w.Close()) }, timerwheel.Stats{Registered: 6, Fired: 3, Removed: 3, Refused: 1, Misuses: 1}},
 		} {
 			step.do()
 			got := w.Stats()
@@ -82,19 +69,14 @@ func TestStatsWorkersAreThereOnlyForWhatIsDue(t *testing.T) {
 		elapse(time.Second)
 		require.Zero(t, w.Stats().Workers, "nothing is due")
 
-		var parked []*puppet
+		h := newPuppet(t)
 		for n := range 5 {
-			h := newPuppet(t)
-			parked = append(parked, h)
-			armed(w.Alloc(h.handle), time.Millisecond)
-			elapse(time.Second)
+			startRun(t, w.Alloc(h.handle))
 			stats := w.Stats()
 			require.Equal(t, n+1, stats.Running)
 			require.GreaterOrEqual(t, stats.Workers, n+1, "each handler in flight has a goroutine")
 		}
-		for _, h := range parked {
-			h.let()
-		}
+		h.let()
 		synctest.Wait() // no time passes
 		require.Zero(t, w.Stats().Workers)
 		require.Zero(t, w.Stats().Running)
@@ -130,23 +112,17 @@ func TestStatsRefusedCountsEveryReason(t *testing.T) {
 		counts("stale", 4, func() { requireStale(t, stale) })
 
 		shut := idle()
-		_, err := shut.ShutdownSync()
-		require.NoError(t, err)
+		shut.Shutdown()
 		counts("shut down", 4, func() { requireRefused(t, w, shut, timerwheel.ErrShutdown) })
 
-		h := newPuppet(t)
-		deleting := w.Alloc(h.handle)
-		require.NoError(t, deleting.Register(0))
-		elapse(time.Second)
-		go func() { _, _ = deleting.DelSync() }()
-		synctest.Wait()
-		counts("deleting", 4, func() { requireRefused(t, w, deleting, timerwheel.ErrDeleting) })
+		running, h := newRun(t, w)
+		require.True(t, deleting(running.DelSync).waits())
+		counts("deleting", 4, func() { requireRefused(t, w, running, timerwheel.ErrDeleting) })
 		h.let()
 		elapse(time.Second)
 
 		group := w.NewGroup()
-		_, err = group.ShutdownSync()
-		require.NoError(t, err)
+		group.Shutdown()
 		counts("born shut down", 4, func() { requireRefused(t, w, group.Alloc(func(timerwheel.Timer) {}), timerwheel.ErrShutdown) })
 		counts("AfterFunc of a group that is shut down", 1, func() { require.False(t, group.AfterFunc(0, func() {}).Valid()) })
 		counts("Every of a group that is shut down", 1, func() { require.False(t, group.Every(1, func(timerwheel.Timer) {}).Valid()) })
@@ -178,23 +154,16 @@ func TestStatsSyncWaitsCountsWaitsThatBegan(t *testing.T) {
 		}
 		tm := members[0]
 
-		del := func(tm timerwheel.Timer) {
-			_, err := tm.DelSync()
-			assert.NoError(t, err)
-		}
-		del(tm) // idle
-		require.NoError(t, tm.Register(time.Hour))
-		del(tm) // pending
+		finds(t, foundNone)(tm.DelSync())
+		finds(t, foundPending)(armed(tm, time.Hour).DelSync())
 		tm.DelAsync(func() {})
-		del(timerwheel.Timer{})
+		finds(t, foundNone)(timerwheel.Timer{}.DelSync())
 		elapse(0)
 		require.Zero(t, w.Stats().SyncWaits, "no deletion has waited")
 
 		for _, tm := range members {
-			require.NoError(t, tm.Register(0))
+			startRun(t, tm)
 		}
-		elapse(time.Second)
-		require.EqualValues(t, 3, h.begun.Load())
 		tm.Del()
 		require.Zero(t, w.Stats().SyncWaits, "Del does not wait")
 
@@ -203,29 +172,25 @@ func TestStatsSyncWaitsCountsWaitsThatBegan(t *testing.T) {
 			synctest.Wait()
 			require.Equal(t, want, w.Stats().SyncWaits)
 		}
-		go del(tm)
+		deleting(tm.DelSync)
 		waits(1)
-		go del(tm)
+		deleting(tm.DelSync)
 		waits(2)
 		tm.DelAsync(func() {})
 		waits(3)
-		go func() { _, _ = tm.ShutdownSync() }()
+		deleting(tm.ShutdownSync)
 		waits(4)
-		for _, r := range w.Running() {
-			if r.Timer == tm {
-				require.Equal(t, 4, r.Waiters)
-			}
-		}
+		require.Equal(t, []int{4}, waitersOf(w, tm))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		_, err := tm.DelSyncContext(ctx)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		waits(5)
-		go func() { _, _ = group.DelSync() }() // for three handlers
+		deleting(group.DelSync) // for three handlers
 		waits(6)
 		h.let()
 		waits(6)
-		del(members[1])
+		finds(t, foundNone)(members[1].DelSync())
 		waits(6)
 	})
 }
@@ -297,30 +262,7 @@ func TestStatsLatenessCountsEveryFiring(t *testing.T) {
 	require.EqualValues(t, int64(math.MaxInt64), w.Stats().SumLate)
 }
 
-// Promise 2.46: however the run has ended.
-func TestStatsMaxRunIsTheLongestRunThatHasEnded(t *testing.T) {
-	bubble(t, "", timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}}, func(t *testing.T, w *timerwheel.Wheel) {
-		for _, c := range []struct {
-			run  func()
-			want time.Duration
-		}{
-			{func() {}, 0},
-			{func() { time.Sleep(time.Second) }, time.Second},
-			{func() { time.Sleep(time.Millisecond) }, time.Second},
-			{func() { time.Sleep(time.Minute); panic("at last") }, time.Minute},
-			{func() { time.Sleep(time.Hour); runtime.Goexit() }, time.Hour},
-		} {
-			before := w.Stats().MaxRun
-			w.AfterFunc(0, c.run)
-			elapse(100 * time.Microsecond)
-			require.Equal(t, before, w.Stats().MaxRun, "a run that has not ended counts")
-			elapse(2 * time.Hour)
-			require.Equal(t, c.want, w.Stats().MaxRun)
-		}
-	})
-}
-
-// Promise 2.47: however the run has ended.
+// Promises 2.46 and 2.47: however the run has ended.
 func TestStatsRunTimeCountsEveryRunThatHasEnded(t *testing.T) {
 	bubble(t, "", timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}}, func(t *testing.T, w *timerwheel.Wheel) {
 		var want timerwheel.Stats
@@ -337,6 +279,7 @@ func TestStatsRunTimeCountsEveryRunThatHasEnded(t *testing.T) {
 			{time.Microsecond<<23 - 1, 23, func() {}},
 			{time.Microsecond << 23, 24, func() {}},
 			{24 * time.Hour, 24, func() {}},
+			{time.Microsecond, 1, func() {}}, // MaxRun is the longest, not the last
 		} {
 			w.AfterFunc(0, func() {
 				time.Sleep(c.run)
@@ -345,13 +288,16 @@ func TestStatsRunTimeCountsEveryRunThatHasEnded(t *testing.T) {
 			if c.run > 0 {
 				elapse(c.run / 2)
 				require.Equal(t, want.RunTime, w.Stats().RunTime, "a run that has not ended counts")
+				require.Equal(t, want.MaxRun, w.Stats().MaxRun, "a run that has not ended counts")
 			}
 			elapse(48 * time.Hour)
 			want.RunTime[c.bucket]++
 			want.SumRun += c.run
+			want.MaxRun = max(want.MaxRun, c.run)
 			got := w.Stats()
 			require.Equal(t, want.RunTime, got.RunTime, "%v", c.run)
 			require.Equal(t, want.SumRun, got.SumRun)
+			require.Equal(t, want.MaxRun, got.MaxRun)
 		}
 	})
 }

@@ -59,9 +59,8 @@ func TestAWorkerWithoutWorkEndsWithoutYielding(t *testing.T) {
 	}
 }
 
-// A worker may yield before it has set the alarm for its successor: while it moves a million timers
-// down a level, for one. It may take long until it gets a processor again, and other timers do not
-// wait for that.
+// A worker that yields, while it moves a million timers down a level, say, sets the alarm first: it may
+// take long until it gets a processor again, and other timers do not wait for that.
 func TestAYieldingWorkerSetsTheAlarm(t *testing.T) {
 	guarded(t, func(t *testing.T) { // the time stands still, so that the alarm does not ring
 		w := newTestWheel(t, Options{})
@@ -77,10 +76,9 @@ func TestAYieldingWorkerSetsTheAlarm(t *testing.T) {
 	})
 }
 
-// Promise 13.7: in a storm of quick handlers the program's own goroutines get a processor, where
-// there is one, too: not only after each time slice of the runtime, which is ten milliseconds. Their
-// turns are counted against work, not against a clock, as other programs take time, too. 100,000
-// handlers are some slices: without the yield there are less than 15 turns, with it at least 25.
+// Promise 13.7: in a storm of quick handlers the program's own goroutines get the only processor more
+// often than after each time slice of the runtime (10 ms). The turns are counted against work, as other
+// programs take time, too: 100,000 handlers leave less than 15 turns without the yield, at least 25 with it.
 func TestWorkersGiveWay(t *testing.T) {
 	if checkInvariants {
 		t.Skip("to check every critical section takes a time slice")

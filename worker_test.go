@@ -1,6 +1,7 @@
 package timerwheel_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -41,24 +42,24 @@ func (crashingLock) Unlock() {}
 var crashes = map[string]struct {
 	o        timerwheel.Options
 	arrange  func(w *timerwheel.Wheel)
-	says     string // a regular expression
+	says     string // a regular expression; empty: what the others say
 	function string
 }{
 	// The standard: what the test checks of the crashes below must hold of this one, which has
 	// no wheel in it.
-	"time.AfterFunc": {arrange: func(*timerwheel.Wheel) { time.AfterFunc(0, crashingFunction) }, says: "crash on purpose", function: "crashingFunction"},
+	"time.AfterFunc": {arrange: func(*timerwheel.Wheel) { time.AfterFunc(0, crashingFunction) }, function: "crashingFunction"},
 
-	"Alloc":       {arrange: func(w *timerwheel.Wheel) { armed(w.Alloc(crashingHandler), 0) }, says: "crash on purpose", function: "crashingHandler"},
-	"AfterFunc":   {arrange: func(w *timerwheel.Wheel) { w.AfterFunc(time.Millisecond, crashingFunction) }, says: "crash on purpose", function: "crashingFunction"},
-	"Every":       {arrange: func(w *timerwheel.Wheel) { w.Every(time.Millisecond, crashingHandler) }, says: "crash on purpose", function: "crashingHandler"},
-	"AllocLocked": {arrange: func(w *timerwheel.Wheel) { armed(w.AllocLocked(new(sync.Mutex), crashingHandler), 0) }, says: "crash on purpose", function: "crashingHandler"},
-	"a member":    {arrange: func(w *timerwheel.Wheel) { w.NewGroup().AfterFunc(0, crashingFunction) }, says: "crash on purpose", function: "crashingFunction"},
-	"an error":    {arrange: func(w *timerwheel.Wheel) { w.AfterFunc(0, crashingWithAnError) }, says: "crash on purpose", function: "crashingWithAnError"},
+	"Alloc":       {arrange: func(w *timerwheel.Wheel) { armed(w.Alloc(crashingHandler), 0) }, function: "crashingHandler"},
+	"AfterFunc":   {arrange: func(w *timerwheel.Wheel) { w.AfterFunc(time.Millisecond, crashingFunction) }, function: "crashingFunction"},
+	"Every":       {arrange: func(w *timerwheel.Wheel) { w.Every(time.Millisecond, crashingHandler) }, function: "crashingHandler"},
+	"AllocLocked": {arrange: func(w *timerwheel.Wheel) { armed(w.AllocLocked(new(sync.Mutex), crashingHandler), 0) }, function: "crashingHandler"},
+	"a member":    {arrange: func(w *timerwheel.Wheel) { w.NewGroup().AfterFunc(0, crashingFunction) }, function: "crashingFunction"},
+	"an error":    {arrange: func(w *timerwheel.Wheel) { w.AfterFunc(0, crashingWithAnError) }, function: "crashingWithAnError"},
 	"the runtime": {arrange: func(w *timerwheel.Wheel) { w.AfterFunc(0, crashingInTheRuntime) }, says: `runtime error: slice bounds out of range .*`, function: "crashingInTheRuntime"},
 	"panic(nil)":  {arrange: func(w *timerwheel.Wheel) { w.AfterFunc(0, crashingWithNil) }, says: `panic called with nil argument( \(use .*\))?`, function: "crashingWithNil"},
 	"everything watched": {
 		o:       timerwheel.Options{MaxWorkers: 1, Debug: true, OnStall: func(timerwheel.Stall) {}},
-		arrange: func(w *timerwheel.Wheel) { w.AfterFunc(0, crashingFunction) }, says: "crash on purpose", function: "crashingFunction",
+		arrange: func(w *timerwheel.Wheel) { w.AfterFunc(0, crashingFunction) }, function: "crashingFunction",
 	},
 	"while others wait": {
 		arrange: func(w *timerwheel.Wheel) {
@@ -72,20 +73,20 @@ var crashes = map[string]struct {
 			tm.DelAsync(func() {})
 			go func() { _, _ = tm.DelSync() }()
 			go func() { _ = w.Close() }()
-		}, says: "crash on purpose", function: "crashingFunction",
+		}, function: "crashingFunction",
 	},
 
 	// OnPanic gets the panics of handlers only. Nothing recovers the panic of another function
 	// that the user gives to the wheel.
 	"done, in spite of OnPanic": {
-		o:       timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}},
-		arrange: func(w *timerwheel.Wheel) { w.Alloc(func(timerwheel.Timer) {}).DelAsync(crashingFunction) },
-		says:    "crash on purpose", function: "crashingFunction",
+		o:        timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}},
+		arrange:  func(w *timerwheel.Wheel) { w.Alloc(func(timerwheel.Timer) {}).DelAsync(crashingFunction) },
+		function: "crashingFunction",
 	},
 	"the user's lock, in spite of OnPanic": {
-		o:       timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}},
-		arrange: func(w *timerwheel.Wheel) { armed(w.AllocLocked(crashingLock{}, func(timerwheel.Timer) {}), 0) },
-		says:    "crash on purpose", function: "crashingLock.Lock",
+		o:        timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}},
+		arrange:  func(w *timerwheel.Wheel) { armed(w.AllocLocked(crashingLock{}, func(timerwheel.Timer) {}), 0) },
+		function: "crashingLock.Lock",
 	},
 }
 
@@ -114,7 +115,7 @@ func TestAPanicWithoutOnPanicCrashesTheProgram(t *testing.T) {
 			require.Equal(t, 2, exit.ExitCode(), "the status of a panic:\n%s", out)
 
 			// Not recovered on the way, which the runtime would say in this line.
-			require.Regexp(t, `(?m)^panic: `+c.says+`$`, out)
+			require.Regexp(t, `(?m)^panic: `+cmp.Or(c.says, "crash on purpose")+`$`, out)
 			// The trace of the goroutine that crashed ends at the first empty line.
 			_, trace, _ := strings.Cut(out, "[running]:\n")
 			trace, _, _ = strings.Cut(trace, "\n\n")
@@ -124,104 +125,76 @@ func TestAPanicWithoutOnPanicCrashesTheProgram(t *testing.T) {
 	}
 }
 
+// endWaiters has deletions wait for a run of a timer of some kind, and a DelAsync. After the run,
+// released checks what they have found.
+func endWaiters(t *testing.T, kind string, tm timerwheel.Timer) (waiters []*deletion, released func()) {
+	t.Helper()
+	for _, verb := range timerVerbs.named("DelSync", "DelSyncContext") {
+		c := deleting(verb.on(tm))
+		require.True(t, c.waits())
+		waiters = append(waiters, c)
+	}
+	done := make(chan struct{})
+	tm.DelAsync(func() { close(done) })
+	return waiters, func() {
+		t.Helper()
+		waiters[0].requires(t, timerwheel.Found{Running: true, Pending: kind == "Every"}, nil)
+		waiters[1].requires(t, foundRunning, nil)
+		require.True(t, isClosed(done))
+		if tm.Valid() {
+			require.NoError(t, tm.Register(time.Millisecond), "the refusal ends with the run")
+		}
+	}
+}
+
 // Promises 4.12, 11.2 and 11.4. OnPanic may itself wait for those that waited for the run, and its
 // deletion of the timer is not one in the timer's handler.
 func TestWaitersAreReleasedBeforeOnPanic(t *testing.T) {
 	for _, kind := range timerKinds {
 		for name, value := range map[string]any{"panic": "on purpose", "panic(nil)": nil} {
-			t.Run(kind.name+"/"+name, func(t *testing.T) {
-				guarded(t, func(t *testing.T) {
-					p, l := newPuppet(t), newDurableLock()
-					reported, resume := make(chan struct{}), openedAtTheEnd(t)
-					var w *timerwheel.Wheel
-					var bad timerwheel.Timer
-					var waiters []*deletion
-					w = openWheel(t, timerwheel.Options{MaxWorkers: 1, OnPanic: func(p timerwheel.HandlerPanic) {
-						for _, c := range waiters {
-							select {
-							case <-c.done:
-							case <-resume: // the test has failed
-								return
-							}
+			var onPanic func(timerwheel.HandlerPanic)
+			o := timerwheel.Options{MaxWorkers: 1, OnPanic: func(p timerwheel.HandlerPanic) { onPanic(p) }}
+			bubble(t, kind.name+"/"+name, o, func(t *testing.T, w *timerwheel.Wheel) {
+				p, l := newPuppet(t), newDurableLock()
+				reported, resume := make(chan struct{}), openedAtTheEnd(t)
+				var bad timerwheel.Timer
+				var waiters []*deletion
+				onPanic = func(p timerwheel.HandlerPanic) {
+					for _, c := range waiters {
+						select {
+						case <-c.done:
+						case <-resume: // the test has failed
+							return
 						}
-						assert.Equal(t, bad, p.Timer)
-						assert.True(t, p.Value == value || value == nil && errors.As(p.Value.(error), new(*runtime.PanicNilError)))
-						assert.False(t, bad.Running())
-						assert.Empty(t, w.Running())
-						assert.Zero(t, w.Stats().Running)
-						found, err := bad.DelSync()
-						assert.NoError(t, err, "the run is over, and OnPanic is not the handler")
-						assert.Zero(t, found)
-						close(reported)
-						<-resume
-					}})
-					bad = kind.arm(w, l, time.Millisecond, p.handle)
-					settle()
-					for _, verb := range []delVerb{delBySync, delByContext} {
-						c := deleting(func() (timerwheel.Found, error) { return verb.call(bad) })
-						require.True(t, c.waits())
-						waiters = append(waiters, c)
 					}
-					done := make(chan struct{})
-					bad.DelAsync(func() { close(done) })
-					require.Equal(t, 3, w.Running()[0].Waiters)
-					p.do <- func() { panic(value) }
-					synctest.Wait()
-					require.True(t, isClosed(reported), "OnPanic waits for a waiter")
-					waiters[0].requires(t, timerwheel.Found{Running: true, Pending: kind.name == "Every"}, nil)
-					waiters[1].requires(t, foundRunning, nil)
-					require.True(t, l.isFree())
-					again := int32(1)
-					if bad.Valid() {
-						require.NoError(t, bad.Register(time.Millisecond), "the refusal ends with the run")
-						again++
-					}
-
-					p.let()
-					close(resume)
-					settle()
-					require.True(t, isClosed(done))
-					require.Equal(t, again, p.ended.Load(), "the only worker goes on")
-				})
+					assert.Equal(t, bad, p.Timer)
+					assert.True(t, p.Value == value || value == nil && errors.As(p.Value.(error), new(*runtime.PanicNilError)))
+					assert.False(t, bad.Running())
+					assert.Empty(t, w.Running())
+					assert.Zero(t, w.Stats().Running)
+					found, err := bad.DelSync()
+					assert.True(t, err == nil && found == foundNone, "the run is over, and OnPanic is not the handler")
+					close(reported)
+					<-resume
+				}
+				bad = kind.arm(w, l, time.Millisecond, p.handle)
+				settle()
+				var released func()
+				waiters, released = endWaiters(t, kind.name, bad)
+				require.Equal(t, 3, w.Running()[0].Waiters)
+				p.do <- func() { panic(value) }
+				synctest.Wait()
+				require.True(t, isClosed(reported), "OnPanic waits for a waiter")
+				require.True(t, l.isFree())
+				p.let()
+				close(resume)
+				synctest.Wait()
+				released()
+				again := bad.Valid()
+				settle()
+				require.Equal(t, again, p.ended.Load() == 2, "the only worker goes on")
 			})
 		}
-	}
-}
-
-// Promise 11.3. There are many panics at one instant, and a timer behind them.
-func TestTheWorkerGoesOnAfterOnPanic(t *testing.T) {
-	for _, workers := range []int{1, 4} {
-		t.Run(fmt.Sprint(workers), func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				var mu sync.Mutex
-				on := map[int]string{} // the goroutine of each handler
-				calls := 0
-				w := openWheel(t, timerwheel.Options{MaxWorkers: workers, OnPanic: func(p timerwheel.HandlerPanic) {
-					mu.Lock()
-					defer mu.Unlock()
-					assert.Equal(t, on[p.Value.(int)], goroutineName(), "on the worker that ran the handler")
-					delete(on, p.Value.(int))
-					calls++
-				}})
-				for i := range 100 {
-					w.AfterFunc(time.Millisecond, func() {
-						mu.Lock()
-						on[i] = goroutineName()
-						mu.Unlock()
-						panic(i)
-					})
-				}
-				armed(w.Alloc(func(timerwheel.Timer) {}), 2*time.Millisecond)
-				settle()
-				require.Equal(t, 100, calls)
-				require.Empty(t, on)
-				s := w.Stats()
-				require.EqualValues(t, 101, s.Fired)
-				require.Zero(t, s.Running)
-				require.Zero(t, s.Workers)
-				require.Equal(t, 1, s.Live)
-			})
-		})
 	}
 }
 
@@ -240,63 +213,59 @@ func (s *sitedTimer) bothHere(tm timerwheel.Timer) {
 	s.registered = s.allocated
 }
 
+func (s *sitedTimer) alloc()       { s.madeHere(s.w.Alloc(s.f)) }
+func (s *sitedTimer) allocLocked() { s.madeHere(s.w.AllocLocked(newDurableLock(), s.f)) }
+func (s *sitedTimer) groupAlloc()  { s.madeHere(s.w.NewGroup().Alloc(s.f)) }
+func (s *sitedTimer) groupAllocLocked() {
+	s.madeHere(s.w.NewGroup().AllocLocked(newDurableLock(), s.f))
+}
+func (s *sitedTimer) register() { s.armedHere(s.tm.Register(0)) }
+
 // callersSite is where its caller was called, as file:line, without the directory.
 func callersSite() string {
 	_, file, line, _ := runtime.Caller(2)
 	return fmt.Sprintf("%s:%d", filepath.Base(file), line)
 }
 
-// origins are the ways to make a timer and to arm it for now.
-var origins = []struct {
-	name string
-	arm  func(s *sitedTimer)
-}{
-	{"Alloc, Register", func(s *sitedTimer) {
-		s.madeHere(s.w.Alloc(s.f))
-		s.armedHere(s.tm.Register(0))
-	}},
-	{"AllocLocked, RegisterAt", func(s *sitedTimer) {
-		s.madeHere(s.w.AllocLocked(newDurableLock(), s.f))
-		s.armedHere(s.tm.RegisterAt(time.Now()))
-	}},
-	{"Reduce", func(s *sitedTimer) {
-		s.madeHere(s.w.Alloc(s.f))
-		s.armedHere(s.tm.Reduce(0))
-	}},
-	{"Reset", func(s *sitedTimer) {
-		s.madeHere(s.w.Alloc(s.f))
-		s.armedHere(s.tm.Reset(0))
-	}},
-	{"moved", func(s *sitedTimer) {
-		s.madeHere(s.w.Alloc(s.f))
+// An origin is a way to make a timer, and then to arm it for now.
+type origin struct {
+	name       string
+	make, then func(*sitedTimer)
+}
+
+func (o origin) arm(s *sitedTimer) {
+	o.make(s)
+	o.then(s)
+}
+
+var origins = []origin{
+	{"Alloc, Register", (*sitedTimer).alloc, (*sitedTimer).register},
+	{"AllocLocked, RegisterAt", (*sitedTimer).allocLocked, func(s *sitedTimer) { s.armedHere(s.tm.RegisterAt(time.Now())) }},
+	{"Reduce", (*sitedTimer).alloc, func(s *sitedTimer) { s.armedHere(s.tm.Reduce(0)) }},
+	{"Reset", (*sitedTimer).alloc, func(s *sitedTimer) { s.armedHere(s.tm.Reset(0)) }},
+	{"moved", (*sitedTimer).alloc, func(s *sitedTimer) {
 		armed(s.tm, time.Hour)
 		s.armedHere(s.tm.Register(0))
 	}},
 	{"Register in its handler", func(s *sitedTimer) {
-		f := func(tm timerwheel.Timer) {
+		s.madeHere(s.w.Alloc(func(tm timerwheel.Timer) {
 			if s.registered != "" {
 				s.f(tm)
 				return
 			}
 			s.armedHere(tm.Register(0))
-		}
-		s.madeHere(s.w.Alloc(f))
-		armed(s.tm, 0)
-	}},
-	{"AfterFunc", func(s *sitedTimer) { s.bothHere(s.w.AfterFunc(0, func() { s.f(timerwheel.Timer{}) })) }},
-	{"AfterFuncArg", func(s *sitedTimer) { s.bothHere(s.w.AfterFuncArg(0, func(any) { s.f(timerwheel.Timer{}) }, nil)) }},
-	{"Every", func(s *sitedTimer) { s.bothHere(s.w.Every(time.Millisecond, s.f)) }},
-	{"Group.Alloc", func(s *sitedTimer) {
-		s.madeHere(s.w.NewGroup().Alloc(s.f))
-		s.armedHere(s.tm.Register(0))
-	}},
-	{"Group.AllocLocked", func(s *sitedTimer) {
-		s.madeHere(s.w.NewGroup().AllocLocked(newDurableLock(), s.f))
-		s.armedHere(s.tm.Register(0))
-	}},
-	{"Group.AfterFunc", func(s *sitedTimer) { s.bothHere(s.w.NewGroup().AfterFunc(0, func() { s.f(timerwheel.Timer{}) })) }},
-	{"Group.Every", func(s *sitedTimer) { s.bothHere(s.w.NewGroup().Every(time.Millisecond, s.f)) }},
+		}))
+	}, func(s *sitedTimer) { armed(s.tm, 0) }},
+	{"AfterFunc", func(s *sitedTimer) { s.bothHere(s.w.AfterFunc(0, func() { s.f(timerwheel.Timer{}) })) }, noMore},
+	{"AfterFuncArg", func(s *sitedTimer) { s.bothHere(s.w.AfterFuncArg(0, func(any) { s.f(timerwheel.Timer{}) }, nil)) }, noMore},
+	{"Every", func(s *sitedTimer) { s.bothHere(s.w.Every(time.Millisecond, s.f)) }, noMore},
+	{"Group.Alloc", (*sitedTimer).groupAlloc, (*sitedTimer).register},
+	{"Group.AllocLocked", (*sitedTimer).groupAllocLocked, (*sitedTimer).register},
+	{"Group.AfterFunc", func(s *sitedTimer) { s.bothHere(s.w.NewGroup().AfterFunc(0, func() { s.f(timerwheel.Timer{}) })) }, noMore},
+	{"Group.Every", func(s *sitedTimer) { s.bothHere(s.w.NewGroup().Every(time.Millisecond, s.f)) }, noMore},
 }
+
+func noMore(*sitedTimer) {} // making it has armed it
 
 // requireSites checks what Debug reports of a timer.
 func (s *sitedTimer) requireSites(t *testing.T, allocated, registered string) {
@@ -309,27 +278,25 @@ func (s *sitedTimer) requireSites(t *testing.T, allocated, registered string) {
 func TestHandlerPanicSaysWhatHappenedAndWhere(t *testing.T) {
 	for _, origin := range origins {
 		for _, debug := range []bool{true, false} {
-			t.Run(fmt.Sprintf("%s/debug %v", origin.name, debug), func(t *testing.T) {
-				guarded(t, func(t *testing.T) {
-					reports := make(chan timerwheel.HandlerPanic, 1)
-					w := openWheel(t, timerwheel.Options{Debug: debug, OnPanic: func(p timerwheel.HandlerPanic) {
-						p.Timer.Del() // ends the series
-						reports <- p
-					}})
-					s := &sitedTimer{w: w, f: panickingHandler}
-					origin.arm(s)
-					p := <-reports
-					require.Equal(t, s.tm, p.Timer)
-					require.Same(t, errCrash, p.Value)
-					require.Contains(t, string(p.Stack), "timerwheel_test.panickingHandler(")
-					require.Contains(t, string(p.Stack), "worker_test.go:")
-					if debug {
-						s.requireSites(t, p.AllocatedAt, p.RegisteredAt)
-					} else {
-						require.Empty(t, p.AllocatedAt)
-						require.Empty(t, p.RegisteredAt)
-					}
-				})
+			var p timerwheel.HandlerPanic
+			onPanic := func(panicked timerwheel.HandlerPanic) {
+				panicked.Timer.Del() // ends the series
+				p = panicked
+			}
+			bubble(t, fmt.Sprintf("%s/debug %v", origin.name, debug), timerwheel.Options{Debug: debug, OnPanic: onPanic}, func(t *testing.T, w *timerwheel.Wheel) {
+				s := &sitedTimer{w: w, f: panickingHandler}
+				origin.arm(s)
+				settle()
+				require.Equal(t, s.tm, p.Timer)
+				require.Same(t, errCrash, p.Value)
+				require.Contains(t, string(p.Stack), "timerwheel_test.panickingHandler(")
+				require.Contains(t, string(p.Stack), "worker_test.go:")
+				if debug {
+					s.requireSites(t, p.AllocatedAt, p.RegisteredAt)
+				} else {
+					require.Empty(t, p.AllocatedAt)
+					require.Empty(t, p.RegisteredAt)
+				}
 			})
 		}
 	}
@@ -347,47 +314,39 @@ func requireSite(t *testing.T, want, got string) {
 	require.True(t, strings.HasSuffix(got, "/"+want), "%q is not the call site %q", got, want)
 }
 
-// Promises 2.7 and 2.30.
+// Promises 2.7 and 2.30. A handler that recovers its own panic has not panicked.
 func TestOnPanicIsGivenEveryValue(t *testing.T) {
 	secondPanic := func() {
 		defer func() { panic("the second") }()
 		panic("the first")
 	}
+	recovered := func() {
+		defer func() { _ = recover() }()
+		panic("on purpose")
+	}
 	for name, c := range map[string]struct {
 		handler func()
-		check   func(t *testing.T, v any)
+		check   func(t *testing.T, v any) // nil: it has not panicked
 	}{
 		"a string":       {crashingFunction, func(t *testing.T, v any) { require.Equal(t, "crash on purpose", v) }},
 		"an error":       {crashingWithAnError, func(t *testing.T, v any) { require.Same(t, errCrash, v) }},
 		"the runtime's":  {crashingInTheRuntime, func(t *testing.T, v any) { require.ErrorAs(t, v.(error), new(runtime.Error)) }},
 		"nil":            {crashingWithNil, func(t *testing.T, v any) { require.ErrorAs(t, v.(error), new(*runtime.PanicNilError)) }},
 		"a second panic": {secondPanic, func(t *testing.T, v any) { require.Equal(t, "the second", v) }},
+		"recovered":      {recovered, nil},
 	} {
-		t.Run(name, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				values := make(chan any, 2)
-				w := openWheel(t, timerwheel.Options{OnPanic: func(p timerwheel.HandlerPanic) { values <- p.Value }})
-				w.AfterFunc(0, c.handler)
+		values := make(chan any, 2)
+		bubble(t, name, timerwheel.Options{OnPanic: func(p timerwheel.HandlerPanic) { values <- p.Value }}, func(t *testing.T, w *timerwheel.Wheel) {
+			w.AfterFunc(0, c.handler)
+			elapse(time.Second)
+			require.EqualValues(t, 1, w.Stats().Fired)
+			if c.check != nil {
+				require.NotEmpty(t, values)
 				c.check(t, <-values)
-				synctest.Wait()
-				require.Empty(t, values, "one panic, one call")
-				require.EqualValues(t, 1, w.Stats().Fired)
-			})
+			}
+			require.Empty(t, values, "one panic, one call")
 		})
 	}
-}
-
-// Promise 2.7: a handler that recovers its own panic has not panicked.
-func TestAPanicThatTheHandlerRecoversIsItsOwn(t *testing.T) {
-	guarded(t, func(t *testing.T) {
-		w := openWheel(t, timerwheel.Options{OnPanic: func(p timerwheel.HandlerPanic) { t.Errorf("called for %v", p.Value) }})
-		w.AfterFunc(0, func() {
-			defer func() { assert.Equal(t, "on purpose", recover()) }()
-			panic("on purpose")
-		})
-		elapse(time.Second)
-		require.EqualValues(t, 1, w.Stats().Fired)
-	})
 }
 
 // Promises 7.9 and 11.6: what a handler armed before it misbehaved stays armed, and a series goes
@@ -398,48 +357,44 @@ func TestWhatIsArmedSurvivesAHandlerThatMisbehaves(t *testing.T) {
 			if !onPanic && how != "Goexit" {
 				continue // the program would crash
 			}
-			t.Run(fmt.Sprintf("%s/OnPanic %v", how, onPanic), func(t *testing.T) {
-				guarded(t, func(t *testing.T) {
-					o := timerwheel.Options{MaxWorkers: 1}
-					panics := 0
-					if onPanic {
-						o.OnPanic = func(p timerwheel.HandlerPanic) {
-							panics++
-							assert.Equal(t, "on purpose", p.Value)
-							assert.True(t, p.Timer.Valid())
-						}
+			o, panics := timerwheel.Options{MaxWorkers: 1}, 0
+			if onPanic {
+				o.OnPanic = func(p timerwheel.HandlerPanic) {
+					panics++
+					assert.Equal(t, "on purpose", p.Value)
+					assert.True(t, p.Timer.Valid())
+				}
+			}
+			bubble(t, fmt.Sprintf("%s/OnPanic %v", how, onPanic), o, func(t *testing.T, w *timerwheel.Wheel) {
+				runs := 0
+				again := w.Alloc(func(tm timerwheel.Timer) {
+					if runs++; runs < 3 {
+						armed(tm, 0)
 					}
-					w := openWheel(t, o)
-					runs := 0
-					again := w.Alloc(func(tm timerwheel.Timer) {
-						if runs++; runs < 3 {
-							armed(tm, 0)
-						}
-						misbehave()
-					})
-					armed(again, 0)
-					elapse(time.Second)
-					require.Equal(t, 3, runs)
-
-					var at []time.Duration
-					start := time.Now()
-					series := w.Every(10*time.Millisecond, func(timerwheel.Timer) {
-						at = append(at, time.Since(start))
-						misbehave()
-					})
-					elapse(55 * time.Millisecond)
-					require.Equal(t, []time.Duration{10e6, 20e6, 30e6, 40e6, 50e6}, at)
-					switch how {
-					case "panic":
-						require.Equal(t, 8, panics)
-					case "Goexit":
-						require.Zero(t, panics, "a Goexit is no panic")
-					}
-					require.False(t, series.Running())
-					deleting(series.DelSync).requires(t, foundPending, nil)
-					require.NoError(t, again.Free())
-					require.Zero(t, w.Stats().Live)
+					misbehave()
 				})
+				armed(again, 0)
+				elapse(time.Second)
+				require.Equal(t, 3, runs)
+
+				var at []time.Duration
+				start := time.Now()
+				series := w.Every(10*time.Millisecond, func(timerwheel.Timer) {
+					at = append(at, time.Since(start))
+					misbehave()
+				})
+				elapse(55 * time.Millisecond)
+				require.Equal(t, []time.Duration{10e6, 20e6, 30e6, 40e6, 50e6}, at)
+				switch how {
+				case "panic":
+					require.Equal(t, 8, panics)
+				case "Goexit":
+					require.Zero(t, panics, "a Goexit is no panic")
+				}
+				require.False(t, series.Running())
+				deleting(series.DelSync).requires(t, foundPending, nil)
+				require.NoError(t, again.Free())
+				require.Zero(t, w.Stats().Live)
 			})
 		}
 	}
@@ -476,66 +431,62 @@ func TestGoexitClearsTheSlotReleasesTheWaitersAndReplacesTheWorker(t *testing.T)
 					for range 20 {
 						w.AfterFunc(0, func() { rest.Add(1) })
 					}
-					deleted, bounded := deleting(bad.DelSync), deleting(func() (timerwheel.Found, error) { return bad.DelSyncContext(t.Context()) })
-					require.True(t, deleted.waits() && bounded.waits())
-					done := make(chan struct{})
-					bad.DelAsync(func() { close(done) })
+					_, released := endWaiters(t, kind.name, bad)
 					p.do <- runtime.Goexit
-					synctest.Wait()
-					for _, c := range []*deletion{deleted, bounded} {
-						require.False(t, c.waits())
-						require.NoError(t, c.err)
-						require.True(t, c.found.Running)
-					}
-					require.True(t, isClosed(done))
+					released()
+					p.let()
 					require.False(t, bad.Running())
 					require.True(t, l.isFree())
 					elapse(5 * time.Millisecond)
 					require.Empty(t, w.Running())
 					require.EqualValues(t, 20, rest.Load(), "the worker has been replaced")
 					require.Zero(t, w.Stats().Workers)
-					if bad.Valid() {
-						require.NoError(t, bad.Register(time.Hour), "the refusal ends with the run")
-					}
 				})
 			}
 		}
 	}
 }
 
-// Promise 11.5: a worker is replaced as often as its handlers misbehave, at one instant. The next
-// timers run in time, also where the handlers that misbehave first have blocked all workers.
+// Promises 11.3 and 11.5: after many handlers that misbehave at one instant, and may have blocked all
+// workers before, the next timers run in time. OnPanic is called on the worker that ran the handler.
 func TestManyHandlersThatMisbehaveAtOnce(t *testing.T) {
 	for how, misbehave := range misbehaviours {
 		for _, c := range []struct {
 			workers int
 			blocked bool
 		}{{1, false}, {2, false}, {1, true}, {2, true}} {
-			t.Run(fmt.Sprintf("%s/%d/blocked %v", how, c.workers, c.blocked), func(t *testing.T) {
-				guarded(t, func(t *testing.T) {
+			var on sync.Map // the goroutines whose handler panics
+			var begun, panics atomic.Int32
+			onPanic := func(timerwheel.HandlerPanic) {
+				panics.Add(1)
+				_, ok := on.LoadAndDelete(goroutineName())
+				assert.True(t, ok, "on the worker that ran the handler, once")
+			}
+			bubble(t, fmt.Sprintf("%s/%d/blocked %v", how, c.workers, c.blocked), timerwheel.Options{MaxWorkers: c.workers, OnPanic: onPanic},
+				func(t *testing.T, w *timerwheel.Wheel) {
 					goroutines := runtime.NumGoroutine()
-					w := openWheel(t, timerwheel.Options{MaxWorkers: c.workers, OnPanic: func(timerwheel.HandlerPanic) {}})
 					release := openedAtTheEnd(t)
+					misbehaves := func() {
+						on.Store(goroutineName(), true)
+						misbehave()
+					}
 					if c.blocked {
 						for range c.workers {
 							w.AfterFunc(0, func() {
 								<-release
-								misbehave()
+								misbehaves()
 							})
 						}
 						settle()
 					}
 					const timers = 200
-					var begun, late atomic.Int32
 					due := time.Now().Add(time.Millisecond)
 					for i := range timers {
 						w.AfterFunc(time.Millisecond, func() {
 							begun.Add(1)
-							if time.Since(due) > 2*time.Millisecond {
-								late.Add(1)
-							}
+							assert.LessOrEqual(t, time.Since(due), 2*time.Millisecond, "a worker was free, and none came in time")
 							if i%10 != 9 {
-								misbehave()
+								misbehaves()
 							}
 						})
 					}
@@ -547,13 +498,15 @@ func TestManyHandlersThatMisbehaveAtOnce(t *testing.T) {
 					}
 					elapse(time.Second)
 					require.EqualValues(t, timers, begun.Load())
-					require.Zero(t, late.Load(), "a worker was free, and none came in time")
+					if how == "panic" {
+						require.EqualValues(t, w.Stats().Fired-timers/10, panics.Load())
+					}
 					s := w.Stats()
 					require.Zero(t, s.Workers)
+					require.Zero(t, s.Running)
 					require.Zero(t, s.Live)
 					noMoreGoroutinesThan(t, goroutines)
 				})
-			})
 		}
 	}
 }
