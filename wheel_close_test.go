@@ -20,7 +20,16 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Promise 9.2. One timer for each way to be pending, and one that is idle.
+// closing ends a wheel on a goroutine of its own. It must wait; the channel is closed at its return.
+func closing(t *testing.T, end func() error) <-chan struct{} {
+	t.Helper()
+	ended := inBackground(func() { assert.NoError(t, end()) })
+	synctest.Wait()
+	assert.False(t, isClosed(ended), "it has not waited")
+	return ended
+}
+
+// Promises 6.3, 9.2 and 9.4. One timer for each way to be pending, and one that is idle.
 func TestCloseDropsPendingTimersAndTheWheelsReferences(t *testing.T) {
 	for _, e := range enders {
 		bubble(t, e.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -45,20 +54,15 @@ func TestCloseDropsPendingTimersAndTheWheelsReferences(t *testing.T) {
 			}
 			require.NoError(t, unowned["freed, pending"].Free())
 
-			// One worker waits for l, which stays taken for a while; another is in a
-			// handler that has armed its own timer again.
-			p := newPuppet(t)
-			owned["running, and due again"] = w.Alloc(p.handle)
-			startRun(t, owned["running, and due again"])
-			p.tell(func() { assert.NoError(t, owned["running, and due again"].Register(0)) })
+			running, p := newRun(t, w)
+			owned["running, and due again"] = running
+			require.NoError(t, running.Register(0))
 			before := w.Stats()
 			require.Equal(t, len(owned)+len(unowned), before.Pending)
 			require.Equal(t, 1, before.Running)
 			owned["idle"] = w.Alloc(never)
 
-			ended := inBackground(func() { assert.NoError(t, e.end(w)) })
-			synctest.Wait()
-			require.False(t, isClosed(ended))
+			ended := closing(t, func() error { return e.end(w) })
 			s := w.Stats()
 			require.Zero(t, s.Pending, "dropped at once, not when the last handler has returned")
 			require.Equal(t, before.Removed+uint64(before.Pending), s.Removed, "Removed counts what Close removes")
@@ -66,13 +70,17 @@ func TestCloseDropsPendingTimersAndTheWheelsReferences(t *testing.T) {
 				require.False(t, tm.Valid(), "%s: it has no owner", name)
 				require.ErrorIs(t, tm.Free(), timerwheel.ErrStale, name)
 			}
-			l.Unlock()
 			p.let()
+			synctest.Wait()
+			require.False(t, isClosed(ended), "a goroutine of the wheel is still at the lock")
+			l.Unlock()
 			<-ended
+			require.True(t, l.isFree())
 
 			s = w.Stats()
 			require.Equal(t, len(owned), s.Live)
 			require.EqualValues(t, 1, s.Fired)
+			require.Zero(t, s.Workers)
 			requireLaw(t, s)
 			_, ok := w.Next()
 			require.False(t, ok)
@@ -117,11 +125,12 @@ func TestCloseWaitsForEveryHandlerInFlight(t *testing.T) {
 					}
 					settle()
 					require.Len(t, w.Running(), handlers)
-					ended := inBackground(func() {
-						assert.NoError(t, e.end(w))
+					ended := closing(t, func() error {
+						err := e.end(w)
 						assert.EqualValues(t, handlers, returned.Load())
 						assert.Zero(t, w.Stats().Workers, "joined by the return, not soon after it")
 						assert.Zero(t, w.Stats().Running)
+						return err
 					})
 					for i := range release {
 						synctest.Wait()
@@ -137,26 +146,6 @@ func TestCloseWaitsForEveryHandlerInFlight(t *testing.T) {
 	}
 }
 
-// Promise 9.2: what is due and in line behind the handlers in flight is dropped, not run.
-func TestCloseDoesNotRunWhatIsInLine(t *testing.T) {
-	bubble(t, "", timerwheel.Options{MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
-		p := newPuppet(t)
-		startRun(t, w.Alloc(p.handle))
-		for range 100 {
-			w.AfterFunc(0, func() { t.Error("a handler began after Close") })
-		}
-		settle()
-		require.Equal(t, 100, w.Stats().Pending)
-		ended := inBackground(func() { assert.NoError(t, w.Close()) })
-		synctest.Wait()
-		require.Zero(t, w.Stats().Pending)
-		p.let()
-		<-ended
-		require.EqualValues(t, 1, w.Stats().Fired)
-		require.EqualValues(t, 100, w.Stats().Removed)
-	})
-}
-
 // Promise 9.1. The next instant of a series is dropped, too.
 func TestAHandlerInFlightCannotArmWhileCloseWaits(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -169,13 +158,12 @@ func TestAHandlerInFlightCannotArmWhileCloseWaits(t *testing.T) {
 			assert.False(t, tm.Reset(0))
 			assert.False(t, w.AfterFunc(0, func() {}).Valid())
 		}
-		once, series := w.Alloc(handler), w.Every(time.Millisecond, handler)
-		require.NoError(t, once.Register(0))
+		armed(w.Alloc(handler), 0)
+		series := w.Every(time.Millisecond, handler)
 		settle()
 		require.EqualValues(t, 2, runs.Load())
 		require.True(t, series.Pending(), "during a run the next instant is pending")
-		ended := inBackground(func() { assert.NoError(t, w.Close()) })
-		synctest.Wait()
+		ended := closing(t, w.Close)
 		require.False(t, series.Pending())
 		close(release)
 		<-ended
@@ -186,46 +174,49 @@ func TestAHandlerInFlightCannotArmWhileCloseWaits(t *testing.T) {
 	})
 }
 
-// Promise 9.6.
-func TestClosingTwiceIsFine(t *testing.T) {
-	for _, first := range enders {
-		for _, second := range enders {
-			t.Run(first.name+"/"+second.name, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{})
-				w.AfterFunc(time.Hour, func() {})
-				require.NoError(t, first.end(w))
-				require.NoError(t, second.end(w))
-				require.NoError(t, first.end(w))
-				require.EqualValues(t, 1, w.Stats().Removed)
-			})
-		}
-	}
-}
-
-// Promise 9.6: none of several concurrent Closes returns before the handlers in flight have.
+// Promises 9.2, 9.6, 9.7 and 9.8: none of several Closes returns before the handler in flight has, a
+// goroutine's that the handler started included; what is in line behind that handler is dropped.
 func TestConcurrentClosesAllWait(t *testing.T) {
-	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		p := newPuppet(t)
-		startRun(t, w.Alloc(p.handle))
-		var ended []<-chan struct{}
-		for range 3 {
-			for _, e := range enders {
-				ended = append(ended, inBackground(func() {
-					assert.NoError(t, e.end(w))
-					assert.Zero(t, w.Stats().Workers)
-				}))
+	for _, first := range []string{"a handler closes first", "from outside only"} {
+		bubble(t, first, timerwheel.Options{MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
+			_, p := newRun(t, w)
+			for range 100 {
+				w.AfterFunc(0, func() { t.Error("a handler began after Close") })
 			}
-		}
-		synctest.Wait()
-		for _, c := range ended {
-			require.False(t, isClosed(c))
-		}
-		p.let()
-		synctest.Wait()
-		for _, c := range ended {
-			require.True(t, isClosed(c))
-		}
-	})
+			settle()
+			require.Equal(t, 100, w.Stats().Pending)
+			closeInHandler := func() { assert.ErrorIs(t, w.Close(), timerwheel.ErrDeadlock) }
+			if first == "a handler closes first" {
+				p.tell(closeInHandler)
+			}
+			var ended []<-chan struct{}
+			for _, e := range enders {
+				end := func() error {
+					err := e.end(w)
+					assert.Zero(t, w.Stats().Workers)
+					return err
+				}
+				ended = append(ended, closing(t, end), closing(t, end))
+				p.tell(func() { ended = append(ended, closing(t, end)) })
+			}
+			p.tell(closeInHandler)
+			synctest.Wait()
+			for _, c := range ended {
+				require.False(t, isClosed(c))
+			}
+			require.Zero(t, w.Stats().Pending)
+			p.let()
+			synctest.Wait()
+			for _, c := range ended {
+				require.True(t, isClosed(c))
+			}
+			for _, e := range enders {
+				require.NoError(t, e.end(w), "to close twice is fine")
+			}
+			require.EqualValues(t, 1, w.Stats().Fired)
+			require.EqualValues(t, 100, w.Stats().Removed)
+		})
+	}
 }
 
 // Promise 9.7.
@@ -259,9 +250,8 @@ func TestCloseFromAFunctionThatTheWheelCalls(t *testing.T) {
 	}
 }
 
-// Promises 9.3 and 9.7: a Close in a handler does not wait, also where deletions and a Close wait
-// for that handler, and where the handlers form a chain: the chain ends as it would have, and with
-// it the wheel.
+// Promises 9.3 and 9.7: a Close in a handler does not wait, also where deletions and a Close wait for
+// that handler, and where the handlers form a chain: it ends as it would have, and with it the wheel.
 func TestCloseInAHandlerThatOthersWaitFor(t *testing.T) {
 	for _, e := range enders {
 		bubble(t, e.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -270,9 +260,7 @@ func TestCloseInAHandlerThatOthersWaitFor(t *testing.T) {
 			var timers [n]timerwheel.Timer
 			g := w.NewGroup()
 			for i := range n {
-				puppets[i] = newPuppet(t)
-				timers[i] = g.Alloc(puppets[i].handle)
-				startRun(t, timers[i])
+				timers[i], puppets[i] = newRun(t, g)
 			}
 			var calls [n - 1]*deletion
 			for i := range n - 1 {
@@ -280,10 +268,9 @@ func TestCloseInAHandlerThatOthersWaitFor(t *testing.T) {
 				require.True(t, calls[i].waits())
 			}
 			first, whole := deleting(timers[0].DelSync), deleting(g.ShutdownSync)
-			closed := deleting(func() (timerwheel.Found, error) { return foundNone, e.end(w) })
+			closed := closing(t, func() error { return e.end(w) })
 			require.True(t, first.waits())
 			require.True(t, whole.waits())
-			require.True(t, closed.waits())
 			puppets[n-1].tell(func() {
 				before := time.Now()
 				assert.ErrorIs(t, e.end(w), timerwheel.ErrDeadlock)
@@ -296,73 +283,34 @@ func TestCloseInAHandlerThatOthersWaitFor(t *testing.T) {
 				puppets[i].let()
 				calls[i-1].requires(t, foundRunning, nil)
 			}
-			require.True(t, closed.waits())
+			require.False(t, isClosed(closed))
 			puppets[0].let()
 			first.requires(t, foundRunning, nil)
 			whole.requires(t, foundRunning, nil)
-			closed.requires(t, foundNone, nil)
-			deleting(timers[n-1].DelSync).requires(t, foundNone, nil)
+			<-closed
+			finds(t, foundNone)(timers[n-1].DelSync())
 		})
 	}
-}
-
-// Promise 9.7: a Close in a handler must not wait for itself, and a Close outside must wait although
-// another call closed first.
-func TestCloseOutsideWaitsAlthoughAHandlerClosedFirst(t *testing.T) {
-	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		first, second := newPuppet(t), newPuppet(t)
-		startRun(t, w.Alloc(first.handle))
-		startRun(t, w.Alloc(second.handle))
-		second.tell(func() { assert.ErrorIs(t, w.Close(), timerwheel.ErrDeadlock) })
-		ended := inBackground(func() { assert.NoError(t, w.Close()) })
-		synctest.Wait()
-		first.tell(func() {
-			assert.ErrorIs(t, w.Close(), timerwheel.ErrDeadlock, "while another Close waits for this handler")
-		})
-		synctest.Wait()
-		require.False(t, isClosed(ended))
-		require.Equal(t, 2, w.Stats().Running)
-		first.let()
-		second.let()
-		<-ended
-	})
-}
-
-// Promise 9.8.
-func TestCloseFromAGoroutineThatAHandlerStartedWaits(t *testing.T) {
-	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		p := newPuppet(t)
-		startRun(t, w.Alloc(p.handle))
-		var ended <-chan struct{}
-		p.tell(func() { ended = inBackground(func() { assert.NoError(t, w.Close()) }) })
-		synctest.Wait()
-		require.False(t, isClosed(ended))
-		p.let()
-		<-ended
-	})
 }
 
 // Promise 9.8: for another wheel, a handler of this one is any goroutine.
 func TestCloseOfAnotherWheelInAHandlerWaits(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		other, closer, p := openWheel(t, timerwheel.Options{}), newPuppet(t), newPuppet(t)
-		startRun(t, other.Alloc(p.handle))
-		startRun(t, w.Alloc(closer.handle))
+		other := openWheel(t, timerwheel.Options{})
+		_, p := newRun(t, other)
+		_, closer := newRun(t, w)
 		closed := closer.call(func() (timerwheel.Found, error) { return foundNone, other.Close() })
 		require.True(t, closed.waits())
 		p.let()
 		closed.requires(t, foundNone, nil)
-		fired := make(chan struct{})
-		w.AfterFunc(0, func() { close(fired) })
-		<-fired
+		fire(t, w, 0, func() {})
 	})
 }
 
 // Promise 9.9.
 func TestCloseContextIsBoundedByItsContext(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		p := newPuppet(t)
-		startRun(t, w.Alloc(p.handle))
+		_, p := newRun(t, w)
 		pending := armed(w.Alloc(func(timerwheel.Timer) { t.Error("a dropped timer fired") }), time.Hour)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -375,17 +323,16 @@ func TestCloseContextIsBoundedByItsContext(t *testing.T) {
 		require.ErrorIs(t, w.CloseContext(ctx), context.DeadlineExceeded, "the handler is still in flight")
 
 		canceled, stop := context.WithCancel(t.Context())
-		ended := inBackground(func() { assert.ErrorIs(t, w.CloseContext(canceled), context.Canceled) })
-		synctest.Wait()
-		require.False(t, isClosed(ended))
+		given := closing(t, func() error {
+			assert.ErrorIs(t, w.CloseContext(canceled), context.Canceled)
+			return nil
+		})
 		stop()
-		<-ended
+		<-given
 
 		long, cancelLong := context.WithTimeout(t.Context(), time.Hour)
 		defer cancelLong()
-		ended = inBackground(func() { assert.NoError(t, w.CloseContext(long)) })
-		synctest.Wait()
-		require.False(t, isClosed(ended), "a CloseContext that gave up leaves the next one its wait")
+		ended := closing(t, func() error { return w.CloseContext(long) }) // those that gave up leave it its wait
 		p.let()
 		<-ended
 		require.NoError(t, w.Close())
@@ -410,12 +357,11 @@ func TestCloseWaitsForTheDonesOfWaitingDeletions(t *testing.T) {
 					})
 					require.True(t, found.Running)
 				}
-				ended := inBackground(func() {
-					assert.NoError(t, e.end(w))
+				ended := closing(t, func() error {
+					err := e.end(w)
 					assert.EqualValues(t, 3, returned.Load())
+					return err
 				})
-				synctest.Wait()
-				require.False(t, isClosed(ended))
 				require.Zero(t, begun.Load(), "the handler is still in flight")
 				p.let()
 				synctest.Wait()
@@ -443,9 +389,7 @@ func TestCloseJoinsEveryFunctionThatTheWheelCalls(t *testing.T) {
 				})
 				<-entered
 				time.Sleep(10 * time.Second) // until only this function is left
-				ended := inBackground(func() { assert.NoError(t, w.Close()) })
-				synctest.Wait()
-				require.False(t, isClosed(ended))
+				ended := closing(t, w.Close)
 				close(release)
 				<-ended
 				require.Zero(t, w.Stats().Workers)
@@ -456,46 +400,21 @@ func TestCloseJoinsEveryFunctionThatTheWheelCalls(t *testing.T) {
 	}
 }
 
-// Promises 6.3 and 9.4: a worker that waits for a user's lock is a goroutine of the wheel; the timer
-// of that worker is pending, and dropped.
-func TestCloseJoinsAWorkerThatWaitsForALock(t *testing.T) {
-	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		l := newDurableLock()
-		l.Lock()
-		tm := armed(w.AllocLocked(l, func(timerwheel.Timer) { t.Error("ran although dropped") }), 0)
-		settle()
-		require.True(t, tm.Pending())
-		ended := inBackground(func() { assert.NoError(t, w.Close()) })
-		synctest.Wait()
-		require.False(t, tm.Pending())
-		require.False(t, isClosed(ended), "a goroutine of the wheel is still at the lock")
-		l.Unlock()
-		<-ended
-		require.True(t, l.isFree())
-		s := w.Stats()
-		require.EqualValues(t, 1, s.Removed)
-		require.Zero(t, s.Fired)
-		require.Zero(t, s.Workers)
-	})
-}
-
-// Promises 9.10 and 12.8.
+// Promises 9.10, 9.11 and 12.8: a closed wheel still makes timers, which cannot fire, and every verb on
+// every timer is harmless.
 func TestAClosedWheelMakesTimersThatCannotFire(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		never := func(timerwheel.Timer) { t.Error("fired on a closed wheel") }
 		plain, withArg := func() { never(timerwheel.Timer{}) }, func(any) { never(timerwheel.Timer{}) }
 		g := w.NewGroup()
-		pended := armed(g.Alloc(never), time.Hour)
-		require.NoError(t, w.Close())
-		for name, tm := range map[string]timerwheel.Timer{
-			"Alloc": w.Alloc(never), "AllocLocked": w.AllocLocked(newDurableLock(), never), "a member that pended": pended,
-			"Group.Alloc": g.Alloc(never), "Group.AllocLocked": w.NewGroup().AllocLocked(newDurableLock(), never),
-		} {
-			require.True(t, tm.Valid(), name)
-			requireRefused(t, w, tm, timerwheel.ErrClosed)
-			require.NoError(t, tm.Free(), name)
-			require.False(t, tm.Valid(), name)
+		timers := map[string]timerwheel.Timer{
+			"was idle": w.Alloc(never), "was pending": armed(w.Alloc(never), time.Minute), "of a group": armed(g.Alloc(never), time.Minute),
+			"lock-bound": armed(w.AllocLocked(newDurableLock(), never), time.Minute),
+			"stale":      w.AfterFunc(time.Minute, plain), "zero": {},
 		}
+		require.NoError(t, w.Close())
+		timers["Alloc"], timers["AllocLocked"] = w.Alloc(never), w.AllocLocked(newDurableLock(), never)
+		timers["Group.Alloc"], timers["Group.AllocLocked"] = g.Alloc(never), w.NewGroup().AllocLocked(newDurableLock(), never)
 		refused := w.Stats().Refused
 		for name, f := range map[string]func() timerwheel.Timer{
 			"AfterFunc":          func() timerwheel.Timer { return w.AfterFunc(0, plain) },
@@ -507,78 +426,52 @@ func TestAClosedWheelMakesTimersThatCannotFire(t *testing.T) {
 		} {
 			tm := f()
 			refused++
+			require.Equal(t, refused, w.Stats().Refused, name)
 			require.False(t, tm.Valid(), name)
 			require.False(t, tm.Pending(), name)
 			require.False(t, tm.Stop(), name)
 			require.ErrorIs(t, tm.Free(), timerwheel.ErrStale, name)
-			require.Equal(t, refused, w.Stats().Refused, name)
 		}
-		require.Zero(t, w.Stats().Live)
-		require.Zero(t, g.Len())
-		time.Sleep(time.Hour)
-	})
-}
-
-// Promise 9.11.
-func TestEveryVerbIsHarmlessOnAClosedWheel(t *testing.T) {
-	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		handler := func(timerwheel.Timer) { t.Error("fired on a closed wheel") }
-		g := w.NewGroup()
-		timers := map[string]timerwheel.Timer{
-			"was idle": w.Alloc(handler), "was pending": armed(w.Alloc(handler), time.Minute), "of a group": armed(g.Alloc(handler), time.Minute),
-			"lock-bound": armed(w.AllocLocked(newDurableLock(), handler), time.Minute),
-			"stale":      w.AfterFunc(time.Minute, func() { handler(timerwheel.Timer{}) }), "zero": {},
+		for _, tm := range timers {
+			if tm.Valid() {
+				requireRefused(t, w, tm, timerwheel.ErrClosed)
+			}
 		}
-		require.NoError(t, w.Close())
-		timers["made later"] = w.Alloc(handler)
 		for name, tm := range timers {
+			valid := name != "stale" && name != "zero"
+			require.Equal(t, valid, tm.Valid(), name)
 			var dones atomic.Int32
 			tm.DelAsync(func() { dones.Add(1) })
 			if name != "zero" { // the zero Timer has no wheel to run its done
 				synctest.Wait()
 				require.EqualValues(t, 1, dones.Load(), "DelAsync of %s: done runs once", name)
 			}
-			for _, verb := range everyDeletion {
-				found, err := verb.call(tm)
+			for _, verb := range memberVerbs {
+				found, err := verb.call(member{tm, g})
 				require.NoError(t, err, "%s of %s", verb.name, name)
 				require.Zero(t, found, "%s of %s", verb.name, name)
 			}
-			require.False(t, tm.Stop(), name)
-			require.False(t, tm.Reset(time.Second), name)
-			require.False(t, tm.Pending(), name)
 			require.False(t, tm.Running(), name)
 			_, ok := tm.When()
 			require.False(t, ok, name)
 			require.NotEmpty(t, tm.String(), name)
-			valid := name != "stale" && name != "zero"
-			require.Equal(t, valid, tm.Valid(), name)
 			if !valid {
-				require.ErrorIs(t, tm.Retain(), timerwheel.ErrStale, name)
-				require.ErrorIs(t, tm.Free(), timerwheel.ErrStale, name)
+				requireStale(t, tm)
 				continue
 			}
-			require.ErrorIs(t, tm.Register(0), timerwheel.ErrShutdown, name)
+			requireRefused(t, w, tm, timerwheel.ErrShutdown)
 			require.NoError(t, tm.Retain(), name)
 			require.NoError(t, tm.Free(), name)
 			require.True(t, tm.Valid(), name)
 			require.NoError(t, tm.Free(), name)
 			require.False(t, tm.Valid(), name)
 		}
-		for _, del := range []func() (timerwheel.Found, error){
-			func() (timerwheel.Found, error) { return g.Del(), nil }, g.DelSync,
-			func() (timerwheel.Found, error) { return g.DelSyncContext(endedContext) },
-			func() (timerwheel.Found, error) { return g.Shutdown(), nil }, g.ShutdownSync,
-			func() (timerwheel.Found, error) { return g.ShutdownSyncContext(endedContext) },
-		} {
-			found, err := del()
-			require.NoError(t, err)
-			require.Zero(t, found)
-		}
 		require.Zero(t, g.Len())
 		require.Empty(t, w.Running())
 		require.True(t, w.Now().Equal(time.Now()), "a closed wheel still tells the time")
 		_, ok := w.Next()
 		require.False(t, ok)
+		time.Sleep(time.Hour)
 		s := w.Stats()
 		require.Zero(t, s.Live)
 		require.Zero(t, s.Workers)
@@ -723,9 +616,7 @@ var drainings = append([]draining{
 		defer l.durableLock.Unlock()
 		tm := armed(w.AllocLocked(l, func(timerwheel.Timer) { t.Error("ran although deleted") }), 0)
 		receive(t, waits)
-		found, err := tm.DelSync()
-		require.NoError(t, err)
-		require.Equal(t, foundPending, found)
+		finds(t, foundPending)(tm.DelSync())
 	}},
 	{name: "panic", options: map[string]timerwheel.Options{"watched": watched},
 		run: func(t *testing.T, w *timerwheel.Wheel) { fire(t, w, 0, func() { panic("on purpose") }) }},
@@ -777,18 +668,11 @@ var drainings = append([]draining{
 
 // drainingsByDeletion are those by each deletion of a pending timer.
 func drainingsByDeletion() (all []draining) {
-	for _, verb := range everyDeletion {
+	for _, verb := range timerVerbs {
 		all = append(all, draining{name: verb.name, run: func(t *testing.T, w *timerwheel.Wheel) { drainByDeletion(t, w, time.Hour, verb.call) }})
 	}
 	return all
 }
-
-// everyDeletion is each way to delete a timer.
-var everyDeletion = append(slices.Clone(delVerbs),
-	delVerb{"Shutdown", func(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.Shutdown(), nil }},
-	delVerb{"ShutdownSyncContext", func(tm timerwheel.Timer) (timerwheel.Found, error) {
-		return tm.ShutdownSyncContext(context.Background())
-	}})
 
 // watched are the options of a wheel that watches everything. StallAfter is short, so that a stall
 // is quick in real time too.
@@ -849,9 +733,7 @@ func TestADrainedWheelHasNoGoroutineAndNoWakeUp(t *testing.T) {
 // drainByDeletion arms a timer for d and deletes it.
 func drainByDeletion(t *testing.T, w *timerwheel.Wheel, d time.Duration, del func(timerwheel.Timer) (timerwheel.Found, error)) {
 	t.Helper()
-	found, err := del(armed(w.Alloc(func(timerwheel.Timer) { t.Error("a deleted timer fired") }), d))
-	require.NoError(t, err)
-	require.Equal(t, foundPending, found)
+	finds(t, foundPending)(del(armed(w.Alloc(func(timerwheel.Timer) { t.Error("a deleted timer fired") }), d)))
 }
 
 // Promise 9.14. In real time, so that the workers are seen to end there too.
