@@ -306,18 +306,16 @@ const poison = -1
 
 // A conn is a connection: its state is touched by its one timer, and by the goroutine that tears it down.
 type conn struct {
-	mu    sync.Mutex // of the lock-bound way only
+	*faults
+	lock  sync.Mutex // of the lock-bound way only
 	tm    timerwheel.Timer
 	del   func() (timerwheel.Found, error) // of the timer
 	state int
-	bad   bool // the handler saw poison
 }
 
 func (c *conn) handle(tm timerwheel.Timer) {
 	for range 3 {
-		if c.state == poison {
-			c.bad = true
-		}
+		c.expect(c.state != poison, "a handler ran after the end of its connection")
 		c.state++
 		runtime.Gosched()
 	}
@@ -353,10 +351,10 @@ func TestMailTearDownThenPoison(t *testing.T) {
 		}},
 		{"Every", false, func(w *timerwheel.Wheel, c *conn) { c.del = w.Every(period, c.handle).DelSync }},
 		{"AllocLocked, Del under the lock", true, func(w *timerwheel.Wheel, c *conn) {
-			c.tm = w.AllocLocked(&c.mu, c.handle)
+			c.tm = w.AllocLocked(&c.lock, c.handle)
 			c.del = func() (timerwheel.Found, error) {
-				c.mu.Lock()
-				defer c.mu.Unlock()
+				c.lock.Lock()
+				defer c.lock.Unlock()
 				return c.tm.Del(), nil
 			}
 		}},
@@ -374,8 +372,10 @@ func TestMailTearDownThenPoison(t *testing.T) {
 		t.Run(way.name, func(t *testing.T) {
 			w := openWheel(t, timerwheel.Options{})
 			for range raceRounds(25) {
+				var f faults
 				var conns [8]conn
 				for i := range conns {
+					conns[i].faults = &f
 					way.make(w, &conns[i])
 					if way.owned {
 						_ = conns[i].tm.Register(0)
@@ -393,8 +393,8 @@ func TestMailTearDownThenPoison(t *testing.T) {
 					}
 				})
 				passTicks(t, w)
+				f.requireNone(t)
 				for i := range conns {
-					require.False(t, conns[i].bad)
 					require.Equal(t, poison, conns[i].state)
 				}
 			}
@@ -406,40 +406,41 @@ func TestMailTearDownThenPoison(t *testing.T) {
 // "It does introduce the potential for deadlocks which Alexey [pointed out]: mainline() del_timer()
 // [spins forever], handler() [wants the lock that mainline holds]". Contract 4 has three cures.
 func TestMailMainlineAndHandlerWantTheSameLock(t *testing.T) {
-	// The handler, or the worker, says that it wants the lock, just before it does.
 	for name, c := range map[string]struct {
 		locked bool
-		del    func(mu *wantedMutex, tm timerwheel.Timer) (timerwheel.Found, error)
+		del    func(l *lockProbe, tm timerwheel.Timer) (timerwheel.Found, error)
 		found  timerwheel.Found
 		err    error
 		runs   int
 	}{
-		"release the lock before DelSync": {false, func(mu *wantedMutex, tm timerwheel.Timer) (timerwheel.Found, error) {
-			mu.Mutex.Unlock()
-			defer mu.Mutex.Lock()
+		"release the lock before DelSync": {false, func(l *lockProbe, tm timerwheel.Timer) (timerwheel.Found, error) {
+			l.drop()
+			defer l.take()
 			return tm.DelSync()
 		}, foundRunning, nil, 1},
-		"AllocLocked": {true, func(_ *wantedMutex, tm timerwheel.Timer) (timerwheel.Found, error) { return tm.DelSync() }, foundPending, nil, 0},
-		"DelSyncContext with a deadline": {false, func(_ *wantedMutex, tm timerwheel.Timer) (timerwheel.Found, error) {
+		"AllocLocked": {true, func(_ *lockProbe, tm timerwheel.Timer) (timerwheel.Found, error) { return tm.DelSync() }, foundPending, nil, 0},
+		"DelSyncContext with a deadline": {false, func(_ *lockProbe, tm timerwheel.Timer) (timerwheel.Found, error) {
 			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Millisecond)
 			defer cancel()
 			return tm.DelSyncContext(ctx)
 		}, foundRunning, context.DeadlineExceeded, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w, mu, runs := openWheel(t, timerwheel.Options{}), &wantedMutex{wanted: make(chan struct{}, 1)}, 0
+			w, l, runs := openWheel(t, timerwheel.Options{}), newLockProbe(t), 0
+			wanted := make(chan struct{}) // by the handler, or by the worker
+			l.onLock = sync.OnceFunc(func() { close(wanted) })
 			tm := w.Alloc(func(timerwheel.Timer) {
-				mu.Lock()
-				defer mu.Unlock()
+				l.Lock()
+				defer l.Unlock()
 				runs++
 			})
 			if c.locked {
-				tm = w.AllocLocked(mu, func(timerwheel.Timer) { runs++ })
+				tm = w.AllocLocked(l, func(timerwheel.Timer) { runs++ })
 			}
-			mu.Mutex.Lock()
+			l.take()
 			require.NoError(t, tm.Register(0))
-			receive(t, mu.wanted)
-			found, err := c.del(mu, tm)
+			receive(t, wanted)
+			found, err := c.del(l, tm)
 			if c.err == nil {
 				assert.NoError(t, err)
 				assert.Equal(t, c.found.Pending, found.Pending) // the handler may have been over
@@ -449,29 +450,14 @@ func TestMailMainlineAndHandlerWantTheSameLock(t *testing.T) {
 				assert.Equal(t, c.found, found)
 				assert.Zero(t, runs)
 			}
-			mu.Mutex.Unlock()
+			l.drop()
 			passTicks(t, w)
 			_, err = tm.DelSync()
 			require.NoError(t, err)
-			mu.Mutex.Lock()
-			defer mu.Mutex.Unlock()
+			l.take()
 			require.Equal(t, c.runs, runs)
 		})
 	}
-}
-
-// A wantedMutex says that a goroutine wants it.
-type wantedMutex struct {
-	sync.Mutex
-	wanted chan struct{}
-}
-
-func (m *wantedMutex) Lock() {
-	select {
-	case m.wanted <- struct{}{}:
-	default:
-	}
-	m.Mutex.Lock()
 }
 
 // shortDelay is often none.
@@ -824,24 +810,20 @@ func (s *verbStorm) verifyGroup(g *timerwheel.Group) {
 // connection makes a group of its own, with timers of all kinds, tears it down, and poisons what
 // its handlers used.
 func (s *verbStorm) connection() {
-	var state [3]int
-	use := func(i int) {
-		s.expect(state[i] != poison, "a handler ran after Group.ShutdownSync")
-		state[i]++
+	var conns [3]conn
+	for i := range conns {
+		conns[i].faults = &s.faults
 	}
 	g := s.w.NewGroup()
-	tm := g.Alloc(func(tm timerwheel.Timer) {
-		use(0)
-		_ = tm.Register(shortDelay())
-	})
+	tm := g.Alloc(conns[0].handle)
 	s.registered(tm.Register(0), "Register of a new timer")
-	g.AfterFunc(shortDelay(), func() { use(1) })
-	g.Every(100*time.Microsecond, func(timerwheel.Timer) { use(2) })
+	g.AfterFunc(shortDelay(), func() { conns[1].handle(timerwheel.Timer{}) })
+	g.Every(100*time.Microsecond, conns[2].handle)
 	time.Sleep(shortDelay() / 2)
 	_, err := g.ShutdownSync()
 	s.expect(err == nil, "Group.ShutdownSync")
-	for i := range state {
-		state[i] = poison
+	for i := range conns {
+		conns[i].state = poison
 	}
 	s.expect(tm.Free() == nil && g.Len() == 0, "a group after its end")
 }

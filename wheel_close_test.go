@@ -29,6 +29,17 @@ func closing(t *testing.T, end func() error) <-chan struct{} {
 	return ended
 }
 
+// requireLastReference frees the one reference to a timer.
+func requireLastReference(t *testing.T, tm timerwheel.Timer, name string) {
+	t.Helper()
+	require.NoError(t, tm.Retain(), name)
+	require.NoError(t, tm.Free(), name)
+	require.True(t, tm.Valid(), name)
+	require.NoError(t, tm.Free(), name)
+	require.False(t, tm.Valid(), name)
+	require.ErrorIs(t, tm.Free(), timerwheel.ErrStale, name)
+}
+
 // Promises 6.3, 9.2 and 9.4. One timer for each way to be pending, and one that is idle.
 func TestCloseDropsPendingTimersAndTheWheelsReferences(t *testing.T) {
 	for _, e := range enders {
@@ -55,8 +66,7 @@ func TestCloseDropsPendingTimersAndTheWheelsReferences(t *testing.T) {
 			require.NoError(t, unowned["freed, pending"].Free())
 
 			running, p := newRun(t, w)
-			owned["running, and due again"] = running
-			require.NoError(t, running.Register(0))
+			owned["running, and due again"] = armed(running, 0)
 			before := w.Stats()
 			require.Equal(t, len(owned)+len(unowned), before.Pending)
 			require.Equal(t, 1, before.Running)
@@ -87,13 +97,8 @@ func TestCloseDropsPendingTimersAndTheWheelsReferences(t *testing.T) {
 			require.Equal(t, 1, g.Len(), "the owned member stays, the other is recycled")
 			require.NoError(t, owned["retained"].Free())
 			for name, tm := range owned {
-				require.NoError(t, tm.Retain(), name)
-				require.NoError(t, tm.Free(), name)
-				require.True(t, tm.Valid(), name)
 				require.False(t, tm.Pending(), name)
-				require.NoError(t, tm.Free(), name)
-				require.False(t, tm.Valid(), name)
-				require.ErrorIs(t, tm.Free(), timerwheel.ErrStale, name)
+				requireLastReference(t, tm, name)
 			}
 			require.Zero(t, w.Stats().Live)
 			time.Sleep(time.Hour)
@@ -149,27 +154,24 @@ func TestCloseWaitsForEveryHandlerInFlight(t *testing.T) {
 // Promise 9.1. The next instant of a series is dropped, too.
 func TestAHandlerInFlightCannotArmWhileCloseWaits(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		release := openedAtTheEnd(t)
-		var runs atomic.Int32
-		handler := func(tm timerwheel.Timer) {
-			runs.Add(1)
-			<-release
-			assert.ErrorIs(t, tm.Register(0), timerwheel.ErrClosed)
-			assert.False(t, tm.Reset(0))
-			assert.False(t, w.AfterFunc(0, func() {}).Valid())
-		}
-		armed(w.Alloc(handler), 0)
-		series := w.Every(time.Millisecond, handler)
+		once, first := newRun(t, w)
+		second := newPuppet(t)
+		series := w.Every(time.Millisecond, second.handle)
 		settle()
-		require.EqualValues(t, 2, runs.Load())
+		require.True(t, series.Running())
 		require.True(t, series.Pending(), "during a run the next instant is pending")
 		ended := closing(t, w.Close)
 		require.False(t, series.Pending())
-		close(release)
+		for _, p := range []*puppet{first, second} {
+			requireRefusedInHandler(t, w, p, timerwheel.ErrClosed, once, series)
+			p.tell(func() { assert.False(t, w.AfterFunc(0, func() {}).Valid()) })
+			p.let()
+		}
 		<-ended
 		require.False(t, series.Valid())
 		time.Sleep(time.Second)
-		require.EqualValues(t, 2, runs.Load())
+		require.EqualValues(t, 1, first.begun.Load())
+		require.EqualValues(t, 1, second.begun.Load())
 		requireLaw(t, w.Stats())
 	})
 }
@@ -219,35 +221,58 @@ func TestConcurrentClosesAllWait(t *testing.T) {
 	}
 }
 
-// Promise 9.7.
-func TestCloseFromAFunctionThatTheWheelCalls(t *testing.T) {
+// Promises 9.4 and 9.7: in each function that the wheel calls a Close does not wait, and one outside
+// waits for that function.
+func TestCloseJoinsEveryFunctionThatTheWheelCalls(t *testing.T) {
 	for _, e := range enders {
 		for _, c := range callbacks {
-			h := &callbackHooks{
-				panicked: func(p timerwheel.HandlerPanic) { t.Errorf("%s: unexpected panic %v", c.name, p.Value) },
-				stalled:  func(timerwheel.Stall) { t.Errorf("%s: unexpected stall", c.name) },
-			}
-			bubble(t, e.name+"/"+c.name, h.options(), func(t *testing.T, w *timerwheel.Wheel) {
-				bystander := armed(w.Alloc(func(timerwheel.Timer) { t.Error("a dropped timer fired") }), time.Minute)
-				var calls atomic.Int32
-				c.arrange(t, w, h, func() {
-					calls.Add(1)
-					before := time.Now()
-					assert.ErrorIs(t, e.end(w), timerwheel.ErrDeadlock)
-					assert.ErrorIs(t, e.end(w), timerwheel.ErrDeadlock, "it still cannot wait for itself")
-					assert.Zero(t, time.Since(before), "it does not wait")
-					assert.ErrorIs(t, bystander.Register(0), timerwheel.ErrClosed)
+			for _, from := range []string{"inside", "outside"} {
+				t.Run(e.name+"/"+c.name+"/"+from, func(t *testing.T) {
+					guarded(t, func(t *testing.T) { closeBesideCallback(t, e.end, c.arrange, from == "inside") })
 				})
-				time.Sleep(10 * time.Second)
-				require.EqualValues(t, 1, calls.Load())
-				require.Zero(t, w.Stats().Workers, "the wheel ends by itself when its last function returns")
-				require.False(t, bystander.Pending())
-				require.NoError(t, e.end(w), "and from outside, closing it again is fine")
-				require.NoError(t, bystander.Free())
-				requireLaw(t, w.Stats())
-			})
+			}
 		}
 	}
+}
+
+func closeBesideCallback(t *testing.T, end func(*timerwheel.Wheel) error,
+	arrange func(*testing.T, *timerwheel.Wheel, *callbackHooks, func()), inside bool,
+) {
+	goroutines := runtime.NumGoroutine()
+	h := &callbackHooks{
+		panicked: func(p timerwheel.HandlerPanic) { t.Errorf("unexpected panic %v", p.Value) },
+		stalled:  func(timerwheel.Stall) { assert.False(t, inside, "unexpected stall") },
+	}
+	w := openWheel(t, h.options())
+	bystander := w.Alloc(func(timerwheel.Timer) { t.Error("a dropped timer fired") })
+	release, calls := openedAtTheEnd(t), 0
+	arrange(t, w, h, func() {
+		calls++
+		if !inside {
+			<-release
+			return
+		}
+		before := time.Now()
+		assert.ErrorIs(t, end(w), timerwheel.ErrDeadlock)
+		assert.ErrorIs(t, end(w), timerwheel.ErrDeadlock, "it still cannot wait for itself")
+		assert.Zero(t, time.Since(before), "it does not wait")
+		assert.ErrorIs(t, bystander.Register(0), timerwheel.ErrClosed)
+	})
+	require.NoError(t, bystander.Register(time.Minute))
+	elapse(10 * time.Second) // until only this function is left, or the wheel has ended by itself
+	require.Equal(t, 1, calls)
+	if !inside {
+		ended := closing(t, func() error { return end(w) })
+		close(release)
+		<-ended
+	}
+	require.Zero(t, w.Stats().Workers)
+	require.False(t, bystander.Pending())
+	require.NoError(t, end(w), "and from outside, closing it again is fine")
+	require.NoError(t, bystander.Free())
+	requireLaw(t, w.Stats())
+	synctest.Wait()
+	noMoreGoroutinesThan(t, goroutines)
 }
 
 // Promises 9.3 and 9.7: a Close in a handler does not wait, also where deletions and a Close wait for
@@ -374,32 +399,6 @@ func TestCloseWaitsForTheDonesOfWaitingDeletions(t *testing.T) {
 	}
 }
 
-// Promise 9.4: also the goroutines that call OnPanic, OnStall and the done of an idle timer.
-func TestCloseJoinsEveryFunctionThatTheWheelCalls(t *testing.T) {
-	for _, c := range callbacks {
-		t.Run(c.name, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				goroutines := runtime.NumGoroutine()
-				release, entered := openedAtTheEnd(t), make(chan struct{})
-				h := &callbackHooks{panicked: func(timerwheel.HandlerPanic) {}, stalled: func(timerwheel.Stall) {}}
-				w := openWheel(t, h.options())
-				c.arrange(t, w, h, func() {
-					close(entered)
-					<-release
-				})
-				<-entered
-				time.Sleep(10 * time.Second) // until only this function is left
-				ended := closing(t, w.Close)
-				close(release)
-				<-ended
-				require.Zero(t, w.Stats().Workers)
-				synctest.Wait()
-				noMoreGoroutinesThan(t, goroutines)
-			})
-		})
-	}
-}
-
 // Promises 9.10, 9.11 and 12.8: a closed wheel still makes timers, which cannot fire, and every verb on
 // every timer is harmless.
 func TestAClosedWheelMakesTimersThatCannotFire(t *testing.T) {
@@ -460,11 +459,7 @@ func TestAClosedWheelMakesTimersThatCannotFire(t *testing.T) {
 				continue
 			}
 			requireRefused(t, w, tm, timerwheel.ErrShutdown)
-			require.NoError(t, tm.Retain(), name)
-			require.NoError(t, tm.Free(), name)
-			require.True(t, tm.Valid(), name)
-			require.NoError(t, tm.Free(), name)
-			require.False(t, tm.Valid(), name)
+			requireLastReference(t, tm, name)
 		}
 		require.Zero(t, g.Len())
 		require.Empty(t, w.Running())
@@ -745,7 +740,8 @@ func TestADrainedWheelIsCollected(t *testing.T) {
 	for _, d := range append(slices.Clone(drainings), only) {
 		ok := d.each(t, func(t *testing.T, o timerwheel.Options) {
 			ignored := goleak.IgnoreCurrent()
-			collected(t, drainedAndForgotten(t, d, o))
+			p := drainedAndForgotten(t, d, o)
+			collectUntil(t, "it is collected", func() bool { return p.Value() == nil })
 			goleak.VerifyNone(t, ignored)
 		})
 		if !ok {
@@ -787,12 +783,6 @@ func manyRuntimeTimers() (stop func()) {
 			}
 		}
 	}
-}
-
-// collected waits until the garbage collector has taken what p points to.
-func collected[T any](t *testing.T, p weak.Pointer[T]) {
-	t.Helper()
-	collectUntil(t, "it is collected", func() bool { return p.Value() == nil })
 }
 
 // collectUntil collects garbage until a condition holds. It uses no timer: timers that come and go
