@@ -63,12 +63,15 @@ func passTicks(t *testing.T, w *timerwheel.Wheel) {
 	fire(t, w, 3*time.Millisecond, func() {})
 }
 
-// beginRun makes a timer whose handler, a puppet, is in flight.
-func beginRun(t *testing.T, w *timerwheel.Wheel) (timerwheel.Timer, *puppet) {
+// beginRun makes a timer whose handler, a puppet, is in flight. At its end the handler calls f.
+func beginRun(t *testing.T, w *timerwheel.Wheel, f func(timerwheel.Timer)) (timerwheel.Timer, *puppet) {
 	t.Helper()
 	p := newPuppet(t)
-	tm := armed(w.Alloc(p.handle), 0)
-	eventually(t, "it runs", func() bool { return p.begun.Load() == 1 })
+	tm := armed(w.Alloc(func(tm timerwheel.Timer) {
+		p.handle(tm)
+		f(tm)
+	}), 0)
+	eventually(t, "it runs", tm.Running)
 	return tm, p
 }
 
@@ -151,7 +154,7 @@ func TestMailHandlerFreesItsOwnTimer(t *testing.T) {
 // Running.
 func TestMailDelReturnsWhileTheHandlerRuns(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{})
-	tm, p := beginRun(t, w)
+	tm, p := beginRun(t, w, delIgnore)
 	require.Equal(t, foundRunning, tm.Del())
 	require.True(t, tm.Running())
 	require.Zero(t, p.ended.Load())
@@ -161,12 +164,8 @@ func TestMailDelReturnsWhileTheHandlerRuns(t *testing.T) {
 func TestMailDelSyncDoesNot(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{})
 	for range raceRounds(100) {
-		p, wrote := newPuppet(t), false
-		tm := armed(w.Alloc(func(tm timerwheel.Timer) {
-			p.handle(tm)
-			wrote = true
-		}), 0)
-		eventually(t, "it runs", tm.Running)
+		wrote := false
+		tm, p := beginRun(t, w, func(timerwheel.Timer) { wrote = true })
 		c := deleting(func() (timerwheel.Found, error) {
 			found, err := tm.DelSync()
 			if !wrote {
@@ -178,8 +177,7 @@ func TestMailDelSyncDoesNot(t *testing.T) {
 		require.False(t, isClosed(c.done), "it returned while the handler ran")
 		p.let()
 		receive(t, c.done)
-		require.NoError(t, c.err)
-		require.Equal(t, foundRunning, c.found)
+		finds(t, foundRunning)(c.result())
 		require.NoError(t, tm.Free())
 	}
 }
@@ -194,7 +192,7 @@ func TestMailThreeCPUs(t *testing.T) {
 				var f faults
 				var waiting atomic.Bool
 				var refused atomic.Int32
-				tm, cpu0 := beginRun(t, w)
+				tm, cpu0 := beginRun(t, w, delIgnore)
 				stop := make(chan struct{})
 				cpu2 := inBackground(func() {
 					for ; !isClosed(stop); runtime.Gosched() {
@@ -254,12 +252,8 @@ func TestMailStorageReusedWhileDelSyncWaits(t *testing.T) {
 		})
 	}
 	for range raceRounds(60) {
-		p, stay := newPuppet(t), newPuppet(t)
-		tm := armed(w.Alloc(func(tm timerwheel.Timer) {
-			p.handle(tm)
-			f.expect(tm.Free() == nil, "Free in its own handler")
-		}), 0)
-		eventually(t, "it runs", tm.Running)
+		tm, p := beginRun(t, w, func(tm timerwheel.Timer) { f.expect(tm.Free() == nil, "Free in its own handler") })
+		stay := newPuppet(t)
 		var calls []*deletion
 		for range 4 {
 			calls = append(calls, deleting(tm.DelSync))
@@ -272,8 +266,7 @@ func TestMailStorageReusedWhileDelSyncWaits(t *testing.T) {
 		}
 		for _, c := range calls {
 			receive(t, c.done)
-			require.NoError(t, c.err)
-			require.Equal(t, foundRunning, c.found)
+			finds(t, foundRunning)(c.result())
 		}
 		require.False(t, tm.Valid())
 		for _, tenant := range long {

@@ -733,7 +733,7 @@ func drainByDeletion(t *testing.T, w *timerwheel.Wheel, d time.Duration, del fun
 
 // Promise 9.14. In real time, so that the workers are seen to end there too.
 func TestADrainedWheelIsCollected(t *testing.T) {
-	defer manyRuntimeTimers()()
+	manyRuntimeTimers(t)
 	only := draining{name: "held by its own timer only", run: func(_ *testing.T, w *timerwheel.Wheel) {
 		w.AfterFunc(time.Millisecond, func() { runtime.KeepAlive(w) })
 	}}
@@ -761,28 +761,20 @@ func drainedAndForgotten(t *testing.T, d draining, o timerwheel.Options) weak.Po
 	return weak.Make(w)
 }
 
-// manyRuntimeTimers fills the runtime's timer heaps, and returns a function that empties them.
-// The runtime forgets a stopped timer, with all that hangs on it, only when it comes across
-// it: soon in an idle program, late in one that has many timers of its own.
-func manyRuntimeTimers() (stop func()) {
-	var timers [8][500]*time.Timer
+// manyRuntimeTimers fills the runtime's timer heaps. The runtime forgets a stopped timer, with all that
+// hangs on it, only when it comes across it: late in a program that has many timers of its own.
+func manyRuntimeTimers(t *testing.T) {
 	var makers sync.WaitGroup
-	for i := range timers {
+	for range 8 {
 		makers.Go(func() { // on whichever processor, for each has its own heap
-			for k := range timers[i] {
-				timers[i][k] = time.AfterFunc(time.Hour, func() {})
+			for range 500 {
+				tm := time.AfterFunc(time.Hour, func() {})
+				t.Cleanup(func() { tm.Stop() })
 				runtime.Gosched()
 			}
 		})
 	}
 	makers.Wait()
-	return func() {
-		for i := range timers {
-			for _, tm := range timers[i] {
-				tm.Stop()
-			}
-		}
-	}
 }
 
 // collectUntil collects garbage until a condition holds. It uses no timer: timers that come and go
