@@ -393,14 +393,13 @@ func TestMillionTimersArmedAndDeleted(t *testing.T) {
 func TestOneProcessorAndASpinningGoroutine(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	var stop atomic.Bool
-	var spinner sync.WaitGroup
-	spinner.Go(func() {
+	spinner := inBackground(func() {
 		for !stop.Load() { // the runtime has to preempt this
 		}
 	})
 	defer func() {
 		stop.Store(true)
-		within(t, spinner.Wait)
+		receive(t, spinner)
 	}()
 
 	w := openWheel(t, timerwheel.Options{})
@@ -419,14 +418,12 @@ func TestOneProcessorAndASpinningGoroutine(t *testing.T) {
 	require.Zero(t, early.Load())
 
 	for range 5 { // a deletion that waits for a handler that waits for the processor
-		begun := make(chan struct{})
-		ended := false
-		tm := w.Alloc(func(timerwheel.Timer) {
+		begun, ended := make(chan struct{}), false
+		tm := armed(w.Alloc(func(timerwheel.Timer) {
 			close(begun)
 			runtime.Gosched()
 			ended = true
-		})
-		require.NoError(t, tm.Register(0))
+		}), 0)
 		receive(t, begun)
 		within(t, func() {
 			_, err := tm.DelSync()
