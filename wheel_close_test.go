@@ -20,7 +20,27 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Promise 9.2. One timer for each way to be pending, and one that is idle.
+// closing ends a wheel on a goroutine of its own. It must wait; the channel is closed at its return.
+func closing(t *testing.T, end func() error) <-chan struct{} {
+	t.Helper()
+	ended := inBackground(func() { assert.NoError(t, end()) })
+	synctest.Wait()
+	assert.False(t, isClosed(ended), "it has not waited")
+	return ended
+}
+
+// requireLastReference frees the one reference to a timer.
+func requireLastReference(t *testing.T, tm timerwheel.Timer, name string) {
+	t.Helper()
+	require.NoError(t, tm.Retain(), name)
+	require.NoError(t, tm.Free(), name)
+	require.True(t, tm.Valid(), name)
+	require.NoError(t, tm.Free(), name)
+	require.False(t, tm.Valid(), name)
+	require.ErrorIs(t, tm.Free(), timerwheel.ErrStale, name)
+}
+
+// Promises 6.3, 9.2 and 9.4. One timer for each way to be pending, and one that is idle.
 func TestCloseDropsPendingTimersAndTheWheelsReferences(t *testing.T) {
 	for _, e := range enders {
 		bubble(t, e.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -45,20 +65,14 @@ func TestCloseDropsPendingTimersAndTheWheelsReferences(t *testing.T) {
 			}
 			require.NoError(t, unowned["freed, pending"].Free())
 
-			// One worker waits for l, which stays taken for a while; another is in a
-			// handler that has armed its own timer again.
-			p := newPuppet(t)
-			owned["running, and due again"] = w.Alloc(p.handle)
-			startRun(t, owned["running, and due again"])
-			p.tell(func() { assert.NoError(t, owned["running, and due again"].Register(0)) })
+			running, p := newRun(t, w)
+			owned["running, and due again"] = armed(running, 0)
 			before := w.Stats()
 			require.Equal(t, len(owned)+len(unowned), before.Pending)
 			require.Equal(t, 1, before.Running)
 			owned["idle"] = w.Alloc(never)
 
-			ended := inBackground(func() { assert.NoError(t, e.end(w)) })
-			synctest.Wait()
-			require.False(t, isClosed(ended))
+			ended := closing(t, func() error { return e.end(w) })
 			s := w.Stats()
 			require.Zero(t, s.Pending, "dropped at once, not when the last handler has returned")
 			require.Equal(t, before.Removed+uint64(before.Pending), s.Removed, "Removed counts what Close removes")
@@ -66,26 +80,25 @@ func TestCloseDropsPendingTimersAndTheWheelsReferences(t *testing.T) {
 				require.False(t, tm.Valid(), "%s: it has no owner", name)
 				require.ErrorIs(t, tm.Free(), timerwheel.ErrStale, name)
 			}
-			l.Unlock()
 			p.let()
+			synctest.Wait()
+			require.False(t, isClosed(ended), "a goroutine of the wheel is still at the lock")
+			l.Unlock()
 			<-ended
+			require.True(t, l.isFree())
 
 			s = w.Stats()
 			require.Equal(t, len(owned), s.Live)
 			require.EqualValues(t, 1, s.Fired)
+			require.Zero(t, s.Workers)
 			requireLaw(t, s)
 			_, ok := w.Next()
 			require.False(t, ok)
 			require.Equal(t, 1, g.Len(), "the owned member stays, the other is recycled")
 			require.NoError(t, owned["retained"].Free())
 			for name, tm := range owned {
-				require.NoError(t, tm.Retain(), name)
-				require.NoError(t, tm.Free(), name)
-				require.True(t, tm.Valid(), name)
 				require.False(t, tm.Pending(), name)
-				require.NoError(t, tm.Free(), name)
-				require.False(t, tm.Valid(), name)
-				require.ErrorIs(t, tm.Free(), timerwheel.ErrStale, name)
+				requireLastReference(t, tm, name)
 			}
 			require.Zero(t, w.Stats().Live)
 			time.Sleep(time.Hour)
@@ -117,11 +130,12 @@ func TestCloseWaitsForEveryHandlerInFlight(t *testing.T) {
 					}
 					settle()
 					require.Len(t, w.Running(), handlers)
-					ended := inBackground(func() {
-						assert.NoError(t, e.end(w))
+					ended := closing(t, func() error {
+						err := e.end(w)
 						assert.EqualValues(t, handlers, returned.Load())
 						assert.Zero(t, w.Stats().Workers, "joined by the return, not soon after it")
 						assert.Zero(t, w.Stats().Running)
+						return err
 					})
 					for i := range release {
 						synctest.Wait()
@@ -137,131 +151,132 @@ func TestCloseWaitsForEveryHandlerInFlight(t *testing.T) {
 	}
 }
 
-// Promise 9.2: what is due and in line behind the handlers in flight is dropped, not run.
-func TestCloseDoesNotRunWhatIsInLine(t *testing.T) {
-	bubble(t, "", timerwheel.Options{MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
-		p := newPuppet(t)
-		startRun(t, w.Alloc(p.handle))
-		for range 100 {
-			w.AfterFunc(0, func() { t.Error("a handler began after Close") })
-		}
-		settle()
-		require.Equal(t, 100, w.Stats().Pending)
-		ended := inBackground(func() { assert.NoError(t, w.Close()) })
-		synctest.Wait()
-		require.Zero(t, w.Stats().Pending)
-		p.let()
-		<-ended
-		require.EqualValues(t, 1, w.Stats().Fired)
-		require.EqualValues(t, 100, w.Stats().Removed)
-	})
-}
-
 // Promise 9.1. The next instant of a series is dropped, too.
 func TestAHandlerInFlightCannotArmWhileCloseWaits(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		release := openedAtTheEnd(t)
-		var runs atomic.Int32
-		handler := func(tm timerwheel.Timer) {
-			runs.Add(1)
-			<-release
-			assert.ErrorIs(t, tm.Register(0), timerwheel.ErrClosed)
-			assert.False(t, tm.Reset(0))
-			assert.False(t, w.AfterFunc(0, func() {}).Valid())
-		}
-		once, series := w.Alloc(handler), w.Every(time.Millisecond, handler)
-		require.NoError(t, once.Register(0))
+		once, first := newRun(t, w)
+		second := newPuppet(t)
+		series := w.Every(time.Millisecond, second.handle)
 		settle()
-		require.EqualValues(t, 2, runs.Load())
+		require.True(t, series.Running())
 		require.True(t, series.Pending(), "during a run the next instant is pending")
-		ended := inBackground(func() { assert.NoError(t, w.Close()) })
-		synctest.Wait()
+		ended := closing(t, w.Close)
 		require.False(t, series.Pending())
-		close(release)
+		for _, p := range []*puppet{first, second} {
+			requireRefusedInHandler(t, w, p, timerwheel.ErrClosed, once, series)
+			p.tell(func() { assert.False(t, w.AfterFunc(0, func() {}).Valid()) })
+			p.let()
+		}
 		<-ended
 		require.False(t, series.Valid())
 		time.Sleep(time.Second)
-		require.EqualValues(t, 2, runs.Load())
+		require.EqualValues(t, 1, first.begun.Load())
+		require.EqualValues(t, 1, second.begun.Load())
 		requireLaw(t, w.Stats())
 	})
 }
 
-// Promise 9.6.
-func TestClosingTwiceIsFine(t *testing.T) {
-	for _, first := range enders {
-		for _, second := range enders {
-			t.Run(first.name+"/"+second.name, func(t *testing.T) {
-				w := openWheel(t, timerwheel.Options{})
-				w.AfterFunc(time.Hour, func() {})
-				require.NoError(t, first.end(w))
-				require.NoError(t, second.end(w))
-				require.NoError(t, first.end(w))
-				require.EqualValues(t, 1, w.Stats().Removed)
-			})
-		}
+// Promises 9.2, 9.6, 9.7 and 9.8: none of several Closes returns before the handler in flight has, a
+// goroutine's that the handler started included; what is in line behind that handler is dropped.
+func TestConcurrentClosesAllWait(t *testing.T) {
+	for _, first := range []string{"a handler closes first", "from outside only"} {
+		bubble(t, first, timerwheel.Options{MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
+			_, p := newRun(t, w)
+			for range 100 {
+				w.AfterFunc(0, func() { t.Error("a handler began after Close") })
+			}
+			settle()
+			require.Equal(t, 100, w.Stats().Pending)
+			closeInHandler := func() { assert.ErrorIs(t, w.Close(), timerwheel.ErrDeadlock) }
+			if first == "a handler closes first" {
+				p.tell(closeInHandler)
+			}
+			var ended []<-chan struct{}
+			for _, e := range enders {
+				end := func() error {
+					err := e.end(w)
+					assert.Zero(t, w.Stats().Workers)
+					return err
+				}
+				ended = append(ended, closing(t, end), closing(t, end))
+				p.tell(func() { ended = append(ended, closing(t, end)) })
+			}
+			p.tell(closeInHandler)
+			synctest.Wait()
+			for _, c := range ended {
+				require.False(t, isClosed(c))
+			}
+			require.Zero(t, w.Stats().Pending)
+			p.let()
+			synctest.Wait()
+			for _, c := range ended {
+				require.True(t, isClosed(c))
+			}
+			for _, e := range enders {
+				require.NoError(t, e.end(w), "to close twice is fine")
+			}
+			require.EqualValues(t, 1, w.Stats().Fired)
+			require.EqualValues(t, 100, w.Stats().Removed)
+		})
 	}
 }
 
-// Promise 9.6: none of several concurrent Closes returns before the handlers in flight have.
-func TestConcurrentClosesAllWait(t *testing.T) {
-	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		p := newPuppet(t)
-		startRun(t, w.Alloc(p.handle))
-		var ended []<-chan struct{}
-		for range 3 {
-			for _, e := range enders {
-				ended = append(ended, inBackground(func() {
-					assert.NoError(t, e.end(w))
-					assert.Zero(t, w.Stats().Workers)
-				}))
-			}
-		}
-		synctest.Wait()
-		for _, c := range ended {
-			require.False(t, isClosed(c))
-		}
-		p.let()
-		synctest.Wait()
-		for _, c := range ended {
-			require.True(t, isClosed(c))
-		}
-	})
-}
-
-// Promise 9.7.
-func TestCloseFromAFunctionThatTheWheelCalls(t *testing.T) {
+// Promises 9.4 and 9.7: in each function that the wheel calls a Close does not wait, and one outside
+// waits for that function.
+func TestCloseJoinsEveryFunctionThatTheWheelCalls(t *testing.T) {
 	for _, e := range enders {
 		for _, c := range callbacks {
-			h := &callbackHooks{
-				panicked: func(p timerwheel.HandlerPanic) { t.Errorf("%s: unexpected panic %v", c.name, p.Value) },
-				stalled:  func(timerwheel.Stall) { t.Errorf("%s: unexpected stall", c.name) },
-			}
-			bubble(t, e.name+"/"+c.name, h.options(), func(t *testing.T, w *timerwheel.Wheel) {
-				bystander := armed(w.Alloc(func(timerwheel.Timer) { t.Error("a dropped timer fired") }), time.Minute)
-				var calls atomic.Int32
-				c.arrange(t, w, h, func() {
-					calls.Add(1)
-					before := time.Now()
-					assert.ErrorIs(t, e.end(w), timerwheel.ErrDeadlock)
-					assert.ErrorIs(t, e.end(w), timerwheel.ErrDeadlock, "it still cannot wait for itself")
-					assert.Zero(t, time.Since(before), "it does not wait")
-					assert.ErrorIs(t, bystander.Register(0), timerwheel.ErrClosed)
+			for _, from := range []string{"inside", "outside"} {
+				t.Run(e.name+"/"+c.name+"/"+from, func(t *testing.T) {
+					guarded(t, func(t *testing.T) { closeBesideCallback(t, e.end, c.arrange, from == "inside") })
 				})
-				time.Sleep(10 * time.Second)
-				require.EqualValues(t, 1, calls.Load())
-				require.Zero(t, w.Stats().Workers, "the wheel ends by itself when its last function returns")
-				require.False(t, bystander.Pending())
-				require.NoError(t, e.end(w), "and from outside, closing it again is fine")
-				require.NoError(t, bystander.Free())
-				requireLaw(t, w.Stats())
-			})
+			}
 		}
 	}
 }
 
-// Promises 9.3 and 9.7: a Close in a handler does not wait, also where deletions and a Close wait
-// for that handler, and where the handlers form a chain: the chain ends as it would have, and with
-// it the wheel.
+func closeBesideCallback(t *testing.T, end func(*timerwheel.Wheel) error,
+	arrange func(*testing.T, *timerwheel.Wheel, *callbackHooks, func()), inside bool,
+) {
+	goroutines := runtime.NumGoroutine()
+	h := &callbackHooks{
+		panicked: func(p timerwheel.HandlerPanic) { t.Errorf("unexpected panic %v", p.Value) },
+		stalled:  func(timerwheel.Stall) { assert.False(t, inside, "unexpected stall") },
+	}
+	w := openWheel(t, h.options())
+	bystander := w.Alloc(func(timerwheel.Timer) { t.Error("a dropped timer fired") })
+	release, calls := openedAtTheEnd(t), 0
+	arrange(t, w, h, func() {
+		calls++
+		if !inside {
+			<-release
+			return
+		}
+		before := time.Now()
+		assert.ErrorIs(t, end(w), timerwheel.ErrDeadlock)
+		assert.ErrorIs(t, end(w), timerwheel.ErrDeadlock, "it still cannot wait for itself")
+		assert.Zero(t, time.Since(before), "it does not wait")
+		assert.ErrorIs(t, bystander.Register(0), timerwheel.ErrClosed)
+	})
+	require.NoError(t, bystander.Register(time.Minute))
+	elapse(10 * time.Second) // until only this function is left, or the wheel has ended by itself
+	require.Equal(t, 1, calls)
+	if !inside {
+		ended := closing(t, func() error { return end(w) })
+		close(release)
+		<-ended
+	}
+	require.Zero(t, w.Stats().Workers)
+	require.False(t, bystander.Pending())
+	require.NoError(t, end(w), "and from outside, closing it again is fine")
+	require.NoError(t, bystander.Free())
+	requireLaw(t, w.Stats())
+	synctest.Wait()
+	noMoreGoroutinesThan(t, goroutines)
+}
+
+// Promises 9.3 and 9.7: a Close in a handler does not wait, also where deletions and a Close wait for
+// that handler, and where the handlers form a chain: it ends as it would have, and with it the wheel.
 func TestCloseInAHandlerThatOthersWaitFor(t *testing.T) {
 	for _, e := range enders {
 		bubble(t, e.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -270,9 +285,7 @@ func TestCloseInAHandlerThatOthersWaitFor(t *testing.T) {
 			var timers [n]timerwheel.Timer
 			g := w.NewGroup()
 			for i := range n {
-				puppets[i] = newPuppet(t)
-				timers[i] = g.Alloc(puppets[i].handle)
-				startRun(t, timers[i])
+				timers[i], puppets[i] = newRun(t, g)
 			}
 			var calls [n - 1]*deletion
 			for i := range n - 1 {
@@ -280,10 +293,9 @@ func TestCloseInAHandlerThatOthersWaitFor(t *testing.T) {
 				require.True(t, calls[i].waits())
 			}
 			first, whole := deleting(timers[0].DelSync), deleting(g.ShutdownSync)
-			closed := deleting(func() (timerwheel.Found, error) { return foundNone, e.end(w) })
+			closed := closing(t, func() error { return e.end(w) })
 			require.True(t, first.waits())
 			require.True(t, whole.waits())
-			require.True(t, closed.waits())
 			puppets[n-1].tell(func() {
 				before := time.Now()
 				assert.ErrorIs(t, e.end(w), timerwheel.ErrDeadlock)
@@ -296,73 +308,34 @@ func TestCloseInAHandlerThatOthersWaitFor(t *testing.T) {
 				puppets[i].let()
 				calls[i-1].requires(t, foundRunning, nil)
 			}
-			require.True(t, closed.waits())
+			require.False(t, isClosed(closed))
 			puppets[0].let()
 			first.requires(t, foundRunning, nil)
 			whole.requires(t, foundRunning, nil)
-			closed.requires(t, foundNone, nil)
-			deleting(timers[n-1].DelSync).requires(t, foundNone, nil)
+			<-closed
+			finds(t, foundNone)(timers[n-1].DelSync())
 		})
 	}
-}
-
-// Promise 9.7: a Close in a handler must not wait for itself, and a Close outside must wait although
-// another call closed first.
-func TestCloseOutsideWaitsAlthoughAHandlerClosedFirst(t *testing.T) {
-	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		first, second := newPuppet(t), newPuppet(t)
-		startRun(t, w.Alloc(first.handle))
-		startRun(t, w.Alloc(second.handle))
-		second.tell(func() { assert.ErrorIs(t, w.Close(), timerwheel.ErrDeadlock) })
-		ended := inBackground(func() { assert.NoError(t, w.Close()) })
-		synctest.Wait()
-		first.tell(func() {
-			assert.ErrorIs(t, w.Close(), timerwheel.ErrDeadlock, "while another Close waits for this handler")
-		})
-		synctest.Wait()
-		require.False(t, isClosed(ended))
-		require.Equal(t, 2, w.Stats().Running)
-		first.let()
-		second.let()
-		<-ended
-	})
-}
-
-// Promise 9.8.
-func TestCloseFromAGoroutineThatAHandlerStartedWaits(t *testing.T) {
-	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		p := newPuppet(t)
-		startRun(t, w.Alloc(p.handle))
-		var ended <-chan struct{}
-		p.tell(func() { ended = inBackground(func() { assert.NoError(t, w.Close()) }) })
-		synctest.Wait()
-		require.False(t, isClosed(ended))
-		p.let()
-		<-ended
-	})
 }
 
 // Promise 9.8: for another wheel, a handler of this one is any goroutine.
 func TestCloseOfAnotherWheelInAHandlerWaits(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		other, closer, p := openWheel(t, timerwheel.Options{}), newPuppet(t), newPuppet(t)
-		startRun(t, other.Alloc(p.handle))
-		startRun(t, w.Alloc(closer.handle))
+		other := openWheel(t, timerwheel.Options{})
+		_, p := newRun(t, other)
+		_, closer := newRun(t, w)
 		closed := closer.call(func() (timerwheel.Found, error) { return foundNone, other.Close() })
 		require.True(t, closed.waits())
 		p.let()
 		closed.requires(t, foundNone, nil)
-		fired := make(chan struct{})
-		w.AfterFunc(0, func() { close(fired) })
-		<-fired
+		fire(t, w, 0, func() {})
 	})
 }
 
 // Promise 9.9.
 func TestCloseContextIsBoundedByItsContext(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		p := newPuppet(t)
-		startRun(t, w.Alloc(p.handle))
+		_, p := newRun(t, w)
 		pending := armed(w.Alloc(func(timerwheel.Timer) { t.Error("a dropped timer fired") }), time.Hour)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -375,17 +348,16 @@ func TestCloseContextIsBoundedByItsContext(t *testing.T) {
 		require.ErrorIs(t, w.CloseContext(ctx), context.DeadlineExceeded, "the handler is still in flight")
 
 		canceled, stop := context.WithCancel(t.Context())
-		ended := inBackground(func() { assert.ErrorIs(t, w.CloseContext(canceled), context.Canceled) })
-		synctest.Wait()
-		require.False(t, isClosed(ended))
+		given := closing(t, func() error {
+			assert.ErrorIs(t, w.CloseContext(canceled), context.Canceled)
+			return nil
+		})
 		stop()
-		<-ended
+		<-given
 
 		long, cancelLong := context.WithTimeout(t.Context(), time.Hour)
 		defer cancelLong()
-		ended = inBackground(func() { assert.NoError(t, w.CloseContext(long)) })
-		synctest.Wait()
-		require.False(t, isClosed(ended), "a CloseContext that gave up leaves the next one its wait")
+		ended := closing(t, func() error { return w.CloseContext(long) }) // those that gave up leave it its wait
 		p.let()
 		<-ended
 		require.NoError(t, w.Close())
@@ -410,12 +382,11 @@ func TestCloseWaitsForTheDonesOfWaitingDeletions(t *testing.T) {
 					})
 					require.True(t, found.Running)
 				}
-				ended := inBackground(func() {
-					assert.NoError(t, e.end(w))
+				ended := closing(t, func() error {
+					err := e.end(w)
 					assert.EqualValues(t, 3, returned.Load())
+					return err
 				})
-				synctest.Wait()
-				require.False(t, isClosed(ended))
 				require.Zero(t, begun.Load(), "the handler is still in flight")
 				p.let()
 				synctest.Wait()
@@ -428,74 +399,21 @@ func TestCloseWaitsForTheDonesOfWaitingDeletions(t *testing.T) {
 	}
 }
 
-// Promise 9.4: also the goroutines that call OnPanic, OnStall and the done of an idle timer.
-func TestCloseJoinsEveryFunctionThatTheWheelCalls(t *testing.T) {
-	for _, c := range callbacks {
-		t.Run(c.name, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				goroutines := runtime.NumGoroutine()
-				release, entered := openedAtTheEnd(t), make(chan struct{})
-				h := &callbackHooks{panicked: func(timerwheel.HandlerPanic) {}, stalled: func(timerwheel.Stall) {}}
-				w := openWheel(t, h.options())
-				c.arrange(t, w, h, func() {
-					close(entered)
-					<-release
-				})
-				<-entered
-				time.Sleep(10 * time.Second) // until only this function is left
-				ended := inBackground(func() { assert.NoError(t, w.Close()) })
-				synctest.Wait()
-				require.False(t, isClosed(ended))
-				close(release)
-				<-ended
-				require.Zero(t, w.Stats().Workers)
-				synctest.Wait()
-				noMoreGoroutinesThan(t, goroutines)
-			})
-		})
-	}
-}
-
-// Promises 6.3 and 9.4: a worker that waits for a user's lock is a goroutine of the wheel; the timer
-// of that worker is pending, and dropped.
-func TestCloseJoinsAWorkerThatWaitsForALock(t *testing.T) {
-	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		l := newDurableLock()
-		l.Lock()
-		tm := armed(w.AllocLocked(l, func(timerwheel.Timer) { t.Error("ran although dropped") }), 0)
-		settle()
-		require.True(t, tm.Pending())
-		ended := inBackground(func() { assert.NoError(t, w.Close()) })
-		synctest.Wait()
-		require.False(t, tm.Pending())
-		require.False(t, isClosed(ended), "a goroutine of the wheel is still at the lock")
-		l.Unlock()
-		<-ended
-		require.True(t, l.isFree())
-		s := w.Stats()
-		require.EqualValues(t, 1, s.Removed)
-		require.Zero(t, s.Fired)
-		require.Zero(t, s.Workers)
-	})
-}
-
-// Promises 9.10 and 12.8.
+// Promises 9.10, 9.11 and 12.8: a closed wheel still makes timers, which cannot fire, and every verb on
+// every timer is harmless.
 func TestAClosedWheelMakesTimersThatCannotFire(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		never := func(timerwheel.Timer) { t.Error("fired on a closed wheel") }
 		plain, withArg := func() { never(timerwheel.Timer{}) }, func(any) { never(timerwheel.Timer{}) }
 		g := w.NewGroup()
-		pended := armed(g.Alloc(never), time.Hour)
-		require.NoError(t, w.Close())
-		for name, tm := range map[string]timerwheel.Timer{
-			"Alloc": w.Alloc(never), "AllocLocked": w.AllocLocked(newDurableLock(), never), "a member that pended": pended,
-			"Group.Alloc": g.Alloc(never), "Group.AllocLocked": w.NewGroup().AllocLocked(newDurableLock(), never),
-		} {
-			require.True(t, tm.Valid(), name)
-			requireRefused(t, w, tm, timerwheel.ErrClosed)
-			require.NoError(t, tm.Free(), name)
-			require.False(t, tm.Valid(), name)
+		timers := map[string]timerwheel.Timer{
+			"was idle": w.Alloc(never), "was pending": armed(w.Alloc(never), time.Minute), "of a group": armed(g.Alloc(never), time.Minute),
+			"lock-bound": armed(w.AllocLocked(newDurableLock(), never), time.Minute),
+			"stale":      w.AfterFunc(time.Minute, plain), "zero": {},
 		}
+		require.NoError(t, w.Close())
+		timers["Alloc"], timers["AllocLocked"] = w.Alloc(never), w.AllocLocked(newDurableLock(), never)
+		timers["Group.Alloc"], timers["Group.AllocLocked"] = g.Alloc(never), w.NewGroup().AllocLocked(newDurableLock(), never)
 		refused := w.Stats().Refused
 		for name, f := range map[string]func() timerwheel.Timer{
 			"AfterFunc":          func() timerwheel.Timer { return w.AfterFunc(0, plain) },
@@ -507,78 +425,48 @@ func TestAClosedWheelMakesTimersThatCannotFire(t *testing.T) {
 		} {
 			tm := f()
 			refused++
+			require.Equal(t, refused, w.Stats().Refused, name)
 			require.False(t, tm.Valid(), name)
 			require.False(t, tm.Pending(), name)
 			require.False(t, tm.Stop(), name)
 			require.ErrorIs(t, tm.Free(), timerwheel.ErrStale, name)
-			require.Equal(t, refused, w.Stats().Refused, name)
 		}
-		require.Zero(t, w.Stats().Live)
-		require.Zero(t, g.Len())
-		time.Sleep(time.Hour)
-	})
-}
-
-// Promise 9.11.
-func TestEveryVerbIsHarmlessOnAClosedWheel(t *testing.T) {
-	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		handler := func(timerwheel.Timer) { t.Error("fired on a closed wheel") }
-		g := w.NewGroup()
-		timers := map[string]timerwheel.Timer{
-			"was idle": w.Alloc(handler), "was pending": armed(w.Alloc(handler), time.Minute), "of a group": armed(g.Alloc(handler), time.Minute),
-			"lock-bound": armed(w.AllocLocked(newDurableLock(), handler), time.Minute),
-			"stale":      w.AfterFunc(time.Minute, func() { handler(timerwheel.Timer{}) }), "zero": {},
+		for _, tm := range timers {
+			if tm.Valid() {
+				requireRefused(t, w, tm, timerwheel.ErrClosed)
+			}
 		}
-		require.NoError(t, w.Close())
-		timers["made later"] = w.Alloc(handler)
 		for name, tm := range timers {
+			valid := name != "stale" && name != "zero"
+			require.Equal(t, valid, tm.Valid(), name)
 			var dones atomic.Int32
 			tm.DelAsync(func() { dones.Add(1) })
 			if name != "zero" { // the zero Timer has no wheel to run its done
 				synctest.Wait()
 				require.EqualValues(t, 1, dones.Load(), "DelAsync of %s: done runs once", name)
 			}
-			for _, verb := range everyDeletion {
-				found, err := verb.call(tm)
+			for _, verb := range memberVerbs {
+				found, err := verb.call(member{tm, g})
 				require.NoError(t, err, "%s of %s", verb.name, name)
 				require.Zero(t, found, "%s of %s", verb.name, name)
 			}
-			require.False(t, tm.Stop(), name)
-			require.False(t, tm.Reset(time.Second), name)
-			require.False(t, tm.Pending(), name)
 			require.False(t, tm.Running(), name)
 			_, ok := tm.When()
 			require.False(t, ok, name)
 			require.NotEmpty(t, tm.String(), name)
-			valid := name != "stale" && name != "zero"
-			require.Equal(t, valid, tm.Valid(), name)
 			if !valid {
-				require.ErrorIs(t, tm.Retain(), timerwheel.ErrStale, name)
-				require.ErrorIs(t, tm.Free(), timerwheel.ErrStale, name)
+				requireStale(t, tm)
 				continue
 			}
-			require.ErrorIs(t, tm.Register(0), timerwheel.ErrShutdown, name)
-			require.NoError(t, tm.Retain(), name)
-			require.NoError(t, tm.Free(), name)
-			require.True(t, tm.Valid(), name)
-			require.NoError(t, tm.Free(), name)
-			require.False(t, tm.Valid(), name)
-		}
-		for _, del := range []func() (timerwheel.Found, error){
-			func() (timerwheel.Found, error) { return g.Del(), nil }, g.DelSync,
-			func() (timerwheel.Found, error) { return g.DelSyncContext(endedContext) },
-			func() (timerwheel.Found, error) { return g.Shutdown(), nil }, g.ShutdownSync,
-			func() (timerwheel.Found, error) { return g.ShutdownSyncContext(endedContext) },
-		} {
-			found, err := del()
-			require.NoError(t, err)
-			require.Zero(t, found)
+			requireRefused(t, w, tm, timerwheel.ErrShutdown)
+			requireLastReference(t, tm, name)
 		}
 		require.Zero(t, g.Len())
 		require.Empty(t, w.Running())
 		require.True(t, w.Now().Equal(time.Now()), "a closed wheel still tells the time")
 		_, ok := w.Next()
 		require.False(t, ok)
+		time.Sleep(time.Hour)
 		s := w.Stats()
 		require.Zero(t, s.Live)
 		require.Zero(t, s.Workers)
@@ -723,9 +611,7 @@ var drainings = append([]draining{
 		defer l.durableLock.Unlock()
 		tm := armed(w.AllocLocked(l, func(timerwheel.Timer) { t.Error("ran although deleted") }), 0)
 		receive(t, waits)
-		found, err := tm.DelSync()
-		require.NoError(t, err)
-		require.Equal(t, foundPending, found)
+		finds(t, foundPending)(tm.DelSync())
 	}},
 	{name: "panic", options: map[string]timerwheel.Options{"watched": watched},
 		run: func(t *testing.T, w *timerwheel.Wheel) { fire(t, w, 0, func() { panic("on purpose") }) }},
@@ -777,18 +663,11 @@ var drainings = append([]draining{
 
 // drainingsByDeletion are those by each deletion of a pending timer.
 func drainingsByDeletion() (all []draining) {
-	for _, verb := range everyDeletion {
+	for _, verb := range timerVerbs {
 		all = append(all, draining{name: verb.name, run: func(t *testing.T, w *timerwheel.Wheel) { drainByDeletion(t, w, time.Hour, verb.call) }})
 	}
 	return all
 }
-
-// everyDeletion is each way to delete a timer.
-var everyDeletion = append(slices.Clone(delVerbs),
-	delVerb{"Shutdown", func(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.Shutdown(), nil }},
-	delVerb{"ShutdownSyncContext", func(tm timerwheel.Timer) (timerwheel.Found, error) {
-		return tm.ShutdownSyncContext(context.Background())
-	}})
 
 // watched are the options of a wheel that watches everything. StallAfter is short, so that a stall
 // is quick in real time too.
@@ -849,21 +728,20 @@ func TestADrainedWheelHasNoGoroutineAndNoWakeUp(t *testing.T) {
 // drainByDeletion arms a timer for d and deletes it.
 func drainByDeletion(t *testing.T, w *timerwheel.Wheel, d time.Duration, del func(timerwheel.Timer) (timerwheel.Found, error)) {
 	t.Helper()
-	found, err := del(armed(w.Alloc(func(timerwheel.Timer) { t.Error("a deleted timer fired") }), d))
-	require.NoError(t, err)
-	require.Equal(t, foundPending, found)
+	finds(t, foundPending)(del(armed(w.Alloc(func(timerwheel.Timer) { t.Error("a deleted timer fired") }), d)))
 }
 
 // Promise 9.14. In real time, so that the workers are seen to end there too.
 func TestADrainedWheelIsCollected(t *testing.T) {
-	defer manyRuntimeTimers()()
+	manyRuntimeTimers(t)
 	only := draining{name: "held by its own timer only", run: func(_ *testing.T, w *timerwheel.Wheel) {
 		w.AfterFunc(time.Millisecond, func() { runtime.KeepAlive(w) })
 	}}
 	for _, d := range append(slices.Clone(drainings), only) {
 		ok := d.each(t, func(t *testing.T, o timerwheel.Options) {
 			ignored := goleak.IgnoreCurrent()
-			collected(t, drainedAndForgotten(t, d, o))
+			p := drainedAndForgotten(t, d, o)
+			collectUntil(t, "it is collected", func() bool { return p.Value() == nil })
 			goleak.VerifyNone(t, ignored)
 		})
 		if !ok {
@@ -883,34 +761,20 @@ func drainedAndForgotten(t *testing.T, d draining, o timerwheel.Options) weak.Po
 	return weak.Make(w)
 }
 
-// manyRuntimeTimers fills the runtime's timer heaps, and returns a function that empties them.
-// The runtime forgets a stopped timer, with all that hangs on it, only when it comes across
-// it: soon in an idle program, late in one that has many timers of its own.
-func manyRuntimeTimers() (stop func()) {
-	var timers [8][500]*time.Timer
+// manyRuntimeTimers fills the runtime's timer heaps. The runtime forgets a stopped timer, with all that
+// hangs on it, only when it comes across it: late in a program that has many timers of its own.
+func manyRuntimeTimers(t *testing.T) {
 	var makers sync.WaitGroup
-	for i := range timers {
+	for range 8 {
 		makers.Go(func() { // on whichever processor, for each has its own heap
-			for k := range timers[i] {
-				timers[i][k] = time.AfterFunc(time.Hour, func() {})
+			for range 500 {
+				tm := time.AfterFunc(time.Hour, func() {})
+				t.Cleanup(func() { tm.Stop() })
 				runtime.Gosched()
 			}
 		})
 	}
 	makers.Wait()
-	return func() {
-		for i := range timers {
-			for _, tm := range timers[i] {
-				tm.Stop()
-			}
-		}
-	}
-}
-
-// collected waits until the garbage collector has taken what p points to.
-func collected[T any](t *testing.T, p weak.Pointer[T]) {
-	t.Helper()
-	collectUntil(t, "it is collected", func() bool { return p.Value() == nil })
 }
 
 // collectUntil collects garbage until a condition holds. It uses no timer: timers that come and go

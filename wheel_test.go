@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"runtime"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -21,27 +20,21 @@ func TestNilAndNonsenseArgumentsPanicAtTheCall(t *testing.T) {
 	for _, debug := range []bool{false, true} {
 		w := openWheel(t, timerwheel.Options{Debug: debug})
 		g := w.NewGroup()
-		for name, call := range map[string]func(){
-			"Alloc with a nil handler":               func() { w.Alloc(nil) },
-			"AllocLocked with a nil handler":         func() { w.AllocLocked(new(sync.Mutex), nil) },
-			"AllocLocked with a nil lock":            func() { w.AllocLocked(nil, delIgnore) },
-			"AllocLocked with a nil":                 func() { w.AllocLocked(nil, nil) },
-			"AfterFunc with a nil handler":           func() { w.AfterFunc(time.Hour, nil) },
-			"AfterFuncArg with a nil handler":        func() { w.AfterFuncArg(0, nil, 1) },
-			"Every with a nil handler":               func() { w.Every(time.Hour, nil) },
-			"Alloc with a nil handler, group":        func() { g.Alloc(nil) },
-			"AllocLocked with a nil handler, group":  func() { g.AllocLocked(new(sync.Mutex), nil) },
-			"AllocLocked with a nil lock, group":     func() { g.AllocLocked(nil, delIgnore) },
-			"AfterFunc with a nil handler, group":    func() { g.AfterFunc(time.Hour, nil) },
-			"AfterFuncArg with a nil handler, group": func() { g.AfterFuncArg(0, nil, 1) },
-			"Every with a nil handler, group":        func() { g.Every(time.Hour, nil) },
-		} {
-			want, _, _ := strings.Cut(name, ",")
-			require.Contains(t, panicText(call), "timerwheel: "+want, name)
-		}
-		for _, period := range []time.Duration{0, -1, -time.Hour, math.MinInt64} {
-			require.Contains(t, panicText(func() { w.Every(period, delIgnore) }), period.String(), "Every names the value")
-			require.Contains(t, panicText(func() { g.Every(period, delIgnore) }), period.String(), "Group.Every names the value")
+		for where, of := range map[string]maker{"wheel": w, "group": g} {
+			for want, call := range map[string]func(){
+				"Alloc with a nil handler":        func() { of.Alloc(nil) },
+				"AllocLocked with a nil handler":  func() { of.AllocLocked(new(sync.Mutex), nil) },
+				"AllocLocked with a nil lock":     func() { of.AllocLocked(nil, delIgnore) },
+				"AllocLocked with a nil":          func() { of.AllocLocked(nil, nil) },
+				"AfterFunc with a nil handler":    func() { of.AfterFunc(time.Hour, nil) },
+				"AfterFuncArg with a nil handler": func() { of.AfterFuncArg(0, nil, 1) },
+				"Every with a nil handler":        func() { of.Every(time.Hour, nil) },
+			} {
+				require.Contains(t, panicText(call), "timerwheel: "+want, where)
+			}
+			for _, period := range []time.Duration{0, -1, -time.Hour, math.MinInt64} {
+				require.Contains(t, panicText(func() { of.Every(period, delIgnore) }), period.String(), "Every names the value, %s", where)
+			}
 		}
 		stats := w.Stats()
 		stats.Bytes = 0
@@ -49,6 +42,15 @@ func TestNilAndNonsenseArgumentsPanicAtTheCall(t *testing.T) {
 		require.Zero(t, g.Len())
 		require.NotPanics(t, func() { require.True(t, w.AfterFunc(time.Hour, func() {}).Stop()) }, "no lock was left behind")
 	}
+}
+
+// A maker makes timers: a wheel or a group.
+type maker interface {
+	Alloc(f func(timerwheel.Timer)) timerwheel.Timer
+	AllocLocked(l sync.Locker, f func(timerwheel.Timer)) timerwheel.Timer
+	AfterFunc(d time.Duration, f func()) timerwheel.Timer
+	AfterFuncArg(d time.Duration, f func(any), arg any) timerwheel.Timer
+	Every(period time.Duration, f func(timerwheel.Timer)) timerwheel.Timer
 }
 
 // panicText is what call panics with, as the crash would print it; empty if it does not panic.
@@ -62,97 +64,50 @@ func panicText(call func()) (text string) {
 	return ""
 }
 
-// Promise 2.13: a timer of AfterFunc recycles itself after its firing or its deletion.
+// Promises 2.13, 2.28 and 5.5: a timer of AfterFunc recycles itself after its last firing or its deletion,
+// and then no verb arms it.
 func TestAfterFuncRecyclesItself(t *testing.T) {
-	arm := func(t *testing.T, w *timerwheel.Wheel) (g *timerwheel.Group, tm timerwheel.Timer, runs *atomic.Int32) {
-		g, runs = w.NewGroup(), new(atomic.Int32)
-		tm = g.AfterFunc(time.Minute, func() { runs.Add(1) })
-		require.True(t, tm.Valid() && tm.Pending())
-		require.Equal(t, 1, w.Stats().Live)
-		return g, tm, runs
+	type once struct {
+		member
+		again atomic.Int32 // its handler registers it so many times
+		runs  atomic.Int32
 	}
-	recycled := func(t *testing.T, w *timerwheel.Wheel, tm timerwheel.Timer, runs *atomic.Int32, want int32) {
-		require.False(t, tm.Valid())
-		require.Zero(t, w.Stats().Live)
-		elapse(time.Hour)
-		require.Equal(t, want, runs.Load())
-	}
-	bubble(t, "firing", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		_, tm, runs := arm(t, w)
-		elapse(time.Hour)
-		recycled(t, w, tm, runs, 1)
-	})
-	for _, del := range deletionCalls {
-		bubble(t, del.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-			g, tm, runs := arm(t, w)
-			found, err := del.call(g, tm)
-			require.NoError(t, err)
-			require.Equal(t, foundPending, found)
-			recycled(t, w, tm, runs, 0)
+	test := func(name string, runs int32, end func(*testing.T, *once)) {
+		bubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			o := &once{member: member{group: w.NewGroup()}}
+			o.Timer = o.group.AfterFunc(time.Second, func() {
+				o.runs.Add(1)
+				assert.True(t, o.Valid())
+				if o.again.Add(-1) >= 0 {
+					assert.NoError(t, o.Register(time.Second))
+				}
+			})
+			require.True(t, o.Valid() && o.Pending())
+			require.Equal(t, 1, w.Stats().Live)
+			require.True(t, o.Reset(time.Minute), "while it pends, it moves")
+			elapse(30 * time.Second)
+			end(t, o)
+			requireStale(t, o.Timer)
+			require.Zero(t, w.Stats().Live)
+			elapse(time.Hour)
+			require.Equal(t, runs, o.runs.Load())
 		})
 	}
-}
-
-// Promise 2.28: a timer of AfterFunc that has fired or was deleted is not armed by Reset.
-func TestResetOfASpentAfterFuncArmsNothing(t *testing.T) {
-	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		var runs atomic.Int32
-		fires := func() { runs.Add(1) }
-		moved := w.AfterFunc(time.Second, fires)
-		spent := []timerwheel.Timer{w.AfterFunc(time.Second, fires)}
-		for _, del := range deletionCalls {
-			g := w.NewGroup()
-			tm := g.AfterFunc(time.Second, fires)
-			_, err := del.call(g, tm)
-			require.NoError(t, err)
-			spent = append(spent, tm)
-		}
-		require.True(t, moved.Reset(time.Minute), "while it pends, it moves")
-		elapse(30 * time.Second)
-		require.EqualValues(t, 1, runs.Load())
-		for _, tm := range spent {
-			requireStale(t, tm)
-		}
-		require.Equal(t, 1, w.Stats().Pending)
+	test("firing", 1, func(*testing.T, *once) { elapse(time.Hour) })
+	test("armed again by its handler", 3, func(_ *testing.T, o *once) {
+		o.again.Store(2)
 		elapse(time.Hour)
-		require.EqualValues(t, 2, runs.Load())
 	})
-}
-
-// Promise 2.13: while it runs it has not been recycled, so its handler may arm it again.
-func TestAfterFuncMayBeRegisteredWhileItRuns(t *testing.T) {
-	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
-		self := make(chan timerwheel.Timer, 1)
-		var runs atomic.Int32
-		tm := w.AfterFunc(time.Second, func() {
-			tm := <-self
-			assert.True(t, tm.Valid())
-			if runs.Add(1) < 3 {
-				assert.NoError(t, tm.Register(time.Second))
-				self <- tm
-			}
-		})
-		self <- tm
-		elapse(time.Hour)
-		require.EqualValues(t, 3, runs.Load())
-		require.False(t, tm.Valid())
-		require.Zero(t, w.Stats().Live)
-	})
-}
-
-// forEachArm runs a test for each way to call a function with an argument, in a bubble.
-func forEachArm(t *testing.T, test func(t *testing.T, w *timerwheel.Wheel, arm func(time.Duration, func(any), any) timerwheel.Timer)) {
-	for name, way := range arms {
-		bubble(t, name, way.options, func(t *testing.T, w *timerwheel.Wheel) {
-			test(t, w, func(d time.Duration, f func(any), arg any) timerwheel.Timer { return way.arm(w, d, f, arg) })
-		})
+	for _, del := range memberVerbs {
+		test(del.name, 0, func(t *testing.T, o *once) { finds(t, foundPending)(del.call(o.member)) })
 	}
 }
 
 // Promises 2.42 and 2.44: AfterFuncArg calls f with its argument, once, when d has passed; nil
 // is an argument as well. The record's next tenant does not see it.
 func TestAfterFuncArgCallsTheFunctionWithItsArgument(t *testing.T) {
-	forEachArm(t, func(t *testing.T, w *timerwheel.Wheel, arm func(time.Duration, func(any), any) timerwheel.Timer) {
+	test := func(t *testing.T, w *timerwheel.Wheel, of maker) {
+		arm := of.AfterFuncArg
 		begin := time.Now()
 		type call struct {
 			arg any
@@ -177,7 +132,12 @@ func TestAfterFuncArgCallsTheFunctionWithItsArgument(t *testing.T) {
 			elapse(2 * time.Second)
 		}
 		require.Equal(t, map[any]int{"plain": 3, nil: 3, -1: 1, -2: 1, -3: 1}, got)
-	})
+	}
+	for name, debug := range map[string]bool{"": false, "Debug": true} {
+		o := timerwheel.Options{Debug: debug}
+		bubble(t, "wheel"+name, o, func(t *testing.T, w *timerwheel.Wheel) { test(t, w, w) })
+		bubble(t, "group"+name, o, func(t *testing.T, w *timerwheel.Wheel) { test(t, w, w.NewGroup()) })
+	}
 }
 
 // Promises 2.43 and 2.49: the calls that are made all the time allocate nothing, however many
@@ -285,18 +245,12 @@ func TestNextKnowsEveryPendingTimer(t *testing.T) {
 			return w.AfterFunc(math.MaxInt64, func() {}), nil
 		}},
 		{"due, in line for a worker", func(t *testing.T, w *timerwheel.Wheel) (timerwheel.Timer, func()) {
-			h := parkHandler(t)
-			w.AfterFunc(0, h.run)
-			elapse(time.Second)
-			return w.AfterFunc(0, func() {}), h.release
+			_, p := newRun(t, w)
+			return w.AfterFunc(0, func() {}), p.let
 		}},
 		{"due, behind its own run", func(t *testing.T, w *timerwheel.Wheel) (timerwheel.Timer, func()) {
-			h := parkHandler(t)
-			tm := w.Alloc(func(timerwheel.Timer) { h.run() })
-			require.NoError(t, tm.Register(0))
-			elapse(time.Second)
-			require.NoError(t, tm.Register(0))
-			return tm, h.release
+			tm, p := newRun(t, w)
+			return armed(tm, 0), p.let
 		}},
 		{"due, waiting for its lock", func(t *testing.T, w *timerwheel.Wheel) (timerwheel.Timer, func()) {
 			l := newLockProbe(t)
@@ -359,11 +313,8 @@ func TestWheelsInAndOutOfBubblesShareNothing(t *testing.T) {
 			// pends dies with the bubble.
 			w, err := timerwheel.New(timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}, OnStall: func(timerwheel.Stall) {}})
 			require.NoError(t, err)
-			var ran sync.WaitGroup
 			for i := range 30 {
-				ran.Add(1)
 				tm := w.AfterFunc(time.Duration(i%5)*time.Millisecond, func() {
-					ran.Done()
 					time.Sleep(2 * time.Second)
 					panic("on purpose")
 				})
@@ -374,17 +325,15 @@ func TestWheelsInAndOutOfBubblesShareNothing(t *testing.T) {
 					}()
 				}
 			}
-			ran.Wait()
 			time.Sleep(time.Minute)
+			require.EqualValues(t, 30, w.Stats().Fired)
 			w.AfterFunc(time.Hour, func() {})
 			w.Every(time.Minute, func(timerwheel.Timer) {})
 		})
 	}
 	_, err := series.DelSync()
 	require.NoError(t, err)
-	fired := make(chan struct{})
-	outside.AfterFunc(0, func() { close(fired) })
-	receive(t, fired)
+	fire(t, outside, 0, func() {})
 }
 
 // Promise 5.10: timers in any number are armed, deleted, and closed with their wheel, and no
@@ -398,46 +347,38 @@ func TestMillionTimersArmedAndDeleted(t *testing.T) {
 		"far and wide":    func(i int) time.Duration { return time.Hour + time.Duration(i)*time.Minute },
 	} {
 		t.Run(name, func(t *testing.T) {
-			// costs returns the time for each of n timers to be armed and deleted, and to be armed and closed.
-			costs := func(n int) (stopped, closed time.Duration) {
+			// costs lowers the best times for each of n timers to be armed and deleted, and to be armed and closed.
+			costs := func(best *[2]time.Duration, n int) {
 				w := openWheel(t, timerwheel.Options{})
 				timers := make([]timerwheel.Timer, n)
-				begin := time.Now()
-				arm := func() {
+				measure := func(i int, end func()) {
+					begin := time.Now()
 					for i := range timers {
 						timers[i] = w.AfterFunc(deadline(i), func() { t.Error("fired") })
 					}
 					stats := w.Stats()
 					require.Equal(t, n, stats.Pending)
 					require.Equal(t, n, stats.Live)
+					end()
+					best[i] = min(best[i], time.Since(begin)/time.Duration(n))
+					require.Zero(t, w.Stats().Live)
 				}
-				arm()
-				for _, tm := range timers {
-					if !tm.Stop() {
-						require.Fail(t, "was not pending")
+				measure(0, func() {
+					for _, tm := range timers {
+						if !tm.Stop() {
+							require.Fail(t, "was not pending")
+						}
 					}
-				}
-				stopped = time.Since(begin) / time.Duration(n)
-				require.Zero(t, w.Stats().Live)
-				begin = time.Now()
-				arm()
-				require.NoError(t, w.Close())
-				closed = time.Since(begin) / time.Duration(n)
-				stats := w.Stats()
-				require.Zero(t, stats.Live)
-				require.EqualValues(t, 2*n, stats.Removed, "%+v", stats)
-				return stopped, closed
+				})
+				measure(1, func() { require.NoError(t, w.Close()) })
+				require.EqualValues(t, 2*n, w.Stats().Removed)
 			}
 			few, many := [2]time.Duration{time.Hour, time.Hour}, [2]time.Duration{time.Hour, time.Hour}
-			least := func(best *[2]time.Duration, n int) {
-				stopped, closed := costs(n)
-				best[0], best[1] = min(best[0], stopped), min(best[1], closed)
-			}
 			// The least of several, because other programs take time too. To look at each
 			// other timer, with a hundredth of the crowd as the measure, is a hundred times.
 			for range 20 {
-				least(&few, scaled(300_000)/100)
-				least(&many, scaled(300_000))
+				costs(&few, scaled(300_000)/100)
+				costs(&many, scaled(300_000))
 				if many[0] <= 8*few[0] && many[1] <= 8*few[1] {
 					return
 				}
@@ -452,14 +393,13 @@ func TestMillionTimersArmedAndDeleted(t *testing.T) {
 func TestOneProcessorAndASpinningGoroutine(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	var stop atomic.Bool
-	var spinner sync.WaitGroup
-	spinner.Go(func() {
+	spinner := inBackground(func() {
 		for !stop.Load() { // the runtime has to preempt this
 		}
 	})
 	defer func() {
 		stop.Store(true)
-		within(t, spinner.Wait)
+		receive(t, spinner)
 	}()
 
 	w := openWheel(t, timerwheel.Options{})
@@ -478,14 +418,12 @@ func TestOneProcessorAndASpinningGoroutine(t *testing.T) {
 	require.Zero(t, early.Load())
 
 	for range 5 { // a deletion that waits for a handler that waits for the processor
-		begun := make(chan struct{})
-		ended := false
-		tm := w.Alloc(func(timerwheel.Timer) {
+		begun, ended := make(chan struct{}), false
+		tm := armed(w.Alloc(func(timerwheel.Timer) {
 			close(begun)
 			runtime.Gosched()
 			ended = true
-		})
-		require.NoError(t, tm.Register(0))
+		}), 0)
 		receive(t, begun)
 		within(t, func() {
 			_, err := tm.DelSync()
