@@ -321,7 +321,7 @@ func TestAnAdvanceEndsAlthoughEveryHandlerArmsItselfAgain(t *testing.T) {
 func TestAManualTimerIsNeverEarlyAndLessThanATickLate(t *testing.T) {
 	for _, tick := range []time.Duration{time.Microsecond, 7 * time.Millisecond, time.Hour} {
 		offsets := []time.Duration{0, 1, tick / 3, tick - 1}
-		distances := []time.Duration{1, 2, tick / 2, tick - 1, tick, tick + 1, 2*tick - 1, 2 * tick}
+		distances := []time.Duration{1, 2, tick / 2, tick - 1, tick, tick + 1, 2*tick - 1, 2 * tick, 100 * manualYear}
 		for ticks := time.Duration(64); ticks <= 1<<24 && ticks < 100*manualYear/tick; ticks *= 64 {
 			distances = append(distances, (ticks-1)*tick, ticks*tick-1, ticks*tick, ticks*tick+1, (ticks+1)*tick)
 		}
