@@ -522,7 +522,8 @@ func TestConcurrentAdvancesNeverOverlap(t *testing.T) {
 			}
 		}), 0))
 	}
-	var sum [4]int
+	advanceTo(t, w, w.Now(), len(timers))
+	sum := [4]int{len(timers)}
 	storm(t, stormTime()/2, len(sum)+1, func(i int) {
 		if i == len(sum) {
 			tm := timers[rand.IntN(len(timers))]
@@ -539,7 +540,6 @@ func TestConcurrentAdvancesNeverOverlap(t *testing.T) {
 	require.EqualValues(t, sum[0]+sum[1]+sum[2]+sum[3], s.Fired)
 	require.EqualValues(t, fired, s.Fired)
 	require.EqualValues(t, refused, s.Refused)
-	require.Positive(t, fired)
 }
 
 // In every function that the wheel calls, Advance is ErrDeadlock, and Close ends the Advance under
