@@ -64,17 +64,13 @@ func benchWheel(b *testing.B, others int) *timerwheel.Wheel {
 	return w
 }
 
-func benchTime(b *testing.B, others int) {
-	for range others {
-		t := time.AfterFunc(time.Hour+rand.N(time.Hour), func() {})
-		b.Cleanup(func() { t.Stop() })
-	}
-}
-
 // beside runs a benchmark of package time, and one of the wheel, each with others pending.
 func beside(b *testing.B, suffix string, others int, ofTime func(*testing.B), ofWheel func(*testing.B, *timerwheel.Wheel)) {
 	b.Run("time"+suffix, func(b *testing.B) {
-		benchTime(b, others)
+		for range others {
+			t := time.AfterFunc(time.Hour+rand.N(time.Hour), func() {})
+			b.Cleanup(func() { t.Stop() })
+		}
 		b.ResetTimer()
 		ofTime(b)
 	})
@@ -329,14 +325,12 @@ func BenchmarkHiring(b *testing.B) {
 			calls, spent := 0, time.Duration(0)
 			for b.Loop() {
 				b.StopTimer()
-				var left sync.WaitGroup
-				left.Add(c.timers)
+				var left atomic.Int64
+				left.Store(int64(c.timers))
 				due := time.Now().Add(time.Second)
 				for range c.timers {
-					w.AfterFunc(time.Until(due), func() { c.handler(); left.Done() })
+					w.AfterFunc(time.Until(due), func() { c.handler(); left.Add(-1) })
 				}
-				ended := make(chan struct{})
-				go func() { left.Wait(); close(ended) }()
 				time.Sleep(time.Until(due))
 				b.StartTimer()
 				for more := true; more; calls++ {
@@ -344,11 +338,7 @@ func BenchmarkHiring(b *testing.B) {
 					w.AfterFunc(time.Minute, func() {}).Stop()
 					spent += time.Since(began)
 					time.Sleep(50 * time.Microsecond)
-					select {
-					case <-ended:
-						more = false
-					default:
-					}
+					more = left.Load() > 0
 				}
 			}
 			b.ReportMetric(float64(spent.Nanoseconds())/float64(calls), "ns/call")

@@ -56,8 +56,8 @@ func init() {
 		'x': deletes("ShutdownSync"),
 		'k': deletes("ShutdownSyncContext, ended"),
 		'q': (*walk).delAsync,
-		't': (*walk).retain,
-		'u': (*walk).free,
+		't': func(k *walk) { k.count(timerwheel.Timer.Retain, (*reference.Wheel).Retain) },
+		'u': func(k *walk) { k.count(timerwheel.Timer.Free, (*reference.Wheel).Free) },
 		'D': deletesGroup("Del"), // host, and so are those that follow
 		'I': deletesGroup("Shutdown"),
 		'g': deletesGroup("DelSync"),
@@ -67,7 +67,7 @@ func init() {
 		'v': func(k *walk) { k.advance(k.instant()) }, // instant
 		'w': (*walk).advanceToNext,
 		'C': func(k *walk) { k.close((*timerwheel.Wheel).Close) },
-		'Z': func(k *walk) { k.close(closeEnded) },
+		'Z': func(k *walk) { k.close(func(w *timerwheel.Wheel) error { return w.CloseContext(endedContext) }) },
 	}
 }
 
@@ -75,8 +75,6 @@ var walkVerbs map[byte]func(*walk)
 
 // verbWeights is what other bytes mean: each verb as often as it is worth it.
 const verbWeights = "aaallfffeeGNNNrrrrrrRRRmmmzzssddyycxqqttuuuughivvvvvvvvvvwwww...!~XkDIj"
-
-func closeEnded(w *timerwheel.Wheel) error { return w.CloseContext(endedContext) }
 
 // The whole API against the reference, for any program. The names of the files of the corpus say
 // what each program is about.
@@ -608,14 +606,10 @@ func (k *walk) delAsyncOfNone() {
 	k.dones--
 }
 
-func (k *walk) retain() {
+// count adds or drops an owner.
+func (k *walk) count(f func(timerwheel.Timer) error, expect func(*reference.Wheel, *reference.Timer) error) {
 	x := k.timer()
-	k.same(x.handle.Retain(), k.m.Retain(x.Timer))
-}
-
-func (k *walk) free() {
-	x := k.timer()
-	k.same(x.handle.Free(), k.m.Free(x.Timer))
+	k.same(f(x.handle), expect(k.m, x.Timer))
 }
 
 // ---- Comparing ----
@@ -638,10 +632,7 @@ func (k *walk) compare() {
 	k.check(lawBroken(s) == "", "%s: %+v", lawBroken(s), s)
 	s.Bytes = 0
 	k.check(s == want, "Stats are %+v, want %+v", s, want)
-	k.compareNext()
-}
 
-func (k *walk) compareNext() {
 	soonest, ok := k.m.Soonest()
 	latest := manualStart.Add(soonest)
 	if latest.Before(k.now) {

@@ -94,8 +94,7 @@ func TestInspectSeesWhatIsOnNoLevel(t *testing.T) {
 	bubble(t, "", timerwheel.Options{MaxWorkers: 3}, func(t *testing.T, w *timerwheel.Wheel) {
 		end, lock := openedAtTheEnd(t), newDurableLock()
 		lock.Lock()
-		again := w.Alloc(func(timerwheel.Timer) { <-end })
-		require.NoError(t, again.Register(0))
+		again := armed(w.Alloc(func(timerwheel.Timer) { <-end }), 0)
 		synctest.Wait()
 		require.NoError(t, again.Register(0)) // held by its own run
 		require.NoError(t, w.AllocLocked(lock, func(timerwheel.Timer) {}).Register(0))
@@ -207,8 +206,7 @@ func TestInspectSeesTheOldestOfManyRunsAndWaits(t *testing.T) {
 	const runs, waits = 300, 1000
 	bubble(t, "", timerwheel.Options{MaxWorkers: runs}, func(t *testing.T, w *timerwheel.Wheel) {
 		end := openedAtTheEnd(t)
-		oldest := w.Alloc(func(timerwheel.Timer) { <-end })
-		require.NoError(t, oldest.Register(0))
+		oldest := armed(w.Alloc(func(timerwheel.Timer) { <-end }), 0)
 		for k := range runs - 1 {
 			w.AfterFunc(time.Duration(k+1)*10*time.Millisecond, func() { <-end })
 		}
@@ -255,8 +253,7 @@ func TestInspectCountsManyTimers(t *testing.T) {
 func TestInspectUnderRaces(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{Tick: time.Microsecond * 100, Debug: true})
 	end := openedAtTheEnd(t)
-	parked := w.Alloc(func(timerwheel.Timer) { <-end })
-	require.NoError(t, parked.Register(0))
+	parked := armed(w.Alloc(func(timerwheel.Timer) { <-end }), 0)
 	eventually(t, "it runs", parked.Running)
 	waited := inBackground(func() { _, _ = parked.DelSync() })
 	eventually(t, "its deletion waits", func() bool { return w.Running()[0].Waiters == 1 })

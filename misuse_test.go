@@ -279,9 +279,8 @@ func TestWhatIsNoMisuse(t *testing.T) {
 	}
 }
 
-// OnMisuse has been called for each Alloc that was never freed when Close returns, in its goroutine,
-// once for each place, the place with the most timers first. Timers without owners are not reported,
-// nor those whose handler frees them while Close waits.
+// OnMisuse is called in the goroutine of Close, once for each place, the place with the most timers
+// first. Timers without owners are not reported, nor those that a handler frees while Close waits.
 func TestTimersThatWereNeverFreedAreReportedByClose(t *testing.T) {
 	for _, manual := range []bool{false, true} {
 		for _, e := range enders {
@@ -448,9 +447,8 @@ func TestOnMisuseMayCallAnything(t *testing.T) {
 	}
 }
 
-// On a Manual wheel, which has no goroutine, OnMisuse is called in the caller's, before the call
-// returns; in a handler as well. Once it is closed, a wheel of the other kind has no goroutine
-// either, and OnMisuse is called all the same.
+// On a Manual wheel OnMisuse is called before the call returns, in a handler as well. On another wheel
+// that is closed, OnMisuse is called all the same.
 func TestOnMisuseIsCalledInTheCallerOnAManualWheel(t *testing.T) {
 	var on []string
 	w := openWheel(t, timerwheel.Options{Debug: true, Manual: true, OnMisuse: func(error) { on = append(on, goroutineName()) }})
@@ -502,9 +500,8 @@ func TestTheMemoryOfTimersThatAreGoneIsBounded(t *testing.T) {
 	}
 }
 
-// Under races a report is right, and never of the next tenant: two kinds of timers go through the
-// same records, and each goroutine uses what the others have freed. A report says where a timer of
-// that kind is allocated and freed, or nothing.
+// Two kinds of timers go through the same records, and each goroutine uses what the others have freed.
+// A report says where a timer of that kind is allocated and freed, or nothing.
 func TestReportsOfMisuseAreRightUnderRaces(t *testing.T) {
 	var kinds sync.Map // Timer: where its kind is allocated and freed
 	var told, forgotten, reports atomic.Uint64
