@@ -340,7 +340,7 @@ func TestOnlyTheEndOfAWheelShowsWhatWasNeverFreed(t *testing.T) {
 		}
 		bubble(t, fmt.Sprintf("Debug %v", o.Debug), o, func(t *testing.T, w *timerwheel.Wheel) {
 			release := openedAtTheEnd(t)
-			freed, kept := w.Alloc(ignoreTimer), w.Alloc(ignoreTimer)
+			freed, kept := w.Alloc(ignoreTimer), w.NewGroup().Alloc(ignoreTimer)
 			w.AfterFunc(0, func() {
 				assert.ErrorIs(t, w.Close(), timerwheel.ErrDeadlock)
 				<-release
