@@ -64,17 +64,13 @@ func benchWheel(b *testing.B, others int) *timerwheel.Wheel {
 	return w
 }
 
-func benchTime(b *testing.B, others int) {
-	for range others {
-		t := time.AfterFunc(time.Hour+rand.N(time.Hour), func() {})
-		b.Cleanup(func() { t.Stop() })
-	}
-}
-
 // beside runs a benchmark of package time, and one of the wheel, each with others pending.
 func beside(b *testing.B, suffix string, others int, ofTime func(*testing.B), ofWheel func(*testing.B, *timerwheel.Wheel)) {
 	b.Run("time"+suffix, func(b *testing.B) {
-		benchTime(b, others)
+		for range others {
+			t := time.AfterFunc(time.Hour+rand.N(time.Hour), func() {})
+			b.Cleanup(func() { t.Stop() })
+		}
 		b.ResetTimer()
 		ofTime(b)
 	})
@@ -87,33 +83,29 @@ func beside(b *testing.B, suffix string, others int, ofTime func(*testing.B), of
 }
 
 func BenchmarkAfterFuncStop(b *testing.B) {
-	for _, n := range populations() {
-		beside(b, fmt.Sprintf("/others=%d", n), n, func(b *testing.B) {
-			for b.Loop() {
-				time.AfterFunc(time.Minute, func() {}).Stop()
-			}
-		}, func(b *testing.B, w *timerwheel.Wheel) {
-			for b.Loop() {
-				w.AfterFunc(time.Minute, func() {}).Stop()
-			}
-		})
-	}
+	startAndStop(b, func(b *testing.B, call func()) {
+		for b.Loop() {
+			call()
+		}
+	})
 }
 
 func BenchmarkAfterFuncStopParallel(b *testing.B) {
+	startAndStop(b, func(b *testing.B, call func()) {
+		b.RunParallel(func(p *testing.PB) {
+			for p.Next() {
+				call()
+			}
+		})
+	})
+}
+
+func startAndStop(b *testing.B, loop func(*testing.B, func())) {
 	for _, n := range populations() {
 		beside(b, fmt.Sprintf("/others=%d", n), n, func(b *testing.B) {
-			b.RunParallel(func(p *testing.PB) {
-				for p.Next() {
-					time.AfterFunc(time.Minute, func() {}).Stop()
-				}
-			})
+			loop(b, func() { time.AfterFunc(time.Minute, func() {}).Stop() })
 		}, func(b *testing.B, w *timerwheel.Wheel) {
-			b.RunParallel(func(p *testing.PB) {
-				for p.Next() {
-					w.AfterFunc(time.Minute, func() {}).Stop()
-				}
-			})
+			loop(b, func() { w.AfterFunc(time.Minute, func() {}).Stop() })
 		})
 	}
 }
@@ -177,26 +169,23 @@ func BenchmarkRearmLater(b *testing.B) {
 // A deletion that need not wait costs what Del costs.
 func BenchmarkDelSync(b *testing.B) {
 	t := benchWheel(b, million()).Alloc(ignoreTimer)
-	b.Run("Del/idle", func(b *testing.B) {
-		for b.Loop() {
-			t.Del()
-		}
+	benchCall(b, "Del/idle", func() { t.Del() })
+	benchCall(b, "DelSync/idle", func() { _, _ = t.DelSync() })
+	benchCall(b, "Del/pending", func() {
+		_ = t.Register(time.Minute)
+		t.Del()
 	})
-	b.Run("DelSync/idle", func(b *testing.B) {
-		for b.Loop() {
-			_, _ = t.DelSync()
-		}
+	benchCall(b, "DelSync/pending", func() {
+		_ = t.Register(time.Minute)
+		_, _ = t.DelSync()
 	})
-	b.Run("Del/pending", func(b *testing.B) {
+}
+
+func benchCall(b *testing.B, name string, call func()) {
+	b.Run(name, func(b *testing.B) {
+		b.ReportAllocs()
 		for b.Loop() {
-			_ = t.Register(time.Minute)
-			t.Del()
-		}
-	})
-	b.Run("DelSync/pending", func(b *testing.B) {
-		for b.Loop() {
-			_ = t.Register(time.Minute)
-			_, _ = t.DelSync()
+			call()
 		}
 	})
 }
@@ -282,31 +271,13 @@ func BenchmarkDebug(b *testing.B) {
 		name := map[bool]string{false: "plain", true: "Debug"}[debug]
 		w, err := timerwheel.New(timerwheel.Options{Manual: true, Debug: debug})
 		require.NoError(b, err)
-		b.Run("AfterFunc+Stop/"+name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				w.AfterFunc(time.Minute, func() {}).Stop()
-			}
-		})
-		b.Run("Alloc+Free/"+name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				_ = w.Alloc(ignoreTimer).Free()
-			}
-		})
+		benchCall(b, "AfterFunc+Stop/"+name, func() { w.AfterFunc(time.Minute, func() {}).Stop() })
+		benchCall(b, "Alloc+Free/"+name, func() { _ = w.Alloc(ignoreTimer).Free() })
 		tm := w.Alloc(ignoreTimer)
-		b.Run("Register/"+name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				_ = tm.Register(time.Minute)
-			}
-		})
-		b.Run("Register+Del/"+name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				_ = tm.Register(time.Minute)
-				tm.Stop()
-			}
+		benchCall(b, "Register/"+name, func() { _ = tm.Register(time.Minute) })
+		benchCall(b, "Register+Del/"+name, func() {
+			_ = tm.Register(time.Minute)
+			tm.Stop()
 		})
 		_ = tm.Free()
 		b.Run("Fire/"+name, func(b *testing.B) {
@@ -354,14 +325,12 @@ func BenchmarkHiring(b *testing.B) {
 			calls, spent := 0, time.Duration(0)
 			for b.Loop() {
 				b.StopTimer()
-				var left sync.WaitGroup
-				left.Add(c.timers)
+				var left atomic.Int64
+				left.Store(int64(c.timers))
 				due := time.Now().Add(time.Second)
 				for range c.timers {
-					w.AfterFunc(time.Until(due), func() { c.handler(); left.Done() })
+					w.AfterFunc(time.Until(due), func() { c.handler(); left.Add(-1) })
 				}
-				ended := make(chan struct{})
-				go func() { left.Wait(); close(ended) }()
 				time.Sleep(time.Until(due))
 				b.StartTimer()
 				for more := true; more; calls++ {
@@ -369,11 +338,7 @@ func BenchmarkHiring(b *testing.B) {
 					w.AfterFunc(time.Minute, func() {}).Stop()
 					spent += time.Since(began)
 					time.Sleep(50 * time.Microsecond)
-					select {
-					case <-ended:
-						more = false
-					default:
-					}
+					more = left.Load() > 0
 				}
 			}
 			b.ReportMetric(float64(spent.Nanoseconds())/float64(calls), "ns/call")

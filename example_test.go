@@ -287,13 +287,9 @@ func ExampleTimer_Free() {
 	w := newWheel()
 	defer w.Close()
 	t := w.Alloc(func(timerwheel.Timer) {})
-	fmt.Println(t.Retain(), t.Valid()) // a second owner
-	fmt.Println(t.Free(), t.Valid())
 	fmt.Println(t.Free(), t.Valid())
 	fmt.Println(t.Free()) // one too many
 	// Output:
-	// <nil> true
-	// <nil> true
 	// <nil> false
 	// timerwheel: stale timer
 }

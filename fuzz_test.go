@@ -48,28 +48,26 @@ func init() {
 		'R': (*walk).registerAt, // timer, instant
 		'm': (*walk).reduce,     // timer, duration
 		'z': (*walk).reset,      // timer, duration
-		's': (*walk).stop,       // timer, and so are those that follow
-		'd': func(k *walk) { k.delete(delNoError, (*reference.Wheel).Delete) },
-		'X': func(k *walk) { k.delete(shutdownNoError, (*reference.Wheel).Shutdown) },
-		'y': func(k *walk) { k.deleteSync(timerwheel.Timer.DelSync, (*reference.Wheel).DelSync) },
-		'c': func(k *walk) { k.deleteSync(delSyncEnded, (*reference.Wheel).DelSync) },
-		'x': func(k *walk) { k.deleteSync(timerwheel.Timer.ShutdownSync, (*reference.Wheel).ShutdownSync) },
-		'k': func(k *walk) { k.deleteSync(shutdownSyncEnded, (*reference.Wheel).ShutdownSync) },
+		's': deletes("Stop"),    // timer, and so are those that follow
+		'd': deletes("Del"),
+		'X': deletes("Shutdown"),
+		'y': deletes("DelSync"),
+		'c': deletes("DelSyncContext, ended"),
+		'x': deletes("ShutdownSync"),
+		'k': deletes("ShutdownSyncContext, ended"),
 		'q': (*walk).delAsync,
-		't': (*walk).retain,
-		'u': (*walk).free,
-		'D': func(k *walk) { k.deleteGroup((*timerwheel.Group).Del, (*reference.Wheel).DeleteGroup) }, // host, and so are those that follow
-		'I': func(k *walk) { k.deleteGroup((*timerwheel.Group).Shutdown, (*reference.Wheel).ShutdownGroup) },
-		'g': func(k *walk) { k.deleteGroupSync((*timerwheel.Group).DelSync, (*reference.Wheel).DelSyncGroup) },
-		'h': func(k *walk) { k.deleteGroupSync(groupDelSyncEnded, (*reference.Wheel).DelSyncGroup) },
-		'i': func(k *walk) {
-			k.deleteGroupSync((*timerwheel.Group).ShutdownSync, (*reference.Wheel).ShutdownSyncGroup)
-		},
-		'j': func(k *walk) { k.deleteGroupSync(groupShutdownSyncEnded, (*reference.Wheel).ShutdownSyncGroup) },
+		't': func(k *walk) { k.count(timerwheel.Timer.Retain, (*reference.Wheel).Retain) },
+		'u': func(k *walk) { k.count(timerwheel.Timer.Free, (*reference.Wheel).Free) },
+		'D': deletesGroup("Del"), // host, and so are those that follow
+		'I': deletesGroup("Shutdown"),
+		'g': deletesGroup("DelSync"),
+		'h': deletesGroup("DelSyncContext, ended"),
+		'i': deletesGroup("ShutdownSync"),
+		'j': deletesGroup("ShutdownSyncContext, ended"),
 		'v': func(k *walk) { k.advance(k.instant()) }, // instant
 		'w': (*walk).advanceToNext,
 		'C': func(k *walk) { k.close((*timerwheel.Wheel).Close) },
-		'Z': func(k *walk) { k.close(closeEnded) },
+		'Z': func(k *walk) { k.close(func(w *timerwheel.Wheel) error { return w.CloseContext(endedContext) }) },
 	}
 }
 
@@ -77,28 +75,6 @@ var walkVerbs map[byte]func(*walk)
 
 // verbWeights is what other bytes mean: each verb as often as it is worth it.
 const verbWeights = "aaallfffeeGNNNrrrrrrRRRmmmzzssddyycxqqttuuuughivvvvvvvvvvwwww...!~XkDIj"
-
-func shutdownNoError(tm timerwheel.Timer) (timerwheel.Found, error) { return tm.Shutdown(), nil }
-
-// The calls below have a context that has ended.
-
-func delSyncEnded(tm timerwheel.Timer) (timerwheel.Found, error) {
-	return tm.DelSyncContext(endedContext)
-}
-
-func shutdownSyncEnded(tm timerwheel.Timer) (timerwheel.Found, error) {
-	return tm.ShutdownSyncContext(endedContext)
-}
-
-func groupDelSyncEnded(g *timerwheel.Group) (timerwheel.Found, error) {
-	return g.DelSyncContext(endedContext)
-}
-
-func groupShutdownSyncEnded(g *timerwheel.Group) (timerwheel.Found, error) {
-	return g.ShutdownSyncContext(endedContext)
-}
-
-func closeEnded(w *timerwheel.Wheel) error { return w.CloseContext(endedContext) }
 
 // The whole API against the reference, for any program. The names of the files of the corpus say
 // what each program is about.
@@ -555,52 +531,43 @@ func (k *walk) reset() {
 	k.check(x.handle.Reset(d) == was, "Reset does not say %v, with the error %v", was, err)
 }
 
-func (k *walk) stop() {
-	x := k.timer()
-	want := k.m.Delete(x.Timer).Pending
-	k.check(x.handle.Stop() == want, "Stop does not say %v", want)
+// expected is what a deletion finds. With one goroutine a handler in flight is its caller, so the
+// limit of a wait does not matter.
+func expected[T, R any](k *walk, verb deletionVerb[T], x R, del, shutdown func(R) timerwheel.Found, delSync, shutdownSync func(R, time.Duration, *reference.Run) *reference.Answer) *reference.Answer {
+	if verb.shuts {
+		del, delSync = shutdown, shutdownSync
+	}
+	if verb.syncs {
+		return delSync(x, reference.Never, k.caller())
+	}
+	return reference.Returns(reference.Outcome{Found: del(x)})
 }
 
-// Short names for the deletions and those of the reference.
-type (
-	found         = timerwheel.Found
-	walkDelete    = func(*reference.Wheel, *reference.Timer) found
-	walkDelSync   = func(*reference.Wheel, *reference.Timer, time.Duration, *reference.Run) *reference.Answer
-	walkGroupDel  = func(*reference.Wheel, *reference.Group) found
-	walkGroupSync = func(*reference.Wheel, *reference.Group, time.Duration, *reference.Run) *reference.Answer
-)
-
-func (k *walk) delete(f func(timerwheel.Timer) (found, error), expect walkDelete) {
-	x := k.timer()
-	want := reference.Returns(reference.Outcome{Found: expect(k.m, x.Timer)})
-	k.finds(want)(f(x.handle))
-}
-
-// deleteSync is a deletion that waits. With one goroutine a handler in flight is its caller, so the
-// limit of the wait does not matter.
-func (k *walk) deleteSync(f func(timerwheel.Timer) (found, error), expect walkDelSync) {
-	x := k.timer()
-	want := expect(k.m, x.Timer, reference.Never, k.caller())
-	k.finds(want)(f(x.handle))
-}
-
-func (k *walk) deleteGroup(f func(*timerwheel.Group) found, expect walkGroupDel) {
-	if g := k.group(); g.group != nil {
-		want := reference.Returns(reference.Outcome{Found: expect(k.m, g.Group)})
-		k.finds(want)(f(g.group), nil)
+func deletes(name string) func(*walk) {
+	verb := timerVerbs.named(name)[0]
+	return func(k *walk) {
+		x := k.timer()
+		want := expected(k, verb, x.Timer, k.m.Delete, k.m.Shutdown, k.m.DelSync, k.m.ShutdownSync)
+		if verb.name == "Stop" {
+			want.Outcome.Found.Running = false // Stop does not report a run
+		}
+		k.finds(want)(verb.call(x.handle))
 	}
 }
 
-func (k *walk) deleteGroupSync(f func(*timerwheel.Group) (found, error), expect walkGroupSync) {
-	if g := k.group(); g.group != nil {
-		want := expect(k.m, g.Group, reference.Never, k.caller())
-		k.finds(want)(f(g.group))
+func deletesGroup(name string) func(*walk) {
+	verb := groupVerbs.named(name)[0]
+	return func(k *walk) {
+		if g := k.group(); g.group != nil {
+			want := expected(k, verb, g.Group, k.m.DeleteGroup, k.m.ShutdownGroup, k.m.DelSyncGroup, k.m.ShutdownSyncGroup)
+			k.finds(want)(verb.call(g.group))
+		}
 	}
 }
 
 // finds checks what a deletion returns.
-func (k *walk) finds(want *reference.Answer) func(found, error) {
-	return func(found found, err error) { k.returns(reference.Outcome{Found: found, Err: err}, want) }
+func (k *walk) finds(want *reference.Answer) func(timerwheel.Found, error) {
+	return func(found timerwheel.Found, err error) { k.returns(reference.Outcome{Found: found, Err: err}, want) }
 }
 
 // delAsync has a done that works, too: at once, or when the handler that calls it has returned.
@@ -634,19 +601,15 @@ func (k *walk) delAsync() {
 func (k *walk) delAsyncOfNone() {
 	done := make(chan struct{})
 	got := timerwheel.Timer{}.DelAsync(func() { close(done) })
-	k.check(got == found{}, "found %+v of the zero Timer", got)
+	k.check(got == foundNone, "found %+v of the zero Timer", got)
 	<-done
 	k.dones--
 }
 
-func (k *walk) retain() {
+// count adds or drops an owner.
+func (k *walk) count(f func(timerwheel.Timer) error, expect func(*reference.Wheel, *reference.Timer) error) {
 	x := k.timer()
-	k.same(x.handle.Retain(), k.m.Retain(x.Timer))
-}
-
-func (k *walk) free() {
-	x := k.timer()
-	k.same(x.handle.Free(), k.m.Free(x.Timer))
+	k.same(f(x.handle), expect(k.m, x.Timer))
 }
 
 // ---- Comparing ----
@@ -669,10 +632,7 @@ func (k *walk) compare() {
 	k.check(lawBroken(s) == "", "%s: %+v", lawBroken(s), s)
 	s.Bytes = 0
 	k.check(s == want, "Stats are %+v, want %+v", s, want)
-	k.compareNext()
-}
 
-func (k *walk) compareNext() {
 	soonest, ok := k.m.Soonest()
 	latest := manualStart.Add(soonest)
 	if latest.Before(k.now) {

@@ -53,9 +53,8 @@ func (c labelled) sendLabels(timerwheel.Timer) {
 	c.end()
 }
 
-// Promise 2.56: with Debug a goroutine that runs a handler has the label "timer", with the name of
-// its function, and not any more when the handler has ended, however that ends. Without
-// Debug it keeps its own, and on a Manual wheel the host's.
+// Promise 2.56: with Debug a goroutine has the label "timer", with the name of the function, while it
+// runs a handler. Without Debug it keeps its own, and on a Manual wheel the host's.
 func TestProfilesShowWhichTimerAGoroutineServes(t *testing.T) {
 	for name, end := range map[string]func(){"returns": func() {}, "panics": func() { panic("on purpose") }, "exits": runtime.Goexit} {
 		for _, debug := range []bool{false, true} {
@@ -66,8 +65,7 @@ func TestProfilesShowWhichTimerAGoroutineServes(t *testing.T) {
 						after <- labelledHandler()
 					}})
 					handler := labelled{make(chan []string, 1), end}
-					tm := w.Alloc(handler.sendLabels)
-					require.NoError(t, tm.Register(0))
+					tm := armed(w.Alloc(handler.sendLabels), 0)
 					host := ""
 					if manual {
 						host = `{"host":"loop"}`
@@ -113,9 +111,8 @@ func TestEachHandlerHasItsOwnLabel(t *testing.T) {
 	note := func(handler string) { labels <- [2]string{handler, strings.Join(labelledHandler(), " and ")} }
 	w.AfterFunc(time.Millisecond, func() { note("func2") })
 	w.AfterFuncArg(2*time.Millisecond, func(any) { note("func3") }, w)
-	tm := w.AllocLocked(new(sync.Mutex), func(timerwheel.Timer) { <-inBackground(func() { note("func4") }) })
-	require.NoError(t, tm.Register(3*time.Millisecond))
-	require.NoError(t, w.Alloc(func(timerwheel.Timer) { note("func5") }).Register(4*time.Millisecond))
+	armed(w.AllocLocked(new(sync.Mutex), func(timerwheel.Timer) { <-inBackground(func() { note("func4") }) }), 3*time.Millisecond)
+	armed(w.Alloc(func(timerwheel.Timer) { note("func5") }), 4*time.Millisecond)
 	var noted []string
 	for range 4 { // in no order: timers of several shards, on a wheel that is late
 		got := receive(t, labels)
