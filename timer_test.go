@@ -743,6 +743,7 @@ func (r *refusal) take(t *testing.T, step string) {
 // all hold.
 func (r *refusal) requires(t *testing.T, want error) {
 	t.Helper()
+	settle() // goroutines of the wheel that are about to end are counted
 	before := r.w.Stats()
 	try := func(name string, err error) {
 		if want == nil {
