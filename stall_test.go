@@ -560,7 +560,8 @@ func TestOnStallMayCallAnything(t *testing.T) {
 					}
 				}})
 				m.group = w.NewGroup()
-				m.Timer = armed(m.group.Alloc(func(timerwheel.Timer) { time.Sleep(10 * time.Second) }), 0)
+				m.Timer = m.group.Alloc(func(timerwheel.Timer) { time.Sleep(10 * time.Second) })
+				armed(m.Timer, 0)
 				elapse(5 * time.Second)
 				require.EqualValues(t, 1, called.Load())
 				_, err := m.DelSync()

@@ -208,7 +208,8 @@ func TestLockedRunIsOverBeforeItsLockIsReleased(t *testing.T) {
 			var atLock, atUnlock []sight
 			l.onLock = func() { atLock = append(atLock, look()) }
 			l.onUnlock = func() { atUnlock = append(atUnlock, look()) }
-			tm = armed(w.AllocLocked(l, p.handle), time.Second)
+			tm = w.AllocLocked(l, p.handle)
+			armed(tm, time.Second)
 			settle()
 			require.False(t, l.taken(), "taken while the timer only pends")
 			elapse(time.Second)
