@@ -25,6 +25,7 @@ func TestQuickHandlersWantNoMoreWorkersThanProcessors(t *testing.T) {
 			require.Equal(t, k < procs, w.wanted(wk, k))
 			require.Equal(t, k < procs, wk.notBefore == 0)
 			require.False(t, wk.hiring)
+			require.Equal(t, k >= procs, g.sh.crowded(w.elapsed()))
 			begin()
 		}
 		ends(g.sh, runs...)

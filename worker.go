@@ -77,7 +77,7 @@ func (wk *worker) work() {
 	wk.hired = true
 	wk.yieldAfter = w.elapsed() + int64(timeSlice) // it has just been given a processor
 	next := int(w.nextShard.Add(1))                // so that not all begin with the same shard
-	for quiet := 0; quiet < len(w.shards); next++ {
+	for quiet := 0; quiet < len(w.shards) && wk.notBefore == 0; next++ {
 		if wk.drain(w.shards[next&(len(w.shards)-1)]) {
 			quiet = 0
 		} else {
@@ -125,6 +125,10 @@ func (wk *worker) drain(sh *shard) (ran bool) {
 			wk.notify()
 			sh.lock()
 			now = wk.w.elapsed()
+		}
+		if wk.fired%batch == 0 && sh.crowded(now) {
+			wk.notBefore = now + wk.w.hireDelay
+			break
 		}
 	}
 	sh.unlock()

@@ -82,7 +82,7 @@
 /* - placement.go: (*Wheel).lockFor (*Wheel).lockLocal */
 
 /* Left out: how many workers there are, and how long they keep a processor. */
-/* - hiring.go: (*Wheel).wanted (*Wheel).progressed (*worker).mayHireNext (*Wheel).blocked (*shard).blocked (*worker).userCall */
+/* - hiring.go: (*Wheel).wanted (*Wheel).progressed (*worker).mayHireNext (*Wheel).blocked (*shard).blocked (*shard).crowded (*worker).userCall */
 /* - worker.go: (*worker).assist (*worker).giveWay (*worker).relock */
 
 /* Left out: when the alarm rings. */

@@ -689,6 +689,14 @@ var mutants = []mutant{
 		Red: tests("TestHandlersThatBlockDelayNoOtherTimer"),
 	},
 	{
+		Name: "a surplus worker stays on a crowded shard",
+		Rule: "hiring.go",
+		Edits: []edit{{"hiring.go",
+			`return quick >= procs`,
+			`return false`}},
+		Red: tests("TestQuickHandlersWantNoMoreWorkersThanProcessors"),
+	},
+	{
 		Name: "there is one worker more than MaxWorkers",
 		Rule: "hiring.go",
 		Edits: []edit{{"hiring.go",
