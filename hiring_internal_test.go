@@ -129,7 +129,7 @@ func TestANewWorkerHiresOnEvidenceOnly(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			guarded(t, func(t *testing.T) {
 				w := newTestWheel(t, Options{MaxWorkers: 1}) // so the hired worker cannot hire another
-				w.alarm.at.Store(math.MinInt64) // the alarm calls no worker
+				w.alarm.at.Store(math.MinInt64)              // the alarm calls no worker
 				g, stop := w.NewGroup(), make(chan struct{})
 				wk := &worker{w: w, scanPending: true, hiring: true}
 				end := c.evidence(wk, g)
