@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Contract 4, table: "ErrDeadlock to the call that would close the circle, at once, ctx or not; the
+// Promise 4, table: "ErrDeadlock to the call that would close the circle, at once, ctx or not; the
 // others go on". Every verb in every place, in both directions of arrival, each timer in its own group.
 func TestTheCallThatWouldCloseACircleIsErrDeadlock(t *testing.T) {
 	links := memberVerbs.waiting()
@@ -59,7 +59,7 @@ func TestTheCallThatWouldCloseACircleIsErrDeadlock(t *testing.T) {
 	}
 }
 
-// Contract 4, table: "by any chain of this wheel's handlers", of any length, also through groups, of
+// Promise 4, table: "by any chain of this wheel's handlers", of any length, also through groups, of
 // which the last of three runs leads on, and through Shutdowns.
 func TestACircleOfAnyLengthIsSeen(t *testing.T) {
 	links := memberVerbs.named("DelSync", "ShutdownSync", "Group.DelSync", "Group.ShutdownSync")
@@ -207,7 +207,7 @@ func TestAChainOfDeletionsIsNoCircle(t *testing.T) {
 	})
 }
 
-// Contract 4: a handler whose wait is over is not a link of a circle, whether its ctx ended or the run
+// Promise 4: a handler whose wait is over is not a link of a circle, whether its ctx ended or the run
 // that it waited for did; rule 8: not even if that run's worker goes on with a handler that waits for it.
 func TestAWaitThatIsOverIsNoLinkOfACircle(t *testing.T) {
 	type links struct {
@@ -264,7 +264,7 @@ func TestAWaitThatIsOverIsNoLinkOfACircle(t *testing.T) {
 	}
 }
 
-// Contract 4, promise 3: a wait for several runs is not a wait for those that have ended, nor for what
+// Promise 4, promise 3: a wait for several runs is not a wait for those that have ended, nor for what
 // their workers run next.
 func TestAnEdgeGoesWithItsRun(t *testing.T) {
 	bubble(t, "", timerwheel.Options{MaxWorkers: 3}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -288,7 +288,7 @@ func TestAnEdgeGoesWithItsRun(t *testing.T) {
 	})
 }
 
-// Contract 4: "Circles through two wheels, through a goroutine that the handler started, or through
+// Promise 4: "Circles through two wheels, through a goroutine that the handler started, or through
 // the user's own lock ... cannot be seen from here": the calls wait, and a context bounds them.
 func TestACircleThatCannotBeSeenIsBoundedByAContext(t *testing.T) {
 	circles := []struct {
@@ -340,7 +340,7 @@ func TestACircleThatCannotBeSeenIsBoundedByAContext(t *testing.T) {
 	}
 }
 
-// Contract 4, table, the circle, with a group's deletion as a link, and as the link that closes it:
+// Promise 4, table, the circle, with a group's deletion as a link, and as the link that closes it:
 // the firings are removed all the same.
 func TestGroupDeletionIsALinkOfACircle(t *testing.T) {
 	for _, verb := range groupVerbs.waiting() {

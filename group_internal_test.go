@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Contract 8: a group is torn down "in O(members)": a member costs the same in a group eight times as
+// Promise 8: a group is torn down "in O(members)": a member costs the same in a group eight times as
 // large, and a small group the same beside eight times as many timers of other groups.
 func TestGroupDeletionCostsItsMembers(t *testing.T) {
 	if checkInvariants {
@@ -93,7 +93,7 @@ func TestDeletionsOfAGroupAtOnce(t *testing.T) {
 	require.Zero(t, w.Stats().Pending)
 }
 
-// Contract 8: a group's deletion lets go of the lock between its looks at its members' runs. A run that
+// Promise 8: a group's deletion lets go of the lock between its looks at its members' runs. A run that
 // ends then is replaced in its running slot by one that the deletion has seen: it waits once for that.
 func TestARunThatMovesIsWaitedForOnce(t *testing.T) {
 	const many = scanLen + 4

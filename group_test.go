@@ -19,7 +19,7 @@ import (
 
 // ---- what a group deletion does ----
 
-// Contract 8: a group deletion removes all firings, of members of every kind and in any number (here
+// Promise 8: a group deletion removes all firings, of members of every kind and in any number (here
 // more than one critical section looks at), and those of no other timer.
 func TestGroupDeletionRemovesAllFirings(t *testing.T) {
 	for _, verb := range groupVerbs {
@@ -62,7 +62,7 @@ func TestGroupDeletionRemovesAllFirings(t *testing.T) {
 	}
 }
 
-// Contract 2: "Found: or-ed over the members".
+// Promise 2: "Found: or-ed over the members".
 func TestGroupFoundIsOredOverTheMembers(t *testing.T) {
 	for members := range 8 {
 		pending, running, both := members&1 != 0, members&2 != 0, members&4 != 0
@@ -94,8 +94,8 @@ func TestGroupFoundIsOredOverTheMembers(t *testing.T) {
 	}
 }
 
-// Contract 8: "all handlers in flight waited for", and only members'; contract 11: however they end.
-// Contract 12: "A group deletion that waits counts once in SyncWaits".
+// Promise 8: "all handlers in flight waited for", and only members'; contract 11: however they end.
+// Promise 12: "A group deletion that waits counts once in SyncWaits".
 func TestGroupDeletionWaitsForAllHandlers(t *testing.T) {
 	ends := []func(){func() {}, func() { panic("the handler's") }, runtime.Goexit, func() {}}
 	o := timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}}
@@ -143,7 +143,7 @@ func TestGroupDeletionWaitsForAllHandlers(t *testing.T) {
 	}
 }
 
-// Contract 2: Group.Del removes the firings of all members, does not wait for those that run, and
+// Promise 2: Group.Del removes the firings of all members, does not wait for those that run, and
 // causes no refusal. In a member's own handler it is not ErrDeadlock.
 func TestGroupDelRemovesAllFirings(t *testing.T) {
 	for _, here := range []bool{false, true} {
@@ -190,7 +190,7 @@ func TestGroupDelRemovesAllFirings(t *testing.T) {
 
 // ---- refusals ----
 
-// Contract 8: "While it waits no Register of any member succeeds"; contract 12: "a member made while it
+// Promise 8: "While it waits no Register of any member succeeds"; contract 12: "a member made while it
 // waits is refused as the others are". No other timer is refused, and no member after it.
 func TestGroupMembersAreRefusedWhileADeletionWaits(t *testing.T) {
 	for _, verb := range groupVerbs.waiting() {
@@ -250,7 +250,7 @@ func TestGroupMembersAreRefusedWhileADeletionWaits(t *testing.T) {
 	}
 }
 
-// Contract 4 and 8: the end of one call's ctx ends no other call, of the group or of its member. The
+// Promise 4 and 8: the end of one call's ctx ends no other call, of the group or of its member. The
 // refusals of deletions that overlap end each with its own wait.
 func TestAGroupDeletionThatGivesUpLeavesTheRefusalToTheOthers(t *testing.T) {
 	for _, verb := range memberContextVerbs {
@@ -305,7 +305,7 @@ func TestAGroupDeletionThatGivesUpLeavesTheRefusalToTheOthers(t *testing.T) {
 
 // ---- in a member's handler, and in circles ----
 
-// Contract 8: "In a member's own handler: all firings removed, the other handlers waited for,
+// Promise 8: "In a member's own handler: all firings removed, the other handlers waited for,
 // ErrDeadlock"; contract 12: whatever its ctx, ended or ending during the wait for the others.
 func TestGroupDeletionInAMembersHandlerIsErrDeadlock(t *testing.T) {
 	for _, verb := range groupVerbs.waiting() {
@@ -356,7 +356,7 @@ func TestGroupDeletionInAMembersHandlerIsErrDeadlock(t *testing.T) {
 	}
 }
 
-// Contract 8: two members' handlers that both delete their group would wait for each other: the
+// Promise 8: two members' handlers that both delete their group would wait for each other: the
 // second deletion leaves out the first's handler, both wait for the third, and both are ErrDeadlock.
 func TestGroupDeletionInTwoMembersHandlers(t *testing.T) {
 	for _, verb := range groupVerbs.waiting() {
@@ -378,7 +378,7 @@ func TestGroupDeletionInTwoMembersHandlers(t *testing.T) {
 	}
 }
 
-// Contract 4 and 8: a group of which more members run than one critical section looks at is
+// Promise 4 and 8: a group of which more members run than one critical section looks at is
 // waited for, and given up, like any other.
 func TestGroupDeletionOfManyRuns(t *testing.T) {
 	const many = 200
@@ -416,7 +416,7 @@ func TestGroupDeletionOfManyRuns(t *testing.T) {
 
 // ---- Shutdown ----
 
-// Contract 8: "After Group.Shutdown, new members are born shut down, and AfterFunc and Every return
+// Promise 8: "After Group.Shutdown, new members are born shut down, and AfterFunc and Every return
 // a Timer that is not Valid"; contract 4, promise 4: even if it returned an error.
 func TestGroupShutdownIsForEver(t *testing.T) {
 	for _, verb := range groupVerbs.shutting() {
@@ -483,7 +483,7 @@ func groupShutdownIsForEver(t *testing.T, w *timerwheel.Wheel, verb deletionVerb
 
 // ---- membership ----
 
-// Contract 8: "A recycled timer is no member any more"; until then it is one, with or without owners.
+// Promise 8: "A recycled timer is no member any more"; until then it is one, with or without owners.
 func TestGroupLenCountsTheTimersThatLive(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		g, p := w.NewGroup(), newPuppet(t)

@@ -22,7 +22,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain fails the package if any test leaves a goroutine behind. Contract 9: neither a closed wheel
+// TestMain fails the package if any test leaves a goroutine behind. Promise 9: neither a closed wheel
 // nor a forgotten one may show here.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
@@ -580,7 +580,7 @@ var (
 )
 
 // endedContext is a context that ended before every test. It is made ready here, because a channel made
-// in one bubble is of no use in another.
+// in one bubble cannot be used in another.
 var endedContext = func() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -75,7 +75,7 @@ func beginRun(t *testing.T, w *timerwheel.Wheel, f func(timerwheel.Timer)) (time
 	return tm, p
 }
 
-// "timer handlers can delete timers". Contract 4: its own, too, by every verb, without a hang.
+// "timer handlers can delete timers". Promise 4: its own, too, by every verb, without a hang.
 func TestMailHandlerDeletesItself(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{})
 	const timers = 16
@@ -110,7 +110,7 @@ func TestMailHandlerDeletesItself(t *testing.T) {
 	require.EqualValues(t, timers*raceRounds(50), runs.Load(), "a firing that its own handler deleted came")
 }
 
-// "timer handlers can kfree() the memory which contained the darn [timer]". Contract 5: the handle is
+// "timer handlers can kfree() the memory which contained the darn [timer]". Promise 5: the handle is
 // valid in its handler, and stale after it; the next tenants of its record are unaffected.
 func TestMailHandlerFreesItsOwnTimer(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{})
@@ -150,7 +150,7 @@ func TestMailHandlerFreesItsOwnTimer(t *testing.T) {
 	require.Zero(t, w.Stats().Live)
 }
 
-// "the handler-keeps-running-after-del_timer bug". Contract 4: Del does not wait, and says so:
+// "the handler-keeps-running-after-del_timer bug". Promise 4: Del does not wait, and says so:
 // Running.
 func TestMailDelReturnsWhileTheHandlerRuns(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{})
@@ -160,7 +160,7 @@ func TestMailDelReturnsWhileTheHandlerRuns(t *testing.T) {
 	require.Zero(t, p.ended.Load())
 }
 
-// And its cure. Contract 4, promises 1 to 3.
+// And its cure. Promise 4, promises 1 to 3.
 func TestMailDelSyncDoesNot(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{})
 	for range raceRounds(100) {
@@ -183,7 +183,7 @@ func TestMailDelSyncDoesNot(t *testing.T) {
 }
 
 // "there may be problems with three: CPU0 is running the handler, CPU1 is spinning in del_timer, CPU2
-// re-adds the timer". Contract 4: while it waits no Register succeeds, so one run bounds the wait.
+// re-adds the timer". Promise 4: while it waits no Register succeeds, so one run bounds the wait.
 func TestMailThreeCPUs(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{})
 	for _, persistent := range []bool{false, true} { // CPU2 gives up before the handler has returned, or never
@@ -238,7 +238,7 @@ func TestMailThreeCPUs(t *testing.T) {
 }
 
 // "after timer_synchronise() returns, the timer_struct may have been kfree'ed by the handler, and
-// del_timer_sync then reads and writes it". Contract 4: the wait never touches the timer's storage.
+// del_timer_sync then reads and writes it". Promise 4: the wait never touches the timer's storage.
 func TestMailStorageReusedWhileDelSyncWaits(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{})
 	var f faults
@@ -397,7 +397,7 @@ func TestMailTearDownThenPoison(t *testing.T) {
 }
 
 // "It does introduce the potential for deadlocks which Alexey [pointed out]: mainline() del_timer()
-// [spins forever], handler() [wants the lock that mainline holds]". Contract 4 has three cures.
+// [spins forever], handler() [wants the lock that mainline holds]". Promise 4 has three cures.
 func TestMailMainlineAndHandlerWantTheSameLock(t *testing.T) {
 	for name, c := range map[string]struct {
 		locked bool
@@ -896,7 +896,7 @@ func TestStressCircles(t *testing.T) {
 	t.Logf("%d runs, %d deadlocks", runs.Load(), deadlocks.Load())
 }
 
-// Contract 8: a group is shut down while its members come and go, fire, are deleted and freed; in
+// Promise 8: a group is shut down while its members come and go, fire, are deleted and freed; in
 // whatever order they were visited, none is pending or running afterwards, or ever will be.
 func TestStressGroupShutdown(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{})

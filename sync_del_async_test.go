@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Contract 4, table: DelAsync of a running timer. Contract 12: one that waits counts in SyncWaits and
+// Promise 4, table: DelAsync of a running timer. Promise 12: one that waits counts in SyncWaits and
 // in Waiters.
 func TestDelAsyncOfARunningTimer(t *testing.T) {
 	for _, here := range []bool{false, true} {
@@ -54,7 +54,7 @@ func TestDelAsyncOfARunningTimer(t *testing.T) {
 	}
 }
 
-// Contract 4: "done runs on a goroutine of the wheel, also for a timer that is idle or stale, never
+// Promise 4: "done runs on a goroutine of the wheel, also for a timer that is idle or stale, never
 // in the caller", once each.
 func TestDelAsyncOfATimerThatDoesNotRun(t *testing.T) {
 	states := maps.Clone(goneTimers)
@@ -81,7 +81,7 @@ func TestDelAsyncOfATimerThatDoesNotRun(t *testing.T) {
 	}
 }
 
-// Contract 4: done runs "never in the caller and never under a lock": neither the wheel's, so that
+// Promise 4: done runs "never in the caller and never under a lock": neither the wheel's, so that
 // it may call everything, nor the caller's own, nor the lock that the timer is bound to.
 func TestDelAsyncDoneRunsUnderNoLock(t *testing.T) {
 	everything := func(w *timerwheel.Wheel, tm timerwheel.Timer) {
@@ -126,7 +126,7 @@ func TestDelAsyncDoneRunsUnderNoLock(t *testing.T) {
 	}
 }
 
-// Contract 4: "A nil done panics", contract 12: "before any effect".
+// Promise 4: "A nil done panics", contract 12: "before any effect".
 func TestDelAsyncOfNilPanicsBeforeAnyEffect(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		tm, _ := newRun(t, w)
@@ -145,7 +145,7 @@ func TestDelAsyncOfNilPanicsBeforeAnyEffect(t *testing.T) {
 	})
 }
 
-// Contract 9: "every goroutine of the wheel is joined": a DelAsync that Close overtakes must not start
+// Promise 9: "every goroutine of the wheel is joined": a DelAsync that Close overtakes must not start
 // a goroutine of the wheel for its done after Close has looked.
 func TestNoDoneOfTheWheelsIsSentAfterClose(t *testing.T) {
 	deadline := time.Now().Add(raceTime())

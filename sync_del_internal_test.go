@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Contract 4: DelSync returns when the timer is "not pending" and its handler "not running" at one
+// Promise 4: DelSync returns when the timer is "not pending" and its handler "not running" at one
 // instant. Deletion and worker wait for the shard's lock so long that it is handed on in their order:
 // each comes between any two critical sections of the other.
 func TestNoHandlerBeginsInTheMidstOfADeletion(t *testing.T) {
@@ -170,7 +170,7 @@ func TestALookForACircleCostsTheWaitingHandlers(t *testing.T) {
 	})
 }
 
-// Contract 4, table: "DelSyncContext | ctx ends first | ...; if both are ready, nil". So it is for
+// Promise 4, table: "DelSyncContext | ctx ends first | ...; if both are ready, nil". So it is for
 // CloseContext, and where the run has ended, but its waiters have not been woken: the Unlock takes long.
 func TestAnEndedRunWinsOverALaterContext(t *testing.T) {
 	ended, cancel := context.WithCancel(context.Background())

@@ -21,7 +21,7 @@ import (
 
 // ---- idle, stale, zero ----
 
-// Contract 4, table, first row, with each way to get there, also of a group's members: deleting twice
+// Promise 4, table, first row, with each way to get there, also of a group's members: deleting twice
 // is no error, and an ended ctx does not matter.
 func TestDeletionOfWhatIsGoneFindsNothing(t *testing.T) {
 	for name, reach := range goneTimers {
@@ -87,7 +87,7 @@ var goneTimers = map[string]func(*testing.T, *timerwheel.Wheel, *timerwheel.Grou
 
 // ---- pending ----
 
-// Contract 4, table, second row, for each kind of timer. The firing that was removed never begins.
+// Promise 4, table, second row, for each kind of timer. The firing that was removed never begins.
 func TestDeletionOfAPendingTimerRemovesTheFiring(t *testing.T) {
 	kinds := map[string]func(*testing.T, *timerwheel.Wheel, func(timerwheel.Timer)) timerwheel.Timer{
 		"freed while pending": func(t *testing.T, w *timerwheel.Wheel, f func(timerwheel.Timer)) timerwheel.Timer {
@@ -133,7 +133,7 @@ func TestDeletionOfAPendingTimerRemovesTheFiring(t *testing.T) {
 	}
 }
 
-// Contract 4: Del "works on a timer that is due and in line to run", contract 11. A single worker is the
+// Promise 4: Del "works on a timer that is due and in line to run", contract 11. A single worker is the
 // caller's: there a deletion that waited for a timer in line would wait for itself.
 func TestDeletionOfATimerInLineWhileAllWorkersAreBlocked(t *testing.T) {
 	for _, workers := range []int{1, 2, 3} {
@@ -169,7 +169,7 @@ func TestDeletionOfATimerInLineWhileAllWorkersAreBlocked(t *testing.T) {
 
 // ---- running: Del and Shutdown ----
 
-// Contract 4, table: Del of a running timer, and Shutdown, which is Del and promise 4; contract 8: the
+// Promise 4, table: Del of a running timer, and Shutdown, which is Del and promise 4; contract 8: the
 // group's. Del causes no refusal. A ShutdownSync after a Shutdown still waits for the run.
 func TestDelOfARunningTimerDoesNotWait(t *testing.T) {
 	for _, verb := range memberVerbs.named("Del", "Stop", "Shutdown", "Group.Del", "Group.Shutdown") {
@@ -263,7 +263,7 @@ var delAgains = []struct {
 
 // ---- running elsewhere: the waiting deletions ----
 
-// Contract 4, table: DelSync of a timer that runs elsewhere, and promises 1 and 2, also if the handler
+// Promise 4, table: DelSync of a timer that runs elsewhere, and promises 1 and 2, also if the handler
 // made the goroutine that calls.
 func TestDelSyncWaitsForTheHandler(t *testing.T) {
 	type row struct {
@@ -342,7 +342,7 @@ func TestDelSyncWaitsForTheHandler(t *testing.T) {
 	}
 }
 
-// Contract 4, promise 3, and table: "many DelSyncs | one running timer | all return after the handler".
+// Promise 4, promise 3, and table: "many DelSyncs | one running timer | all return after the handler".
 // The variables are plain: under -race, a return or a done that is not ordered after the handler is a report.
 func TestDelSyncReturnsAfterWhatTheHandlerDid(t *testing.T) {
 	ways := []deletionVerbs[timerwheel.Timer]{timerVerbs.waiting()}
@@ -391,7 +391,7 @@ func TestDelSyncReturnsAfterWhatTheHandlerDid(t *testing.T) {
 	}
 }
 
-// Contract 4: the deletions of a run that is still in flight when the wheel is closed wait for it
+// Promise 4: the deletions of a run that is still in flight when the wheel is closed wait for it
 // as any others do.
 func TestDelSyncOnAClosedWheelWaitsForTheHandler(t *testing.T) {
 	for _, verb := range timerVerbs.waiting() {
@@ -406,7 +406,7 @@ func TestDelSyncOnAClosedWheelWaitsForTheHandler(t *testing.T) {
 	}
 }
 
-// Contract 4: a deletion waits for a run although the same worker has just ended another run that
+// Promise 4: a deletion waits for a run although the same worker has just ended another run that
 // was waited for.
 func TestEachRunHasAnEndingOfItsOwn(t *testing.T) {
 	bubble(t, "", timerwheel.Options{MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -427,7 +427,7 @@ func TestEachRunHasAnEndingOfItsOwn(t *testing.T) {
 
 // ---- its own handler ----
 
-// Contract 4, table: DelSync in its own handler of every kind, through any copy of the handle; contract
+// Promise 4, table: DelSync in its own handler of every kind, through any copy of the handle; contract
 // 8: or through the group; contract 12: with an ended ctx too.
 func TestDelSyncInItsOwnHandlerIsErrDeadlock(t *testing.T) {
 	type row struct {
@@ -508,7 +508,7 @@ func TestDelSyncInItsOwnHandlerIsErrDeadlock(t *testing.T) {
 
 // ---- DelSyncContext ----
 
-// Contract 4, table, and 8: the ctx ends first. The firings stay removed. The refusal belongs to the
+// Promise 4, table, and 8: the ctx ends first. The firings stay removed. The refusal belongs to the
 // run: it ends with it, unless the timer is shut down.
 func TestDelSyncContextGivesUpWhenItsContextEnds(t *testing.T) {
 	ends := []struct {
@@ -572,7 +572,7 @@ func TestDelSyncContextGivesUpWhenItsContextEnds(t *testing.T) {
 	}
 }
 
-// Contract 4, table: "if both are ready, nil", for groups too. The context is the way to make both
+// Promise 4, table: "if both are ready, nil", for groups too. The context is the way to make both
 // ready: the runs end, and then the context, before the call can have looked at either.
 func TestDelSyncContextPrefersTheEndOfTheRun(t *testing.T) {
 	for _, verb := range memberContextVerbs {
@@ -611,7 +611,7 @@ func (c *delContext) Done() <-chan struct{} {
 
 // ---- refusals ----
 
-// Contract 4: "While it waits, no Register of that timer succeeds, whoever calls", and "the wait is
+// Promise 4: "While it waits, no Register of that timer succeeds, whoever calls", and "the wait is
 // bounded by the one handler run in flight. The refusal belongs to that run and ends with it".
 func TestRegisterIsRefusedWhileADeletionWaits(t *testing.T) {
 	for _, verb := range timerVerbs.named("DelSync", "DelSyncContext", "DelAsync") {
@@ -643,7 +643,7 @@ func TestRegisterIsRefusedWhileADeletionWaits(t *testing.T) {
 	}
 }
 
-// Contract 4: the moment the run has ended, a Register succeeds, even if the waiters have not been
+// Promise 4: the moment the run has ended, a Register succeeds, even if the waiters have not been
 // scheduled yet. When done runs the handler is over: a DelSync there waits for the new run.
 func TestRegisterHoldsOnceTheRunHasEnded(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -676,7 +676,7 @@ func TestRegisterHoldsOnceTheRunHasEnded(t *testing.T) {
 	})
 }
 
-// Contract 4: a Register is refused "while it waits". A deletion that returns ErrDeadlock does not
+// Promise 4: a Register is refused "while it waits". A deletion that returns ErrDeadlock does not
 // wait, and so leaves no refusal; but it removes the firing, in a circle too.
 func TestADeletionWithErrDeadlockLeavesNoRefusal(t *testing.T) {
 	for _, verb := range timerVerbs.named("DelSync", "DelSyncContext", "DelSyncContext, ended") {
@@ -707,7 +707,7 @@ func TestADeletionWithErrDeadlockLeavesNoRefusal(t *testing.T) {
 
 // ---- Shutdown ----
 
-// Contract 4, promise 4: "no Register of this timer succeeds ever after (ErrShutdown), even if the
+// Promise 4, promise 4: "no Register of this timer succeeds ever after (ErrShutdown), even if the
 // call returned an error", for each call that shuts down.
 func TestTimerShutdownRefusesForEver(t *testing.T) {
 	type call = func() (timerwheel.Found, error)
@@ -787,7 +787,7 @@ func TestTimerShutdownRefusesForEver(t *testing.T) {
 	}
 }
 
-// Contract 4, promise 4, where CVE-2025-68214 went wrong: the handler registers its timer, which is
+// Promise 4, promise 4, where CVE-2025-68214 went wrong: the handler registers its timer, which is
 // shut down in its run. Shut down is a state of its own, not a nil handler.
 func TestTimerShutdownWhileTheHandlerHasReAdded(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -807,7 +807,7 @@ func TestTimerShutdownWhileTheHandlerHasReAdded(t *testing.T) {
 	})
 }
 
-// Contract 4: DelSync, unlike ShutdownSync, forbids nothing after its return. Contract 2 and 8: the
+// Promise 4: DelSync, unlike ShutdownSync, forbids nothing after its return. Promise 2 and 8: the
 // deletions of a timer, also of a member, concern no other.
 func TestOnlyShutdownForbidsLaterRegisters(t *testing.T) {
 	for _, verb := range timerVerbs {
@@ -830,7 +830,7 @@ func TestOnlyShutdownForbidsLaterRegisters(t *testing.T) {
 
 // ---- storage ----
 
-// Contract 4: "The wait never reads or writes the timer's storage", rule 6, and contract 8. The next
+// Promise 4: "The wait never reads or writes the timer's storage", rule 6, and contract 8. The next
 // tenants move in at the end of the run, before the waiters are scheduled.
 func TestDelSyncNeitherWaitsForNorTouchesTheNextTenant(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -889,7 +889,7 @@ func TestDelSyncNeitherWaitsForNorTouchesTheNextTenant(t *testing.T) {
 	})
 }
 
-// Contract 1: "A waiting deletion holds no reference": the timer is recycled at the end of the run
+// Promise 1: "A waiting deletion holds no reference": the timer is recycled at the end of the run
 // that it waits for. The last moment of a run that is its worker's own is the Unlock of its lock.
 func TestAWaitingDeletionHoldsNoReference(t *testing.T) {
 	for _, verb := range append(timerVerbs.named("DelAsync"), timerVerbs.waiting()...) {
@@ -921,7 +921,7 @@ func TestAWaitingDeletionHoldsNoReference(t *testing.T) {
 	}
 }
 
-// Contract 11: "waits durably blocking": in a bubble, a call that waits for a handler lets the clock
+// Promise 11: "waits durably blocking": in a bubble, a call that waits for a handler lets the clock
 // run that the handler waits for.
 func TestEveryWaitIsDurablyBlocking(t *testing.T) {
 	waits := func(name string, wait func(w *timerwheel.Wheel, m member) error) {
@@ -946,7 +946,7 @@ func TestEveryWaitIsDurablyBlocking(t *testing.T) {
 	waits("CloseContext", func(w *timerwheel.Wheel, _ member) error { return w.CloseContext(context.Background()) })
 }
 
-// Contract 2, Stop, and 4, table: of a hundred goroutines that delete one timer exactly one finds it
+// Promise 2, Stop, and 4, table: of a hundred goroutines that delete one timer exactly one finds it
 // pending; if it was about to fire, it fired or was removed, never both and never neither.
 func TestHundredGoroutinesDeleteOneTimer(t *testing.T) {
 	verbs := timerVerbs.those(func(v deletionVerb[timerwheel.Timer]) bool { return !v.ended })

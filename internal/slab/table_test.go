@@ -36,7 +36,7 @@ func TestTableIsNeverCopiedAtOnce(t *testing.T) {
 			table.SetNext(make([]int, 2*cap(table.rows)), used) // too late, or not needed
 			require.Equal(t, len(next), len(table.next))
 			require.Equal(t, cap(next), cap(table.next))
-		} else if rand.N(2) == 0 { // who makes a successor in time, and who does not
+		} else if rand.N(2) == 0 { // some owners make a successor in time, others do not
 			table.SetNext(make([]int, rows), used)
 			require.Equal(t, rows, cap(table.next))
 		}
