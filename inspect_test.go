@@ -34,10 +34,11 @@ func TestInspectSeesWhereTimersStand(t *testing.T) {
 	type bucket struct{ level, digit int }
 	want := make(map[bucket][]timerwheel.Timer)
 	put := func(tick int64, n int) {
-		at := bucket{0, int(tick)}
-		for ; at.digit >= 64; at.digit /= 64 {
+		at, digit := bucket{}, tick
+		for ; digit >= 64; digit /= 64 {
 			at.level++
 		}
+		at.digit = int(digit)
 		for range n {
 			want[at] = append(want[at], w.AfterFunc(time.Duration(tick)*time.Millisecond, func() {}))
 		}
