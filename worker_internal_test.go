@@ -45,8 +45,8 @@ func TestAnAbandonedLockLeavesTheNextTenantAlone(t *testing.T) {
 // the queue for a processor, and count as one of those that make progress.
 func TestAWorkerWithoutWorkEndsWithoutYielding(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	w := newTestWheel(t, Options{})
 	for range 20 { // in some of them the handler is interrupted, and the worker is not there yet
+		w := newTestWheel(t, Options{}) // another: on the last one a worker may yield for the next timer
 		seen := make(chan map[uint64]string, 1)
 		w.AfterFunc(0, func() {
 			go func() { seen <- gostack.All() }() // when the processor is free
