@@ -27,9 +27,9 @@ import (
 //
 // There are never more than MaxWorkers. So handlers that block delay nothing for longer than
 // a tick. A storm of quick handlers brings no more workers than there are processors, except
-// for workers hired on a wrong suspicion (a run that was only preempted, say): a surplus
-// worker leaves a shard on which as many others as there are processors make progress
-// (crowded), and the alarm asks again.
+// for workers hired on a wrong suspicion (a run that was only preempted, say): such a surplus
+// worker stops working where as many others as there are processors make progress (crowded),
+// and the alarm asks again.
 
 const (
 	// maxHireDelay bounds Wheel.hireDelay.

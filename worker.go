@@ -71,7 +71,7 @@ func (w *Wheel) onAlarm() {
 }
 
 // work makes wk, for which hire has made room, a worker: it runs what is due, shard after
-// shard, until nothing is.
+// shard, until nothing is, or until it is surplus (crowded).
 func (wk *worker) work() {
 	w := wk.w
 	wk.hired = true
