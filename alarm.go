@@ -19,7 +19,13 @@ import (
 //   - a goroutine is between clearing the alarm and setting it, and has yet to look at
 //     this shard (rearm, or a worker that the alarm called);
 //   - all MaxWorkers are at work, and each will rearm when it leaves; or the wheel is
-//     closed.
+//     closed. Own firings (own.go) need no worker, nor do the looks for stalls (watch.go):
+//     this does not hold for them.
+//
+// A goroutine from a bubble that the wheel was not made in never sets the alarm (restoreAlarm).
+//
+// The same holds of the lines that no worker serves (lines.go), with Wheel.mu in place of the
+// shard's lock. A timer in a line that a worker serves needs no wake-up.
 //
 // It holds because the alarm is only ever set earlier, with one exception: clear it first,
 // then look at each shard, then set it. Register, and the end of a run that puts its timer back
@@ -42,8 +48,9 @@ type alarm struct {
 // it is set: the runtime may remember a stopped timer for long, and must not remember the
 // wheel with it.
 //
-// A Manual wheel has no alarm. Its host asks Next, and nothing is earlier than the time
-// that at gives.
+// A Manual wheel has no alarm. Its host asks Next, and at is the time until which it may
+// sleep, as far as it knows, if it wants to hear of an earlier one (OnNext: on_next.go).
+// Otherwise, and while it is awake, nothing is earlier than the time that at gives.
 func newAlarm(manual bool) *alarm {
 	a := new(alarm)
 	if manual {
@@ -51,12 +58,15 @@ func newAlarm(manual bool) *alarm {
 		return a
 	}
 	a.at.Store(never)
-	a.timer = time.AfterFunc(math.MaxInt64, func() {
-		hook.Begins("the alarm's call")
-		a.target.Load().onAlarm()
-	})
+	a.timer = time.AfterFunc(math.MaxInt64, a.call)
 	a.timer.Stop()
 	return a
+}
+
+// call is what the runtime timer calls, on a goroutine of its own.
+func (a *alarm) call() {
+	hook.Begins("the alarm's call")
+	a.target.Load().onAlarm()
 }
 
 // wakeBy makes sure that the wheel is awake at a time. Holds the lock of the shard that
@@ -67,23 +77,26 @@ func (w *Wheel) wakeBy(at int64) {
 	}
 }
 
-// wakeEarlier sets the alarm, unless its worker could not run anything.
+// wakeEarlier sets the alarm, unless its worker could not run anything. Then, with OnStall, it
+// sets it for the look at what waits in line for a worker.
 func (w *Wheel) wakeEarlier(at int64) {
+	if w.manual {
+		w.untold = true // unlockArmed tells the host
+		return
+	}
 	w.mu.Lock()
 	if w.mayHire() {
 		w.setAlarm(at)
+	} else {
+		w.watchSaturation(at)
 	}
 	w.mu.Unlock()
 }
 
-// watch makes sure, with OnStall, that the wheel is awake when a run or a wait that began
-// at since has stalled, even if no further worker may be hired. Holds the shard's lock,
-// under which it began: so the goroutine that ends it, and rearms the alarm, comes after.
-func (w *Wheel) watch(since int64) {
-	if w.lookForStalls == nil {
-		return
-	}
-	if at := after(since, w.stallAfter); at < w.alarm.at.Load() {
+// wakeAnyway makes sure that the wheel is awake at a time even if no further worker may be
+// hired.
+func (w *Wheel) wakeAnyway(at int64) {
+	if at < w.alarm.at.Load() {
 		w.mu.Lock()
 		w.setAlarm(at)
 		w.mu.Unlock()
@@ -91,15 +104,29 @@ func (w *Wheel) watch(since int64) {
 }
 
 // setAlarm sets the alarm, unless it rings before that. Holds mu.
+//
+// What is due already does not wait for the runtime timer: the alarm's call begins at once, on
+// a goroutine of its own. A timer that is still in the runtime's heap expires late in a
+// synctest bubble: only when each goroutine of the bubble is durably blocked, which one that
+// waits for a mutex is not.
 func (w *Wheel) setAlarm(at int64) {
 	if at >= w.alarm.at.Load() {
 		return
 	}
 	now := w.elapsed()
-	at = max(at, now)
+	if at = max(at, now); at >= w.alarm.at.Load() {
+		return // it rings now: the call that clears it has not begun yet
+	}
 	w.alarm.at.Store(at)
 	w.alarm.target.Store(w)
-	if !w.alarm.timer.Reset(time.Duration(at - now)) {
+	replaced := false
+	if at > now {
+		replaced = w.alarm.timer.Reset(time.Duration(at - now))
+	} else {
+		replaced = w.alarm.timer.Stop()
+		go w.alarm.call()
+	}
+	if !replaced {
 		w.alarm.rings++ // one more callback to wait for, as none was replaced
 	}
 }
@@ -123,6 +150,14 @@ func (w *Wheel) clearAlarm() (epoch uint64) {
 	return w.alarm.epoch
 }
 
+// restoreAlarm undoes clearAlarm, in the same critical section, for a goroutine that must not set
+// the alarm, as its clock is that of another bubble: so the alarm rings too early, and sets itself.
+// Holds mu.
+func (w *Wheel) restoreAlarm(before int64) {
+	w.alarm.at.Store(before)
+	w.alarm.epoch--
+}
+
 // rearm sets the alarm to exactly what the wheel needs, which may be later than it was, or
 // never, but calls no worker before notBefore. It returns a time that is not after the next
 // firing.
@@ -131,7 +166,7 @@ func (w *Wheel) rearm(notBefore int64) (next int64) {
 	epoch := w.clearAlarm()
 	w.mu.Unlock()
 
-	next, stall := w.nextWake()
+	next, anyway, began, due := w.nextWake()
 
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -139,9 +174,12 @@ func (w *Wheel) rearm(notBefore int64) (next int64) {
 		return next // the alarm was cleared again: that goroutine looks at the shards after this one
 	}
 	if w.mayHire() {
-		stall = min(stall, max(next, notBefore))
+		anyway = min(anyway, max(next, notBefore))
 	}
-	w.setAlarm(stall)
+	if w.lookForStalls != nil {
+		anyway = min(anyway, w.plan(began, due))
+	}
+	w.setAlarm(anyway)
 	if w.alarm.at.Load() == never {
 		w.stopAlarm()
 		w.noteDeserted()
@@ -149,19 +187,24 @@ func (w *Wheel) rearm(notBefore int64) (next int64) {
 	return next
 }
 
-// nextWake returns a time that is not after the next firing, and the time at which the next
-// handler or deletion must be reported as stalled.
-func (w *Wheel) nextWake() (next, stall int64) {
-	next, stall = never, never
+// nextWake returns a time that is not after the next handler's firing, and the time at which
+// the alarm must ring for an own firing even if no worker may be hired, unless a goroutine is
+// firing these and makes progress. With OnStall it also returns what plan must know.
+func (w *Wheel) nextWake() (next, anyway, began, due int64) {
+	next, anyway, began, due = never, never, never, never
+	if w.lines.unserved.Load() > 0 {
+		next = 0
+	}
 	for _, sh := range w.shards {
 		sh.lock()
 		next = min(next, sh.nextWake())
+		anyway = min(anyway, max(sh.nextOwn(), w.ownBusy.Load()))
 		if w.lookForStalls != nil {
-			stall = min(stall, sh.nextStall())
+			began, due = min(began, sh.watches.began()), min(due, sh.firstDue())
 		}
 		sh.unlock()
 	}
-	return next, stall
+	return next, anyway, began, due
 }
 
 // quiesce stops the alarm after a deletion that has drained a shard, if nothing pends any
@@ -176,8 +219,14 @@ func (w *Wheel) quiesce() {
 		return
 	}
 	w.mu.Lock()
+	before := w.alarm.at.Load()
 	w.clearAlarm()
-	if len(w.members)+w.starting > 0 || w.busy() {
+	if len(w.members)+w.starting > 0 || w.busy() || len(w.stalls.queue) > 0 {
+		if w.isForeign(w.elapsed()) {
+			w.restoreAlarm(before)
+			w.mu.Unlock()
+			return
+		}
 		w.mu.Unlock()
 		w.rearm(0)
 		return

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/seed76848005/timerwheel/internal/slab"
@@ -137,13 +138,75 @@ func TestEachEdgeOfAWaitIsWatched(t *testing.T) {
 			clearAlarm()
 			wk := &worker{w: w}
 			run(sh, wk)
-			sh.running.At(uint32(wk.slotIndex)).reported = true
+			wk.watched.since = never // its run has been reported
+			sh.rewatch(wk)
 			require.True(t, sh.enlist(x, wk))
 			require.LessOrEqual(t, w.alarm.at.Load(), x.since+int64(w.stallAfter))
 		}
-		sh.running = slab.Pages[runningSlot]{}
+		sh.running, sh.watches = slab.Pages[runningSlot]{}, nil
 		sh.counters.syncWaits = 0
 		release()
 		clearAlarm()
 	})
+}
+
+// Promise 3.3: a deletion that drains the wheel is overtaken by a Register, which finds the alarm set
+// for the firing that the deletion has removed, early enough. The deletion then does not stop it.
+func TestNoWakeUpIsLostToADeletionThatWasOvertaken(t *testing.T) {
+	w := newTestWheel(t, Options{})
+	tm := w.AfterFunc(time.Hour, func() {})
+	require.LessOrEqual(t, w.alarm.at.Load(), w.elapsed()+int64(time.Hour))
+	release, stopped := hold(t, &w.mu), make(chan bool, 1)
+	go func() { stopped <- tm.Stop() }()
+	blockedIn(t, 1, "quiesce")
+	within(t, func() { w.AfterFunc(2*time.Hour, func() {}) }) // without Wheel.mu, as the alarm rings before that
+	release()
+	require.True(t, receive(t, stopped))
+	require.LessOrEqual(t, w.alarm.at.Load(), w.elapsed()+int64(2*time.Hour), "the alarm does not ring for the timer")
+}
+
+// Promise 9.13: nor does a deletion that finds its timer, or a member, running, and waits for that or
+// does not.
+func TestNoWakeUpIsLeftByADeletionDuringARun(t *testing.T) {
+	for name, del := range map[string]func(g *Group, tm Timer){
+		"Del":           func(_ *Group, tm Timer) { tm.Del() },
+		"Stop":          func(_ *Group, tm Timer) { tm.Stop() },
+		"Shutdown":      func(_ *Group, tm Timer) { tm.Shutdown() },
+		"DelAsync":      func(_ *Group, tm Timer) { tm.DelAsync(func() {}) },
+		"DelSync":       func(_ *Group, tm Timer) { _, _ = tm.DelSync() },
+		"Group.Del":     func(g *Group, _ Timer) { g.Del() },
+		"Group.DelSync": func(g *Group, _ Timer) { _, _ = g.DelSync() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
+				w := newTestWheel(t, Options{})
+				g := w.NewGroup()
+				gate, open := newGate(t)
+				tm := g.Alloc(func(Timer) { <-gate })
+				require.NoError(t, tm.Register(0))
+				time.Sleep(10 * time.Millisecond)
+				require.NoError(t, tm.Register(time.Hour))
+				require.False(t, w.alarmIsOff())
+				go del(g, tm)
+				synctest.Wait()
+				require.True(t, tm.Running() && !tm.Pending())
+				require.True(t, w.alarmIsOff(), "nothing pends, and the alarm is set")
+				open()
+			})
+		})
+	}
+}
+
+// Promise 3.3: the goroutine that the alarm has called clears it before it does anything else. While it
+// waits, for a shard's lock or a processor, the alarm is set for what is registered: it calls another.
+func TestTheAlarmsGoroutineClearsItFirst(t *testing.T) {
+	w := twoShards(t)
+	release := hold(t, &w.shards[1].mu)
+	(&Group{sh: w.shards[0]}).AfterFunc(time.Millisecond, func() {})
+	blockedIn(t, 1, "wanted")
+	(&Group{sh: w.shards[0]}).AfterFunc(time.Hour, func() {})
+	at := w.alarm.at.Load()
+	release()
+	require.Greater(t, at, w.elapsed(), "the alarm has rung, and is not set again")
+	require.Less(t, at, int64(never), "the alarm is not set")
 }

@@ -163,6 +163,16 @@ func BenchmarkRearmLater(b *testing.B) {
 				_ = timers[order[k%n]].RegisterAt(when)
 			}
 		})
+		b.Run(fmt.Sprintf("wheel-touch/timers=%d", n), func(b *testing.B) {
+			w := benchWheel(b, 0)
+			for k := range timers {
+				timers[k] = w.Alloc(ignoreTimer)
+				_ = timers[k].RegisterIdle(time.Hour)
+			}
+			for k := 0; b.Loop(); k++ {
+				timers[order[k%n]].Touch()
+			}
+		})
 	}
 }
 
@@ -189,6 +199,29 @@ func benchCall(b *testing.B, name string, call func()) {
 		}
 	})
 }
+
+// The life of a connection that has three timers: they are made, armed and deleted together.
+func BenchmarkGroup(b *testing.B) {
+	three := func(g *timerwheel.Group) {
+		for range 3 {
+			_ = g.AllocArg(ignoreArg, b).Register(time.Minute)
+		}
+	}
+	for _, others := range populations() {
+		w := benchWheel(b, 0)
+		for range others / 3 {
+			three(w.NewGroup())
+		}
+		benchCall(b, fmt.Sprintf("others=%d", others), func() {
+			g := w.NewGroup()
+			three(g)
+			_, _ = g.ShutdownSync()
+			g.Free()
+		})
+	}
+}
+
+func ignoreArg(timerwheel.Timer, any) {}
 
 // Arming and firing a million timers that are due within a second, in random
 // order; one operation is one timer.
@@ -264,12 +297,19 @@ func BenchmarkClose(b *testing.B) {
 	}
 }
 
-// What Options.Debug costs: each call, and a run of a handler that does nothing,
-// without and with it.
+// What Options.Debug costs: each call, and a run of a handler that does nothing, without it, with
+// it, and with it for one timer in a hundred (Options.DebugEvery).
 func BenchmarkDebug(b *testing.B) {
-	for _, debug := range []bool{false, true} {
-		name := map[bool]string{false: "plain", true: "Debug"}[debug]
-		w, err := timerwheel.New(timerwheel.Options{Manual: true, Debug: debug})
+	for _, c := range []struct {
+		name string
+		o    timerwheel.Options
+	}{
+		{"plain", timerwheel.Options{Manual: true}},
+		{"Debug", timerwheel.Options{Manual: true, Debug: true}},
+		{"Debug of 1 in 100", timerwheel.Options{Manual: true, Debug: true, DebugEvery: 100}},
+	} {
+		name := c.name
+		w, err := timerwheel.New(c.o)
 		require.NoError(b, err)
 		benchCall(b, "AfterFunc+Stop/"+name, func() { w.AfterFunc(time.Minute, func() {}).Stop() })
 		benchCall(b, "Alloc+Free/"+name, func() { _ = w.Alloc(ignoreTimer).Free() })
@@ -294,6 +334,46 @@ func BenchmarkDebug(b *testing.B) {
 			}
 		})
 		_ = w.Close()
+	}
+}
+
+// How long a deletion waits for a handler that computes, while 300 such timers saturate the
+// processors, and how many workers there are (hiring.go).
+func BenchmarkDelSyncOfHandlersThatCompute(b *testing.B) {
+	for _, lasts := range []time.Duration{50 * time.Microsecond, 200 * time.Microsecond, time.Millisecond, 5 * time.Millisecond} {
+		b.Run(lasts.String(), func(b *testing.B) {
+			w := benchWheel(b, 0)
+			var over atomic.Bool
+			for range 300 {
+				w.Alloc(func(tm timerwheel.Timer) {
+					for began := time.Now(); time.Since(began) < lasts; {
+						runtime.KeepAlive(tm)
+					}
+					if !over.Load() {
+						tm.Register(0)
+					}
+				}).Register(0)
+			}
+			time.Sleep(300 * time.Millisecond) // the workers come
+			var workers, calls int
+			var spent, longest time.Duration
+			for b.Loop() {
+				time.Sleep(time.Millisecond)
+				workers += w.Stats().Workers
+				for _, r := range w.Running() {
+					began := time.Now()
+					r.Timer.DelSync()
+					d := time.Since(began)
+					r.Timer.Register(0)
+					spent, longest, calls = spent+d, max(longest, d), calls+1
+					break
+				}
+			}
+			over.Store(true)
+			b.ReportMetric(float64(workers)/float64(b.N), "workers")
+			b.ReportMetric(float64(spent.Microseconds())/float64(max(calls, 1)), "µs/DelSync")
+			b.ReportMetric(float64(longest.Microseconds()), "µs/longest")
+		})
 	}
 }
 
@@ -371,4 +451,53 @@ func below(frames int, f func()) {
 		return
 	}
 	below(frames-1, f)
+}
+
+// A DelAsync of an idle timer costs a goroutine for its done, and not more: it is beside a Del and
+// a go statement.
+func BenchmarkDelAsyncIdle(b *testing.B) {
+	w := benchWheel(b, 0)
+	t := w.Alloc(ignoreTimer)
+	over := make(chan struct{})
+	done := func() { over <- struct{}{} }
+	b.Run("Del and go", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			t.Del()
+			go done()
+			<-over
+		}
+	})
+	b.Run("DelAsync", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			t.DelAsync(done)
+			<-over
+		}
+	})
+}
+
+// What ReleaseLock adds to the run of a lock-bound timer. Beside it: a handler that locks a mutex
+// that is free.
+func BenchmarkReleaseLock(b *testing.B) {
+	var mu, other sync.Mutex
+	for _, c := range []struct {
+		name   string
+		handle func(timerwheel.Timer)
+	}{
+		{"kept", func(timerwheel.Timer) {}},
+		{"a mutex", func(timerwheel.Timer) { lockAndUnlock(&other) }},
+		{"released", func(t timerwheel.Timer) { _ = t.ReleaseLock() }},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			w, err := timerwheel.New(timerwheel.Options{Manual: true})
+			require.NoError(b, err)
+			t, now := w.AllocLocked(&mu, c.handle), w.Now()
+			b.ReportAllocs()
+			for b.Loop() {
+				_ = t.Register(0)
+				_, _ = w.Advance(now)
+			}
+		})
+	}
 }

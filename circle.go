@@ -5,12 +5,18 @@ import (
 	"slices"
 )
 
-// This file makes an ErrDeadlock name, with Debug, the handlers of the circle that it
-// prevents. sync_del.go finds out that there is a circle.
+// This file makes an ErrDeadlock name, with Debug, the handlers of the circle that it prevents,
+// and the lines at which they wait. sync_del.go finds out that there is a circle.
 
 // A circle is an ErrDeadlock of handlers that would wait for each other: each for the next,
 // and the last one for the first, which is the caller's.
-type circle struct{ handlers []uintptr } // their code
+type circle struct{ hops []hop }
+
+// A hop is a handler of a circle.
+type hop struct {
+	handler uintptr // its code
+	at      callers // where it waits, or would wait
+}
 
 func (c *circle) Unwrap() error { return ErrDeadlock }
 
@@ -18,40 +24,42 @@ func (c *circle) Unwrap() error { return ErrDeadlock }
 const maxCircle = 16
 
 func (c *circle) Error() string {
-	first := codeName(c.handlers[0])
-	text := fmt.Sprintf("%v: handler %s", ErrDeadlock, first)
-	waits := " would wait for "
-	for k, pc := range c.handlers[1:] {
-		if k == maxCircle-1 {
-			text += fmt.Sprintf(", and so on through %d more", len(c.handlers)-maxCircle)
-			break
+	var l logLine
+	fmt.Fprintf(&l, "%v: handler %s", ErrDeadlock, codeName(c.hops[0].handler))
+	if len(c.hops) == 1 {
+		l.clause(", at ", c.hops[0].at.String())
+		return l.String()
+	}
+	waits, last := " would wait for ", len(c.hops)-1
+	for k, h := range c.hops {
+		if k == maxCircle-1 && k < last {
+			fmt.Fprintf(&l, ", and so on through %d more", len(c.hops)-maxCircle)
 		}
-		text += waits + codeName(pc)
+		if k < maxCircle-1 || k == last {
+			l.WriteString(waits + codeName(c.hops[(k+1)%len(c.hops)].handler))
+			l.clause(" at ", h.at.String())
+		}
 		waits = ", which waits for "
 	}
-	if len(c.handlers) > 1 {
-		text += waits + first
-	}
-	return text
+	return l.String()
 }
 
-// deadlock returns the ErrDeadlock of a deletion that must not wait for a run.
-func (x *wait) deadlock() error {
+// deadlock returns the ErrDeadlock of a deletion that must not wait for a run, and tells OnMisuse.
+func (x *wait) deadlock(w *Wheel) error {
 	if x.circle == nil {
 		return ErrDeadlock
 	}
-	return x.circle
+	return w.reportMisuse(x.circle)
 }
 
-// circleTo returns, with Debug, the handlers of the circle that a wait of from for wk would
-// close: there is one. Holds Wheel.mu. Each of these workers except from waits, so what it
-// runs does not change.
-func (wk *worker) circleTo(from *worker) *circle {
+// circleTo returns, with Debug, the circle that a wait x for wk would close: there is one. Holds
+// Wheel.mu. Each of these workers except that of x waits, so what it runs does not change.
+func (wk *worker) circleTo(x *wait) *circle {
 	seen := make(map[*worker]bool)
-	var path func(*worker) []uintptr // backwards, to from
-	path = func(r *worker) []uintptr {
-		if r == from {
-			return []uintptr{r.code}
+	var path func(*worker) []hop // backwards, to the handler of x
+	path = func(r *worker) []hop {
+		if r == x.from {
+			return []hop{{r.code, x.at}}
 		}
 		if r.waiting == nil || seen[r] {
 			return nil
@@ -62,12 +70,12 @@ func (wk *worker) circleTo(from *worker) *circle {
 				continue
 			}
 			if c := path(next.wk); c != nil {
-				return append(c, r.code)
+				return append(c, hop{r.code, r.waiting.at})
 			}
 		}
 		return nil
 	}
-	handlers := path(wk)
-	slices.Reverse(handlers[1:])
-	return &circle{handlers}
+	hops := path(wk)
+	slices.Reverse(hops[1:])
+	return &circle{hops}
 }

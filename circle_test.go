@@ -3,6 +3,7 @@ package timerwheel_test
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed76848005/timerwheel"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -98,16 +100,20 @@ func TestACircleOfAnyLengthIsSeen(t *testing.T) {
 	}
 }
 
-// Options.Debug: ErrDeadlock names the circle, in its order, from the caller on; of a long
-// one the first 16. The circle leads through one of two runs that a group waits for.
+// Options.Debug: ErrDeadlock names the circle, in its order, from the caller on, and the line at which
+// each waits; of a long one the first 15 and the last. The circle leads through one of two runs that a
+// group waits for.
 func TestErrDeadlockNamesTheCircle(t *testing.T) {
 	const here = "github.com/seed76848005/timerwheel_test."
+	const a, b, c = here + "nameableA.run", here + "nameableB.run", here + "nameableC.run"
 	for n, want := range map[int]string{
-		1: here + "nameableA.run",
-		2: here + "nameableA.run would wait for " + here + "nameableB.run, which waits for " + here + "nameableA.run",
-		3: here + "nameableA.run would wait for " + here + "nameableB.run, which waits for " + here + "nameableC.run, which waits for " + here + "nameableA.run",
-		100: here + "nameableA.run would wait for " + here + "nameableB.run" + strings.Repeat(", which waits for "+here+"nameableC.run", 14) +
-			", and so on through 84 more, which waits for " + here + "nameableA.run",
+		1: a + ", at LINE",
+		2: a + " would wait for " + b + " at LINE, which waits for " + a + " at LINE",
+		3: a + " would wait for " + b + " at LINE, which waits for " + c + " at LINE, which waits for " + a + " at LINE",
+		16: a + " would wait for " + b + " at LINE" + strings.Repeat(", which waits for "+c+" at LINE", 14) +
+			", which waits for " + a + " at LINE",
+		100: a + " would wait for " + b + " at LINE" + strings.Repeat(", which waits for "+c+" at LINE", 14) +
+			", and so on through 84 more, which waits for " + a + " at LINE",
 	} {
 		for _, debug := range []bool{true, false} {
 			bubble(t, fmt.Sprintf("%d/Debug %v", n, debug), timerwheel.Options{Debug: debug}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -146,7 +152,8 @@ func TestErrDeadlockNamesTheCircle(t *testing.T) {
 					c := puppets[0].call(closer)
 					c.requires(t, foundRunning, timerwheel.ErrDeadlock)
 					if debug {
-						require.EqualError(t, c.err, "timerwheel: would wait for itself: handler "+want)
+						lines := regexp.MustCompile(`[^/ ]+/helpers_test\.go:\d+`) // where a puppet makes its calls
+						require.Equal(t, "timerwheel: would wait for itself: handler "+want, lines.ReplaceAllString(c.err.Error(), "LINE"))
 					} else {
 						require.Equal(t, timerwheel.ErrDeadlock, c.err)
 					}
@@ -154,6 +161,32 @@ func TestErrDeadlockNamesTheCircle(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Options.Debug: each handler of a circle has the line at which that handler waits, the caller's its own.
+func TestErrDeadlockNamesTheLines(t *testing.T) {
+	bubble(t, "", timerwheel.Options{Debug: true}, func(t *testing.T, w *timerwheel.Wheel) {
+		var a, b timerwheel.Timer
+		var err error
+		var atA, atB string
+		a = w.Alloc(func(timerwheel.Timer) {
+			time.Sleep(time.Second)
+			_, err = b.DelSync()
+			atA = siteAbove()
+		})
+		b = w.Alloc(func(timerwheel.Timer) {
+			atB = siteAfter()
+			_, err := a.DelSync()
+			assert.NoError(t, err)
+		})
+		require.NoError(t, a.Register(0))
+		require.NoError(t, b.Register(0))
+		elapse(time.Minute)
+		require.ErrorIs(t, err, timerwheel.ErrDeadlock)
+		require.Regexp(t, `func1\.1 would wait for [^ ]+\.func1\.2 at [^/ ]+/`+atA+`, which waits for [^ ]+\.func1\.1 at [^/ ]+/`+atB+`$`, err.Error())
+		require.NoError(t, a.Free())
+		require.NoError(t, b.Free())
+	})
 }
 
 type (

@@ -10,11 +10,14 @@ type counters struct {
 	pending                    int
 	registered, fired, removed uint64
 	refused, syncWaits         uint64
+	ownFired                   uint64 // of fired: own firings, which no worker runs
 	misuses                    uint64
 	maxLate, sumLate           int64 // ns
 	maxRun, sumRun             int64 // ns
-	lateness, runTime          histogram
+	*histograms                      // nil until a handler has begun
 }
+
+type histograms struct{ lateness, runTime histogram }
 
 // A histogram counts times by their length: bucket 0 those of less than a microsecond,
 // bucket k those from 2^(k-1) to 2^k microseconds, and the last bucket all longer ones
@@ -26,6 +29,9 @@ func (h *histogram) add(ns int64) { h[min(bits.Len64(uint64(ns)/1000), len(h)-1)
 
 // late counts a firing by its lateness, in ns.
 func (c *counters) late(ns int64) {
+	if c.histograms == nil { // most shards of a wheel with few timers never run one
+		c.histograms = new(histograms)
+	}
 	c.maxLate = max(c.maxLate, ns)
 	c.sumLate = after(c.sumLate, time.Duration(ns)) // saturates
 	c.lateness.add(ns)

@@ -41,9 +41,12 @@
 //
 //	t := w.Alloc(func(timerwheel.Timer) { c.close() }) // a timer to keep
 //	err = t.Register(time.Minute) // arm it
-//	err = t.Register(time.Minute) // push it back, for example on each read
+//	err = t.Register(time.Hour)   // move it
 //	_, err = t.ShutdownSync()     // now the handler is not running, and never runs again
 //	err = t.Free()                // the program does not need it any more
+//
+// An idle timeout ([Timer.RegisterIdle]) fires when its timer has not been touched for a while. Call
+// [Timer.Touch], which takes a few nanoseconds, for each read or packet.
 //
 // [Wheel.Every] makes periodic timers. [Wheel.NewGroup] makes sets of timers that
 // are torn down together. [Wheel.AllocLocked] makes timers whose handler runs
@@ -89,4 +92,10 @@
 // A wheel works in a bubble of testing/synctest, on the bubble's clock: nothing is
 // global, waits are durable, and the runtime knows only one timer of a wheel, that
 // of its next wake-up. Make the wheel in the bubble that uses it.
+//
+// Used in another bubble, or outside of its own, a wheel panics and says so, in each call that
+// arms, waits, advances, closes or makes a timer; calls that only look do not. (A time.Timer is
+// less friendly: the runtime ends the program when a bubble's is stopped or reset outside, and
+// one from outside that is reset in a bubble does not fire for decades.) In a bubble these
+// calls take microseconds.
 package timerwheel

@@ -28,10 +28,22 @@ var (
 	// ErrClosed is returned when the wheel is closed.
 	ErrClosed = errors.New("timerwheel: wheel is closed")
 
+	// ErrShared is returned by Close and CloseContext of the wheel that Default returns:
+	// other parts of the program use it.
+	ErrShared = errors.New("timerwheel: wheel is shared by the program")
+
 	// ErrDeadlock is returned by a call that would wait for its own caller,
 	// directly or through a circle of handlers that wait for each other.
 	ErrDeadlock = errors.New("timerwheel: would wait for itself")
 
+	// ErrNotLocked is returned by ReleaseLock anywhere but in a handler of the timer for which
+	// the wheel holds the timer's lock.
+	ErrNotLocked = errors.New("timerwheel: not in a handler that holds the timer's lock")
+
 	// ErrNotManual is returned by Advance on a wheel whose time passes by itself.
 	ErrNotManual = errors.New("timerwheel: wheel is not manual")
+
+	// ErrEndless is returned by AdvanceThrough when handlers arm timers for "at once"
+	// again and again, so that the wheel's time stands still.
+	ErrEndless = errors.New("timerwheel: timers are armed for at once without end")
 )

@@ -23,17 +23,17 @@ import (
 //
 // Every panics if f is nil or period is not positive, as time.NewTicker does.
 func (w *Wheel) Every(period time.Duration, f func(Timer)) Timer {
-	return w.every(nil, period, f)
+	return w.made().every(nil, period, f)
 }
 
 func (w *Wheel) every(g *Group, period time.Duration, f func(Timer)) Timer {
 	if f == nil {
-		panic("timerwheel: Every with a nil handler")
+		reject("timerwheel: Every with a nil handler")
 	}
 	if period <= 0 {
-		panic(fmt.Sprintf("timerwheel: Every with the period %v, which is not positive", period))
+		reject(fmt.Sprintf("timerwheel: Every with the period %v, which is not positive", period))
 	}
-	return w.newPending(g, period, &body{f: f, period: int64(period), group: g}, nil)
+	return w.newPending(g, period, &body{f: f, period: int64(period)}, nil)
 }
 
 // scheduleNext makes a periodic timer that begins to run pending for its next instant.

@@ -78,6 +78,8 @@ func TestEverySkipsWhatItsHandlerMissed(t *testing.T) {
 		{"a period and a half", period, 0, always(period * 3 / 2), 0, inMs(100, 300, 500, 700, 900, 1100)},
 		{"two periods and a half", period, 0, always(period * 5 / 2), 0, inMs(100, 400, 700, 1000, 1300, 1600)},
 		{"ten periods and a bit", period, 0, always(period*10 + period/10), 0, inMs(100, 1200, 2300, 3400, 4500, 5600)},
+		{"not in the tick of an instant", 10500 * time.Microsecond, 0, always(20700 * time.Microsecond), 0, // that instant is not due yet
+			[]time.Duration{10500 * time.Microsecond, 31500 * time.Microsecond, 52500 * time.Microsecond, 73500 * time.Microsecond}},
 		{"one worker", 10 * time.Millisecond, 1, always(25 * time.Millisecond), 0, inMs(10, 40, 70, 100)},
 		{"one worker, busy with another handler", period, 1, always(0), 5 * period, inMs(550, 600, 700)},
 		{"another worker is busy", period, 2, always(0), 5 * period, inMs(100, 200, 300, 400, 500, 600)},
@@ -351,6 +353,7 @@ func TestRegisterInItsHandlerGivesASeriesANewOrigin(t *testing.T) {
 		{"later", 250 * ms, 5 * ms, inMs(100, 350, 450, 550)},
 		{"now", 0, 5 * ms, inMs(100, 105, 200, 300)},
 		{"soon, within the run", 30 * ms, 60 * ms, inMs(100, 160, 230, 330)},
+		{"later, within the run", 250 * ms, 300 * ms, inMs(100, 400, 450, 550)},
 	} {
 		bubble(t, c.name, timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
 			var log firingLog

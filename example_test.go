@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"maps"
+	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -130,6 +133,38 @@ func ExampleWheel_Advance() {
 	// 2 <nil>
 }
 
+// The host of a Manual wheel sleeps until Next. OnNext wakes it when another goroutine has
+// registered something earlier.
+func ExampleOptions_onNext() {
+	wake := make(chan struct{}, 1)
+	w, err := timerwheel.New(timerwheel.Options{Manual: true, OnNext: func(time.Time) {
+		select {
+		case wake <- struct{}{}:
+		default: // it will wake up anyway
+		}
+	}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	done := false
+	w.AfterFunc(time.Hour, func() {})
+	go w.AfterFunc(time.Millisecond, func() { done = true })
+
+	for !done { // the host's loop
+		var sleep <-chan time.Time
+		if when, ok := w.Next(); ok {
+			sleep = time.After(time.Until(when))
+		}
+		select {
+		case <-sleep:
+		case <-wake:
+		}
+		_, _ = w.Advance(time.Now())
+	}
+	fmt.Println("done")
+	// Output: done
+}
+
 func ExampleWheel_Close() {
 	w := newWheel()
 	t := w.Alloc(func(timerwheel.Timer) {})
@@ -192,6 +227,178 @@ func ExampleTimer_Register() {
 	// Output: 1h0m0s true
 }
 
+// A library whose user hands it no wheel uses the one that the program shares.
+func ExampleDefault() {
+	newCache := func(w *timerwheel.Wheel) *timerwheel.Wheel {
+		if w == nil {
+			w = timerwheel.Default()
+		}
+		return w
+	}
+	w := newCache(nil)
+	t := w.AfterFunc(time.Hour, func() {})
+	fmt.Println(t.Stop())
+	fmt.Println(w.Close())
+	// Output:
+	// true
+	// timerwheel: wheel is shared by the program
+}
+
+func ExampleWheel_AllocArg() {
+	type session struct{ name string }
+	expire := func(t timerwheel.Timer, arg any) {
+		fmt.Println(arg.(*session).name, "expires")
+		_ = t.Free()
+	}
+	w, midnight := newManual()
+	for _, name := range []string{"alice", "bob"} {
+		_ = w.AllocArg(expire, &session{name}).Register(time.Minute) // no closure
+	}
+	_, _ = w.Advance(midnight.Add(time.Hour))
+	fmt.Println(w.Stats().Live, "live")
+	// Unordered output:
+	// alice expires
+	// bob expires
+	// 0 live
+}
+
+func ExampleWheel_AfterFuncLocked() {
+	w, midnight := newManual()
+	var mu sync.Mutex
+	closed := false // mu guards it
+	t := w.AfterFuncLocked(&mu, time.Minute, func() { closed = true })
+
+	mu.Lock()
+	t.Del() // the function is not running, and will not
+	fmt.Println(closed)
+	mu.Unlock()
+	_, _ = w.Advance(midnight.Add(time.Hour))
+	fmt.Println(closed)
+	// Output:
+	// false
+	// false
+}
+
+// A program saves the deadlines when it shuts down, and arms them again when it starts.
+func ExampleTimer_ReleaseLock() {
+	w := newWheel()
+	defer w.Close()
+
+	type peer struct {
+		mu      sync.Mutex
+		retries int
+	}
+	var p peer
+	sent := make(chan int)
+	send := func(n int) { // slow, and it may want p.mu
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		sent <- n
+	}
+	t := w.AllocLocked(&p.mu, func(t timerwheel.Timer) {
+		p.retries++
+		n := p.retries
+		_ = t.ReleaseLock() // p.mu is free from here on, and stays so
+		send(n)
+	})
+	defer t.Free()
+
+	_ = t.Register(0)
+	fmt.Println(<-sent)
+	// Output: 1
+}
+
+func ExampleWheel_Timers() {
+	before, midnight := newManual()
+	names := map[timerwheel.Timer]string{ // the program's own meaning of its timers
+		before.AfterFunc(time.Minute, func() {}): "alice",
+		before.AfterFunc(time.Hour, func() {}):   "bob",
+	}
+	saved := map[string]time.Time{}
+	for t, when := range before.Timers() {
+		saved[names[t]] = when
+	}
+	_ = before.Close()
+
+	after, _ := newManual()
+	for _, name := range slices.Sorted(maps.Keys(saved)) {
+		t := after.Alloc(func(timerwheel.Timer) { fmt.Println(name, "expires") })
+		_ = t.RegisterAt(saved[name])
+	}
+	_, _ = after.AdvanceThrough(midnight.Add(24 * time.Hour))
+	// Output:
+	// alice expires
+	// bob expires
+}
+
+func ExampleWheel_AdvanceThrough() {
+	w, midnight := newManual()
+	left := 3
+	var beat timerwheel.Timer
+	beat = w.Alloc(func(timerwheel.Timer) {
+		fmt.Println(w.Now().Sub(midnight))
+		if left--; left > 0 {
+			_ = beat.Register(20 * time.Minute)
+		}
+	})
+	_ = beat.Register(0)
+	fired, err := w.AdvanceThrough(midnight.Add(time.Hour))
+	fmt.Println(fired, err)
+	// Output:
+	// 0s
+	// 20m0s
+	// 40m0s
+	// 3 <nil>
+}
+
+// A peer goes down: nothing of it fires any more until it is armed again.
+func ExampleGroup_DelSync() {
+	w := newWheel()
+	defer w.Close()
+	peer := w.NewGroup()
+	keepalive := peer.Alloc(func(timerwheel.Timer) {})
+	_ = keepalive.Register(time.Minute)
+	fmt.Println(peer.DelSync()) // waits for handlers in flight; Del does not
+	fmt.Println(keepalive.Register(time.Minute))
+	fmt.Println(peer.Del())
+	// Output:
+	// {true false} <nil>
+	// <nil>
+	// {true false}
+}
+
+// A peer is removed: no timer of it can be armed after that, nor made.
+func ExampleGroup_ShutdownSync() {
+	w := newWheel()
+	defer w.Close()
+	peer := w.NewGroup()
+	keepalive := peer.Alloc(func(timerwheel.Timer) {})
+	_ = keepalive.Register(time.Minute)
+	fmt.Println(peer.ShutdownSync()) // Shutdown does not wait
+	fmt.Println(keepalive.Register(time.Minute))
+	fmt.Println(peer.AfterFunc(time.Minute, func() {}).Valid())
+	peer.Free()
+	// Output:
+	// {true false} <nil>
+	// timerwheel: timer is shut down
+	// false
+}
+
+func ExampleGroup_Free() {
+	w := newWheel()
+	defer w.Close()
+	peer := w.NewGroup()
+	for range 3 {
+		_ = peer.Alloc(func(timerwheel.Timer) {}).Register(time.Minute)
+	}
+	if _, err := peer.ShutdownSync(); err != nil {
+		fmt.Println(err)
+	}
+	peer.Free()
+	fmt.Println(peer.Len(), w.Stats().Live)
+	// Output: 0 0
+}
+
 func ExampleTimer_RegisterAt() {
 	w, midnight := newManual()
 	t := w.Alloc(func(timerwheel.Timer) {})
@@ -208,6 +415,72 @@ func ExampleTimer_Reduce() {
 	when, _ := t.When()
 	fmt.Println(when.Sub(midnight))
 	// Output: 1m0s
+}
+
+func ExampleTimer_Move() {
+	w, midnight := newManual()
+	t := w.Alloc(func(timerwheel.Timer) {})
+	fmt.Println(t.Move(time.Hour)) // not pending: stays so
+	_ = t.Register(time.Minute)
+	fmt.Println(t.Move(time.Hour))
+	when, _ := t.When()
+	fmt.Println(when.Sub(midnight))
+	// Output:
+	// false
+	// true
+	// 1h0m0s
+}
+
+func ExampleTimer_RegisterWithin() {
+	w, midnight := newManual()
+	for i := range time.Duration(3) {
+		t := w.Alloc(func(timerwheel.Timer) {})
+		_ = t.RegisterWithin(time.Minute+i*time.Second, 10*time.Second)
+		when, _ := t.When()
+		fmt.Println(when.Sub(midnight)) // all three wake the wheel once
+	}
+	// Output:
+	// 1m5.536s
+	// 1m5.536s
+	// 1m5.536s
+}
+
+// A connection is closed when nothing was read from it for a minute. What each read does costs a few
+// nanoseconds.
+func ExampleTimer_RegisterIdle() {
+	w, midnight := newManual()
+	idle := w.Alloc(func(timerwheel.Timer) {
+		fmt.Println("closed at", w.Now().Sub(midnight))
+	})
+	_ = idle.RegisterIdle(time.Minute)
+
+	read := func() {
+		if !idle.Touch() {
+			fmt.Println("the timeout has won")
+		}
+	}
+	for _, at := range []time.Duration{30 * time.Second, 80 * time.Second, time.Hour} {
+		_, _ = w.AdvanceThrough(midnight.Add(at))
+		read()
+	}
+	// Output:
+	// closed at 2m20s
+	// the timeout has won
+}
+
+// A Touch says whether the byte or the timeout has won.
+func ExampleTimer_Touch() {
+	w, midnight := newManual()
+	idle := w.Alloc(func(timerwheel.Timer) {})
+	fmt.Println(idle.Touch()) // not armed
+	_ = idle.RegisterIdle(time.Minute)
+	fmt.Println(idle.Touch())
+	_, _ = w.Advance(midnight.Add(time.Hour))
+	fmt.Println(idle.Touch()) // its handler has begun
+	// Output:
+	// false
+	// true
+	// false
 }
 
 func ExampleTimer_Del() {
@@ -269,6 +542,26 @@ func ExampleTimer_DelAsync() {
 	<-released
 	fmt.Println(t.Pending())
 	// Output: false
+}
+
+func ExampleTimer_ShutdownSync() {
+	w := newWheel()
+	defer w.Close()
+	begun := make(chan struct{})
+	ended := false
+	t := w.Alloc(func(timerwheel.Timer) {
+		close(begun)
+		time.Sleep(time.Millisecond)
+		ended = true
+	})
+	_ = t.Register(0)
+	<-begun
+	fmt.Println(t.ShutdownSync()) // the handler was in flight
+	fmt.Println(ended, t.Register(0))
+	_ = t.Free()
+	// Output:
+	// {false true} <nil>
+	// true timerwheel: timer is shut down
 }
 
 func ExampleTimer_Shutdown() {
@@ -411,4 +704,17 @@ func ExampleOptions_onStall() {
 	fmt.Println(s.Kind, s.Waiters, s.For >= 10*time.Millisecond)
 	close(release)
 	// Output: stalled handler 0 true
+}
+
+// At a leak, or before one: where the timers that live were made.
+func ExampleWheel_Sites() {
+	w, _ := timerwheel.New(timerwheel.Options{Debug: true})
+	defer w.Close()
+	for range 3 {
+		_ = w.Alloc(func(timerwheel.Timer) {}) // never freed
+	}
+	for _, s := range w.Sites() {
+		fmt.Println(s.Live, "at", filepath.Base(s.AllocatedAt))
+	}
+	// Output: 3 at example_test.go:714
 }

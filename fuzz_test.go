@@ -44,11 +44,15 @@ func init() {
 		'f': (*walk).afterFunc,   // host, duration
 		'e': (*walk).every,       // host, duration
 		'G': (*walk).newGroup,
-		'r': (*walk).register,   // timer, duration
-		'R': (*walk).registerAt, // timer, instant
-		'm': (*walk).reduce,     // timer, duration
-		'z': (*walk).reset,      // timer, duration
-		's': deletes("Stop"),    // timer, and so are those that follow
+		'r': (*walk).register,     // timer, duration
+		'R': (*walk).registerAt,   // timer, instant
+		'E': (*walk).registerIdle, // timer, duration
+		'T': (*walk).touch,        // timer
+		'W': (*walk).when,         // timer
+		'm': (*walk).reduce,       // timer, duration
+		'M': (*walk).move,         // timer, duration
+		'z': (*walk).reset,        // timer, duration
+		's': deletes("Stop"),      // timer, and so are those that follow
 		'd': deletes("Del"),
 		'X': deletes("Shutdown"),
 		'y': deletes("DelSync"),
@@ -56,6 +60,7 @@ func init() {
 		'x': deletes("ShutdownSync"),
 		'k': deletes("ShutdownSyncContext, ended"),
 		'q': (*walk).delAsync,
+		'L': (*walk).releaseLock,
 		't': func(k *walk) { k.count(timerwheel.Timer.Retain, (*reference.Wheel).Retain) },
 		'u': func(k *walk) { k.count(timerwheel.Timer.Free, (*reference.Wheel).Free) },
 		'D': deletesGroup("Del"), // host, and so are those that follow
@@ -74,7 +79,7 @@ func init() {
 var walkVerbs map[byte]func(*walk)
 
 // verbWeights is what other bytes mean: each verb as often as it is worth it.
-const verbWeights = "aaallfffeeGNNNrrrrrrRRRmmmzzssddyycxqqttuuuughivvvvvvvvvvwwww...!~XkDIj"
+const verbWeights = "aaallfffeeGNNNrrrrrrRRRmmmMMzzssddyycxqqttuuuughivvvvvvvvvvwwww...!~XkDIjEEETTTWLL"
 
 // The whole API against the reference, for any program. The names of the files of the corpus say
 // what each program is about.
@@ -101,6 +106,7 @@ func TestCorpusOfFuzzAPI(t *testing.T) {
 	}
 	for _, err := range []error{
 		timerwheel.ErrStale, timerwheel.ErrFreed, timerwheel.ErrDeleting, timerwheel.ErrShutdown, timerwheel.ErrClosed, timerwheel.ErrDeadlock,
+		timerwheel.ErrNotLocked,
 	} {
 		require.True(t, met[err], "%v: never met", err)
 	}
@@ -119,12 +125,16 @@ type walk struct {
 	groups  []walkGroup
 	given   map[timerwheel.Timer]bool // every handle that there was
 
-	calls    int        // functions of the program that the wheel is calling
-	scripts  int        // all such calls
-	dones    int        // DelAsyncs whose done has not been called
-	debug    bool       // with Debug
-	how      string     // the handler in flight ends
-	panicked *walkTimer // the timer whose handler has panicked, until OnPanic has been called
+	calls     int        // functions of the program that the wheel is calling
+	self      *walkTimer // the timer of the last of them, if that is a handler
+	scripts   int        // all such calls
+	dones     int        // DelAsyncs whose done has not been called
+	debug     bool       // with Debug
+	debugged  int        // DebugEvery
+	advancing bool       // an Advance is under way; for the reference it has ended when OnPanic is called for the last handler
+	loop      walkLoop   // as OnNext sees it
+	how       string     // the handler in flight ends
+	panicked  *walkTimer // the timer whose handler has panicked, until OnPanic has been called
 
 	outside, inside map[byte]bool  // verbs that were used
 	met             map[error]bool // errors that were expected, and returned
@@ -135,6 +145,14 @@ type walkTimer struct {
 	*reference.Timer
 	handle timerwheel.Timer
 	lock   *walkLock
+}
+
+// A walkLoop is what a host knows that asks Next after each call.
+type walkLoop struct {
+	heard time.Time   // Next
+	any   bool        // something pends
+	awake bool        // it is in Advance, or has been since it asked
+	told  []time.Time // by OnNext since it asked
 }
 
 type walkGroup struct {
@@ -172,11 +190,18 @@ func (k *walk) do(verb byte) {
 	}
 }
 
-// script is what every function does that the wheel calls.
-func (k *walk) script(mayEndBadly bool) {
+// script is what every function does that the wheel calls, except handlers.
+func (k *walk) script(mayEndBadly bool) { k.scriptOf(nil, mayEndBadly) }
+
+// scriptOf is that for the handler of a timer.
+func (k *walk) scriptOf(x *walkTimer, mayEndBadly bool) {
 	k.scripts++
 	k.calls++
-	defer func() { k.calls-- }()
+	defer func(before *walkTimer) {
+		k.calls--
+		k.self = before
+	}(k.self)
+	k.self = x
 	k.compare()
 	for range 4 {
 		verb, ok := k.verb()
@@ -293,13 +318,15 @@ func (k *walk) group() (g walkGroup) {
 
 func (k *walk) open() {
 	b := k.digit()
-	o := timerwheel.Options{Manual: true, Start: manualStart, Debug: b&8 != 0}
+	o := timerwheel.Options{Manual: true, Start: manualStart, Debug: b&8 != 0, DebugEvery: b >> 4 & 3}
 	o.Tick = []time.Duration{time.Millisecond, time.Microsecond, 7 * time.Millisecond, time.Hour}[b%4]
 	if b&4 != 0 {
 		o.OnPanic = k.onPanic
 	}
+	k.loop = walkLoop{}
+	o.OnNext = func(when time.Time) { k.loop.told = append(k.loop.told, when) }
 	k.w, k.m = openWheel(k.t, o), reference.New(o)
-	k.now, k.tick, k.debug = manualStart, o.Tick, o.Debug
+	k.now, k.tick, k.debug, k.debugged = manualStart, o.Tick, o.Debug, o.DebugEvery
 	k.timers, k.stale, k.groups, k.given = []*walkTimer{{Timer: k.m.Timers[0]}}, nil, nil, map[timerwheel.Timer]bool{}
 	k.m.Recycled = func(t *reference.Timer) {
 		if t.ID < len(k.timers) { // otherwise it has not been made at all: see isNew
@@ -346,6 +373,7 @@ func (k *walk) advance(to time.Time) {
 		d = min(to.Sub(manualStart), reference.Never-1) - k.m.Now
 	}
 	want := k.m.Advance(d, k.caller())
+	k.loop.awake = true
 	if want.Ready { // refused, or an Advance into the past
 		fired, err := k.w.Advance(to)
 		k.returns(reference.Outcome{Fired: fired, Err: err}, want)
@@ -353,6 +381,7 @@ func (k *walk) advance(to time.Time) {
 	}
 	k.now = to
 	got := reference.Outcome{Err: reference.ErrUnwound}
+	k.advancing = true
 	<-inBackground(func() {
 		defer func() {
 			if v := recover(); v != nil && v != onPurpose {
@@ -362,6 +391,7 @@ func (k *walk) advance(to time.Time) {
 		fired, err := k.w.Advance(to)
 		got = reference.Outcome{Fired: fired, Err: err}
 	})
+	k.advancing = false
 	if k.t.Failed() {
 		k.t.FailNow()
 	}
@@ -398,7 +428,7 @@ func (k *walk) handle(x *walkTimer) {
 	k.m.Begin(x.Timer)
 	defer func() { k.m.End(x.Timer, k.how) }()
 	k.how, k.panicked = reference.Return, x // if it does
-	k.script(true)
+	k.scriptOf(x, true)
 	k.panicked = nil
 }
 
@@ -413,27 +443,38 @@ func (k *walk) handler(x *walkTimer) func(timerwheel.Timer) {
 func (k *walk) onPanic(p timerwheel.HandlerPanic) {
 	k.check(k.panicked != nil && p.Timer == k.panicked.handle, "OnPanic for %v", p.Timer)
 	k.check(p.Value == onPurpose && len(p.Stack) > 0, "OnPanic with %v and a stack of %d bytes", p.Value, len(p.Stack))
-	k.check((p.AllocatedAt != "") == k.debug, "OnPanic says allocated at %q", p.AllocatedAt)
+	k.check(p.AllocatedAt == "" || k.debug, "OnPanic says allocated at %q without Debug", p.AllocatedAt)
+	k.check(p.AllocatedAt != "" || !k.debug || k.debugged > 1, "OnPanic says allocated at %q", p.AllocatedAt)
 	k.script(false)
 }
 
 // walkLock is the lock of a lock-bound timer. The program goes on while the worker waits for it.
 type walkLock struct {
-	k    *walk
-	x    *walkTimer
-	held bool
+	k        *walk
+	x        *walkTimer
+	held     bool
+	released bool // by the last handler that had it
 }
 
 func (l *walkLock) Lock() {
 	wrong := l.k.m.MayBegin(l.x.Timer)
-	l.k.check(wrong == "", "%v takes its lock, but %s", l.x.handle, wrong)
+	l.k.check(wrong == "" || l.x.MayBeInLine(), "%v takes its lock, but %s", l.x.handle, wrong)
 	l.k.script(true)
-	l.held = true
+	l.held, l.released = true, false
 }
 
 func (l *walkLock) Unlock() {
-	l.k.check(l.held && l.x.Run == nil, "unlocked while held: %v, running: %v", l.held, l.x.Run != nil)
+	l.k.check(l.held && (l.x.Run != nil) == l.released, "unlocked while held: %v, running: %v", l.held, l.x.Run != nil)
 	l.held = false
+}
+
+func (k *walk) releaseLock() {
+	x, want := k.timer(), timerwheel.ErrNotLocked
+	if l := x.lock; l != nil && x == k.self && l.held {
+		l.released, want = true, nil
+	}
+	k.same(x.handle.ReleaseLock(), want)
+	k.check(want != nil || !x.lock.held, "%v keeps its lock", x.handle)
 }
 
 // ---- Making timers ----
@@ -520,9 +561,42 @@ func (k *walk) registerAt() {
 	k.same(x.handle.RegisterAt(at), k.m.RegisterAt(x.Timer, at.Sub(manualStart)))
 }
 
+func (k *walk) registerIdle() {
+	x, d := k.timer(), k.duration()
+	k.same(x.handle.RegisterIdle(d), k.m.RegisterIdle(x.Timer, d))
+}
+
+// touch leaves the deadline in doubt until a program asks for it, or registers the timer anew. Of a
+// series it asks itself: the instants of its period follow from the deadline.
+func (k *walk) touch() {
+	x := k.timer()
+	touches := k.m.Touch(x.Timer)
+	k.check(x.handle.Touch() == touches, "Touch does not say %v", touches)
+	if x.Period > 0 {
+		k.sees(x)
+	}
+}
+
+func (k *walk) when() { k.sees(k.timer()) }
+
+// sees asks for the deadline of a timer, which is in doubt.
+func (k *walk) sees(x *walkTimer) {
+	if x.Unseen {
+		when, _ := x.handle.When()
+		k.check(k.m.Saw(x.Timer, when.Sub(manualStart)), "When is %v, and must be from %v on", when.Sub(manualStart), x.Deadline)
+	}
+}
+
 func (k *walk) reduce() {
 	x, d := k.timer(), k.duration()
+	k.sees(x)
 	k.same(x.handle.Reduce(d), k.m.Reduce(x.Timer, d))
+}
+
+func (k *walk) move() {
+	x, d := k.timer(), k.duration()
+	moves := k.m.Move(x.Timer, d)
+	k.check(x.handle.Move(d) == moves, "Move does not say %v", moves)
 }
 
 func (k *walk) reset() {
@@ -628,9 +702,10 @@ func (k *walk) compare() {
 		want := len(k.m.Members(g.Group))
 		k.check(g.group.Len() == want, "Len is %d, want %d", g.group.Len(), want)
 	}
-	s, want := k.w.Stats(), k.m.Stats()
+	s := k.w.Stats()
 	k.check(lawBroken(s) == "", "%s: %+v", lawBroken(s), s)
 	s.Bytes = 0
+	want := k.m.StatsLike(s)
 	k.check(s == want, "Stats are %+v, want %+v", s, want)
 
 	soonest, ok := k.m.Soonest()
@@ -639,16 +714,30 @@ func (k *walk) compare() {
 		latest = k.now
 	}
 	next, got := k.w.Next()
+	k.compareTold(next, got)
 	k.check(got == ok && (!ok || !next.Before(k.now) && !next.After(latest)), "Next is %v, %v, at %v; want %v at the latest, %v", next, got, k.now, latest, ok)
+}
+
+// compareTold checks what the host has been told since it last asked, now that Next is next. At
+// the ends of time it may be told of what is no earlier, and need not be told of what never fires.
+func (k *walk) compareTold(next time.Time, ok bool) {
+	h := k.loop
+	earlier := ok && (!h.any || next.Before(h.heard)) && !h.awake
+	far := next.Sub(manualStart) > 100*manualYear
+	k.check(len(h.told) == 1 || !earlier && len(h.told) == 0 || far, "Next was %v, %v, and is %v, %v; the host has been told %v", h.heard, h.any, next, ok, h.told)
+	k.check(len(h.told) == 0 || (earlier || far) && !h.awake && h.told[0].Equal(next), "Next was %v, %v, and is %v; the host has been told %v, and is awake: %v", h.heard, h.any, next, h.told, h.awake)
+	k.loop = walkLoop{heard: next, any: ok, awake: k.advancing}
 }
 
 func (k *walk) compareTimer(x *walkTimer) {
 	tm, running := x.handle, x.Run != nil
 	k.check(tm.Valid() && tm.Pending() == x.Pending && tm.Running() == running, "%v is pending %v, running %v; want %v, %v",
 		tm, tm.Pending(), tm.Running(), x.Pending, running)
-	when, ok := tm.When()
-	k.check(ok == x.Pending && (!ok || when.Equal(manualStart.Add(x.Deadline))), "%v: When is %v, %v; due at %v", tm, when.Sub(manualStart), ok, x.Deadline)
-	k.check(x.lock == nil || x.lock.held == running, "%v: its lock is held: %v; it runs: %v", tm, x.lock != nil && x.lock.held, running)
+	if !x.Unseen { // else that would be a look
+		when, ok := tm.When()
+		k.check(ok == x.Pending && (!ok || when.Equal(manualStart.Add(x.Deadline))), "%v: When is %v, %v; due at %v", tm, when.Sub(manualStart), ok, x.Deadline)
+	}
+	k.check(x.lock == nil || x.lock.held == (running && !x.lock.released), "%v: its lock is held: %v; it runs: %v", tm, x.lock != nil && x.lock.held, running)
 	isRunning := func(r timerwheel.RunningHandler) bool { return r.Timer == tm }
 	k.check(!running || slices.ContainsFunc(k.w.Running(), isRunning), "%v is not among those that run", tm)
 }

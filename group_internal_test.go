@@ -2,9 +2,12 @@ package timerwheel
 
 import (
 	"math"
+	"runtime"
+	"slices"
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 )
@@ -127,15 +130,167 @@ func TestARunThatMovesIsWaitedForOnce(t *testing.T) {
 	require.True(t, sh.abandon(x))
 }
 
-// The memory of a group's members at their most is not held for ever.
-func TestMemberListShrinks(t *testing.T) {
-	w := newTestWheel(t, Options{Manual: true})
-	g := w.NewGroup()
-	for range 5_000 {
-		g.AfterFunc(time.Hour, func() {})
+// The memory of memberships and of groups at their most is not held for ever.
+func TestStorageOfGroupsGoesBack(t *testing.T) {
+	sh := newTestShard(t)
+	groups := []*Group{sh.w.NewGroup()} // one is large
+	for k := range 10 * chunkLen {
+		groups[0].AfterFunc(time.Hour, func() {})
+		groups = append(groups, sh.w.NewGroup())
+		groups[k+1].AfterFunc(time.Hour, func() {})
 	}
-	_, err := g.DelSync()
-	require.NoError(t, err)
-	require.Zero(t, g.Len())
-	require.LessOrEqual(t, g.members.Bytes(), int64(1024))
+	const chunks = 20
+	require.Equal(t, chunks, sh.membershipChunks)
+	require.Equal(t, 10*chunkLen+1, sh.groups.numbers.Live())
+	require.GreaterOrEqual(t, sh.membershipBytes(), int64(chunks*chunkLen*12)+int64(len(groups))*int64(unsafe.Sizeof(sh)))
+	for _, g := range groups {
+		require.Equal(t, Found{Pending: true}, g.Del())
+		require.Zero(t, g.Len())
+	}
+	require.Equal(t, 1, sh.membershipChunks)
+	for n := range uint32(sh.memberships.Len()) {
+		if all := sh.memberships.Row(n); all != nil {
+			require.Equal(t, memberships{}, *all, "what is recycled is a member")
+		}
+	}
+	require.Equal(t, 1, sh.groups.numbers.Held())
+	for n := range uint32(sh.groups.numbers.Chunks()) {
+		if c := sh.groups.numbers.Chunk(n); c != nil {
+			require.Equal(t, [chunkLen]*Group{}, c.Items, "a group without members is held")
+		}
+	}
+	require.Less(t, sh.membershipBytes(), int64(8192))
+}
+
+// Promise 8.15: one goroutine makes many groups: they are spread evenly over the shards.
+func TestGroupsDrawShardsInTurns(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
+	w := newTestWheel(t, Options{})
+	require.Len(t, w.shards, 4)
+	groups := make(map[*shard]int)
+	for range 40 {
+		g := w.NewGroup()
+		groups[g.sh]++
+		w.AfterFunc(time.Hour, func() {}) // takes this processor's shard, and no turn
+		require.Same(t, g.sh, g.AfterFunc(time.Hour, func() {}).shard())
+	}
+	for _, sh := range w.shards {
+		require.Equal(t, 10, groups[sh])
+	}
+}
+
+// Promise 8.17: a walk through a group's members lets go of the lock. Members that others free then,
+// even the one at which it would go on, do not lead it astray, nor do new ones.
+func TestAWalkComesOnceToEachMember(t *testing.T) {
+	const many = 40 * batch
+	for name, change := range map[string]func(sh *shard, g *Group, members []Timer, next int) (gone int){
+		"the next ones go": func(sh *shard, _ *Group, members []Timer, next int) int {
+			for _, k := range []int{next, next - 2, next - 1, next + 1} {
+				sh.free(sh.lookup(members[k]))
+			}
+			return 4
+		},
+		"all that are left go": func(sh *shard, _ *Group, members []Timer, next int) int {
+			for k := range next + 1 {
+				sh.free(sh.lookup(members[k]))
+			}
+			return next + 1
+		},
+		"all go, in another walk": func(sh *shard, g *Group, _ []Timer, _ int) int {
+			g.eachMember(sh.free)
+			return many
+		},
+	} {
+		t.Run(name, func(t *testing.T) { walkBesideChange(t, many, change) })
+	}
+}
+
+func walkBesideChange(t *testing.T, many int, change func(sh *shard, g *Group, members []Timer, next int) (gone int)) {
+	sh := newTestShard(t)
+	g := sh.w.NewGroup()
+	var members []Timer
+	for range many {
+		members = append(members, g.Alloc(func(Timer) {}))
+	}
+	changed, gone, over := false, 0, make(chan struct{})
+	go func() {
+		defer close(over)
+		for again := true; again; again = !changed {
+			sh.lock()
+			if places := sh.groups.walks[g]; len(places) > 0 { // the walk has let go of the lock
+				changed = true
+				i := places[0].record()
+				gone = change(sh, g, members, slices.Index(members, sh.timer(i, sh.records.At(i))))
+				i, s := sh.newTimer(func(Timer) {}, nil)
+				s.Owners = 1
+				g.admit(i, s)
+			}
+			sh.unlock()
+			runtime.Gosched()
+		}
+	}()
+	seen := make(map[Timer]int)
+	sh.lock()
+	g.eachMember(func(i uint32, s *record) {
+		seen[sh.timer(i, s)]++
+		if len(seen)%batch == 0 && !changed {
+			blockedIn(t, 1, "lock")
+			askFor(&sh.mu)
+		}
+	})
+	sh.unlock()
+	within(t, func() { <-over })
+
+	require.Equal(t, many-gone+1, g.Len())
+	for _, tm := range members {
+		if n := seen[tm]; tm.Valid() {
+			require.Equal(t, 1, n)
+		} else {
+			require.LessOrEqual(t, n, 1)
+		}
+		delete(seen, tm)
+	}
+	require.Empty(t, seen, "a member that was made meanwhile")
+	require.Empty(t, sh.groups.walks)
+}
+
+// Promise 8.5: a group's deletion lets go of the lock while it looks for its members' runs. It has
+// found none of them yet, only those of other timers, when a member is registered.
+func TestNoMemberIsRegisteredWhileADeletionLooksForRuns(t *testing.T) {
+	const strangers = scanLen + 4 // the deletion looks at them first: they have begun later
+	w := newTestWheel(t, Options{MaxWorkers: strangers + 1})
+	g := w.NewGroup()
+	others, idle := &Group{sh: g.sh}, g.Alloc(func(Timer) {})
+	gate, open := newGate(t)
+	var begun sync.WaitGroup
+	start := func(g *Group, n int) {
+		begun.Add(n)
+		for range n {
+			g.AfterFunc(0, func() { begun.Done(); <-gate })
+		}
+		within(t, begun.Wait)
+	}
+	start(g, 1)
+	start(others, strangers)
+
+	stage := hold(t, &w.mu)
+	deleted, refused := make(chan error, 1), make(chan error, 1)
+	go func() {
+		_, err := g.DelSync()
+		deleted <- err
+	}()
+	blockedIn(t, 1, "member") // all firings are removed
+	release := hold(t, &g.sh.mu)
+	stage()
+	blockedIn(t, 1, "lock")
+	go func() { refused <- idle.Register(time.Hour) }()
+	blockedIn(t, 2, "lock")
+	askFor(&g.sh.mu)
+	release()
+
+	require.ErrorIs(t, receive(t, refused), ErrDeleting)
+	require.False(t, idle.Pending())
+	open()
+	require.NoError(t, receive(t, deleted))
+	require.NoError(t, idle.Register(time.Hour))
 }

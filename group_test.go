@@ -3,18 +3,18 @@ package timerwheel_test
 import (
 	"context"
 	"fmt"
+	"github.com/seed76848005/timerwheel"
+	"github.com/stretchr/testify/require"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/seed76848005/timerwheel"
-	"github.com/stretchr/testify/require"
 )
 
-// Section 8 of the contract, and the lines on groups of section 12, in bubbles, with puppets for
+// Section 8 of docs/promises.md, and the clauses on groups of section 12, in bubbles, with puppets for
 // handlers.
 
 // ---- what a group deletion does ----
@@ -94,7 +94,7 @@ func TestGroupFoundIsOredOverTheMembers(t *testing.T) {
 	}
 }
 
-// Promise 8: "all handlers in flight waited for", and only members'; contract 11: however they end.
+// Promise 8: "all handlers in flight waited for", and only members'; promise 11: however they end.
 // Promise 12: "A group deletion that waits counts once in SyncWaits".
 func TestGroupDeletionWaitsForAllHandlers(t *testing.T) {
 	ends := []func(){func() {}, func() { panic("the handler's") }, runtime.Goexit, func() {}}
@@ -180,7 +180,7 @@ func TestGroupDelRemovesAllFirings(t *testing.T) {
 			require.Zero(t, runs.Load())
 			require.EqualValues(t, 2, p.begun.Load()+q.begun.Load())
 			arm()
-			require.True(t, g.AfterFunc(0, func() { runs.Add(1) }).Valid())
+			require.True(t, g.AfterFunc(time.Second, func() { runs.Add(1) }).Valid())
 			elapse(time.Hour)
 			require.EqualValues(t, 3, runs.Load(), "refused after a deletion that does not wait")
 			require.EqualValues(t, 2, q.begun.Load())
@@ -190,7 +190,7 @@ func TestGroupDelRemovesAllFirings(t *testing.T) {
 
 // ---- refusals ----
 
-// Promise 8: "While it waits no Register of any member succeeds"; contract 12: "a member made while it
+// Promise 8: "While it waits no Register of any member succeeds"; promise 12: "a member made while it
 // waits is refused as the others are". No other timer is refused, and no member after it.
 func TestGroupMembersAreRefusedWhileADeletionWaits(t *testing.T) {
 	for _, verb := range groupVerbs.waiting() {
@@ -306,7 +306,7 @@ func TestAGroupDeletionThatGivesUpLeavesTheRefusalToTheOthers(t *testing.T) {
 // ---- in a member's handler, and in circles ----
 
 // Promise 8: "In a member's own handler: all firings removed, the other handlers waited for,
-// ErrDeadlock"; contract 12: whatever its ctx, ended or ending during the wait for the others.
+// ErrDeadlock"; promise 12: whatever its ctx, ended or ending during the wait for the others.
 func TestGroupDeletionInAMembersHandlerIsErrDeadlock(t *testing.T) {
 	for _, verb := range groupVerbs.waiting() {
 		bubble(t, verb.name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -417,7 +417,7 @@ func TestGroupDeletionOfManyRuns(t *testing.T) {
 // ---- Shutdown ----
 
 // Promise 8: "After Group.Shutdown, new members are born shut down, and AfterFunc and Every return
-// a Timer that is not Valid"; contract 4, promise 4: even if it returned an error.
+// a Timer that is not Valid"; promise 4: even if it returned an error.
 func TestGroupShutdownIsForEver(t *testing.T) {
 	for _, verb := range groupVerbs.shutting() {
 		for _, inHandler := range []bool{false, true} {
@@ -459,7 +459,7 @@ func groupShutdownIsForEver(t *testing.T, w *timerwheel.Wheel, verb deletionVerb
 		settle()
 		require.Zero(t, runs.Load())
 		after := w.Stats()
-		require.Equal(t, before.Refused+4*5+2, after.Refused)
+		require.Equal(t, before.Refused+refusals*5+2, after.Refused)
 		require.Equal(t, before.Live+2, after.Live)
 		for _, tm := range born {
 			require.NoError(t, tm.Free())
@@ -479,6 +479,111 @@ func groupShutdownIsForEver(t *testing.T, w *timerwheel.Wheel, verb deletionVerb
 	finds(t, foundNone)(verb.call(g))
 	require.NoError(t, idle.Free())
 	require.Equal(t, 2, g.Len())
+}
+
+// ---- Free ----
+
+// Promise 8.14: Free drops one owner's reference of each member that has an owner, and neither
+// stops nor waits. After ShutdownSync it recycles what has one owner.
+func TestGroupFreeDropsOneReferenceOfEachOwner(t *testing.T) {
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		var fired atomic.Int32
+		g, p := w.NewGroup(), newPuppet(t)
+		count := func(timerwheel.Timer) { fired.Add(1) }
+		idle, twice, runs := g.Alloc(count), g.Alloc(count), g.Alloc(p.handle)
+		pends, series := armed(g.Alloc(count), time.Second), g.Every(time.Minute, count)
+		unowned, other := g.AfterFunc(time.Second, func() { fired.Add(1) }), w.Alloc(count)
+		require.NoError(t, twice.Retain())
+		startRun(t, runs)
+
+		g.Free()
+		require.False(t, idle.Valid())
+		for _, tm := range []timerwheel.Timer{twice, runs, pends, series, unowned, other} {
+			require.True(t, tm.Valid())
+		}
+		require.True(t, pends.Pending() && series.Pending() && unowned.Pending(), "it stops nothing")
+		elapse(2 * time.Second)
+		require.EqualValues(t, 2, fired.Load())
+		require.False(t, pends.Valid(), "recycled after its handler")
+		require.ErrorIs(t, runs.Free(), timerwheel.ErrFreed, "it has no owner any more")
+
+		g.Free()
+		require.False(t, twice.Valid())
+		require.Equal(t, 2, g.Len(), "one runs, and the series")
+		p.let()
+		settle()
+		finds(t, foundPending)(g.ShutdownSync())
+		require.Zero(t, g.Len())
+		g.Free()
+		require.True(t, other.Valid())
+	})
+	bubble(t, "a tear-down of a thousand", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		g := w.NewGroup()
+		for range 1000 {
+			armed(g.Alloc(delIgnore), time.Hour)
+		}
+		finds(t, foundPending)(g.ShutdownSync())
+		g.Free()
+		require.Zero(t, g.Len())
+		require.Zero(t, w.Stats().Live)
+	})
+}
+
+// Promise 8.14: of a Free that races with the owners' own Frees each reference is freed once.
+func TestGroupFreeRacesWithTheOwners(t *testing.T) {
+	w := openWheel(t, timerwheel.Options{})
+	for range raceRounds(200) {
+		g := w.NewGroup()
+		members := make([]timerwheel.Timer, 100)
+		for i := range members {
+			members[i] = g.Alloc(delIgnore)
+		}
+		var freed atomic.Int64
+		var all sync.WaitGroup
+		all.Go(g.Free)
+		all.Go(func() {
+			for _, tm := range members {
+				if tm.Free() == nil {
+					freed.Add(1)
+				}
+			}
+		})
+		all.Wait()
+		require.Zero(t, g.Len())
+		require.LessOrEqual(t, freed.Load(), int64(len(members)))
+	}
+	require.Zero(t, w.Stats().Live)
+}
+
+// Promise 8.14 and 8.17: of members that have two owners Free drops one reference each, also if the
+// members before and behind them go meanwhile.
+func TestGroupFreeDropsOneReferenceWhileOthersGo(t *testing.T) {
+	w := openWheel(t, timerwheel.Options{})
+	for range raceRounds(10) {
+		g := w.NewGroup()
+		var gone, kept []timerwheel.Timer
+		for range scaled(5000) {
+			gone, kept = append(gone, g.Alloc(delIgnore)), append(kept, g.Alloc(delIgnore))
+			if err := kept[len(kept)-1].Retain(); err != nil {
+				require.NoError(t, err)
+			}
+		}
+		var all sync.WaitGroup
+		all.Go(g.Free)
+		all.Go(func() {
+			for _, tm := range gone {
+				_ = tm.Free()
+			}
+		})
+		all.Wait()
+		require.Equal(t, len(kept), g.Len())
+		for _, tm := range kept {
+			if err := tm.Free(); err != nil {
+				require.NoError(t, err, "two references were dropped")
+			}
+		}
+		require.Zero(t, g.Len())
+	}
 }
 
 // ---- membership ----

@@ -2,9 +2,10 @@ package timerwheel
 
 import (
 	"math"
-	"sync"
+	"unsafe"
 
 	"github.com/seed76848005/timerwheel/internal/levels"
+	"github.com/seed76848005/timerwheel/internal/own"
 	"github.com/seed76848005/timerwheel/internal/slab"
 )
 
@@ -27,7 +28,7 @@ import (
 //	state     holds a reference         its invariant
 //	free      nothing                   its generation is in no handle; its body is nil; flags are 0
 //	idle      the owners                owners > 0; in no list
-//	pending   the owners, the wheel     in exactly one list of the levels (of a closed shard: in none); When is its deadline
+//	pending   the owners, the wheel     in exactly one list of the levels (of a closed shard: in none); When is its deadline, or its word says a later one
 //	running   the owners, a worker      in exactly one worker's running slot
 //	retired   nothing, for ever         its generations are used up; in no handle
 //
@@ -40,7 +41,7 @@ import (
 // under the shard's lock, before it does anything else (lookup). When the last
 // generation has been used the record is retired, not wrapped.
 //
-// A chunk of records in which nothing lives is given back to the runtime. What remains
+// A chunk of records in which nothing lives is given back (slab.Spares). What remains
 // of it is one number, the floor: the chunk that takes its place starts all its records
 // at that generation, above all that were ever in a handle.
 
@@ -52,30 +53,32 @@ type record = levels.Record
 const (
 	pending  = levels.FirstFree << iota // the wheel's reference
 	running                             // a worker's reference
-	locking                             // a worker waits for its lock; it holds no reference
+	locking                             // it stands in the line of its lock (lines.go); that holds no reference
 	deleting                            // a deletion waits for the run in flight: no Register
 	shutdown                            // no Register any more
 	onGrid                              // its deadline is an instant of its period, not one that a Register set
 	hasBody                             // its body is a *body
-	hasArg                              // its body is a func(any), and its argument is in args
+	hasArg                              // it has an argument, in args: of a func(any) or func(Timer, any), or an *own.Firing with a function of the user's
+	isOwn                               // its body is an *own.Firing, and it stands in shard.own
+	isMember                            // it is a member of a group, and has a membership
 )
 
-// A body is what is called when a timer fires: a func(), a func(Timer), a func(any), or,
-// for a timer with any of the rarer features, a *body. Functions and pointers fit into an
-// interface without an allocation.
+// A body is what is called when a timer fires: a func(), a func(Timer), a func(any), a
+// func(Timer, any), an *own.Firing of the library's own packages, or, for a timer with any of
+// the rarer features, a *body. Functions and pointers fit into an interface without an
+// allocation.
 type body struct {
-	f           any         // func(), func(Timer) or func(any)
-	arg         any         // of a func(any)
-	lock        sync.Locker // of a lock-bound timer
-	period      int64       // of a periodic timer, ns
-	group       *Group
-	memberIndex int // in group.members
-	*origin         // with Debug, else nil
+	f       any      // func(), func(Timer), func(any) or func(Timer, any)
+	arg     any      // of the last two
+	bound   *binding // of a lock-bound timer, else nil
+	period  int64    // of a periodic timer, ns
+	*origin          // with Debug, else nil
 }
 
 const (
-	chunkLen   = 1 << levels.ChunkBits // records in a chunk
-	maxRecords = 1 << indexBits        // of a shard
+	chunkBits  = levels.ChunkBits
+	chunkLen   = 1 << chunkBits // records in a chunk
+	maxRecords = 1 << indexBits // of a shard
 
 	shardBits = 6
 	indexBits = 32 - shardBits
@@ -101,7 +104,7 @@ func (sh *shard) lookup(t Timer) (i uint32, s *record) {
 }
 
 // timer returns the handle to a record in use.
-func (sh *shard) timer(i uint32, s *record) Timer { return Timer{sh.w, sh.id(i, s)} }
+func (sh *shard) timer(i uint32, s *record) Timer { return Timer{unsafe.Pointer(sh.w), sh.id(i, s)} }
 
 // reserve makes sure that there is a free record, if the shard can have one more, and
 // reports whether there is. It makes new storage without the lock: the garbage collector
@@ -143,19 +146,27 @@ type spareChunk struct {
 
 	recordRows        []*levels.Chunk
 	bodyRows, argRows []*values
+	membershipRows    []*memberships
 	floorRows         []uint32
 }
 
-// newSpareChunk makes a chunk that was never used, and tables with that many rows. It
+// What giveBack gives back, for the next peak. The values are all nil.
+var (
+	spareRecords = slab.NewSpares(levels.NewChunk)
+	spareValues  = slab.NewSpares(func() *values { return new(values) })
+)
+
+// newSpareChunk makes a chunk as one that was never used, and tables with that many rows. It
 // writes all of it: the system provides memory when it is first used.
 func newSpareChunk(rows int) spareChunk {
 	c := spareChunk{
-		records:    levels.NewChunk(),
-		bodies:     new(values),
-		recordRows: slab.Touched[*levels.Chunk](rows),
-		bodyRows:   slab.Touched[*values](rows),
-		argRows:    slab.Touched[*values](rows),
-		floorRows:  slab.Touched[uint32](rows),
+		records:        spareRecords.Take(),
+		bodies:         spareValues.Take(),
+		recordRows:     slab.Touched[*levels.Chunk](rows),
+		bodyRows:       slab.Touched[*values](rows),
+		argRows:        slab.Touched[*values](rows),
+		membershipRows: slab.Touched[*memberships](rows),
+		floorRows:      slab.Touched[uint32](rows),
 	}
 	for k := range c.records.Items {
 		c.records.Items[k].Gen, c.bodies.items[k] = firstGen, nil
@@ -169,6 +180,7 @@ func (sh *shard) install(c spareChunk) {
 	sh.records.SetNext(c.recordRows)
 	sh.bodies.SetNext(c.bodyRows, used)
 	sh.args.SetNext(c.argRows, used)
+	sh.memberships.SetNext(c.membershipRows, used)
 	sh.floors.SetNext(c.floorRows, used)
 	sh.initChunk(sh.records.Grow(c.records), c.bodies)
 }
@@ -179,6 +191,7 @@ func (sh *shard) initChunk(n uint32, bodies *values) {
 	if int(n) == sh.bodies.Len() {
 		sh.bodies.Push(bodies)
 		sh.args.Push(nil)
+		sh.memberships.Push(nil)
 		sh.floors.Push(firstGen)
 	} else {
 		sh.bodies.Set(n, bodies)
@@ -190,6 +203,7 @@ func (sh *shard) initChunk(n uint32, bodies *values) {
 	used := sh.records.Used()
 	sh.bodies.Grew(used)
 	sh.args.Grew(used)
+	sh.memberships.Grew(used)
 	sh.floors.Grew(used)
 }
 
@@ -200,15 +214,16 @@ func (sh *shard) newTimer(f, arg any) (i uint32, s *record) {
 	*sh.body(i) = f
 	s = sh.records.At(i)
 	s.Owners = 0
-	switch f := f.(type) {
+	switch f.(type) {
 	case *body:
 		s.Flags = hasBody
-		if f.group != nil {
-			f.group.admit(i, f)
+	case *own.Firing:
+		s.Flags = isOwn
+	default:
+		if arg != nil {
+			s.Flags = hasArg
+			*sh.argOf(i) = arg
 		}
-	case func(any):
-		s.Flags = hasArg
-		*sh.argOf(i) = arg
 	}
 	return i, s
 }
@@ -227,7 +242,7 @@ func (sh *shard) body(i uint32) *any {
 func (sh *shard) argOf(i uint32) *any {
 	n := i / chunkLen
 	if sh.args.Row(n) == nil {
-		sh.args.Set(n, new(values))
+		sh.args.Set(n, spareValues.Take())
 		sh.argChunks++
 	}
 	return &sh.args.Row(n).items[i%chunkLen]
@@ -239,6 +254,15 @@ func (sh *shard) bodyOf(i uint32, s *record) *body {
 		return nil
 	}
 	return (*sh.body(i)).(*body)
+}
+
+// free drops an owner's reference.
+func (sh *shard) free(i uint32, s *record) {
+	if s.Flags&hasBody != 0 && sh.w.debug {
+		sh.recordFree(i, s)
+	}
+	s.Owners--
+	sh.release(i, s)
 }
 
 // release recycles a timer if no reference to it is held any more, and reports whether
@@ -254,8 +278,8 @@ func (sh *shard) release(i uint32, s *record) bool {
 // recycle ends a timer: its function is dropped, its handles go stale, and its record is
 // free for the next timer.
 func (sh *shard) recycle(i uint32, s *record) {
-	if g := sh.groupOf(i, s); g != nil {
-		g.dismiss(sh.bodyOf(i, s))
+	if s.Flags&isMember != 0 {
+		sh.dismiss(i)
 	}
 	if s.Flags&hasBody != 0 && sh.w.debug {
 		sh.remember(i, s)
@@ -279,7 +303,7 @@ func (sh *shard) recycle(i uint32, s *record) {
 	}
 }
 
-// giveBack returns the chunk of record i, in which nothing lives, to the runtime. A chunk
+// giveBack gives back the chunk of record i, in which nothing lives. A chunk
 // that has a retired record is not replaced by another.
 func (sh *shard) giveBack(i uint32) {
 	n := i / chunkLen
@@ -289,13 +313,25 @@ func (sh *shard) giveBack(i uint32) {
 	}
 	sh.floors.Set(n, floor)
 	sh.records.Drop(i, c.Lost() == 0)
+	if c.Lost() == 0 {
+		spareRecords.Give(c)
+	}
+	spareValues.Give(sh.bodies.Row(n))
 	sh.bodies.Set(n, nil)
-	if sh.args.Row(n) != nil {
+	if args := sh.args.Row(n); args != nil {
+		spareValues.Give(args)
 		sh.args.Set(n, nil)
 		sh.argChunks--
+	}
+	sh.dropWords(n)
+	if members := sh.memberships.Row(n); members != nil {
+		spareMemberships.Give(members)
+		sh.memberships.Set(n, nil)
+		sh.membershipChunks--
 	}
 	used := sh.records.Used()
 	sh.bodies.Shrank(used)
 	sh.args.Shrank(used)
+	sh.memberships.Shrank(used)
 	sh.floors.Shrank(used)
 }

@@ -3,6 +3,7 @@ package timerwheel
 import (
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"unsafe"
 
@@ -141,6 +142,87 @@ func TestAChunkWithARetiredRecordIsNotReplaced(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Promise 13.6: storage is made without the lock. Of two goroutines that find none and make some at once,
+// one adds its own.
+func TestStorageThatIsMadeTwiceIsAddedOnce(t *testing.T) {
+	sh := newTestShard(t)
+	var wg sync.WaitGroup
+	release := hold(t, &sh.mu)
+	wg.Go(func() { sh.w.Alloc(func(Timer) {}) })
+	blockedIn(t, 1, "lockLocal")
+	askFor(&sh.mu)
+	ok := sh.reserve() // lets the other look before it adds anything
+	release()
+	within(t, wg.Wait)
+	require.True(t, ok)
+	require.Equal(t, 1, sh.records.Held())
+}
+
+// Promise 13.6: a shard whose last numbers are used up while a goroutine makes storage for it gets no further chunk:
+// there is no handle to a timer in that.
+func TestNoStorageIsAddedBeyondTheLastNumber(t *testing.T) {
+	const last = maxRecords/chunkLen - 1
+	sh := newTestShard(t)
+	spare := newSpareChunk(0)
+	grow := func() (number uint32) {
+		if rows := sh.records.NextCap(); rows > 0 {
+			next := newSpareChunk(rows)
+			next.records, next.bodies = spare.records, spare.bodies
+			sh.install(next)
+		} else {
+			sh.install(spare)
+		}
+		return uint32(sh.records.Chunks() - 1)
+	}
+	release := hold(t, &sh.mu)
+	for range last { // as if all of their records had been retired: one chunk serves for all
+		number := grow()
+		sh.records.Drop(number*chunkLen, false)
+		sh.bodies.Set(number, nil)
+	}
+	over := inTurn(t, sh, func() {
+		if grow() != last {
+			t.Error("the chunk is not the last")
+		}
+		for range chunkLen {
+			sh.records.Alloc()
+		}
+	})
+	ok := sh.reserve()
+	release()
+	receive(t, over)
+	require.False(t, ok, "there is a free record")
+	require.Equal(t, last+1, sh.records.Chunks())
+	require.Zero(t, sh.records.Free())
+
+	for i := range uint32(chunkLen) {
+		sh.records.Release(last*chunkLen + i)
+	}
+	sh.records.Drop(last*chunkLen, true)
+	sh.bodies.Set(last, nil)
+	timers := allocAll(sh, chunkLen) // the numbers of a chunk that was given back are there again
+	require.Equal(t, last+1, sh.records.Chunks())
+	require.Panics(t, func() { allocAll(sh, 1) })
+	for _, tm := range timers {
+		require.NoError(t, tm.Free())
+	}
+}
+
+// inTurn has f called with the shard's lock the next time that the caller, who holds it, lets go of it.
+func inTurn(t *testing.T, sh *shard, f func()) (over <-chan struct{}) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		sh.lock()
+		defer sh.mu.Unlock() // unchecked
+		f()
+	}()
+	blockedIn(t, 1, "lock")
+	askFor(&sh.mu)
+	return done
 }
 
 // None of a chunk's values lies across the end of a cache line.

@@ -71,8 +71,7 @@ func hold(t testing.TB, mu *hook.Mutex) (release func()) {
 
 // run gives a worker a running slot in which there is no timer that lives.
 func run(sh *shard, wk *worker) {
-	wk.slotIndex = sh.running.Len()
-	sh.running.Push(runningSlot{wk: wk, since: sh.w.elapsed(), waiting: never})
+	wk.publish(sh, 0, sh.w.elapsed())
 }
 
 // twoShards makes a wheel with two shards, with none of which anybody works.
@@ -83,18 +82,19 @@ func twoShards(t *testing.T) *Wheel {
 	return w
 }
 
-// blockedIn waits until n goroutines wait for a mutex in a function of the package.
+// blockedIn waits until n goroutines, or more, wait for a mutex in a function of the package. One
+// that the alarm has called may be among them.
 func blockedIn(t testing.TB, n int, function string) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		blocked := 0
-		for _, stack := range gostack.All() {
-			state, frames, _ := strings.Cut(stack, "\n")
+		for _, stack := range new(gostack.Dumper).Dump().All() {
+			state, frames, _ := strings.Cut(string(stack), "\n")
 			if strings.Contains(state, "sync.Mutex.Lock") && strings.Contains(frames, ")."+function+"(") {
 				blocked++
 			}
 		}
-		if blocked == n {
+		if blocked >= n {
 			return
 		}
 		if time.Now().After(deadline) {
@@ -192,3 +192,6 @@ func newGate(t testing.TB) (gate chan struct{}, open func()) {
 	t.Cleanup(open)
 	return gate, open
 }
+
+// LeaveUnwatched makes a wheel in a bubble hire as one outside does: by the clock, without the watcher.
+func LeaveUnwatched(w *Wheel) { w.bubbleWatched.Store(true) }

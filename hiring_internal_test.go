@@ -3,10 +3,13 @@ package timerwheel
 import (
 	"math"
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -39,6 +42,46 @@ func TestQuickHandlersWantNoMoreWorkersThanProcessors(t *testing.T) {
 		require.True(t, w.wanted(wk, procs+1) && wk.hiring, "a handler is not quick")
 		ends(g.sh, runs...)
 	})
+}
+
+// Promise 13.7: a handler that computes for 40 µs does not count as blocking, in flight or over; one
+// that takes 50 µs does.
+func TestAHandlerThatComputesForAMomentDoesNotBlock(t *testing.T) {
+	for _, c := range []struct {
+		runs   time.Duration
+		blocks bool
+	}{
+		{40 * time.Microsecond, false},
+		{50 * time.Microsecond, true},
+	} {
+		t.Run(c.runs.String(), func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
+				w := newTestWheel(t, Options{})
+				w.alarm.at.Store(math.MinInt64) // the alarm calls no worker
+				g := w.NewGroup()
+				procs := runtime.GOMAXPROCS(0)
+				var runs []*worker
+				for range procs {
+					runs = append(runs, begins(g.Alloc(func(Timer) {})))
+				}
+				time.Sleep(c.runs)
+				require.Equal(t, c.blocks, w.look(w.elapsed()).blocked)
+				require.Equal(t, !c.blocks, g.sh.crowded(w.elapsed()))
+				wk := &worker{w: w}
+				require.Equal(t, c.blocks, w.wanted(wk, procs))
+				require.Equal(t, c.blocks, wk.hiring)
+
+				ends(g.sh, runs...)
+				w.wanted(&worker{w: w}, procs) // it has seen what has ended so far
+				run := begins(g.Alloc(func(Timer) {}))
+				time.Sleep(c.runs)
+				ends(g.sh, run)
+				wk = &worker{w: w}
+				require.Equal(t, c.blocks, w.wanted(wk, procs))
+				require.Equal(t, c.blocks, wk.hireBudget > 0)
+			})
+		})
+	}
 }
 
 // Where runs take long, but none is in flight at the moment of the look, the workers are doubled.
@@ -83,6 +126,7 @@ func TestSlowHandlersDoubleTheWorkers(t *testing.T) {
 func TestStarvedWorkersAreReplaced(t *testing.T) {
 	guarded(t, func(t *testing.T) {
 		w := newTestWheel(t, Options{})
+		LeaveUnwatched(w)
 		procs := runtime.GOMAXPROCS(0)
 		for range procs {
 			require.True(t, w.hire())
@@ -103,6 +147,106 @@ func TestStarvedWorkersAreReplaced(t *testing.T) {
 		defer w.mu.Unlock()
 		require.Equal(t, procs, w.workers, "the other one stays")
 		w.workers = 0
+	})
+}
+
+// Promise 2.4: many may look at once while no handler begins, and one of them is hired.
+func TestOneWorkerAtATimeReplacesTheStarved(t *testing.T) {
+	guarded(t, func(t *testing.T) {
+		w := newTestWheel(t, Options{})
+		procs := runtime.GOMAXPROCS(0)
+		require.False(t, w.wanted(&worker{w: w}, procs))
+		for range 3 {
+			time.Sleep(starvedAfter - time.Nanosecond)
+			require.False(t, w.wanted(&worker{w: w}, procs))
+			time.Sleep(time.Nanosecond)
+			require.True(t, w.wanted(&worker{w: w}, procs))
+			require.False(t, w.wanted(&worker{w: w}, procs))
+		}
+	})
+}
+
+// Promise 11.27: blocked handlers and slow runs are no reason to hire while enough workers are ready.
+func TestMoreWorkersDoNotHelpWhereEnoughAreReady(t *testing.T) {
+	guarded(t, func(t *testing.T) {
+		procs := runtime.GOMAXPROCS(0)
+		w := newTestWheel(t, Options{MaxWorkers: 100 * procs})
+		w.alarm.at.Store(math.MinInt64) // the alarm calls no worker
+		g := w.NewGroup()
+		var runs []*worker
+		for range 8 * procs {
+			runs = append(runs, begins(g.Alloc(func(Timer) {})))
+		}
+		w.userCalls.Store(int32(8 * procs))
+		for range 8*procs + 8*procs + readyPerProcessor*procs - 1 {
+			require.True(t, w.hire())
+		}
+		w.wanted(&worker{w: w}, w.atWork()) // it has seen what has begun so far
+		for _, enough := range []bool{false, true} {
+			slow := begins(g.Alloc(func(Timer) {}))
+			time.Sleep(quickRun)
+			ends(g.sh, slow)
+			wk := &worker{w: w}
+			require.Equal(t, !enough, w.wanted(wk, w.atWork()))
+			require.Equal(t, !enough, wk.hiring)
+			require.Equal(t, !enough, wk.hireBudget > 0)
+			require.Equal(t, enough, wk.notBefore > 0)
+
+			wk = &worker{w: w, hiring: true, hireBudget: 1}
+			require.Equal(t, !enough, wk.mayHireNext(w.elapsed()))
+			require.Equal(t, enough, wk.hireBudget == 1)
+			require.Equal(t, !enough, wk.mayHireNext(w.elapsed()))
+			require.True(t, w.hire())
+		}
+		ends(g.sh, runs...)
+		w.userCalls.Store(0)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.workers = 0
+	})
+}
+
+// Promise 11.27: a worker whose handler has returned is ready, though its run is not over.
+func TestAWorkerThatWaitsForItsShardIsReady(t *testing.T) {
+	w := newTestWheel(t, Options{})
+	g := w.NewGroup()
+	begun, gate := make(chan struct{}), make(chan struct{})
+	g.AfterFunc(0, func() {
+		close(begun)
+		<-gate
+	})
+	receive(t, begun)
+	require.Zero(t, w.returned.Load())
+	g.sh.lock()
+	close(gate)
+	blockedIn(t, 1, "relock")
+	ready := w.returned.Load()
+	g.sh.unlock()
+	require.EqualValues(t, 1, ready)
+	w.Close()
+	require.Zero(t, w.returned.Load())
+}
+
+// Promise 13.7: where the runs were slow, the workers that are granted are hired one by the other, and no more.
+func TestAHiredWorkerHiresTheRest(t *testing.T) {
+	guarded(t, func(t *testing.T) { // the time stands still, so that no handler counts as blocking
+		const granted = 3
+		w := newTestWheel(t, Options{})
+		w.alarm.at.Store(math.MinInt64) // the alarm calls no worker
+		LeaveUnwatched(w)
+		g := w.NewGroup()
+		gate, open := newGate(t)
+		for range 2 * granted {
+			g.AfterFunc(0, func() { <-gate })
+		}
+		g.sh.lock()
+		_, ok, _ := g.sh.pop(w.elapsed())
+		require.True(t, ok)
+		wk := &worker{w: w, scanPending: true, hireBudget: granted}
+		wk.unlockAndRearm(g.sh, w.elapsed())
+		synctest.Wait()
+		require.Equal(t, granted, w.Stats().Running)
+		open()
 	})
 }
 
@@ -147,6 +291,52 @@ func TestANewWorkerHiresOnEvidenceOnly(t *testing.T) {
 				close(stop)
 				require.Equal(t, c.hires, workers)
 			})
+		})
+	}
+}
+
+// Promise 11.27. Real goroutines: only they compete for processors. Where other programs take these
+// away, with a shard locked, there may be many workers for a moment: so it is half of the runs that counts.
+// Where they take them for most of the time, no handler begins for a time slice again and again, and each
+// time one more worker comes (starvedAfter): there the test says nothing.
+func TestHandlersThatComputeBringFewWorkers(t *testing.T) {
+	procs := runtime.GOMAXPROCS(0)
+	for _, c := range []struct {
+		lasts time.Duration
+		runs  int32 // for each processor
+	}{
+		{50 * time.Microsecond, 2000},
+		{200 * time.Microsecond, 1000},
+		{time.Millisecond, 300},
+		{5 * time.Millisecond, 100},
+	} {
+		t.Run(c.lasts.String(), func(t *testing.T) {
+			w := newTestWheel(t, Options{MaxWorkers: 100 * procs})
+			var begun, amongMany atomic.Int32
+			var timers sync.WaitGroup
+			start := time.Now()
+			for range 110 * procs {
+				timers.Add(1)
+				require.NoError(t, w.Alloc(func(tm Timer) {
+					if w.atWork() > 32*procs {
+						amongMany.Add(1)
+					}
+					for began := time.Now(); time.Since(began) < c.lasts; {
+						runtime.KeepAlive(tm)
+					}
+					if begun.Add(1) < c.runs*int32(procs) {
+						assert.NoError(t, tm.Register(0))
+					} else {
+						timers.Done()
+					}
+				}).Register(0))
+			}
+			within(t, timers.Wait)
+			computed := time.Duration(begun.Load()) * c.lasts / time.Duration(procs)
+			if took := time.Since(start); took > 3*computed {
+				t.Skipf("%v for what takes %v: others have the processors", took, computed)
+			}
+			require.Less(t, amongMany.Load(), begun.Load()/2)
 		})
 	}
 }

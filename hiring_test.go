@@ -85,7 +85,7 @@ func TestMaxWorkersIsNeverExceeded(t *testing.T) {
 // for a while.
 type blocker struct{ delay, lasts time.Duration }
 
-// Promises 3.3 and 11.7. In a bubble the scheduler's delay is zero.
+// Promise 11.7. In a bubble the scheduler's delay is zero.
 func TestHandlersThatBlockDelayNoOtherTimer(t *testing.T) {
 	const tick, long = time.Millisecond, time.Hour
 	quick := func(n int, delay time.Duration) []blocker { return repeat(n, blocker{delay, 0}) }
@@ -192,11 +192,15 @@ func TestAHandlerMayWaitForAnotherTimer(t *testing.T) {
 	}
 }
 
-// Promises 3.3 and 11.7. A worker that waits for a user's lock, or is in an OnPanic that blocks, is
-// not free, but the others are.
+// Promises 3.3 and 11.7. A worker that waits for a user's lock, or is in an Unlock or OnPanic that
+// blocks, is not free, but the others are.
 func TestWorkersBlockedOutsideHandlersDelayNoOtherTimer(t *testing.T) {
 	for way, block := range map[string]func(*timerwheel.Wheel, *lockProbe){
 		"in a user's Lock": func(w *timerwheel.Wheel, l *lockProbe) { armed(w.AllocLocked(l, delIgnore), time.Millisecond) },
+		"in a user's Unlock": func(w *timerwheel.Wheel, l *lockProbe) {
+			unlocks := &hookedLock{durableLock: newDurableLock(), onUnlock: func() { l.Lock(); defer l.Unlock() }}
+			armed(w.AllocLocked(unlocks, delIgnore), time.Millisecond)
+		},
 		"in OnPanic": func(w *timerwheel.Wheel, _ *lockProbe) {
 			w.AfterFunc(time.Millisecond, func() { panic("on purpose") })
 		},
@@ -208,6 +212,7 @@ func TestWorkersBlockedOutsideHandlersDelayNoOtherTimer(t *testing.T) {
 				defer l.Unlock()
 			}}
 			bubble(t, fmt.Sprintf("%s/all but one of %d", way, workers), o, func(t *testing.T, w *timerwheel.Wheel) {
+				timerwheel.LeaveUnwatched(w)
 				l = newLockProbe(t)
 				l.take()
 				for range workers - 1 {
@@ -328,4 +333,47 @@ func TestWhenAllWorkersAreBlockedDueTimersWait(t *testing.T) {
 			require.Zero(t, w.Stats().Workers)
 		})
 	}
+}
+
+// Promises 11.7 and 11.27: busy processors make the timers behind handlers that block late, but all
+// MaxWorkers get their turn.
+func TestHandlersThatBlockGetWorkersBesideBusyProcessors(t *testing.T) {
+	const workers = 200
+	procs := runtime.GOMAXPROCS(0)
+	w := openWheel(t, timerwheel.Options{MaxWorkers: workers})
+	var others sync.WaitGroup
+	over := make(chan struct{})
+	defer others.Wait()
+	stop := sync.OnceFunc(func() { close(over) })
+	defer stop()
+	for range 2 * procs {
+		others.Go(func() {
+			for done := false; !done; {
+				select {
+				case <-over:
+					done = true
+				default:
+					runtime.Gosched()
+				}
+			}
+		})
+	}
+	gate := make(chan struct{})
+	var begun, ended sync.WaitGroup
+	begun.Add(workers - 1)
+	ended.Add(workers - 1)
+	for k := range workers - 1 {
+		w.AfterFunc(0, func() {
+			defer ended.Done()
+			time.Sleep(time.Duration(k%3) * 100 * time.Microsecond)
+			begun.Done()
+			<-gate
+		})
+	}
+	within(t, begun.Wait)
+	ran := make(chan struct{})
+	w.AfterFunc(0, func() { close(ran) })
+	receive(t, ran)
+	close(gate)
+	within(t, ended.Wait)
 }

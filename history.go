@@ -12,9 +12,12 @@ type history struct {
 // equal shares. With some 300 bytes each that is somewhat more than a megabyte.
 const historyLen = 4096
 
-// remember remembers a timer that is being recycled. Its handles are not stale yet.
+// remember remembers a timer that is being recycled, if its origin is kept. Its handles are not
+// stale yet.
 func (sh *shard) remember(i uint32, s *record) {
-	sh.past.add(sh.id(i, s), sh.bodyOf(i, s).origin, historyLen/len(sh.w.shards))
+	if o := sh.originOf(i, s); o != nil {
+		sh.past.add(sh.id(i, s), o, historyLen/len(sh.w.shards))
+	}
 }
 
 // add remembers one timer more, and forgets the oldest if there are too many.

@@ -12,24 +12,28 @@ import (
 )
 
 // This file shows a wheel while it runs, for package debug. A shard is locked for a moment
-// at a time, for one word of its levels or for a few of its runs, and what may be many is
-// counted, not walked: so a look delays nothing, whatever the wheel holds.
+// at a time, for one word of its levels or for a few of its runs. Timers are counted bucket by
+// bucket and not walked, except where several hundred of a shard are due: then all of the shard's
+// are walked, a batch at a time (countDue). So a look delays no timer, however many are pending.
 
 // An Inspection is what a wheel looks like: see [Wheel.Inspect].
 type Inspection struct {
 	Options Options   // as New took them, with the defaults in place of zeros
-	Start   time.Time // when the wheel was made, in its own time; tick 0 begins then
-	Now     time.Time // the wheel's time
+	Start   time.Time // when the wheel was made, by the clock as it is set now; tick 0 begins then
+	Now     time.Time // the wheel's time at the end of the look: not earlier than any other time in it that has passed
 	Next    time.Time // what [Wheel.Next] returns; the zero Time if nothing pends
 	Closed  bool
 
 	Levels   [9]LevelInfo // of all shards together
-	Due      int          // timers in line for a worker: taken out of their buckets, or in buckets that lie before their level's Start
+	Due      int          // timers in line for a worker, or for a look: taken out of their buckets, or in buckets that lie before their level's Start
 	Held     int          // timers that are due, but still run, or wait for the lock that they are bound to
 	Deferred int          // timers due at once that an Advance in progress leaves to the next
+	DueSince time.Time    // the earliest deadline of the timers that are due and wait for nothing but a worker; the zero Time if none does
 
 	Runs  []RunInfo // handlers in flight, the oldest first: at most 256; Stats.Running is their number
 	Stats Stats     // as [Wheel.Stats]
+
+	Misuses []MisuseInfo // with Options.Debug, the last 16 of what OnMisuse is called for, the latest first
 }
 
 // A LevelInfo is one of the levels of a wheel: 64 buckets, each of which spans 64 times as
@@ -61,8 +65,18 @@ type RunInfo struct {
 type WaitInfo struct {
 	Goroutine uint64    // which waits, as stack traces number it; 0 for a DelAsync, which has none
 	Since     time.Time // since when
+	At        string    // the function, file:line that called the deletion
 	Async     bool      // it is a DelAsync
 	Group     bool      // it is of a whole Group
+}
+
+// A MisuseInfo is an error for which [Options.OnMisuse] is called, if that is set: it says what
+// timer it is about, and where that was allocated and used.
+type MisuseInfo struct {
+	At          time.Time
+	Err         error
+	Timers      int    // that it is about: of ErrLeaked those of one place, of ErrDeadlock 0
+	AllocatedAt string // of these timers, file:line; empty if that is not remembered
 }
 
 const (
@@ -78,11 +92,14 @@ const (
 //
 // For display only; do not base decisions on it.
 func (w *Wheel) Inspect() Inspection {
+	w.made()
 	w.mu.Lock()
-	in := Inspection{Options: w.options(), Start: w.base, Closed: w.closed}
+	in := Inspection{Options: w.options(), Closed: w.closed, Misuses: w.misuseInfos()}
 	w.mu.Unlock()
-	in.Now = w.Now()
-	in.Next, _ = w.Next()
+	for k := range in.Misuses {
+		in.Misuses[k].describe()
+	}
+	in.Start = w.timeAt(0)
 	in.Due = w.countLevels(in.Levels[:2], 0, (*shard).countTicks)
 	for n := 2; n < len(in.Levels); n++ {
 		in.Due += w.countLevels(in.Levels[n:n+1], n, (*shard).countLevel)
@@ -90,22 +107,29 @@ func (w *Wheel) Inspect() Inspection {
 	for _, sh := range w.shards {
 		sh.countLists(&in)
 	}
-	in.Stats.Workers = w.goroutines()
+	if first := w.addStats(&in.Stats); first != never {
+		in.DueSince = w.timeAt(first)
+	}
 	in.Runs = w.runs()
+	in.Next, _ = w.Next()
+	in.Now = w.Now() // last: a look at a wheel under load may take long, and Next, seen from an old Now, would seem far away
 	return in
 }
 
 // options returns the options that the wheel was made with.
 func (w *Wheel) options() Options {
 	o := Options{
-		Tick:       w.tick,
-		MaxWorkers: w.maxWorkers,
-		Manual:     w.manual,
-		OnPanic:    w.onPanic,
-		StallAfter: w.stallAfter,
-		OnStall:    w.onStall,
-		Debug:      w.debug,
-		OnMisuse:   w.misuse.onMisuse,
+		Tick:        w.tick,
+		MaxWorkers:  w.maxWorkers,
+		Manual:      w.manual,
+		OnPanic:     w.onPanic,
+		StallAfter:  w.stallAfter,
+		OnStall:     w.onStall,
+		StallStacks: w.stallStacks,
+		Debug:       w.debug,
+		DebugEvery:  int(w.debugEvery),
+		OnMisuse:    w.misuse.onMisuse,
+		OnNext:      w.onNext,
 	}
 	if w.manual {
 		o.Start = w.base
@@ -154,16 +178,18 @@ func (sh *shard) countTicks(to []LevelInfo) (late int, ahead bool) {
 // the 64 of now, and otherwise all together.
 func (sh *shard) countWord(word int, each, all *LevelInfo) (late int, ahead bool) {
 	sh.lock()
-	defer sh.unlock()
-	for tick, timers := range sh.levels.Buckets(0, word) {
-		switch start := tick &^ (levels.Digits - 1); {
-		case start < each.Start:
-			late += timers
-		case start == each.Start:
-			each.Timers[tick-start] += timers
-		default:
-			all.Timers[word] += timers
-			ahead = start >= all.Start+levels.Lowest
+	defer sh.end()
+	for _, l := range sh.allLevels() {
+		for tick, timers := range l.Buckets(0, word) {
+			switch start := tick &^ (levels.Digits - 1); {
+			case start < each.Start:
+				late += timers
+			case start == each.Start:
+				each.Timers[tick-start] += timers
+			default:
+				all.Timers[word] += timers
+				ahead = start >= all.Start+levels.Lowest
+			}
 		}
 	}
 	return late, ahead
@@ -172,27 +198,31 @@ func (sh *shard) countWord(word int, each, all *LevelInfo) (late int, ahead bool
 // countLevel adds the shard's timers on a higher level.
 func (sh *shard) countLevel(to []LevelInfo) (late int, ahead bool) {
 	sh.lock()
-	defer sh.unlock()
+	defer sh.end()
 	info := &to[0]
 	level := uint(bits.TrailingZeros64(uint64(info.Span)))/levels.DigitBits - 1
-	for start, timers := range sh.levels.Buckets(level, 0) {
-		if start < info.Start {
-			late += timers
-		} else {
-			info.Timers[start/info.Span%levels.Digits] += timers
+	for _, l := range sh.allLevels() {
+		for start, timers := range l.Buckets(level, 0) {
+			if start < info.Start {
+				late += timers
+			} else {
+				info.Timers[start/info.Span%levels.Digits] += timers
+			}
 		}
+		ahead = ahead || l.Begin(level) > info.Start
 	}
-	return late, sh.levels.Begin(level) > info.Start
+	return late, ahead
 }
 
-// countLists adds the shard's timers that are in no bucket, and its counters.
+// countLists adds the shard's timers that are in no bucket.
 func (sh *shard) countLists(in *Inspection) {
 	sh.lock()
-	defer sh.unlock()
-	in.Due += sh.levels.Count(levels.Due)
-	in.Held += sh.levels.Count(levels.Held)
-	in.Deferred += sh.levels.Count(levels.Deferred)
-	in.Stats.add(sh)
+	defer sh.end()
+	for _, l := range sh.allLevels() {
+		in.Due += l.Count(levels.Due)
+		in.Held += l.Count(levels.Held)
+		in.Deferred += l.Count(levels.Deferred)
+	}
 }
 
 // A runSnapshot is a run as the walk has seen it. It is translated when no lock is held, and
@@ -237,7 +267,7 @@ func (w *Wheel) runs() []RunInfo {
 // k to go on with.
 func (sh *shard) snapshots(some []runSnapshot, k int) (_ []runSnapshot, next int) {
 	sh.lock()
-	defer sh.unlock()
+	defer sh.end()
 	sh.w.mu.Lock()
 	defer sh.w.mu.Unlock()
 	next = sh.scanRuns(k, func(r *runningSlot) int {
@@ -315,5 +345,5 @@ func (s *runSnapshot) info(w *Wheel) RunInfo {
 
 // info describes a wait.
 func (x *wait) info(w *Wheel) WaitInfo {
-	return WaitInfo{Goroutine: x.goid, Since: w.timeAt(x.since), Async: x.done != nil, Group: x.group != nil}
+	return WaitInfo{Goroutine: x.goid, Since: w.timeAt(x.since), At: x.at.place(), Async: x.done != nil, Group: x.group != nil}
 }

@@ -46,3 +46,28 @@ func TestInspectAsksAgainIfAShardIsAhead(t *testing.T) {
 		require.Equal(t, 7, late, "what was said last")
 	}
 }
+
+// Promise 2.68: an Inspection's Next and Now are read after everything else, and in this order: a Next
+// that was read long after its Now would seem to be farther away than it is.
+func TestInspectReadsNowLast(t *testing.T) {
+	w := twoShards(t)
+	tm := w.AfterFunc(time.Hour, func() {})
+	other := &w.shards[1-tm.shard().no].mu
+	release := hold(t, other)
+	seen := make(chan Inspection, 1)
+	go func() { seen <- w.Inspect() }()
+	blockedIn(t, 1, "countWord") // the levels come first
+	releaseMembers := hold(t, &w.mu)
+	release()
+	blockedIn(t, 1, "goroutines")
+	release = hold(t, other)
+	releaseMembers()
+	blockedIn(t, 1, "snapshots") // the runs come last
+	require.NoError(t, tm.Register(time.Minute))
+	heldUp := w.timeAt(w.elapsed())
+	release()
+	in := receive(t, seen)
+	when, _ := tm.When()
+	require.False(t, in.Next.After(when), "Next is as it was before the look at the runs")
+	require.False(t, in.Now.Before(heldUp), "so is Now")
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -178,7 +179,18 @@ func TestInspectSeesWhoWaitsForWhom(t *testing.T) {
 		require.Equal(t, 3, ofB.Waiters)
 		require.Nil(t, ofB.Waiting)
 
-		fromA := timerwheel.WaitInfo{Goroutine: ofA.Goroutine, Since: begun.Add(2 * time.Second)}
+		at := func(what string, x timerwheel.WaitInfo) {
+			function, line, _ := strings.Cut(x.At, " ")
+			require.Contains(t, function, "TestInspectSeesWhoWaitsForWhom.func", what)
+			require.Regexp(t, `^inspect_test\.go:\d+$`, filepath.Base(line), what)
+		}
+		at("in a handler", *ofA.Waiting)
+		at("a goroutine", ofA.Waits[0])
+		at("a DelAsync", ofB.Waits[1])
+		at("of a group", ofB.Waits[2])
+		require.Contains(t, ofA.Waiting.At, allocated, "one line allocates a, and deletes b in its handler")
+
+		fromA := timerwheel.WaitInfo{Goroutine: ofA.Goroutine, Since: begun.Add(2 * time.Second), At: ofA.Waiting.At}
 		require.Equal(t, a, ofA.Timer)
 		require.Equal(t, &fromA, ofA.Waiting)
 		require.Equal(t, []uint64{ofB.Goroutine}, ofA.WaitsFor)
@@ -189,7 +201,7 @@ func TestInspectSeesWhoWaitsForWhom(t *testing.T) {
 		require.Equal(t, registered, filepath.Base(ofA.RegisteredAt))
 
 		require.Equal(t, fromA, ofB.Waits[0])
-		require.Equal(t, timerwheel.WaitInfo{Since: begun.Add(4 * time.Second), Async: true}, ofB.Waits[1])
+		require.Equal(t, timerwheel.WaitInfo{Since: begun.Add(4 * time.Second), At: ofB.Waits[1].At, Async: true}, ofB.Waits[1])
 		require.True(t, ofB.Waits[2].Group)
 		require.NotZero(t, ofB.Waits[2].Goroutine)
 		require.NotContains(t, []uint64{ofA.Goroutine, ofB.Goroutine}, ofB.Waits[2].Goroutine)
@@ -300,12 +312,18 @@ func TestInspectOfOptionsNextAndTheEnd(t *testing.T) {
 		require.NotNil(t, in.Options.OnPanic)
 		require.NotNil(t, in.Options.OnMisuse)
 		in.Options.OnPanic, in.Options.OnMisuse = nil, nil
-		require.Equal(t, timerwheel.Options{Tick: time.Millisecond, MaxWorkers: 7, StallAfter: time.Second, Debug: true}, in.Options)
+		require.Equal(t, timerwheel.Options{Tick: time.Millisecond, MaxWorkers: 7, StallAfter: time.Second, StallStacks: 1000, Debug: true, DebugEvery: 1}, in.Options)
 
 		require.Zero(t, in.Stats.Misuses)
 		require.ErrorIs(t, w.AfterFunc(time.Minute, func() {}).Free(), timerwheel.ErrFreed)
 		synctest.Wait()
-		require.EqualValues(t, 1, w.Inspect().Stats.Misuses)
+		in = w.Inspect()
+		require.EqualValues(t, 1, in.Stats.Misuses)
+		require.Len(t, in.Misuses, 1)
+		require.ErrorIs(t, in.Misuses[0].Err, timerwheel.ErrFreed)
+		require.Equal(t, 1, in.Misuses[0].Timers)
+		require.Contains(t, in.Misuses[0].AllocatedAt, "inspect_test.go:")
+		require.Equal(t, in.Now, in.Misuses[0].At)
 
 		w.AfterFunc(time.Second, func() {})
 		next, ok := w.Next()
@@ -321,6 +339,35 @@ func TestInspectOfOptionsNextAndTheEnd(t *testing.T) {
 	start := time.Unix(1, 2)
 	manual := openWheel(t, timerwheel.Options{Manual: true, Start: start, Tick: time.Second, StallAfter: time.Hour, Debug: true})
 	require.Equal(t, timerwheel.Options{
-		Manual: true, Start: start, Tick: time.Second, StallAfter: time.Hour, Debug: true, MaxWorkers: 256,
+		Manual: true, Start: start, Tick: time.Second, StallAfter: time.Hour, StallStacks: 1000, Debug: true, DebugEvery: 1, MaxWorkers: 256,
 	}, manual.Inspect().Options)
+}
+
+// Promise 2.48: DueSince is the deadline of the timer that has waited longest for a worker, whether few
+// or many are due; one that waits for its own run does not count.
+func TestInspectSaysSinceWhenTimersAreDue(t *testing.T) {
+	for _, n := range []int{0, 1, 5000} {
+		bubble(t, "", timerwheel.Options{MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
+			end := make(chan struct{})
+			blocking := w.Alloc(func(timerwheel.Timer) { <-end })
+			armed(blocking, 0)
+			synctest.Wait()
+			start := time.Now()
+			armed(blocking, time.Millisecond)
+			armed(w.Alloc(delIgnore), time.Minute)
+			for k := range n {
+				armed(w.Alloc(delIgnore), time.Second+time.Duration(k)*time.Microsecond)
+			}
+			require.Zero(t, w.Inspect().DueSince, "nothing is due yet")
+			time.Sleep(30 * time.Second)
+			in := w.Inspect()
+			require.Equal(t, 1+n, in.Stats.Due)
+			if n == 0 {
+				require.Zero(t, in.DueSince)
+			} else {
+				require.Equal(t, start.Add(time.Second), in.DueSince)
+			}
+			close(end)
+		})
+	}
 }

@@ -19,16 +19,26 @@ import (
 // far as that is known. Of a path it gives the last two elements.
 func (s Stall) String() string {
 	var l logLine
-	lasted := s.For.Round(time.Millisecond)
-	if s.Kind == StalledDeletion {
+	lasted, at := s.For.Round(time.Millisecond), gostack.Innermost(s.HandlerStack)
+	if at == s.Handler {
+		at = "" // it is said once
+	}
+	switch s.Kind {
+	case StalledDeletion:
 		fmt.Fprintf(&l, "timerwheel: a deletion of %v has waited for %v", s.Timer, lasted)
 		l.clause(" at ", gostack.Innermost(s.WaiterStack))
 		l.clause(", for ", s.Handler)
-	} else {
+		l.clause(", which is at ", at)
+	case StalledLock:
+		fmt.Fprintf(&l, "timerwheel: a worker has waited for the lock of %v for %v", s.Timer, lasted)
+		l.clause(" at ", at)
+		l.clause(", to run ", s.Handler)
+	case Saturated:
+		fmt.Fprintf(&l, "timerwheel: all workers are busy, and %d timers are due; %v has waited for %v", s.Due, s.Timer, lasted)
+		l.clause(": ", s.Handler)
+	default:
 		fmt.Fprintf(&l, "timerwheel: the handler of %v has run for %v", s.Timer, lasted)
 		l.clause(": ", s.Handler)
-	}
-	if at := gostack.Innermost(s.HandlerStack); at != s.Handler {
 		l.clause(", which is at ", at)
 	}
 	if s.Waiters > 1 || s.Waiters == 1 && s.Kind == StalledHandler {
@@ -67,6 +77,7 @@ func (s Stall) LogValue() slog.Value {
 		slog.Time("since", s.Since),
 		slog.Duration("for", s.For),
 		slog.Int("waiters", s.Waiters),
+		slog.Int("due", s.Due),
 		slog.String("handler", s.Handler),
 		slog.String("handlerAt", gostack.Innermost(s.HandlerStack)),
 		slog.String("waiterAt", gostack.Innermost(s.WaiterStack)),

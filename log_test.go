@@ -85,6 +85,13 @@ func TestAStallWithLittleInformationIsOneLine(t *testing.T) {
 	require.Equal(t, "timerwheel: the handler of Timer(none) has run for 0s", timerwheel.Stall{}.String())
 	require.Equal(t, "timerwheel: a deletion of Timer(none) has waited for 1.5s; deletions that wait for it: 2",
 		timerwheel.Stall{Kind: timerwheel.StalledDeletion, For: 1500 * time.Millisecond, Waiters: 2, HandlerStack: "goroutine 1 [running]:", WaiterStack: "\n\t\n:("}.String())
+	require.Equal(t, "timerwheel: a worker has waited for the lock of Timer(none) for 2s at main.f a/b.go:3, to run main.g c/d.go:1; allocated at b.go:2",
+		timerwheel.Stall{Kind: timerwheel.StalledLock, For: 2 * time.Second, Handler: "main.g /x/c/d.go:1", AllocatedAt: "b.go:2",
+			HandlerStack: "goroutine 1 [select]:\nmain.f(0x1)\n\t/x/a/b.go:3 +0x1d\n"}.String())
+	require.Equal(t, "timerwheel: all workers are busy, and 4744 timers are due; Timer(none) has waited for 1s: main.g c/d.go:1",
+		timerwheel.Stall{Kind: timerwheel.Saturated, For: time.Second, Due: 4744, Handler: "main.g /x/c/d.go:1"}.String())
+	require.Equal(t, "stalled lock", timerwheel.StalledLock.String())
+	require.Equal(t, "saturated", timerwheel.Saturated.String())
 	require.Equal(t, "timerwheel: the handler of Timer(none) panicked: <nil>", timerwheel.HandlerPanic{}.String())
 	require.Equal(t, "timerwheel: the handler of Timer(none) panicked: 7; allocated at a.go:1; registered at b/c.go:2",
 		timerwheel.HandlerPanic{Value: 7, AllocatedAt: "a.go:1", RegisteredAt: "/x/y/b/c.go:2"}.String())
@@ -128,6 +135,7 @@ func TestStallsAndPanicsAreLoggedWithoutTheirStacks(t *testing.T) {
 		require.Equal(t, "stalled deletion", got["kind"])
 		require.EqualValues(t, 1, got["waiters"])
 		require.EqualValues(t, wait.For, got["for"])
+		require.EqualValues(t, wait.Due, got["due"])
 		require.Equal(t, wait.Handler, got["handler"])
 		require.Contains(t, got["handlerAt"], "durableLock.Lock ")
 		require.Contains(t, got["waiterAt"], ".(*phoneCall).close ")

@@ -169,7 +169,7 @@ func TestAdvanceRunsHandlersInItsCaller(t *testing.T) {
 }
 
 // Advance runs handlers in the order of their deadline ticks. Two deadlines a tick or more apart
-// lie in different ticks, wherever the ticks begin. The order within a tick is free.
+// lie in different ticks, wherever the ticks begin.
 func TestAdvanceRunsInOrderOfDeadlineTick(t *testing.T) {
 	for _, tick := range []time.Duration{time.Microsecond, time.Millisecond, time.Minute} {
 		for seed := range uint64(4) {
@@ -213,6 +213,137 @@ func TestAdvanceRunsInOrderOfDeadlineTick(t *testing.T) {
 				advanceTo(t, w, begin.Add(100*manualYear), 1000)
 				require.Equal(t, 1000, ran)
 			})
+		}
+	}
+}
+
+// An orderOf collects the numbers of handlers in the order in which they begin.
+type orderOf struct{ begun []int }
+
+func (o *orderOf) handler(n int) func() { return func() { o.begun = append(o.begun, n) } }
+
+// numbers returns 0 to n-1.
+func numbers(n int) []int {
+	all := make([]int, n)
+	for k := range all {
+		all[k] = k
+	}
+	return all
+}
+
+// Promise 10.21: however many timers a tick has, however far away it was and whichever way they were
+// made, and whether they were registered all at once or a few from nearer and nearer.
+func TestTimersOfATickBeginInTheOrderOfTheirRegistration(t *testing.T) {
+	const tick = time.Millisecond
+	for _, n := range []int{1, 2, 30, 10_000} {
+		for _, d := range []time.Duration{tick, 63 * tick, 5 * time.Second, 20 * time.Minute, 200 * time.Hour} {
+			for _, steps := range []time.Duration{1, 7} {
+				w, order := openManual(t, tick), orderOf{}
+				end, g, mu := w.Now().Add(d), w.NewGroup(), new(sync.Mutex)
+				for k := range n {
+					if part := n/int(steps) + 1; k%part == part-1 {
+						left := end.Sub(w.Now()) / steps
+						advanceTo(t, w, w.Now().Add(left-left%tick), 0)
+					}
+					within := end.Sub(w.Now()) - time.Duration(k*7919)%tick
+					f := order.handler(k)
+					switch k % 5 {
+					case 0:
+						w.AfterFunc(within, f)
+					case 1:
+						armed(w.Alloc(func(timerwheel.Timer) { f() }), within)
+					case 2:
+						g.AfterFunc(within, f)
+					case 3:
+						armed(w.AllocLocked(mu, func(timerwheel.Timer) { f() }), within)
+					case 4:
+						require.NoError(t, w.Alloc(func(timerwheel.Timer) { f() }).RegisterAt(w.Now().Add(within)))
+					}
+				}
+				advanceTo(t, w, end.Add(time.Hour), n)
+				require.Equal(t, numbers(n), order.begun, "%v away, in %d steps", d, steps)
+			}
+		}
+	}
+}
+
+// Promise 10.21: those that are due at once, those that an Advance leaves to the next, and those
+// that remain when a handler ends the Advance.
+func TestTimersThatAreDueAtOnceBeginInTheOrderOfTheirRegistration(t *testing.T) {
+	for _, n := range []int{2, 30, 10_000} {
+		w, order := openManual(t, 0), orderOf{}
+		for k := range n {
+			w.AfterFunc(-time.Duration(k%3), order.handler(k))
+		}
+		advanceTo(t, w, w.Now(), n)
+		require.Equal(t, numbers(n), order.begun)
+
+		order.begun = nil
+		w.AfterFunc(0, func() {
+			for k := range n {
+				w.AfterFunc(0, order.handler(k))
+			}
+		})
+		advanceTo(t, w, w.Now(), 1)
+		w.AfterFunc(0, order.handler(n))
+		advanceTo(t, w, w.Now(), n+1)
+		require.Equal(t, numbers(n+1), order.begun)
+
+		order.begun = nil
+		for k := range n {
+			f := order.handler(k)
+			w.AfterFunc(0, func() {
+				f()
+				if k == n/2 {
+					w.AfterFunc(0, order.handler(n))
+					runtime.Goexit()
+				}
+			})
+		}
+		within(t, func() { _, _ = w.Advance(w.Now()) })
+		w.AfterFunc(0, order.handler(n+1))
+		advanceTo(t, w, w.Now(), n+1-n/2)
+		require.Equal(t, numbers(n+2), order.begun)
+	}
+}
+
+// Promise 10.21: an instant of a series that is not due before the end of the tick is not deferred.
+func TestASeriesKeepsItsPlaceInATick(t *testing.T) {
+	w, order := openManual(t, time.Millisecond), orderOf{}
+	w.Every(200*time.Microsecond, func(timerwheel.Timer) { order.handler(0)() })
+	w.AfterFunc(time.Millisecond, func() { w.AfterFunc(100*time.Microsecond, order.handler(1)) })
+	advanceTo(t, w, manualStart.Add(1500*time.Microsecond), 2)
+	w.AfterFunc(100*time.Microsecond, order.handler(2))
+	advanceTo(t, w, manualStart.Add(2*time.Millisecond), 3)
+	require.Equal(t, []int{0, 0, 1, 2}, order.begun)
+}
+
+// Promise 10.21: a move makes the timer the last that was registered for its tick, wherever it was
+// before, and changes the place of one other at most.
+func TestAMovedTimerTakesItsPlaceAtTheEndOfItsTick(t *testing.T) {
+	const tick, n = time.Millisecond, 100
+	for _, from := range []time.Duration{tick, 99 * tick, 100*tick - 1, 100 * tick, 101 * tick, time.Hour} {
+		for _, how := range []func(timerwheel.Timer) error{
+			func(tm timerwheel.Timer) error { return tm.Register(100 * tick) },
+			func(tm timerwheel.Timer) error { return tm.RegisterAt(manualStart.Add(100 * tick)) },
+		} {
+			w, order := openManual(t, tick), orderOf{}
+			moved := armed(w.Alloc(func(timerwheel.Timer) { order.handler(n)() }), from)
+			for k := range n {
+				w.AfterFunc(100*tick, order.handler(k))
+			}
+			require.NoError(t, how(moved))
+			for k := range n {
+				w.AfterFunc(100*tick, order.handler(n+1+k))
+			}
+			advanceTo(t, w, manualStart.Add(100*tick), 2*n+1)
+			if from <= 99*tick || from > 100*tick {
+				require.Equal(t, numbers(2*n+1), order.begun, "no other timer of the tick was touched")
+				continue
+			}
+			// The last one that was registered before the move has taken its place.
+			want := append([]int{n - 1}, append(numbers(n-1), numbers(2*n + 1)[n:]...)...)
+			require.Equal(t, want, order.begun)
 		}
 	}
 }
@@ -435,6 +566,127 @@ func TestOnlyNeverTimersPendOnAManualWheel(t *testing.T) {
 	require.True(t, ok)
 	_, err := w.Advance(next)
 	require.NoError(t, err)
+}
+
+// Promise 10.19: AdvanceThrough goes from firing to firing: each handler sees its own tick as Now, and
+// what it registers for a time up to the end fires in the same call.
+func TestAdvanceThroughGoesFromFiringToFiring(t *testing.T) {
+	const tick = time.Millisecond
+	w := openManual(t, tick)
+	var log []time.Duration
+	record := func() { log = append(log, w.Now().Sub(manualStart)) }
+	w.AfterFunc(0, record) // due at the begin
+	w.AfterFunc(10*tick, func() {
+		record()
+		w.AfterFunc(0, record)
+		w.AfterFunc(5*tick, record)
+		w.AfterFunc(20*tick, record) // after the end
+	})
+	w.AfterFunc(10*tick+1, record)
+	series := w.Every(7*tick, func(timerwheel.Timer) { record() })
+	fired, err := w.AdvanceThrough(manualStart.Add(25*tick + tick/2))
+	require.NoError(t, err)
+	require.Equal(t, []time.Duration{0, 7 * tick, 10 * tick, 10 * tick, 11 * tick, 14 * tick, 15 * tick, 21 * tick}, log)
+	require.Equal(t, len(log), fired)
+	require.True(t, w.Now().Equal(manualStart.Add(25*tick+tick/2)))
+	require.Equal(t, 2, w.Stats().Pending)
+
+	log = nil
+	series.Stop()
+	for _, to := range []time.Duration{0, 25 * tick, 25*tick + tick/2} { // the past, and now
+		fired, err = w.AdvanceThrough(manualStart.Add(to))
+		require.NoError(t, err)
+		require.Zero(t, fired)
+	}
+	require.True(t, w.Now().Equal(manualStart.Add(25*tick+tick/2)))
+	fired, err = w.AdvanceThrough(manualStart.Add(100 * manualYear))
+	require.NoError(t, err)
+	require.Equal(t, 1, fired)
+	require.Equal(t, []time.Duration{30 * tick}, log)
+}
+
+// Promise 10.19: it fires what Advances to each tick would fire, in that order, at those times.
+func TestAdvanceThroughIsAnAdvanceToEachTick(t *testing.T) {
+	const tick = time.Millisecond
+	run := func(seed uint64, through bool) (log []string) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		w := openManual(t, tick)
+		for i := range 30 {
+			left := rng.IntN(4)
+			armed(w.Alloc(func(own timerwheel.Timer) {
+				log = append(log, fmt.Sprint(i, w.Now().Sub(manualStart)))
+				if left--; left >= 0 {
+					armed(own, time.Duration(1+i*7%50)*tick)
+				}
+			}), time.Duration(rng.Int64N(int64(300*tick))))
+		}
+		if through {
+			_, err := w.AdvanceThrough(manualStart.Add(time.Second))
+			require.NoError(t, err)
+			return log
+		}
+		for at := time.Duration(0); at <= time.Second; at += tick {
+			_, err := w.Advance(manualStart.Add(at))
+			require.NoError(t, err)
+		}
+		return log
+	}
+	for seed := range uint64(20) {
+		require.ElementsMatch(t, run(seed, false), run(seed, true))
+	}
+}
+
+// Promise 10.20: handlers that arm themselves for "at once" without end do not keep AdvanceThrough:
+// ErrEndless, Now stays there, the rest stays pending. Many firings at once that do end are no error.
+func TestAdvanceThroughEndsAlthoughHandlersDoNot(t *testing.T) {
+	const tick, most = time.Millisecond, 100_000
+	w := openManual(t, tick)
+	again := armed(w.Alloc(func(own timerwheel.Timer) { _ = own.Register(0) }), 5*tick)
+	later := w.AfterFunc(6*tick, func() {})
+	fired, err := w.AdvanceThrough(manualStart.Add(time.Hour))
+	require.ErrorIs(t, err, timerwheel.ErrEndless)
+	require.Equal(t, most+1, fired)
+	require.True(t, w.Now().Equal(manualStart.Add(5*tick)), "%v", w.Now())
+	require.True(t, again.Pending() && later.Pending())
+
+	again.Del()
+	fired, err = w.AdvanceThrough(manualStart.Add(time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, 1, fired)
+
+	left := 0 // of the run of firings at one instant; they are many, but at two instants
+	chain := w.Alloc(func(own timerwheel.Timer) {
+		switch left++; left {
+		case most / 2:
+			_ = own.Register(tick)
+		case most + most/2:
+		default:
+			_ = own.Register(0)
+		}
+	})
+	armed(chain, tick)
+	fired, err = w.AdvanceThrough(w.Now().Add(time.Second))
+	require.NoError(t, err)
+	require.Equal(t, most+most/2, fired)
+}
+
+// Promise 10.19: the errors of AdvanceThrough are those of Advance; a handler that closes the wheel ends it.
+func TestAdvanceThroughOfAWheelThatCannot(t *testing.T) {
+	_, err := openWheel(t, timerwheel.Options{}).AdvanceThrough(time.Now())
+	require.ErrorIs(t, err, timerwheel.ErrNotManual)
+
+	w := openManual(t, time.Millisecond)
+	w.AfterFunc(time.Second, func() {
+		_, err := w.AdvanceThrough(w.Now().Add(time.Hour))
+		assert.ErrorIs(t, err, timerwheel.ErrDeadlock)
+	})
+	w.AfterFunc(time.Minute, func() { assert.ErrorIs(t, w.Close(), timerwheel.ErrDeadlock) })
+	w.AfterFunc(time.Hour, func() { assert.Fail(t, "after Close") })
+	fired, err := w.AdvanceThrough(manualStart.Add(manualYear))
+	require.NoError(t, err)
+	require.Equal(t, 2, fired)
+	_, err = w.AdvanceThrough(manualStart.Add(2 * manualYear))
+	require.ErrorIs(t, err, timerwheel.ErrClosed)
 }
 
 // Concurrent Advances are serialised, durably: the others see what the first has left. So is one of

@@ -8,9 +8,10 @@ import (
 )
 
 // The members are the goroutines that run functions for the wheel at this moment:
-// handlers, OnPanic, OnStall, the done of a DelAsync, a lock-bound timer's lock. Close
-// waits until there are none, which is why none of them may wait for Close. A deletion
-// that must wait looks here whether it was called by a handler.
+// handlers, OnPanic, OnStall, the done of a DelAsync that had to wait, a lock-bound timer's
+// lock. Close waits until there are none, which is why none of them may wait for Close. A
+// deletion that must wait looks here whether it was called by a handler. (The goroutine of a
+// done that need not wait is only counted: done.go.)
 //
 // A goroutine is identified by its number (gostack.ID), which costs about a microsecond
 // to find out: a worker pays that once in its life, a deletion only when it must wait.
@@ -26,17 +27,19 @@ func (w *Wheel) member() (*worker, uint64) {
 	return w.members[id], id
 }
 
-// calledByMember reports whether the calling goroutine is a member. It asks for the
-// goroutine's number only if there are members.
+// calledByMember reports whether the caller is a function that the wheel calls: whether its
+// goroutine is a member, or in a done that need not wait (done.go). It looks no further if
+// there are none.
 func (w *Wheel) calledByMember() bool {
 	w.mu.Lock()
-	none := len(w.members) == 0 // the caller would be one
+	members, dones := len(w.members) > 0, w.dones > 0 // the caller would be one
 	w.mu.Unlock()
-	if none {
-		return false
+	if members {
+		if wk, _ := w.member(); wk != nil {
+			return true
+		}
 	}
-	wk, _ := w.member()
-	return wk != nil
+	return dones && w.inDone()
 }
 
 // spawn starts a goroutine of the wheel. Only a member may call it: as Close waits for
@@ -67,6 +70,7 @@ func (w *Wheel) spawnUnlessClosed(f func(*worker)) bool {
 func (w *Wheel) startMember(f func(*worker)) {
 	go func() {
 		hook.Begins("a call by the wheel")
+		resetLabels()
 		wk := &worker{w: w, goid: gostack.ID()}
 		w.mu.Lock()
 		w.starting--
@@ -80,13 +84,22 @@ func (w *Wheel) startMember(f func(*worker)) {
 // runAsMember runs f in the calling goroutine, as a member unless the wheel is closed.
 func (w *Wheel) runAsMember(f func()) {
 	wk, id := w.member()
-	if wk == nil {
-		wk = &worker{w: w, goid: id}
-		if w.join(wk) {
-			defer w.leave(wk)
-		}
+	if wk != nil {
+		wk.callNested(f)
+		return
 	}
-	f()
+	wk = &worker{w: w, goid: id}
+	if w.join(wk) {
+		defer w.leave(wk)
+	}
+	wk.callUser(f)
+}
+
+// callNested is callUser in a function of the user's, a handler for instance, that may recover
+// f's panic and go on.
+func (wk *worker) callNested(f func()) {
+	defer func(was bool) { wk.inUser = was }(wk.inUser)
+	wk.callUser(f)
 }
 
 // join makes wk a member, unless the wheel is closed.
@@ -99,8 +112,14 @@ func (w *Wheel) join(wk *worker) bool {
 	return !w.closed
 }
 
-// leave ends a goroutine's membership. It is deferred: a Goexit ends it, too.
+// leave ends a goroutine's membership. It is deferred: a Goexit ends it, too. A panic of the
+// library's own ends the program.
 func (w *Wheel) leave(wk *worker) {
+	if !wk.inUser || panickedInLibrary() {
+		if v := recover(); v != nil {
+			crash(v)
+		}
+	}
 	if wk.hired {
 		w.mu.Lock()
 		w.workers--
@@ -126,7 +145,7 @@ func (w *Wheel) noteDeserted() {
 
 // deserted reports whether the wheel has no goroutine. Holds mu.
 func (w *Wheel) deserted() bool {
-	return len(w.members) == 0 && w.starting == 0 && w.alarm.rings == 0
+	return len(w.members) == 0 && w.starting == 0 && w.dones == 0 && w.alarm.rings == 0
 }
 
 // goroutines returns the number of goroutines of the wheel.
@@ -136,7 +155,16 @@ func (w *Wheel) goroutines() int {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.members) + w.starting
+	return len(w.members) + w.starting + w.dones
+}
+
+// checkContext makes sure, before a call changes anything, that it can wait with a context: one
+// that is nil is rejected, and one whose Done panics does it here.
+func checkContext(ctx context.Context) {
+	if ctx == nil {
+		reject("timerwheel: a wait with a nil context")
+	}
+	ctx.Done()
 }
 
 // awaitMembers waits until the wheel has no goroutine, or until ctx ends.

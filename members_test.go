@@ -2,11 +2,15 @@ package timerwheel
 
 import (
 	"context"
+	"reflect"
+	"runtime"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/seed76848005/timerwheel/internal/gostack"
 	"github.com/seed76848005/timerwheel/internal/levels"
 	"github.com/stretchr/testify/require"
 )
@@ -57,7 +61,7 @@ func TestCloseDropsWhatIsPutBackMeanwhile(t *testing.T) {
 				<-end
 			})
 		}, 1},
-		"lock-bound": {"acquire", func(g *Group, runs *atomic.Int32, end chan struct{}) {
+		"lock-bound": {"takeFirst", func(g *Group, runs *atomic.Int32, end chan struct{}) {
 			tm := g.AllocLocked(&stagedLock{gate: end}, func(Timer) { runs.Add(1) })
 			require.NoError(t, tm.Register(0))
 		}, 0},
@@ -149,3 +153,75 @@ func TestCloseDoesNotWaitForADoneThatCameAfterIt(t *testing.T) {
 		close(end)
 	})
 }
+
+// Promise 10.26: the number of the caller's goroutine is asked for once, if something is due, and
+// otherwise not at all: that reads the caller's stack, which may be deep.
+func TestAnAdvanceWithNothingDueDoesNotAskWhoCalls(t *testing.T) {
+	for name, advance := range map[string]func(*Wheel, time.Time) (int, error){
+		"Advance":        (*Wheel).Advance,
+		"AdvanceThrough": (*Wheel).AdvanceThrough,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newTestWheel(t, Options{Manual: true})
+			advances := func(d time.Duration, due int, asks int64) {
+				t.Helper()
+				now := w.Now().Add(d)
+				asked := allocationsOf(gostack.ID, func() {
+					fired, err := advance(w, now)
+					require.NoError(t, err)
+					require.Equal(t, due, fired)
+				})
+				require.Equal(t, asks, asked)
+			}
+			advances(time.Second, 0, 0)
+			w.AfterFunc(time.Second, func() {})
+			w.AfterFunc(2*time.Second, func() {})
+			advances(0, 0, 0)
+			advances(time.Millisecond, 0, 0)
+			advances(-time.Second, 0, 0)
+			advances(time.Minute, 2, 1)
+			advances(time.Minute, 0, 0)
+		})
+	}
+}
+
+// allocationsOf returns the number of objects that a function allocates while f runs: the runtime
+// remembers the stack of each allocation. It counts in the calling goroutine only.
+func allocationsOf(function any, f func()) int64 {
+	before, rate := allocations(function), runtime.MemProfileRate
+	runtime.MemProfileRate = 1 // each allocation
+	callProfiled(f)
+	runtime.MemProfileRate = rate
+	return allocations(function) - before
+}
+
+//go:noinline
+func callProfiled(f func()) { f() }
+
+// allocations returns the number of objects that a function has allocated below callProfiled.
+func allocations(function any) (n int64) {
+	for range 3 { // a profile lacks what was allocated since the last two collections
+		runtime.GC()
+	}
+	var records []runtime.MemProfileRecord
+	for k, ok := runtime.MemProfile(nil, true); !ok; {
+		records = make([]runtime.MemProfileRecord, 2*k)
+		k, ok = runtime.MemProfile(records, true)
+		records = records[:min(k, len(records))]
+	}
+	for _, r := range records {
+		var functions []uintptr
+		frames := runtime.CallersFrames(r.Stack())
+		for more := true; more; {
+			var frame runtime.Frame
+			frame, more = frames.Next()
+			functions = append(functions, frame.Entry)
+		}
+		if slices.Contains(functions, entry(function)) && slices.Contains(functions, entry(callProfiled)) {
+			n += r.AllocObjects
+		}
+	}
+	return n
+}
+
+func entry(function any) uintptr { return reflect.ValueOf(function).Pointer() }

@@ -13,7 +13,8 @@ import (
 // never freed when the wheel comes to its own end. The calls return the errors that they
 // promise, and are counted. With Options.Debug the errors say, as the kernel's
 // debugobjects does, what the timer was and where it ended, and Options.OnMisuse gets
-// them, whether the caller looks at them or not.
+// them, whether the caller looks at them or not. It gets each ErrDeadlock of a
+// deletion, too (circle.go).
 //
 // A handle is stale for ever, and its number is never handed out again: so what is
 // remembered of a timer under its handle is not mistaken for the next tenant's.
@@ -22,13 +23,23 @@ import (
 type misuseQueue struct {
 	onMisuse      func(error)
 	errs          []error
-	reporting     bool // a goroutine is calling onMisuse
-	leaksReported bool // with Debug, at the wheel's end
+	reporting     bool                   // a goroutine is calling onMisuse
+	leaksReported bool                   // with Debug, at the wheel's end
+	last          [maxMisuseInfos]misuse // with Debug, for Inspect; a ring
+	told          int                    // how many there were
+}
+
+// A misuse is what Inspect says of one.
+type misuse struct {
+	at  int64 // ns since the wheel's base
+	err error
 }
 
 // maxMisuseReports bounds the errors that wait for OnMisuse. A user who gets that many at
 // once learns nothing from one more.
 const maxMisuseReports = 64
+
+const maxMisuseInfos = 16
 
 // A misuseReport is an error that says where the timer that it is about comes from.
 type misuseReport struct {
@@ -36,6 +47,7 @@ type misuseReport struct {
 	timer  Timer
 	from   *origin // nil: not remembered any more
 	misuse bool    // false: a call was refused, which can happen in a correct program
+	every  uint64  // Options.DebugEvery
 	at     callers // of a misuse by a call: where that was
 	others int     // of a timer that was never freed: how many more from the same place
 }
@@ -45,12 +57,19 @@ func (r *misuseReport) Unwrap() error { return r.err }
 func (r *misuseReport) Error() string {
 	var l logLine
 	fmt.Fprintf(&l, "%v: %v", r.err, r.timer)
-	if r.from == nil {
-		l.WriteString(", recycled too long ago to say more")
-	} else {
+	switch {
+	case r.from != nil:
 		r.describe(&l)
+	case r.every > 1:
+		fmt.Fprintf(&l, ", recycled too long ago to say more, or not the one of %d that is remembered", r.every)
+	default:
+		l.WriteString(", recycled too long ago to say more")
 	}
-	if r.others > 0 {
+	switch {
+	case r.others == 0:
+	case r.from.allocated == callers{}:
+		fmt.Fprintf(&l, "; and %d more of that handler whose place is not remembered", r.others)
+	default:
 		fmt.Fprintf(&l, "; and %d more from there", r.others)
 	}
 	l.clause("; used at ", r.at.String())
@@ -63,7 +82,7 @@ func (r *misuseReport) describe(l *logLine) {
 	l.clause(", allocated at ", r.from.allocated.String())
 	l.clause(", registered at ", r.from.registered.String())
 	switch {
-	case !r.misuse || r.err == ErrLeaked:
+	case !r.misuse || r.err == ErrLeaked || r.from.allocated == callers{}:
 	case r.from.freed != callers{}:
 		l.clause(", freed at ", r.from.freed.String())
 	case r.err == ErrFreed:
@@ -104,25 +123,66 @@ func (t Timer) misused(err error) error {
 	sh := t.shard()
 	sh.lock()
 	sh.counters.misuses++
-	if t.w.debug {
-		err = &misuseReport{err: err, timer: t, from: sh.past.recall(t.id), misuse: true, at: here()}
+	if t.wheel().debug {
+		err = &misuseReport{err: err, timer: t, from: sh.past.recall(t.id), misuse: true, every: t.wheel().debugEvery, at: here()}
 	}
 	sh.unlock()
-	return t.w.reportMisuse(err)
+	return t.wheel().reportMisuse(err)
 }
 
 // reportMisuse makes OnMisuse get an error, and returns the error. Holds no lock.
 func (w *Wheel) reportMisuse(err error) error {
+	w.recordMisuses(err)
 	if w.misuse.onMisuse == nil || !w.queueMisuse(err) {
 		return err
 	}
 	switch {
+	case !w.isHome(): // a Free or Retain, which every goroutine may call
+		go w.callOnMisuse()
 	case w.manual:
 		w.runAsMember(w.callOnMisuse)
-	case !w.spawnUnlessClosed(func(*worker) { w.callOnMisuse() }):
-		go w.callOnMisuse()
+	case !w.spawnUnlessClosed(func(wk *worker) { wk.callUser(w.callOnMisuse) }):
+		goUnlabelled(w.callOnMisuse)
 	}
 	return err
+}
+
+// recordMisuses keeps errors, with Debug, for Inspect.
+func (w *Wheel) recordMisuses(errs ...error) {
+	if !w.debug {
+		return
+	}
+	at := w.elapsed()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	q := &w.misuse
+	for _, err := range errs {
+		q.last[q.told%maxMisuseInfos] = misuse{at, err}
+		q.told++
+	}
+}
+
+// misuseInfos returns what recordMisuses has kept, the latest first. Holds Wheel.mu.
+func (w *Wheel) misuseInfos() []MisuseInfo {
+	q := &w.misuse
+	infos := make([]MisuseInfo, min(q.told, maxMisuseInfos))
+	for k := range infos {
+		m := q.last[(q.told-1-k)%maxMisuseInfos]
+		infos[k] = MisuseInfo{At: w.timeAt(m.at), Err: m.err}
+	}
+	return infos
+}
+
+// describe adds what is known of the timers. That takes microseconds: it needs no lock.
+func (info *MisuseInfo) describe() {
+	r, ok := info.Err.(*misuseReport)
+	if !ok {
+		return
+	}
+	info.Timers = 1 + r.others
+	if r.from != nil {
+		info.AllocatedAt = r.from.allocated.String()
+	}
 }
 
 // queueMisuse queues errors for OnMisuse, as far as there is room. It reports whether the
@@ -174,7 +234,7 @@ func (w *Wheel) reportLeaks() {
 	if reported {
 		return
 	}
-	leaks := make(map[callers]*misuseReport)
+	leaks := make(map[birth]*misuseReport)
 	for _, sh := range w.shards {
 		for n := uint32(0); sh.findLeaks(n, leaks); n++ {
 		}
@@ -186,15 +246,16 @@ func (w *Wheel) reportLeaks() {
 	for k, r := range worst {
 		errs[k] = r
 	}
+	w.recordMisuses(errs...)
 	if w.misuse.onMisuse != nil && len(errs) > 0 && w.queueMisuse(errs...) {
 		w.callOnMisuse() // here, as the program may be over when Close returns
 	}
 }
 
 // findLeaks looks at chunk n of the timers. It reports whether there may be more chunks.
-func (sh *shard) findLeaks(n uint32, leaks map[callers]*misuseReport) bool {
+func (sh *shard) findLeaks(n uint32, leaks map[birth]*misuseReport) bool {
 	sh.lock()
-	defer sh.unlock()
+	defer sh.end()
 	if int(n) >= sh.records.Chunks() {
 		return false
 	}
@@ -204,16 +265,20 @@ func (sh *shard) findLeaks(n uint32, leaks map[callers]*misuseReport) bool {
 	}
 	for k := range c.Items {
 		i, s := n<<levels.ChunkBits|uint32(k), &c.Items[k]
-		if s.Flags&hasBody == 0 {
-			continue // it is free; a record in use has an owner, as nothing else holds a reference any more
+		if *sh.body(i) == nil || sh.firingOf(i, s) != nil {
+			continue // it is free, or stdtime's; another one has an owner, as nothing else holds a reference any more
 		}
 		sh.counters.misuses++
 		from := sh.origin(i, s)
-		if leak := leaks[from.allocated]; leak != nil {
+		born := birth{at: from.allocated}
+		if born.at == (callers{}) { // not remembered
+			born.handler = from.handler
+		}
+		if leak := leaks[born]; leak != nil {
 			leak.others++
 			continue
 		}
-		leaks[from.allocated] = &misuseReport{err: ErrLeaked, timer: sh.timer(i, s), from: &from, misuse: true}
+		leaks[born] = &misuseReport{err: ErrLeaked, timer: sh.timer(i, s), from: &from, misuse: true}
 	}
 	return true
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"regexp"
@@ -169,6 +170,7 @@ var uses = []struct {
 	{"Register", func(tm timerwheel.Timer) (string, error) { return siteHere(), tm.Register(0) }},
 	{"RegisterAt", func(tm timerwheel.Timer) (string, error) { return siteHere(), tm.RegisterAt(time.Now()) }},
 	{"Reduce", func(tm timerwheel.Timer) (string, error) { return siteHere(), tm.Reduce(0) }},
+	{"RegisterIdle", func(tm timerwheel.Timer) (string, error) { return siteHere(), tm.RegisterIdle(0) }},
 	{"Reset", func(tm timerwheel.Timer) (string, error) { tm.Reset(0); return siteHere(), nil }},
 	{"Retain", func(tm timerwheel.Timer) (string, error) { return siteHere(), tm.Retain() }},
 }
@@ -177,6 +179,12 @@ var uses = []struct {
 func siteAfter() string {
 	_, file, line, _ := runtime.Caller(1)
 	return fmt.Sprintf("%s:%d", filepath.Base(file), line+1)
+}
+
+// siteAbove is the place of the line above its call, as siteHere is.
+func siteAbove() string {
+	_, file, line, _ := runtime.Caller(1)
+	return fmt.Sprintf("%s:%d", filepath.Base(file), line-1)
 }
 
 // With Debug a misuse is an error that wraps its sentinel and says where the timer was allocated,
@@ -245,7 +253,7 @@ func TestWhatIsNoMisuse(t *testing.T) {
 		require.Zero(t, w.Stats().Misuses)
 	})
 
-	// Nor is a Register that is refused while its timer lives. With Debug the error says where the
+	// Nor is a Register, or a ReleaseLock, that is refused while its timer lives. With Debug the error says where the
 	// timer comes from, and it matches the sentinel however much it says.
 	for _, c := range []struct {
 		is     error
@@ -253,6 +261,7 @@ func TestWhatIsNoMisuse(t *testing.T) {
 	}{
 		{timerwheel.ErrShutdown, func(_ *timerwheel.Wheel, tm timerwheel.Timer) error { tm.Shutdown(); return tm.Register(0) }},
 		{timerwheel.ErrClosed, func(w *timerwheel.Wheel, tm timerwheel.Timer) error { _ = w.Close(); return tm.Reduce(0) }},
+		{timerwheel.ErrNotLocked, func(_ *timerwheel.Wheel, tm timerwheel.Timer) error { return tm.ReleaseLock() }},
 		{timerwheel.ErrDeleting, func(_ *timerwheel.Wheel, tm timerwheel.Timer) error {
 			elapse(2 * time.Hour) // it runs
 			tm.DelAsync(func() {})
@@ -498,6 +507,112 @@ func TestTheMemoryOfTimersThatAreGoneIsBounded(t *testing.T) {
 			require.Contains(t, err.Error(), ", freed at ")
 		}
 	}
+}
+
+// Promise 2.71: OnMisuse gets each ErrDeadlock of a deletion, the very error, which
+// names the lines; nothing is counted. Without Debug it is the sentinel.
+func TestOnMisuseHearsOfEachErrDeadlock(t *testing.T) {
+	calls := map[string]func(w *timerwheel.Wheel, g *timerwheel.Group, tm timerwheel.Timer) (string, error){
+		"DelSync": func(_ *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) (string, error) {
+			_, err := tm.DelSync()
+			return siteAbove(), err
+		},
+		"ShutdownSyncContext": func(_ *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer) (string, error) {
+			_, err := tm.ShutdownSyncContext(context.Background())
+			return siteAbove(), err
+		},
+		"Group.DelSync": func(_ *timerwheel.Wheel, g *timerwheel.Group, _ timerwheel.Timer) (string, error) {
+			_, err := g.DelSync()
+			return siteAbove(), err
+		},
+	}
+	for name, call := range calls {
+		for _, o := range []timerwheel.Options{{}, {Debug: true}, {Debug: true, DebugEvery: math.MaxInt32}, {Debug: true, Manual: true}} {
+			var log misuseLog
+			if o.Debug {
+				o.OnMisuse = log.onMisuse
+			}
+			bubble(t, fmt.Sprintf("%s/Debug %v, every %v/Manual %v", name, o.Debug, o.DebugEvery, o.Manual), o, func(t *testing.T, w *timerwheel.Wheel) {
+				var err error
+				var line string
+				_ = w.Alloc(ignoreTimer).Free() // the first is remembered
+				g := w.NewGroup()
+				handler := func(tm timerwheel.Timer) { line, err = call(w, g, tm) }
+				tm := armed(g.Alloc(handler), 0)
+				if o.Manual {
+					advanceTo(t, w, w.Now(), 1)
+				}
+				settle()
+				seen := log.take()
+				require.ErrorIs(t, err, timerwheel.ErrDeadlock)
+				require.Zero(t, w.Stats().Misuses)
+				_ = tm.Free()
+				if !o.Debug {
+					require.Equal(t, timerwheel.ErrDeadlock, err)
+					require.Empty(t, seen)
+					return
+				}
+				require.Len(t, seen, 1)
+				require.Same(t, err, seen[0])
+				require.Regexp(t, `^timerwheel: would wait for itself: handler [^ ]+TestOnMisuseHearsOfEachErrDeadlock\.[^ ]+, at [^/ ]+/`+line+`$`, err)
+			})
+		}
+	}
+}
+
+// Promise 2.71: a deletion that waits, or has nothing to wait for, is none, and that of Close is no
+// deletion's.
+func TestOnMisuseHearsOfNoWait(t *testing.T) {
+	var log misuseLog
+	bubble(t, "", timerwheel.Options{Debug: true, OnMisuse: log.onMisuse}, func(t *testing.T, w *timerwheel.Wheel) {
+		tm, p := newRun(t, w)
+		other, q := newRun(t, w)
+		waits := p.call(other.DelSync)
+		require.True(t, waits.waits())
+		q.let()
+		waits.requires(t, foundRunning, nil)
+		p.let()
+		settle()
+		finds(t, foundNone)(tm.DelSync())
+		w.AfterFunc(0, func() { _, _ = tm.DelSync() })
+		settle()
+		require.NoError(t, tm.Free())
+		require.NoError(t, other.Free())
+		w.AfterFunc(0, func() { assert.ErrorIs(t, w.Close(), timerwheel.ErrDeadlock) })
+		settle()
+		require.NoError(t, w.Close())
+		require.Empty(t, log.take())
+	})
+}
+
+// Promise 2.74: Inspect has the last 16 misuses, with their times, the latest first, also without an
+// OnMisuse.
+func TestInspectHasTheLastMisuses(t *testing.T) {
+	bubble(t, "", timerwheel.Options{Debug: true}, func(t *testing.T, w *timerwheel.Wheel) {
+		require.Empty(t, w.Inspect().Misuses)
+		var errs []error
+		start := w.Now()
+		for k := range 20 {
+			tm := w.Alloc(ignoreTimer)
+			require.NoError(t, tm.Free())
+			errs = append(errs, tm.Register(0))
+			got := w.Inspect().Misuses
+			require.Len(t, got, min(k+1, 16))
+			for n, m := range got {
+				require.Same(t, errs[k-n], m.Err)
+				require.Equal(t, start.Add(time.Duration(k-n)*time.Second), m.At)
+			}
+			elapse(time.Second)
+		}
+		_ = w.Alloc(namedHandler)
+		require.NoError(t, w.Close())
+		require.ErrorIs(t, w.Inspect().Misuses[0].Err, timerwheel.ErrLeaked)
+	})
+	w := openWheel(t, timerwheel.Options{})
+	tm := w.Alloc(ignoreTimer)
+	require.NoError(t, tm.Free())
+	require.ErrorIs(t, tm.Register(0), timerwheel.ErrStale)
+	require.Empty(t, w.Inspect().Misuses, "without Debug")
 }
 
 // Two kinds of timers go through the same records, and each goroutine uses what the others have freed.

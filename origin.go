@@ -8,9 +8,11 @@ import (
 	"strings"
 
 	"github.com/seed76848005/timerwheel/internal/gostack"
+	"github.com/seed76848005/timerwheel/internal/own"
 )
 
-// This file is what Options.Debug remembers of a timer: where it was allocated and used.
+// This file is what Options.Debug remembers of a timer, or of one of many (Options.DebugEvery):
+// where it was allocated and used.
 
 // An origin says what a timer is for and where it was used. The shard's lock guards it
 // until the timer is recycled; after that it is never written.
@@ -31,18 +33,30 @@ func here() (c callers) {
 	return c
 }
 
-// String returns file:line of the innermost caller outside this package; "" if there was
-// no call.
+// String returns file:line of the innermost caller that is the user's, neither of this package nor of
+// stdtime, timerctx or keyed; "" if there was no call.
 func (c callers) String() string {
+	_, site := c.user()
+	return site
+}
+
+// place returns its function, file:line.
+func (c callers) place() string {
+	function, site := c.user()
+	return strings.TrimSpace(function + " " + site)
+}
+
+// user returns the function and file:line of the innermost caller that is the user's.
+func (c callers) user() (function, site string) {
 	if c[0] == 0 {
-		return ""
+		return "", ""
 	}
 	frames := runtime.CallersFrames(c[:])
 	for {
 		f, more := frames.Next()
 		site := fmt.Sprintf("%s:%d", f.File, f.Line)
-		if !gostack.Library(f.Function, site) || !more {
-			return site
+		if !gostack.Ours(f.Function, site) || !more {
+			return f.Function, site
 		}
 	}
 }
@@ -50,48 +64,89 @@ func (c callers) String() string {
 // withOrigin adds to the body of a new timer, with Debug, where the timer was allocated,
 // and makes its handler show in profiles.
 func (w *Wheel) withOrigin(f, arg any) any {
-	if !w.debug {
+	if !w.debug || !w.remembersNext() {
 		return f
 	}
 	b, ok := f.(*body)
 	if !ok {
 		b = &body{f: f, arg: arg}
 	}
-	b.origin = &origin{handler: code(b.f), allocated: here()}
-	b.f, b.arg = w.instrumented(b.f, b.arg), nil
+	b.origin = &origin{handler: handlerCode(b.f, b.arg), allocated: here()}
+	b.f = w.instrumented(b.origin.handler, b.f, b.arg) // b.arg stays: an own firing is handed over
 	return b
+}
+
+// remembersNext reports whether, with Debug, the timer that is about to be made is one of which an
+// origin is kept: one of each Options.DebugEvery, not always the same of them.
+func (w *Wheel) remembersNext() bool {
+	every := w.debugEvery
+	if every == 1 {
+		return true
+	}
+	const spread = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio: its multiples are scattered
+	n := w.debugMade.Add(1) - 1
+	return n%every == n/every*spread>>32%every
+}
+
+// originOf returns where the origin of a timer is kept; nil, if it is not. Of an own firing (own.go)
+// none is.
+func (sh *shard) originOf(i uint32, s *record) *origin {
+	if b := sh.bodyOf(i, s); b != nil {
+		return b.origin
+	}
+	return nil
 }
 
 // recordRegister remembers, with Debug, where a timer was registered.
 func (sh *shard) recordRegister(i uint32, s *record) {
-	b := sh.bodyOf(i, s)
-	b.registered, b.removed = here(), callers{}
+	if o := sh.originOf(i, s); o != nil {
+		o.registered, o.removed = here(), callers{}
+	}
 }
 
 // recordFree remembers, with Debug, where a timer was freed.
-func (sh *shard) recordFree(i uint32, s *record) { sh.bodyOf(i, s).freed = here() }
+func (sh *shard) recordFree(i uint32, s *record) {
+	if o := sh.originOf(i, s); o != nil {
+		o.freed = here()
+	}
+}
 
 // recordRemoval remembers, with Debug, where a timer's firing was removed.
-func (sh *shard) recordRemoval(i uint32, s *record) { sh.bodyOf(i, s).removed = here() }
-
-// origin returns where a timer was allocated and used, as far as is known.
-func (sh *shard) origin(i uint32, s *record) origin {
-	if b := sh.bodyOf(i, s); b != nil && b.origin != nil {
-		return *b.origin
+func (sh *shard) recordRemoval(i uint32, s *record) {
+	if o := sh.originOf(i, s); o != nil {
+		o.removed = here()
 	}
-	return origin{}
+}
+
+// origin returns where a timer was allocated and used, as far as is known: its handler is.
+func (sh *shard) origin(i uint32, s *record) origin {
+	if o := sh.originOf(i, s); o != nil {
+		return *o
+	}
+	return origin{handler: sh.handlerOf(i, s)}
 }
 
 // handlerOf returns the code of a timer's handler.
 func (sh *shard) handlerOf(i uint32, s *record) uintptr {
-	switch b := sh.bodyOf(i, s); {
-	case b == nil:
-		return code(*sh.body(i))
-	case b.origin != nil:
-		return b.origin.handler
-	default:
-		return code(b.f)
+	if o := sh.originOf(i, s); o != nil {
+		return o.handler
 	}
+	if b := sh.bodyOf(i, s); b != nil {
+		return handlerCode(b.f, b.arg)
+	}
+	if s.Flags&hasArg != 0 {
+		return handlerCode(*sh.body(i), *sh.argOf(i))
+	}
+	return code(*sh.body(i))
+}
+
+// handlerCode returns the code of a handler: of the user's function, where one of the library's
+// own packages calls it.
+func handlerCode(f, arg any) uintptr {
+	if x, ok := arg.(*own.Firing); ok && x.User != nil {
+		return code(x.User)
+	}
+	return code(f)
 }
 
 // code returns the code of a function, which tells it from others.

@@ -34,9 +34,6 @@ func (w *Wheel) local() *localShard {
 	return n
 }
 
-// pickShard returns this processor's shard.
-func (w *Wheel) pickShard() *shard { return w.shards[w.local().shard.Load()] }
-
 // lockLocal locks this processor's shard.
 func (w *Wheel) lockLocal() *shard {
 	if len(w.shards) == 1 {
@@ -51,6 +48,10 @@ func (w *Wheel) lockLocal() *shard {
 	}
 	return sh
 }
+
+// drawShard returns the shard of a new group: another one each time. The groups of one accept loop
+// are used by many goroutines, so the loop's processor says nothing about who will want the lock.
+func (w *Wheel) drawShard() *shard { return w.shards[w.nextGroup.Add(1)&uint32(len(w.shards)-1)] }
 
 // maxUserChanges is how often two processors may take turns with one shard.
 const maxUserChanges = 16
@@ -74,7 +75,7 @@ func (w *Wheel) lockFor(g *Group) *shard {
 		g.sh.lock()
 		if !g.sh.reserve() {
 			g.sh.unlock()
-			panic(fmt.Sprintf("timerwheel: more than %d timers in the shard of a group", maxRecords))
+			reject(fmt.Sprintf("timerwheel: more than %d timers in the shard of a group", maxRecords))
 		}
 		return g.sh
 	}
@@ -88,5 +89,6 @@ func (w *Wheel) lockFor(g *Group) *shard {
 		sh.lock()
 	}
 	sh.unlock()
-	panic(fmt.Sprintf("timerwheel: more than %d timers", len(w.shards)*maxRecords))
+	reject(fmt.Sprintf("timerwheel: more than %d timers", len(w.shards)*maxRecords))
+	return nil
 }

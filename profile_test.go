@@ -122,6 +122,72 @@ func TestEachHandlerHasItsOwnLabel(t *testing.T) {
 	require.ElementsMatch(t, []string{"func2", "func3", "func4", "func5"}, noted)
 }
 
+// Promise 11.23: the labels that a handler sets, and those that the wheel's goroutines inherit, do not
+// reach the next handler, nor another function that the wheel calls.
+func TestLabelsOfAHandlerDoNotReachTheNext(t *testing.T) {
+	label := func(name string) {
+		pprof.SetGoroutineLabels(pprof.WithLabels(context.Background(), pprof.Labels(name, "yes")))
+	}
+	seen := make(map[string][]string)
+	var mu sync.Mutex
+	note := func(what string) {
+		mu.Lock()
+		defer mu.Unlock()
+		seen[what] = append(seen[what], labelledHandler()...)
+	}
+	for _, debug := range []bool{false, true} {
+		for name, end := range map[string]func(){"returns": func() {}, "panics": func() { panic("on purpose") }, "exits": runtime.Goexit} {
+			clear(seen)
+			o := timerwheel.Options{
+				MaxWorkers: 1,
+				Debug:      debug,
+				OnPanic:    func(timerwheel.HandlerPanic) { note("OnPanic") },
+				OnStall:    func(timerwheel.Stall) { note("OnStall") },
+			}
+			bubble(t, fmt.Sprintf("%s/debug=%t", name, debug), o, func(t *testing.T, w *timerwheel.Wheel) {
+				g := w.NewGroup() // one shard, so one worker may run all of them
+				idle := w.Alloc(delIgnore)
+				handler := func() {
+					note("handler")
+					label("handler")
+					time.Sleep(2 * time.Second) // it stalls
+					idle.DelAsync(func() { note("done") })
+					end()
+				}
+				w.AfterFunc(time.Millisecond, func() {})
+				settle()
+				label("caller") // in a bubble the alarm that rings at once inherits these
+				last := g.AfterFunc(0, handler)
+				for range 9 {
+					last = g.AfterFunc(time.Millisecond, handler)
+				}
+				idle.DelAsync(func() { note("done") })
+				timerwheel.Timer{}.DelAsync(func() { note("done") })
+				elapse(time.Second / 2)
+				for _, r := range w.Running() {
+					r.Timer.DelAsync(func() { note("done that waited") })
+				}
+				elapse(time.Minute)
+				require.False(t, last.Valid())
+			})
+			require.Len(t, seen["handler"], 10)
+			require.Len(t, seen["done"], 12)
+			require.Len(t, seen["done that waited"], 1)
+			require.Len(t, seen["OnStall"], 12, "and Saturated")
+			require.Equal(t, name == "panics", len(seen["OnPanic"]) == 10)
+			for what, labels := range seen {
+				for _, l := range labels {
+					if debug && what == "handler" {
+						require.Regexp(t, `^{"timer":"[^"]*"}$`, l)
+						continue
+					}
+					require.Empty(t, l, what)
+				}
+			}
+		}
+	}
+}
+
 // Promise 2.58: without Debug labels are free. No handler is labelled, and none allocates for it, while a
 // trace is taken or not.
 func TestLabelsAndRegionsCostNothingWithoutDebug(t *testing.T) {

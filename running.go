@@ -18,17 +18,16 @@ import (
 // A runningSlot says what a worker runs. Those of a shard lie in a row, so that a walk
 // over ten thousand of them takes microseconds.
 type runningSlot struct {
-	wk       *worker
-	since    int64  // since when it runs, ns since the wheel's base
-	waiting  int64  // since when the deletion waits that is the next to be reported as stalled; never, if there is none
-	i        uint32 // the timer that runs
-	reported bool   // as stalled
+	wk    *worker
+	since int64  // since when it runs, ns since the wheel's base
+	i     uint32 // the timer that runs
 }
 
 // publish puts a timer that begins to run into a running slot of the worker.
 func (wk *worker) publish(sh *shard, i uint32, since int64) {
 	wk.slotIndex = sh.running.Len()
-	sh.running.Push(runningSlot{wk: wk, since: since, waiting: never, i: i})
+	sh.running.Push(runningSlot{wk: wk, since: since, i: i})
+	sh.watchRun(wk, since)
 }
 
 // unpublish clears the worker's running slot: the last slot of the row takes its position.
@@ -39,6 +38,7 @@ func (wk *worker) unpublish(sh *shard) {
 		last.wk.slotIndex = wk.slotIndex
 	}
 	sh.running.Pop()
+	sh.unwatch(wk)
 }
 
 // slot returns the worker's running slot, which must be in use.
@@ -68,20 +68,6 @@ func (sh *shard) scanRuns(k int, look func(*runningSlot) int) (next int) {
 	return k
 }
 
-// nextStall returns the time at which the next run or wait that goes on now will have
-// stalled.
-func (sh *shard) nextStall() int64 {
-	next := int64(never)
-	for k := range sh.running.Len() {
-		r := sh.running.At(uint32(k))
-		if !r.reported {
-			next = min(next, r.since)
-		}
-		next = min(next, r.waiting)
-	}
-	return after(next, sh.w.stallAfter)
-}
-
 // A RunningHandler is a handler in flight.
 type RunningHandler struct {
 	Timer   Timer
@@ -96,10 +82,11 @@ type RunningHandler struct {
 // there are never more than Options.MaxWorkers.
 func (w *Wheel) Running() []RunningHandler {
 	type run struct {
-		goid uint64
+		goid  uint64
+		since int64
 		RunningHandler
 	}
-	began := w.elapsed()
+	began := w.made().elapsed()
 	some := make([]run, 0, scanLen) // before the lock is taken
 	seen := make(map[uint64]RunningHandler)
 	for _, sh := range w.shards {
@@ -108,13 +95,14 @@ func (w *Wheel) Running() []RunningHandler {
 			sh.lock()
 			k = sh.scanRuns(k, func(r *runningSlot) int {
 				if r.since <= began {
-					h := RunningHandler{sh.timer(r.i, sh.records.At(r.i)), w.timeAt(r.since), r.wk.ending.waiters()}
-					some = append(some, run{r.wk.goid, h})
+					h := RunningHandler{Timer: sh.timer(r.i, sh.records.At(r.i)), Waiters: r.wk.ending.waiters()}
+					some = append(some, run{r.wk.goid, r.since, h})
 				}
 				return 1
 			})
 			sh.unlock()
 			for _, r := range some {
+				r.Since = w.timeAt(r.since)
 				seen[r.goid] = r.RunningHandler // of what one goroutine runs, the last entry counts
 			}
 		}

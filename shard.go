@@ -23,19 +23,27 @@ type shard struct {
 	args      slab.Table[*values]     // likewise, of chunks in which a function has ever had an argument
 	argChunks int                     // the number of these
 	floors    slab.Table[uint32]      // by chunk: a generation that is above all that were in handles
+	wordBytes int64                   // the storage of words: word.go
 	running   slab.Pages[runningSlot] // running.go
+	watches   watches                 // with OnStall: watch.go
 	closed    bool                    // no Register any more; what is pending is in no list, and is being dropped
 	counters  counters
 
+	memberships      slab.Table[*memberships] // beside the chunks of records in which there has ever been a group's timer: membership.go
+	membershipChunks int                      // the number of these
+	groups           *groupTable              // nil while no group has had a member
+
 	lastUser    *localShard // of the processor that was the last to take a timer from here: placement.go
 	userChanges int         // how often that was another than before
+	witness     uint32      // the number, plus one, of a timer that shows that Saturated is not over; 0: none
 
 	busy      atomic.Bool // something is pending; read without the lock
 	advancing bool        // an Advance of a Manual wheel is under way: what becomes due now is deferred
 
 	past history // with Debug
 
-	levels levels.Levels // the last field, as it is large
+	own    *levels.Levels // of the firings of the library's own packages; nil while there was none: own.go
+	levels levels.Levels  // the last field, as it is large
 }
 
 func newShard(w *Wheel, no uint32) *shard {
@@ -48,9 +56,7 @@ func (sh *shard) lock() { sh.mu.Lock() }
 
 func (sh *shard) unlock() {
 	if checkInvariants {
-		defer sh.mu.Unlock() // whatever it finds
 		sh.check()
-		return
 	}
 	sh.mu.Unlock()
 }
@@ -59,20 +65,26 @@ func (sh *shard) unlock() {
 // that the wheel is awake in time.
 //
 // A pending timer that is registered for later stays in its bucket: when that is emptied
-// the timer is put into the bucket of its new deadline. That makes the commonest call of
-// all, pushing a timeout back, one store.
+// the timer is put into the bucket of its new deadline. So the commonest call of all, pushing a
+// timeout back, needs no lock from the second time on: its word is open. On a Manual wheel it moves
+// at once, as the timers of a tick begin in the order in which they were registered for it.
 func (sh *shard) arm(i uint32, s *record, when, now int64) {
-	if when > now && s.CanStay(when) {
+	sh.w.note(now)
+	sh.shut(i, s)
+	if when > now && s.CanStay(when) && !sh.w.manual {
 		s.When, s.Flags = when, s.Flags&^(levels.Prompt|onGrid)
+		sh.open(i, s)
 		return
 	}
 	sh.move(i, s, when, now)
 }
 
-// move is arm for a timer that must be put into another list.
+// move is arm for a timer that must be put into another list: as an idle one, if its word is open.
 func (sh *shard) move(i uint32, s *record, when, now int64) {
 	if s.Flags&pending != 0 {
-		sh.levels.Remove(i, s)
+		sh.leaveLine(i, s)
+		sh.levelsOf(s).Remove(i, s)
+		sh.checkWitness(i)
 	} else {
 		sh.link(s)
 	}
@@ -81,7 +93,12 @@ func (sh *shard) move(i uint32, s *record, when, now int64) {
 	if when <= now {
 		s.Flags |= levels.Prompt
 	}
-	sh.w.wakeBy(sh.insert(i, s, now))
+	wake := sh.insert(i, s, now)
+	if s.Flags&isOwn != 0 {
+		sh.w.wakeAnyway(wake)
+		return
+	}
+	sh.w.wakeBy(wake)
 }
 
 // link makes a timer pending: it takes the wheel's reference.
@@ -96,12 +113,21 @@ func (sh *shard) link(s *record) {
 // insert puts a pending timer that is in no list where its deadline belongs, and returns
 // the time by which the wheel must be awake for it.
 func (sh *shard) insert(i uint32, s *record, now int64) (wake int64) {
-	if sh.advancing && s.When <= sh.w.elapsed() {
+	if sh.advancing && sh.levels.DueAt(s, sh.w.elapsed()/sh.levels.Tick()) {
 		sh.levels.Push(levels.Deferred, i, s)
 		return never
 	}
-	sh.levels.CatchUp(now)
-	return sh.nanos(sh.levels.Insert(i, s))
+	return sh.place(i, s, now)
+}
+
+// place is insert for what an Advance that is under way may fire.
+func (sh *shard) place(i uint32, s *record, now int64) (wake int64) {
+	l := sh.levelsOf(s)
+	l.CatchUp(now)
+	if s.Flags&levels.Open != 0 {
+		return sh.nanos(sh.insertOpen(i, s, now))
+	}
+	return sh.nanos(l.Insert(i, s))
 }
 
 // disarm removes a timer's firing, if there is one, and reports whether there was.
@@ -119,9 +145,12 @@ func (sh *shard) disarm(i uint32, s *record) (found bool) {
 
 // unlink takes a pending timer off the wheel, and drops the wheel's reference.
 func (sh *shard) unlink(i uint32, s *record) {
+	sh.leaveLine(i, s)
 	if !sh.closed {
-		sh.levels.Remove(i, s)
+		sh.levelsOf(s).Remove(i, s)
+		sh.checkWitness(i)
 	}
+	sh.shut(i, s)
 	s.Flags &^= pending | levels.InBucket | levels.Prompt | onGrid
 	if sh.counters.pending--; sh.counters.pending == 0 {
 		sh.busy.Store(false)
@@ -131,7 +160,7 @@ func (sh *shard) unlink(i uint32, s *record) {
 // refuse returns the error of a Register that must be refused, and counts it; nil if the
 // Register may go on. One look at the flags is nearly always enough.
 func (sh *shard) refuse(i uint32, s *record) error {
-	if s != nil && s.Flags&(shutdown|deleting|hasBody) == 0 && !sh.closed {
+	if s != nil && s.Flags&(shutdown|deleting|isMember) == 0 && !sh.closed {
 		return nil
 	}
 	return sh.refuseSlow(i, s)
@@ -169,19 +198,22 @@ func (sh *shard) refusal(i uint32, s *record) error {
 func (sh *shard) needsClock(s *record, when int64) bool {
 	look := when
 	if !s.CanStay(when) {
-		look = min(look, sh.nanos(sh.levels.LooksAt(when)))
+		look = min(look, sh.nanos(sh.levelsOf(s).LooksAt(when)))
 	}
 	return look < sh.w.alarm.at.Load()
 }
 
 // nextWake returns a time that is not after the next firing; never, if no timer is
 // waiting for a time or a worker. A timer that is held back does not count: the worker
-// that ends its run puts it back.
-func (sh *shard) nextWake() int64 {
-	if !sh.levels.Empty(levels.Due) {
+// that ends its run puts it back, or the one that serves its line runs it.
+func (sh *shard) nextWake() int64 { return sh.nextIn(&sh.levels) }
+
+// nextIn returns a time that is not after the next firing in the levels.
+func (sh *shard) nextIn(l *levels.Levels) int64 {
+	if !l.Empty(levels.Due) {
 		return 0
 	}
-	tick, ok := sh.levels.Next()
+	tick, ok := l.Next()
 	if !ok {
 		return never
 	}
@@ -205,7 +237,16 @@ func (sh *shard) pop(now int64) (i uint32, ok, more bool) {
 		}
 		sh.prefetch()
 	}
-	return sh.levels.Last(levels.Due), true, true
+	for range batch {
+		if sh.levels.Empty(levels.Due) {
+			break
+		}
+		i = sh.levels.Last(levels.Due)
+		if sh.isUp(i, sh.records.At(i), now) {
+			return i, true, true
+		}
+	}
+	return 0, false, true
 }
 
 // prefetch looks at the functions of the timers that have just become due, and at their
@@ -222,19 +263,24 @@ func (sh *shard) prefetch() {
 	}
 }
 
-// close drops everything that is pending. First it drops the lists, all at once, and then
-// the timers, chunk after chunk, as they lie in memory: taking each out of its list, in
-// the lists' order, costs several times as much (BenchmarkClose). While it lets go of the
-// lock no timer becomes pending.
-func (sh *shard) close() {
+// close drops everything that is pending, and returns what must be handed over. First it
+// drops the lists, all at once, and then the timers, chunk after chunk, as they lie in
+// memory: taking each out of its list, in the lists' order, costs several times as much
+// (BenchmarkClose). While it lets go of the lock no timer becomes pending.
+func (sh *shard) close() (orphans []orphan) {
 	sh.lock()
-	defer sh.unlock()
+	defer sh.end()
 	sh.closed = true
-	sh.levels = levels.New(sh.levels.Tick(), &sh.records)
+	sh.witness = 0
+	sh.levels, sh.own = levels.New(sh.levels.Tick(), &sh.records), nil
 	for i := uint32(0); sh.counters.pending > 0; i++ {
 		if sh.records.Chunk(i/chunkLen) == nil {
 			i |= chunkLen - 1 // the last one of it
-		} else if s := sh.records.At(i); sh.disarm(i, s) {
+		} else if s := sh.records.At(i); s.Flags&pending != 0 {
+			if x := sh.firingOf(i, s); x != nil {
+				orphans = append(orphans, orphan{x, sh.deadline(i, s)})
+			}
+			sh.disarm(i, s)
 			sh.release(i, s)
 		}
 		if (i+1)%batch == 0 {
@@ -242,4 +288,5 @@ func (sh *shard) close() {
 			sh.lock()
 		}
 	}
+	return orphans
 }

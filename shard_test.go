@@ -4,12 +4,14 @@ import (
 	"errors"
 	"math"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/seed76848005/timerwheel/internal/levels"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -42,7 +44,10 @@ func TestLongWorkSharesItsShard(t *testing.T) {
 					sh.w.AfterFunc(0, func() {})
 				}
 			})
-			return stage{sh, func() { _, _ = sh.w.Advance(sh.w.Now()) }, func() bool { return !sh.advancing && !sh.levels.Empty(levels.Deferred) }}
+			return stage{sh, func() { _, _ = sh.w.Advance(sh.w.Now()) }, func() bool {
+				_, some := sh.levels.Next() // and the others have gone to their bucket
+				return some && !sh.levels.Empty(levels.Deferred)
+			}}
 		},
 		"Close": func() stage {
 			sh := hours(Options{}).sh
@@ -66,7 +71,7 @@ func TestLongWorkSharesItsShard(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			n = 10_000
-			for range 20 { // on a busy machine no other goroutine may get a processor
+			for end := time.Now().Add(patience); time.Now().Before(end); { // on a busy machine no other goroutine may get a processor
 				if s := set(); seenMidway(t, s.sh, s.begin, s.midway) {
 					return
 				}
@@ -93,6 +98,52 @@ func seenMidway(t *testing.T, sh *shard, begin func(), midway func() bool) (seen
 	return seen
 }
 
+// Promise 10.21: what another goroutine registers in the midst of an Advance comes behind what was
+// registered before.
+func TestWhatIsRegisteredInTheMidstOfAnAdvanceKeepsTheOrder(t *testing.T) {
+	const n = 3 * batch
+	for name, c := range map[string]struct {
+		d     time.Duration
+		midst func(t *testing.T, sh *shard, other func())
+	}{
+		"that ends": {0, func(t *testing.T, sh *shard, other func()) {
+			release := hold(t, &sh.mu)
+			var wg sync.WaitGroup
+			wg.Go(sh.endAdvance)
+			blockedIn(t, 1, "lock")
+			wg.Go(other)
+			blockedIn(t, 2, "lock")
+			askFor(&sh.mu)
+			release()
+			within(t, wg.Wait)
+		}},
+		"whose bucket is half emptied": {5 * time.Second, func(t *testing.T, sh *shard, other func()) {
+			sh.lock()
+			_, _, _ = sh.pop(int64(4500 * time.Millisecond))
+			require.True(t, sh.levels.Cascading())
+			sh.unlock()
+			other()
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sh := newTestShard(t)
+			w := sh.w
+			var order, want []int
+			other := w.Alloc(func(Timer) { order = append(order, n) })
+			sh.advancing = c.d == 0
+			for k := range n {
+				w.AfterFunc(c.d, func() { order = append(order, k) })
+				want = append(want, k)
+			}
+			want = append(want, n)
+			c.midst(t, sh, func() { assert.NoError(t, other.Register(c.d)) })
+			_, err := w.Advance(w.base.Add(time.Hour))
+			require.NoError(t, err)
+			require.Equal(t, want, order)
+		})
+	}
+}
+
 // Promise 13.3: a critical section moves a batch of timers at most.
 func TestAPopMovesABatchAtMost(t *testing.T) {
 	sh := newTestShard(t)
@@ -107,6 +158,24 @@ func TestAPopMovesABatchAtMost(t *testing.T) {
 	release()
 	require.NotZero(t, n)
 	require.LessOrEqual(t, n, batch)
+}
+
+// Promise 13.5: after a quiet time, too, the alarm rings at the timer's tick, and not before.
+func TestATimerAfterAQuietTimeHasOneWakeUp(t *testing.T) {
+	for name, beside := range map[string]time.Duration{"alone": 0, "beside a later one": 100 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			guarded(t, func(t *testing.T) {
+				w := newTestWheel(t, Options{})
+				g := w.NewGroup()
+				if beside > 0 {
+					g.AfterFunc(beside, func() {})
+				}
+				time.Sleep(1000 * levels.Lowest * w.tick)
+				g.AfterFunc(4*time.Second, func() {}) // as seen from now, it is on the lowest level
+				require.Equal(t, w.elapsed()+int64(4*time.Second), w.alarm.at.Load())
+			})
+		})
+	}
 }
 
 // Promise 3.5: it begins never, not in the past.
@@ -184,13 +253,15 @@ func TestNoDeadlineIsBeforeTheWheel(t *testing.T) {
 
 // Promise 5.10: to push a timeout back is one store. The timer stays in its list.
 func TestATimeoutThatIsPushedBackStaysWhereItIs(t *testing.T) {
-	sh := newTestShard(t)
-	tm := sh.w.Alloc(func(Timer) {})
-	require.NoError(t, tm.Register(time.Minute))
-	_, s := sh.lookup(tm)
+	tm := newTestWheel(t, Options{}).Alloc(func(Timer) {})
+	sh := tm.shard()
+	sh.lock()
+	defer sh.unlock()
+	i, s := sh.lookup(tm)
+	when := sh.w.elapsed() + int64(time.Minute)
+	sh.arm(i, s, when, 0)
 	list := sh.levels.ListOf(s)
-	require.NoError(t, tm.Register(10*time.Hour))
+	sh.arm(i, s, when+int64(10*time.Hour), 0)
 	require.Equal(t, list, sh.levels.ListOf(s))
-	when, _ := tm.When()
-	require.Equal(t, sh.w.Now().Add(10*time.Hour), when)
+	require.Equal(t, when+int64(10*time.Hour), s.When)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -28,22 +29,29 @@ func (l *stallLog) onStall(s timerwheel.Stall) {
 	l.seen = append(l.seen, s)
 }
 
-// requires checks how many reports of handlers, and of waits, there have been since the last call, and
-// returns them.
-func (l *stallLog) requires(t *testing.T, runs, waits int) (ofRuns, ofWaits []timerwheel.Stall) {
+// takes checks how many reports of a kind there have been since the last call, and returns them.
+func (l *stallLog) takes(t *testing.T, kind timerwheel.StallKind, n int) (of []timerwheel.Stall) {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, s := range l.seen {
-		if s.Kind == timerwheel.StalledDeletion {
-			ofWaits = append(ofWaits, s)
-		} else {
-			ofRuns = append(ofRuns, s)
+	l.seen = slices.DeleteFunc(l.seen, func(s timerwheel.Stall) bool {
+		if s.Kind == kind {
+			of = append(of, s)
 		}
-	}
-	l.seen = nil
-	require.Len(t, ofRuns, runs)
-	require.Len(t, ofWaits, waits)
+		return s.Kind == kind
+	})
+	require.Len(t, of, n)
+	return of
+}
+
+// requires checks how many reports of handlers, and of waits, there have been since the last call, and
+// returns them. There must be none of another kind.
+func (l *stallLog) requires(t *testing.T, runs, waits int) (ofRuns, ofWaits []timerwheel.Stall) {
+	t.Helper()
+	ofRuns, ofWaits = l.takes(t, timerwheel.StalledHandler, runs), l.takes(t, timerwheel.StalledDeletion, waits)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	require.Empty(t, l.seen)
 	return ofRuns, ofWaits
 }
 
@@ -228,7 +236,7 @@ func TestOnStallReportsEveryWaitOnce(t *testing.T) {
 // handler that begins shortly before another has stalled delays no report.
 func TestOnStallReportsAWaitForSeveralRunsOnce(t *testing.T) {
 	var log stallLog
-	bubble(t, "", timerwheel.Options{OnStall: log.onStall}, func(t *testing.T, w *timerwheel.Wheel) {
+	bubble(t, "", timerwheel.Options{OnStall: log.onStall, StallStacks: -1}, func(t *testing.T, w *timerwheel.Wheel) {
 		g := w.NewGroup()
 		for k := range 3 {
 			g.AfterFunc(time.Duration(k)*300*time.Millisecond, func() { time.Sleep(10 * time.Second) })
@@ -388,6 +396,7 @@ func TestOnStallReportsWhenAllWorkersAreBlocked(t *testing.T) {
 				w.AfterFunc(0, func() {})
 			}
 			elapse(2 * time.Second)
+			log.takes(t, timerwheel.Saturated, 1)
 			log.requires(t, workers, 0)
 			deleted := deleting(tm.DelSync)
 			elapse(2 * time.Second)
@@ -588,8 +597,10 @@ func TestWatchingForStallsWakesNoWheelWhoseHandlersAreQuick(t *testing.T) {
 	}
 	plain := ringing(t, timerwheel.Options{})
 	for _, after := range []time.Duration{time.Millisecond, 15 * time.Millisecond, time.Second} { // between two runs, between the next two, much later
-		watched := ringing(t, timerwheel.Options{OnStall: func(s timerwheel.Stall) { t.Errorf("reported: %v", s) }, StallAfter: after})
-		require.LessOrEqual(t, watched, plain+20, "StallAfter %v", after)
+		for _, workers := range []int{0, 1} { // of one, that runs, all are busy
+			watched := ringing(t, timerwheel.Options{OnStall: func(s timerwheel.Stall) { t.Errorf("reported: %v", s) }, StallAfter: after, MaxWorkers: workers})
+			require.LessOrEqual(t, watched, plain+20, "StallAfter %v, %d workers", after, workers)
+		}
 	}
 }
 

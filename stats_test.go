@@ -36,7 +36,7 @@ func TestStatsFollowTheLifeOfATimer(t *testing.T) {
 			{"Register during the run", func() { require.NoError(t, tm.Register(time.Minute)) },
 				timerwheel.Stats{Live: 1, Running: 1, Pending: 1, Registered: 3, Fired: 1, Removed: 1}},
 			{"due during the run", func() { elapse(time.Hour) },
-				timerwheel.Stats{Live: 1, Running: 1, Pending: 1, Registered: 3, Fired: 1, Removed: 1}},
+				timerwheel.Stats{Live: 1, Running: 1, Pending: 1, Due: 1, Registered: 3, Fired: 1, Removed: 1}},
 			{"Del during the run", func() { tm.Stop() }, timerwheel.Stats{Live: 1, Running: 1, Registered: 3, Fired: 1, Removed: 2}},
 			{"Free of the last owner during the run", func() { require.NoError(t, tm.Free()) },
 				timerwheel.Stats{Live: 1, Running: 1, Registered: 3, Fired: 1, Removed: 2}},
@@ -54,7 +54,8 @@ func TestStatsFollowTheLifeOfATimer(t *testing.T) {
 			step.do()
 			got := w.Stats()
 			requireLaw(t, got)
-			got.Workers, got.MaxLate, got.SumLate, got.MaxRun, got.SumRun, got.Bytes = 0, 0, 0, 0, 0, 0
+			require.Equal(t, 256, got.MaxWorkers)
+			got.Workers, got.MaxWorkers, got.MaxLate, got.SumLate, got.MaxRun, got.SumRun, got.Bytes = 0, 0, 0, 0, 0, 0, 0
 			got.Lateness, got.RunTime = [len(got.Lateness)]uint64{}, [len(got.RunTime)]uint64{}
 			require.Equal(t, step.want, got, step.name)
 		}
@@ -109,21 +110,21 @@ func TestStatsRefusedCountsEveryReason(t *testing.T) {
 
 		stale := idle()
 		require.NoError(t, stale.Free())
-		counts("stale", 4, func() { requireStale(t, stale) })
+		counts("stale", refusals, func() { requireStale(t, stale) })
 
 		shut := idle()
 		shut.Shutdown()
-		counts("shut down", 4, func() { requireRefused(t, w, shut, timerwheel.ErrShutdown) })
+		counts("shut down", refusals, func() { requireRefused(t, w, shut, timerwheel.ErrShutdown) })
 
 		running, h := newRun(t, w)
 		require.True(t, deleting(running.DelSync).waits())
-		counts("deleting", 4, func() { requireRefused(t, w, running, timerwheel.ErrDeleting) })
+		counts("deleting", refusals, func() { requireRefused(t, w, running, timerwheel.ErrDeleting) })
 		h.let()
 		elapse(time.Second)
 
 		group := w.NewGroup()
 		group.Shutdown()
-		counts("born shut down", 4, func() { requireRefused(t, w, group.Alloc(func(timerwheel.Timer) {}), timerwheel.ErrShutdown) })
+		counts("born shut down", refusals, func() { requireRefused(t, w, group.Alloc(func(timerwheel.Timer) {}), timerwheel.ErrShutdown) })
 		counts("AfterFunc of a group that is shut down", 1, func() { require.False(t, group.AfterFunc(0, func() {}).Valid()) })
 		counts("Every of a group that is shut down", 1, func() { require.False(t, group.Every(1, func(timerwheel.Timer) {}).Valid()) })
 
@@ -137,7 +138,7 @@ func TestStatsRefusedCountsEveryReason(t *testing.T) {
 		})
 
 		require.NoError(t, w.Close())
-		counts("closed", 4, func() { requireRefused(t, w, idle(), timerwheel.ErrClosed) })
+		counts("closed", refusals, func() { requireRefused(t, w, idle(), timerwheel.ErrClosed) })
 		counts("AfterFunc of a closed wheel", 1, func() { require.False(t, w.AfterFunc(0, func() {}).Valid()) })
 		counts("Every of a closed wheel", 1, func() { require.False(t, w.Every(1, func(timerwheel.Timer) {}).Valid()) })
 	})

@@ -17,8 +17,9 @@ import (
 //
 // Locks. There are two kinds, and one order: a shard's mutex before Wheel.mu, never the
 // other way round; no goroutine holds the mutexes of two shards. Neither is held while a
-// function of the user runs (a handler, OnPanic, OnStall, done, a timer's lock), nor
-// during a wait for anything but a mutex of ours.
+// function of the user runs (a handler, OnPanic, OnStall, done, a timer's lock), nor an own
+// firing's Fire or HandOver, nor during a wait for anything but a mutex of ours. The locks of
+// stdtime and timerctx come before both.
 //
 // Rule 1: identity. Every call that is given a handle looks its generation up under the
 // shard's lock, and does its work in the same critical section. Nothing that was learned
@@ -31,15 +32,24 @@ import (
 // neither pending nor running, and about to run. Closed by it: the delete that finds
 // nothing, and returns just before the handler starts.
 //
+// The firings of the library's own packages (own.go) are the exception: they have no run.
+// The critical section that takes one off the wheel also drops the wheel's reference, which
+// recycles the record unless its timer has an owner (takeOwn). Rule 1 holds for their handles,
+// and the goroutine that fires keeps the *own.Firing, not the handle. From then on a deletion,
+// DelSync too, finds nothing and does not wait, although Fire may still run, or has yet to be
+// called. The same holds for HandOver while the wheel is being closed. So stdtime and timerctx
+// give their users no such handle, and what they promise (no value after Stop; a context ends
+// once) rests on a lock of the owner's: Fire and HandOver look under it whether the arming
+// still counts, and Stop and Reset decide that under it.
+//
 // Rule 3: the run holds a reference. While a timer runs it is not recycled, no matter
 // which goroutine frees it (flag running, release). So a running slot's timer is the one
 // that was put there, and a handler's own handle is always valid. Closed by it: the
 // tenant that is taken for the timer that ran before it.
 //
-// Rule 4: one run at a time. A timer that falls due while it runs, or while a worker
-// waits for its lock, is held back: pending, in a list that no worker takes timers from
-// (holdBack). The worker that ends the run or the wait puts it back. Closed by it: the
-// handler that runs on two processors, of which a deletion sees one.
+// Rule 4: one run at a time. A timer that falls due while it runs is held back: pending, in
+// a list that no worker takes timers from (holdBack). The worker that ends the run puts it
+// back. Closed by it: the handler that runs on two processors, of which a deletion sees one.
 //
 // Rule 5: mark before wait. A deletion that finds its timer running removes the firing,
 // marks the run (flag deleting) and joins the run's waiters, in one critical section
@@ -57,9 +67,14 @@ import (
 // the waits ended and the timer put back or recycled (finish), all before any other
 // goroutine can see a part of it. Only after that is a timer's own lock released, and are
 // the waiters woken (notify). The same holds however a handler ends: by returning, by a
-// panic, by Goexit (rescue). Closed by it: the waiter that is woken to find the handler
-// still in flight; the refusal that outlives its run; and the owner of a timer's lock that
-// finds its handler running.
+// panic, by Goexit (rescue), and whether the worker serves a line (rule 10) or not. Closed by
+// it: the waiter that is woken to find the handler still in flight; the refusal that outlives
+// its run; and the owner of a timer's lock that finds its handler running.
+//
+// A handler that has released its timer's lock itself (ReleaseLock) is the exception: from
+// then on its run is that of a timer without a lock, and who holds the lock may find it. The
+// worker forgets the lock before it is released (worker.locked), so it is released once, however
+// the handler ends.
 //
 // Rule 8: no wait in a circle. A call that is about to wait follows, under Wheel.mu, the
 // waits of the handlers that it would wait for (reaches), and adds its own in the same
@@ -69,17 +84,50 @@ import (
 // more, under the same two locks. So of several deletions that close a circle the last one
 // sees it, and only that one. A DelAsync blocks no goroutine, so no circle passes through it.
 //
-// Rule 9: a deletion never waits for what has not begun. A timer that is due, in line,
-// held back, or waiting for its lock is pending, and is taken off the wheel where it
-// stands. Closed by it: the deletion that waits for a handler that waits for the worker,
+// Rule 9: a deletion never waits for what has not begun. A timer that is due, held back, or
+// in the line of its lock is pending, and is taken off the wheel, and out of the line, where
+// it stands. Closed by it: the deletion that waits for a handler that waits for the worker,
 // or the lock, that the deleter holds.
+//
+// Rule 10: one line a lock. A due timer that is bound to a lock is held back (rule 4) in the
+// line of that lock (lines.go, flag locking). One worker serves a line: it waits for the
+// lock, looks up the timer that is first by then (rule 1), and takes it out of the line and
+// into its running slot in one critical section (rule 2). Whatever else takes a timer off the
+// wheel, or moves it, takes it out of its line in the same critical section. A worker that
+// stops serving finds the line empty, and removes it, in one critical section of Wheel.mu;
+// otherwise it leaves the line to another worker (abandonLine). So does a worker whose handler
+// releases the lock, before it is released. Closed by it: the second worker
+// that waits for a lock; the timer that stands in a line that no worker comes to, or only after
+// a handler that has no part in the lock any more; and the line that grows with timers that were
+// deleted.
+//
+// Rule 11: a word for who takes no lock. A Touch, and a move to a later time, look up no record. They
+// change the timer's word (word.go) by a compare-and-swap that carries the generation, and only while
+// the word is open: while the timer is pending, and stands where it is looked at in time. The critical
+// section that ends that (the begin of a run, a deletion, a Register under the lock, Close) closes the
+// word, and what was written by then came before it. So a record is recycled, and its chunk given back,
+// with closed words. What refuses a Register needs no look at the word: it comes with a deletion,
+// which has closed it. (While a group's deletion, or Close, walks through its timers, a move that comes
+// before the timer's turn is a Register before the deletion.) A word is opened last, when the timer stands
+// in its bucket.
+//
+// A timer that is due is looked at before it begins: its word is closed, and if it was moved, it
+// does not begin (isUp). Until then it stands in the list Due with its word open: who only asks for its
+// deadline leaves that open. The word of an idle timer stays open during a look, and during a RegisterIdle:
+// a Touch that finds it closed must mean that the timeout is over. So a run of an idle timer begins
+// by the compare-and-swap from "not touched" to "closed" (claim). A look removes the mark first, and
+// reads the clock then; and no deadline goes by a clock that was read before another look's was (armIdle).
+//
+// Closed by it: the move, or the Touch, that reaches the record's next tenant; the one that succeeds while
+// the handler begins, or after a deletion; the Touch that returns false although the timer is pending as
+// an idle timeout; and the deadline that is less than a period after the Touch.
 //
 // # How long that takes
 //
 // Each of these critical sections does the same work whether one deletion waits for a run
 // or ten thousand, and whether one run is in flight or ten thousand, with two exceptions:
-// findRun, and the looks for handlers that have stalled or block, read that many running
-// slots in a row. Work that has to do something for each of many (a group's deletion,
+// findRun, and the looks for handlers that block, read that many running slots in a row.
+// Work that has to do something for each of many (a group's deletion,
 // abandon, reportStalls, Running) lets go of the locks after a few of them. Only reaches
 // and circleTo follow chains of waits to their ends, and Inspect the runs that one group's
 // deletion waits for.
@@ -98,9 +146,11 @@ type wait struct {
 	from   *worker // the worker in whose handler the deletion was called, if it was
 	circle *circle // with Debug, the circle that the wait would have closed
 	goid   uint64  // the goroutine that waits
+	at     callers // where it called the deletion
 	since  int64   // since when, ns since the wheel's base
 
 	reported bool // as stalled; the shard's lock guards it
+	gaveUp   bool // it waits no more, though its runs may go on; likewise
 }
 
 // An edge is one deletion's wait for one run.
@@ -159,7 +209,9 @@ func (t Timer) del(mark levels.Flags) Found {
 	if t.w == nil {
 		return Found{}
 	}
+	t.wheel().checkDeletion()
 	sh := t.shard()
+	defer guard()
 	sh.lock()
 	_, _, found := sh.delete(t, mark)
 	sh.unlockDeleted(found)
@@ -174,7 +226,9 @@ func (t Timer) delSync(ctx context.Context, mark levels.Flags) (Found, error) {
 	if t.w == nil {
 		return Found{}, nil
 	}
+	t.wheel().checkDeletion()
 	sh := t.shard()
+	defer guard()
 	sh.lock()
 	if _, s := sh.lookup(t); s == nil || s.Flags&running == 0 {
 		_, _, found := sh.delete(t, mark)
@@ -183,7 +237,9 @@ func (t Timer) delSync(ctx context.Context, mark levels.Flags) (Found, error) {
 	}
 	sh.unlock()
 
-	x := t.w.newWait()
+	t.wheel().checkBubble()
+	checkContext(ctx)
+	x := t.wheel().newWait()
 	sh.lock()
 	i, s, found := sh.delete(t, mark)
 	deadlock := false
@@ -196,7 +252,7 @@ func (t Timer) delSync(ctx context.Context, mark levels.Flags) (Found, error) {
 	sh.unlockDeleted(found)
 	switch {
 	case deadlock:
-		return found, x.deadlock()
+		return found, x.deadlock(t.wheel())
 	case !found.Running:
 		return found, nil
 	}
@@ -206,7 +262,7 @@ func (t Timer) delSync(ctx context.Context, mark levels.Flags) (Found, error) {
 // newWait prepares a wait of the calling goroutine.
 func (w *Wheel) newWait() *wait {
 	from, id := w.member()
-	return &wait{from: from, goid: id}
+	return &wait{from: from, goid: id, at: here()}
 }
 
 // enlist makes x wait for a run, unless that waits for x in turn: it reports whether x
@@ -220,7 +276,7 @@ func (sh *shard) enlist(x *wait, r *worker) bool {
 	w.mu.Lock()
 	if x.from != nil && r.reaches(x.from, nil) {
 		if w.debug {
-			x.circle = r.circleTo(x.from)
+			x.circle = r.circleTo(x)
 		}
 		w.mu.Unlock()
 		return false
@@ -251,7 +307,7 @@ func (sh *shard) addEdge(x *wait, r *worker) {
 			x.group.deleting++
 		}
 	}
-	r.slot(sh).waiting = e.unreported()
+	sh.rewatch(r)
 }
 
 // queue returns the queue in which x stands, or will stand.
@@ -278,9 +334,12 @@ func (q *queue) remove(at *list.Element) {
 }
 
 // unreported returns since when the deletion waits that is the next to be reported as
-// stalled; never, if there is none.
+// stalled; never, if there is none. e may be nil.
 func (e *ending) unreported() int64 {
 	since := int64(never)
+	if e == nil {
+		return since
+	}
 	for _, q := range []*queue{&e.syncs, &e.asyncs} {
 		if q.unreported != nil {
 			since = min(since, q.unreported.Value.(*wait).since)
@@ -342,8 +401,9 @@ func (x *wait) detach(w *Wheel) {
 // runs stay marked until they end. It lets go of the lock after every batch.
 func (sh *shard) abandon(x *wait) (waited bool) {
 	sh.lock()
-	defer sh.unlock()
+	defer sh.end()
 	x.detach(sh.w)
+	x.gaveUp = true
 	for n, e := range x.edges {
 		if n%batch == batch-1 {
 			sh.unlock()
@@ -365,7 +425,7 @@ func (sh *shard) forget(x *wait, e edge) {
 			x.group.deleting--
 		}
 	}
-	e.wk.slot(sh).waiting = e.unreported()
+	sh.rewatch(e.wk)
 }
 
 // endWaits ends the waits for a run. notify wakes the waiters, when no lock is held any
@@ -383,38 +443,28 @@ func (wk *worker) endWaits() {
 
 // delAsync is DelAsync for a timer of this wheel.
 func (t Timer) delAsync(done func()) Found {
+	t.wheel().checkBubble()
 	sh := t.shard()
+	defer guard()
 	sh.lock()
 	i, s, found := sh.delete(t, 0)
 	if !found.Running {
 		sh.unlockDeleted(found)
-		t.w.callDone(done)
+		t.wheel().callDone(done)
 		return found
 	}
-	x := &wait{done: done}
+	x := &wait{done: done, at: here()}
 	sh.enlist(x, sh.findRun(i))
 	s.Flags |= deleting
 	sh.unlockDeleted(found)
 	return found
 }
 
-// callDone calls the done of a DelAsync that need not wait: on a goroutine of the wheel,
-// or, as a Manual wheel has none, in this one. Close does not wait for a done that comes
-// after it.
-func (w *Wheel) callDone(done func()) {
-	switch {
-	case w.manual:
-		w.runAsMember(done)
-	case !w.spawnUnlessClosed(func(*worker) { done() }):
-		go done()
-	}
-}
-
 // callDone calls the done of a DelAsync whose wait is over.
-func (x *wait) callDone(w *Wheel) {
-	if w.manual {
-		x.done() // in the Advance that has run the handler
+func (x *wait) callDone(wk *worker) {
+	if wk.w.manual {
+		wk.callUser(x.done) // in the Advance that has run the handler
 		return
 	}
-	w.spawn(func(*worker) { x.done() })
+	wk.w.spawn(func(wk *worker) { wk.callUser(x.done) })
 }

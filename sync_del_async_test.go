@@ -126,7 +126,7 @@ func TestDelAsyncDoneRunsUnderNoLock(t *testing.T) {
 	}
 }
 
-// Promise 4: "A nil done panics", contract 12: "before any effect".
+// Promise 4: "A nil done panics", promise 12: "before any effect".
 func TestDelAsyncOfNilPanicsBeforeAnyEffect(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		tm, _ := newRun(t, w)

@@ -238,8 +238,8 @@ func TestNoCriticalSectionLooksAtAllWaits(t *testing.T) {
 		later := w.elapsed() + int64(2*w.stallAfter)
 		sections, stalls := 0, 0
 		for more := true; more; sections++ {
-			var reports []func(*worker)
-			reports, more = sh.reports(later, nil)
+			var reports []*report
+			reports, more = sh.stalled(later-int64(w.stallAfter), later)
 			require.LessOrEqual(t, len(reports), scanLen)
 			stalls += len(reports)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"time"
+	"unsafe"
 
 	"github.com/seed76848005/timerwheel/internal/levels"
 )
@@ -25,10 +26,16 @@ import (
 //
 // A Timer from Alloc has the Stop and Reset of a time.Timer. A Timer from AfterFunc has them
 // too, but once it has fired or was stopped it is gone: its Reset arms nothing.
+//
+// A Timer shows as its numbers: reflection, and packages that print or compare with it, find
+// no way from a Timer to its wheel. Two Timers are deeply equal if they are equal (==).
 type Timer struct {
-	w  *Wheel
-	id uint64 // generation, number of the record, number of the shard
+	w  unsafe.Pointer // the *Wheel: reflection does not follow it, the garbage collector does
+	id uint64         // generation, number of the record, number of the shard
 }
+
+// wheel returns the timer's wheel; nil of the zero Timer.
+func (t Timer) wheel() *Wheel { return (*Wheel)(t.w) }
 
 // Found says what a deletion found.
 type Found struct {
@@ -37,7 +44,7 @@ type Found struct {
 }
 
 // shard returns the shard of a timer that has a wheel.
-func (t Timer) shard() *shard { return t.w.shards[t.id&(maxShards-1)] }
+func (t Timer) shard() *shard { return t.wheel().shards[t.id&(maxShards-1)] }
 
 // Register arms the timer: its handler starts when d has passed, never earlier, and while a
 // worker is free at most two ticks plus the scheduler's delay later. If the timer is pending
@@ -46,7 +53,12 @@ func (t Timer) shard() *shard { return t.w.shards[t.id&(maxShards-1)] }
 //
 // d <= 0 means now; a d too large for the clock means never. The handler starts on a worker,
 // never in the caller. What happened before Register happens before the handler's start, and
-// each run of a timer happens before its next.
+// each run of a timer happens before its next. Timers of one tick begin in any order, except
+// on a Manual wheel ([Wheel.Advance]); but a timer that registers itself for now, again and
+// again, does not keep others that are due from running.
+//
+// A timer that is moved to a later time, and again, is moved without a lock: so goroutines that push
+// back different timers do not wait for each other.
 //
 // Register is refused, and changes nothing, with the first of these errors that applies:
 // ErrStale; ErrShutdown; ErrDeleting, while a deletion waits for the timer's handler;
@@ -54,18 +66,47 @@ func (t Timer) shard() *shard { return t.w.shards[t.id&(maxShards-1)] }
 //
 // (It is the kernel's mod_timer, on a timer that the wheel keeps.)
 func (t Timer) Register(d time.Duration) error {
-	_, err := t.register(d, false)
+	_, err := t.register(d, 0, plain)
 	return err
 }
 
-// register is Register, and Reduce if reduce is true. It reports whether the timer had been
-// pending.
-func (t Timer) register(d time.Duration, reduce bool) (was bool, err error) {
+// RegisterWithin arms the timer, as Register does, for a time of the wheel's choice: not before
+// d has passed, and not later than d+slack plus two ticks and the scheduler's delay. The wheel
+// chooses a time that it also chooses for others with slack, so that it wakes less often.
+// When says which. slack <= 0 is Register(d); with d <= 0 the wheel may still choose a time up to
+// d+slack. An idle timer ([Timer.RegisterIdle]) becomes an ordinary one. The errors, and what
+// concurrent callers may assume, are those of Register.
+//
+// (The semantics are those of the kernel's timer slack. It costs what Register costs.)
+func (t Timer) RegisterWithin(d, slack time.Duration) error {
+	_, err := t.register(d, slack, plain)
+	return err
+}
+
+// An arming is a way to arm a timer.
+type arming uint8
+
+const (
+	plain    arming = iota // Register, RegisterWithin, Reset
+	reducing               // Reduce
+	idling                 // RegisterIdle
+)
+
+// register arms the timer, and reports whether it had been pending.
+func (t Timer) register(d, slack time.Duration, how arming) (was bool, err error) {
 	if t.w == nil {
 		return false, ErrStale
 	}
 	sh := t.shard()
-	now := t.w.elapsed()
+	now := t.wheel().elapsed()
+	if t.wheel().misplaced(now) {
+		t.wheel().checkBubble()
+	}
+	when := after(now, d)
+	if how == plain && d > 0 && slack <= 0 && t.moveLater(when) {
+		return true, nil
+	}
+	defer guard()
 	sh.lock()
 	i, s := sh.lookup(t)
 	if err := sh.refuse(i, s); err != nil {
@@ -73,16 +114,22 @@ func (t Timer) register(d time.Duration, reduce bool) (was bool, err error) {
 		return false, t.misused(err)
 	}
 	was = s.Flags&pending != 0
-	when := after(now, d)
-	if reduce && was && when >= s.When {
+	if slack > 0 {
+		when = sh.levels.Coarsest(when, after(when, slack))
+	}
+	switch {
+	case how == idling:
+		sh.armIdle(i, s, d, now)
+	case how == reducing && was && when >= sh.deadline(i, s):
 		sh.unlock()
 		return true, nil
+	default:
+		sh.arm(i, s, when, now)
 	}
-	sh.arm(i, s, when, now)
 	if sh.w.debug {
 		sh.recordRegister(i, s)
 	}
-	sh.unlock()
+	sh.unlockArmed(i, s)
 	return was, nil
 }
 
@@ -92,37 +139,86 @@ func (t Timer) register(d time.Duration, reduce bool) (was bool, err error) {
 // find out that the time has passed; then the deadline stays when, or is the time at which the
 // wheel was made if that was later.
 //
-// A time without a monotonic reading is compared with the wall clock as it was when the wheel
-// was made.
+// A time without a monotonic reading (one that was parsed, or made by time.Date) is compared
+// with the wall clock as it is at the call; that reads the clock. A time with one (from
+// time.Now, [Wheel.Now], [Timer.When]) goes by that, as time.Until does. Once it is armed, the
+// timer goes by the monotonic clock: setting the wall clock later does not move it. That clock
+// stands still while a machine is suspended, on Linux for example, and then the timer is late
+// by the sleep. After a resume, call RegisterAt again for what must follow the wall clock;
+// [Wheel.Timers] lists what pends. A Manual wheel reads no clock: there the time is compared with
+// Options.Start.
 func (t Timer) RegisterAt(when time.Time) error {
 	if t.w == nil {
 		return ErrStale
 	}
 	sh := t.shard()
-	at := t.w.since(when)
+	at, now := t.wheel().since(when)
+	if t.wheel().misplaced(at) {
+		t.wheel().checkBubble()
+	}
+	if at >= t.wheel().alarm.at.Load() && t.moveLater(at) { // so it has not passed: see needsClock
+		return nil
+	}
+	defer guard()
 	sh.lock()
 	i, s := sh.lookup(t)
 	if err := sh.refuse(i, s); err != nil {
 		sh.unlock()
 		return t.misused(err)
 	}
-	now := int64(0) // not known, and not before this
-	if t.w.manual || sh.needsClock(s, at) {
-		now = t.w.elapsed()
+	if t.wheel().manual || now == 0 && sh.needsClock(s, at) {
+		if now = t.wheel().elapsed(); t.wheel().isForeign(now) {
+			sh.unlock()
+			t.wheel().refuseBubble()
+		}
 	}
 	sh.arm(i, s, max(at, now), now)
 	if sh.w.debug {
 		sh.recordRegister(i, s)
 	}
-	sh.unlock()
+	sh.unlockArmed(i, s)
 	return nil
 }
 
 // Reduce arms the timer as Register does, but never moves a pending timer to a later time. (It
 // is the kernel's timer_reduce.)
 func (t Timer) Reduce(d time.Duration) error {
-	_, err := t.register(d, true)
+	_, err := t.register(d, 0, reducing)
 	return err
+}
+
+// Move moves a pending timer, as Register does, and reports whether it did. A timer that is not
+// pending stays so: a Move that races with a deletion, or with the start of the handler, arms
+// nothing. Where Register would be refused, Move returns false, and nothing is counted or
+// reported. It costs what Register costs.
+//
+// (It is the kernel's mod_timer_pending.)
+func (t Timer) Move(d time.Duration) bool {
+	if t.w == nil {
+		return false
+	}
+	sh := t.shard()
+	now := t.wheel().elapsed()
+	if t.wheel().misplaced(now) {
+		t.wheel().checkBubble()
+	}
+	when := after(now, d)
+	if d > 0 && t.moveLater(when) {
+		return true
+	}
+	defer guard()
+	sh.lock()
+	i, s := sh.lookup(t)
+	if s == nil || s.Flags&pending == 0 || sh.refusal(i, s) != nil {
+		sh.unlock()
+		return false
+	}
+	sh.arm(i, s, when, now)
+	if sh.w.debug {
+		sh.recordRegister(i, s)
+	}
+	sh.unlockArmed(i, s)
+	return true
 }
 
 // Del deletes the timer's firing, if there is one, whether the timer is far from due or in
@@ -195,10 +291,10 @@ func (t Timer) DelSyncContext(ctx context.Context) (Found, error) { return t.del
 // DelAsync panics if done is nil.
 func (t Timer) DelAsync(done func()) Found {
 	if done == nil {
-		panic("timerwheel: DelAsync with a nil done")
+		reject("timerwheel: DelAsync with a nil done")
 	}
 	if t.w == nil {
-		go done()
+		goUnlabelled(done)
 		return Found{}
 	}
 	return t.delAsync(done)
@@ -226,6 +322,34 @@ func (t Timer) ShutdownSyncContext(ctx context.Context) (Found, error) {
 	return t.delSync(ctx, shutdown)
 }
 
+// ReleaseLock unlocks the lock that the timer is bound to ([Wheel.AllocLocked]), in the timer's
+// handler, for the rest of the handler: for one that must call out without the lock. The wheel
+// does not unlock it again, however the handler ends. The handler may lock it again by itself, and
+// then unlocks it by itself.
+//
+// From then on the run is as that of a timer without a lock. Who holds the lock may find the handler
+// in flight: Del while holding it reports Found.Running, and does not wait; DelSync while holding it
+// waits for the rest of the handler, and hangs if that wants the lock again. The handler is no
+// longer excluded from those of the other timers of the lock: another worker goes on with these,
+// beside the rest of this one. (On a Manual wheel, which has one worker, they run after it.)
+//
+// ReleaseLock returns ErrNotLocked, and changes nothing, anywhere else: for the zero Timer, a stale
+// one, one that is not lock-bound, and any other than the one whose handler calls; in a goroutine or
+// a coroutine (iter.Pull) that the handler has started; in other functions that the wheel calls
+// (OnPanic, done); and the second time in one run.
+//
+// It finds out by the number of the calling goroutine. That costs some microseconds, the more the
+// deeper the handler's stack is, and an allocation of 64 bytes (BenchmarkReleaseLock). Unlock is called
+// in the handler's goroutine: if it panics, so does ReleaseLock, and the lock counts as released.
+//
+// (It is FreeBSD's CALLOUT_RETURNUNLOCKED, chosen by the handler, and in the middle of it.)
+func (t Timer) ReleaseLock() error {
+	if t.w == nil {
+		return ErrNotLocked
+	}
+	return t.releaseLock()
+}
+
 // Retain adds an owner to a timer that lives, even to one that had none. It never brings a
 // timer back: of a stale timer it returns ErrStale.
 func (t Timer) Retain() error {
@@ -233,17 +357,19 @@ func (t Timer) Retain() error {
 		return ErrStale
 	}
 	sh := t.shard()
+	defer guard()
 	sh.lock()
 	_, s := sh.lookup(t)
 	if s == nil {
 		sh.unlock()
 		return t.misused(ErrStale)
 	}
-	defer sh.unlock()
 	if s.Owners == math.MaxUint32 {
-		panic(fmt.Sprintf("timerwheel: %v has %d owners already", t, s.Owners))
+		sh.unlock()
+		reject(fmt.Sprintf("timerwheel: %v has %d owners already", t, uint32(math.MaxUint32)))
 	}
 	s.Owners++
+	sh.unlock()
 	return nil
 }
 
@@ -257,6 +383,7 @@ func (t Timer) Free() error {
 		return ErrStale
 	}
 	sh := t.shard()
+	defer guard()
 	sh.lock()
 	i, s := sh.lookup(t)
 	switch {
@@ -266,13 +393,9 @@ func (t Timer) Free() error {
 	case s.Owners == 0:
 		err := sh.overfreed(i, s)
 		sh.unlock()
-		return t.w.reportMisuse(err)
+		return t.wheel().reportMisuse(err)
 	}
-	if s.Flags&hasBody != 0 && sh.w.debug {
-		sh.recordFree(i, s)
-	}
-	s.Owners--
-	sh.release(i, s)
+	sh.free(i, s)
 	sh.unlock()
 	return nil
 }
@@ -288,7 +411,7 @@ func (t Timer) Stop() bool {
 // not armed; with a Timer from AfterFunc that is so as soon as it has fired or was stopped. To
 // tell a refusal from a timer that was idle, use Register.
 func (t Timer) Reset(d time.Duration) bool {
-	was, _ := t.register(d, false)
+	was, _ := t.register(d, 0, plain)
 	return was
 }
 
@@ -305,25 +428,28 @@ func (t Timer) has(f levels.Flags) bool {
 	}
 	sh := t.shard()
 	sh.lock()
-	defer sh.unlock()
+	defer sh.end()
 	_, s := sh.lookup(t)
 	return s != nil && s.Flags&f != 0
 }
 
-// When returns the deadline of a pending timer. A deadline beyond the clock's range is reported
-// as centuries away.
+// When returns the deadline of a pending timer, by the wall clock as it is set now. If two goroutines
+// have moved the timer at once, it may be off by less than a tick. A deadline
+// beyond the clock's range is reported as centuries away.
 func (t Timer) When() (time.Time, bool) {
 	if t.w == nil {
 		return time.Time{}, false
 	}
 	sh := t.shard()
 	sh.lock()
-	defer sh.unlock()
-	_, s := sh.lookup(t)
+	i, s := sh.lookup(t)
 	if s == nil || s.Flags&pending == 0 {
+		sh.unlock()
 		return time.Time{}, false
 	}
-	return t.w.timeAt(s.When), true
+	at := sh.deadline(i, s)
+	sh.unlock()
+	return t.wheel().timeAt(at), true
 }
 
 // Valid reports whether the handle's timer lives: whether it has not been recycled.
@@ -333,7 +459,7 @@ func (t Timer) Valid() bool {
 	}
 	sh := t.shard()
 	sh.lock()
-	defer sh.unlock()
+	defer sh.end()
 	_, s := sh.lookup(t)
 	return s != nil
 }

@@ -2,6 +2,7 @@ package timerwheel_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -42,7 +43,63 @@ func TestTimerIsASmallComparableMapKey(t *testing.T) {
 	require.NotContains(t, names, w.Alloc(func(timerwheel.Timer) {}), "a new tenant of the record has a new handle")
 }
 
-// Promises 1.3, 3.12, 4.12: every verb treats the zero Timer as stale.
+// Promise 2.67: a Timer in a struct that a test compares or prints shows as its numbers. Reflection
+// finds no way from it to the wheel, which would be long, and, while workers run, a race.
+func TestATimerShowsAsItsNumbers(t *testing.T) {
+	type session struct {
+		id    int
+		timer timerwheel.Timer
+	}
+	w := openWheel(t, timerwheel.Options{})
+	for range 10_000 {
+		w.AfterFunc(time.Hour, func() {})
+	}
+	for range 4 {
+		armed(w.Alloc(func(tm timerwheel.Timer) { _ = tm.Register(0) }), 0)
+	}
+	eventually(t, "the workers run", func() bool { return w.Stats().Fired > 100 })
+
+	var timers []timerwheel.Timer
+	for range 2 {
+		timers = append(timers, w.Alloc(func(timerwheel.Timer) {}))
+	}
+	other := openWheel(t, timerwheel.Options{})
+	for range 10 { // some have the same number as one of w's
+		timers = append(timers, other.Alloc(func(timerwheel.Timer) {}))
+	}
+	for k, a := range timers {
+		for l, b := range timers {
+			require.Equal(t, k == l, a == b)
+			require.Equal(t, k == l, reflect.DeepEqual(session{1, a}, session{1, b}))
+			require.Equal(t, k == l, reflect.DeepEqual(&session{1, a}, &session{1, b}))
+		}
+	}
+
+	var report textOfAFailure
+	a, b := session{1, timers[0]}, session{2, timers[1]}
+	assert.Equal(&report, a, b)
+	assert.Equal(&report, &a, &b)
+	assert.ElementsMatch(&report, []session{a}, []session{b})
+	assert.Contains(&report, map[timerwheel.Timer]session{a.timer: a}, b.timer)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
+		fmt.Fprintf(&report, verb+"\n", a)
+		fmt.Fprintf(&report, verb+"\n", &b)
+		fmt.Fprintf(&report, verb+"\n", a.timer)
+	}
+	asJSON, err := json.Marshal(map[string]any{"a": a, "timer": b.timer})
+	require.NoError(t, err)
+	report.Write(asJSON)
+	require.Contains(t, report.String(), "id: (uint64)", "testify shows the Timer's parts")
+	require.Contains(t, report.String(), timers[0].String())
+	require.Less(t, report.Len(), 10_000, "it has walked the wheel:\n%.2000s", report.String())
+}
+
+// textOfAFailure gathers what testify says of a comparison that fails.
+type textOfAFailure struct{ strings.Builder }
+
+func (f *textOfAFailure) Errorf(format string, args ...any) { fmt.Fprintf(f, format, args...) }
+
+// Promises 1.3, 3.12 and 4.13: every verb treats the zero Timer as stale.
 func TestZeroTimerNamesNoTimer(t *testing.T) {
 	var zero timerwheel.Timer
 	requireStale(t, zero)
@@ -81,8 +138,7 @@ func TestTimerCanBePendingAndRunning(t *testing.T) {
 		requires(true, false, due)
 		require.True(t, tm.Stop())
 		requires(false, false, due)
-		register(0)
-		requires(true, false, due)
+		register(0) // pending or running now: both, one after the other, without any time between them
 		elapse(time.Second)
 		requires(false, true, due)
 		register(time.Hour)
@@ -284,6 +340,7 @@ func TestPastIsDueAtOnce(t *testing.T) {
 		for name, arm := range armings {
 			tm := w.Alloc(delIgnore)
 			require.NoError(t, arm(tm), name)
+			require.True(t, tm.Pending(), name)
 			requireDeadline(t, tm, time.Now(), tick)
 		}
 		busy.let()
@@ -538,6 +595,136 @@ func TestReduceArmsOrMovesOnlyEarlier(t *testing.T) {
 	}
 }
 
+// Promise 2.59: Move moves what is pending, earlier or later, and arms nothing else, whatever the
+// reason why it is not pending. What it does not move is counted nowhere.
+func TestMoveMovesOnlyWhatIsPending(t *testing.T) {
+	const tick = time.Millisecond
+	for _, c := range []struct {
+		name   string
+		before []time.Duration // Registers
+		move   time.Duration
+	}{
+		{"later", []time.Duration{10 * time.Millisecond}, time.Second},
+		{"earlier", []time.Duration{time.Second}, 10 * time.Millisecond},
+		{"to now", []time.Duration{time.Second}, -1},
+		{"from never", []time.Duration{math.MaxInt64}, time.Hour},
+		{"moved later, between", []time.Duration{10 * time.Millisecond, time.Second}, 500 * time.Millisecond},
+	} {
+		bubble(t, c.name, timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
+			var log firingLog
+			tm := w.Alloc(log.run)
+			start := time.Now()
+			for _, d := range c.before {
+				require.NoError(t, tm.Register(d))
+			}
+			require.True(t, tm.Move(c.move))
+			requireDeadline(t, tm, start.Add(max(c.move, 0)), tick)
+			elapse(2 * time.Hour)
+			requireFirings(t, start, tick, log.times(), max(c.move, 0))
+			require.EqualValues(t, 1, w.Stats().Registered)
+		})
+	}
+
+	for name, prepare := range map[string]func(*testing.T, *timerwheel.Wheel) timerwheel.Timer{
+		"zero": func(*testing.T, *timerwheel.Wheel) timerwheel.Timer { return timerwheel.Timer{} },
+		"idle": func(_ *testing.T, w *timerwheel.Wheel) timerwheel.Timer { return w.Alloc(delIgnore) },
+		"deleted": func(_ *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
+			tm := armed(w.Alloc(delIgnore), time.Hour)
+			tm.Del()
+			return tm
+		},
+		"stale": func(_ *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
+			tm := w.AfterFunc(time.Hour, func() {})
+			tm.Del()
+			return tm
+		},
+		"running": func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer { tm, _ := newRun(t, w); return tm },
+		"shut down": func(_ *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
+			tm := armed(w.Alloc(delIgnore), time.Hour)
+			tm.Shutdown()
+			return tm
+		},
+		"of a closed wheel": func(t *testing.T, w *timerwheel.Wheel) timerwheel.Timer {
+			tm := armed(w.Alloc(delIgnore), time.Hour)
+			require.NoError(t, w.Close())
+			return tm
+		},
+	} {
+		bubble(t, name, timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
+			tm := prepare(t, w)
+			before := w.Stats()
+			require.False(t, tm.Move(time.Millisecond))
+			require.False(t, tm.Pending())
+			require.Equal(t, before.Registered, w.Stats().Registered)
+			require.Equal(t, before.Refused, w.Stats().Refused)
+		})
+	}
+}
+
+// Promise 2.59: a Move that races with a deletion never arms what the deletion has removed.
+func TestMoveRacesWithADeletion(t *testing.T) {
+	w := openWheel(t, timerwheel.Options{})
+	for range raceRounds(2_000) {
+		tm := armed(w.Alloc(delIgnore), time.Hour)
+		var group sync.WaitGroup
+		for range 2 {
+			group.Go(func() { tm.Move(time.Minute) })
+		}
+		group.Go(func() { tm.Del() })
+		group.Wait()
+		require.False(t, tm.Pending())
+		require.NoError(t, tm.Free())
+	}
+}
+
+// Promise 2.62: a timer with slack begins from d to d+slack after the call (and two ticks), and with
+// none at d. Others with slack begin at the same time.
+func TestRegisterWithinTakesATimeWithinItsSlack(t *testing.T) {
+	for _, tick := range []time.Duration{time.Microsecond, time.Millisecond, 7 * time.Millisecond} {
+		bubble(t, tick.String(), timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
+			rng := rand.New(rand.NewPCG(1, uint64(tick)))
+			for range 300 {
+				d, slack := time.Duration(rng.Int64N(int64(5000*tick)))-tick, time.Duration(rng.Int64N(int64(2000*tick)))-tick
+				from := time.Now().Add(max(d, 0))
+				var log firingLog
+				tm := w.Alloc(log.run)
+				require.NoError(t, tm.RegisterWithin(d, slack))
+				when, ok := tm.When()
+				require.True(t, ok)
+				require.False(t, when.Before(from), "%v with slack %v: %v", d, slack, when.Sub(from))
+				require.False(t, when.After(from.Add(max(slack, 0))), "%v with slack %v: %v", d, slack, when.Sub(from))
+				elapse(max(d, 0) + max(slack, 0) + 2*tick)
+				require.Equal(t, 1, log.len())
+				requireFiring(t, when, log.times()[0], tick)
+				require.NoError(t, tm.Free())
+			}
+		})
+	}
+	bubble(t, "a thousand", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		instants := make(map[time.Time]bool)
+		for i := range time.Duration(1000) {
+			tm := w.Alloc(delIgnore)
+			require.NoError(t, tm.RegisterWithin(time.Second+i*time.Millisecond, 300*time.Millisecond))
+			when, _ := tm.When()
+			instants[when] = true
+		}
+		require.LessOrEqual(t, len(instants), 6, "256 ms apart")
+	})
+	bubble(t, "beyond the clock", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		for _, c := range [][2]time.Duration{{math.MaxInt64, math.MaxInt64}, {time.Hour, math.MaxInt64}, {math.MaxInt64, 1}, {math.MinInt64, math.MinInt64}} {
+			tm := w.Alloc(delIgnore)
+			from := time.Now()
+			require.NoError(t, tm.RegisterWithin(c[0], c[1]))
+			when, pending := tm.When()
+			if !pending {
+				require.Negative(t, c[0], "%v: only what is due at once may have begun", c)
+				continue
+			}
+			require.False(t, when.Before(from.Add(max(0, min(c[0], 100*365*24*time.Hour)))), "%v", c)
+		}
+	})
+}
+
 // Promises 2.18 and 2.19: what counts is the instant, not its zone or its monotonic reading. RegisterAt
 // reads no clock, but wakes the wheel for what is earlier than all it has, however long it has slept.
 func TestRegisterAtFiresAtTheInstant(t *testing.T) {
@@ -760,7 +947,7 @@ func (r *refusal) requires(t *testing.T, want error) {
 		}
 		for _, sentinel := range []error{
 			timerwheel.ErrStale, timerwheel.ErrFreed, timerwheel.ErrDeleting, timerwheel.ErrShutdown,
-			timerwheel.ErrClosed, timerwheel.ErrDeadlock, timerwheel.ErrNotManual,
+			timerwheel.ErrClosed, timerwheel.ErrDeadlock, timerwheel.ErrNotManual, timerwheel.ErrNotLocked,
 		} {
 			require.Equal(t, sentinel == want, errors.Is(err, sentinel), "%s: %v, want %v", name, err, want)
 		}

@@ -33,6 +33,7 @@ type worker struct {
 	slotIndex int     // of the running slot, in shard.running
 	ending    *ending // completion shared by the deletions that wait for the run; nil if none
 	code      uintptr // of the handler, with Debug
+	watched   watched // with OnStall: watch.go; also while it waits for a timer's lock
 
 	waiting *wait // the deletion in which this goroutine waits; Wheel.mu guards it
 
@@ -40,19 +41,24 @@ type worker struct {
 	hired       bool        // it counts towards MaxWorkers
 	rearms      bool        // it sets the alarm when it leaves
 	notBefore   int64       // when it leaves while timers are due: when to call the next worker
+	leaveAfter  int64       // when it goes on to the next shard
 	yieldAfter  int64       // when it next yields its processor; never: the host's goroutine does not
 	scanPending bool        // it has not looked at all shards yet
 	hiring      bool        // it hires the next worker while some worker may be blocked
 	hireBudget  int         // the workers that it hires whether a handler blocks now or not
-	calling     bool        // a handler has been called, and has not returned
-	acquiring   Timer       // for whose lock it waits
-	locked      sync.Locker // held for the handler
+	calling     *shard      // in which it runs a timer whose handler has been called, and has not returned; else nil
+	inUser      bool        // another function of the user's has been called, and has not returned, or its panic or Goexit goes on
+	line        *line       // that it serves; nil if none
+	lockWatcher *shard      // with OnStall, that watches its wait for the line's lock; nil if none does
+	linedUp     int         // timers that it has put into lines that other workers serve
+	locked      sync.Locker // held for the handler; nil if none is, or if the handler has released it
 	ended       *ending     // of the run that has ended: its waiters are to be woken
 	fired       int         // handlers begun
 }
 
 // onAlarm is what the alarm calls.
 func (w *Wheel) onAlarm() {
+	resetLabels()
 	wk := &worker{w: w, goid: gostack.ID(), rearms: true, scanPending: true}
 	w.mu.Lock()
 	w.alarm.rings--
@@ -65,8 +71,11 @@ func (w *Wheel) onAlarm() {
 	if w.lookForStalls != nil {
 		w.lookForStalls()
 	}
+	w.fireOwn(wk)
 	if w.wanted(wk, workers) && w.hire() {
 		wk.work()
+	} else {
+		w.watchBubble()
 	}
 }
 
@@ -78,7 +87,8 @@ func (wk *worker) work() {
 	wk.yieldAfter = w.elapsed() + int64(timeSlice) // it has just been given a processor
 	next := int(w.nextShard.Add(1))                // so that not all begin with the same shard
 	for quiet := 0; quiet < len(w.shards) && wk.notBefore == 0; next++ {
-		if wk.drain(w.shards[next&(len(w.shards)-1)]) {
+		served := wk.serveUnserved()
+		if wk.drain(w.shards[next&(len(w.shards)-1)]) || served {
 			quiet = 0
 		} else {
 			quiet++
@@ -93,34 +103,38 @@ func (wk *worker) assist(budget int) {
 	wk.work()
 }
 
+// maxVisit is the most handlers that a worker runs before it looks at the other shards. Mostly
+// it leaves before that, after hireDelay. But the clock of a bubble stands still while
+// goroutines work.
+const maxVisit = 4096
+
 // drain runs the due timers of one shard, one after the other: the end of one run and the
-// start of the next are one critical section. After a while it leaves the shard, as other
-// shards may have due timers, too. It reports whether it ran any.
-func (wk *worker) drain(sh *shard) (ran bool) {
-	defer wk.rescue(sh)
+// start of the next are one critical section. Those that are bound to a lock go into its line.
+// After a while it leaves the shard, even if it only moves timers down a level, as other shards
+// may have due timers, too. It reports whether it found any, or leaves some that are due.
+func (wk *worker) drain(sh *shard) (busy bool) {
+	defer wk.rescue()
 	sh.lock()
 	now := wk.w.elapsed() // now, as the wait for the lock is not part of the first run
 	if now >= wk.yieldAfter && sh.nextWake() <= now {
 		now = wk.giveWay(sh)
 	}
-	leave := now + wk.w.hireDelay
-	for now < leave || wk.w.manual {
+	wk.leaveAfter = now + wk.w.hireDelay
+	for last := wk.fired + maxVisit; now < wk.leaveAfter && wk.fired < last || wk.w.manual; {
 		i, s, then, ok := wk.next(sh, now)
 		if !ok {
 			break
 		}
-		f, arg, t := wk.begin(sh, i, s, then)
-		ran = true
-		wk.unlockAndRearm(sh, wk.slot(sh).since)
-		wk.calling = true
-		call(f, arg, t)
-		wk.calling = false
-
-		now = wk.w.elapsed()
-		locked := wk.relock(sh, now)
-		wk.finish(sh, now)
-		now = locked
-		if wk.locked != nil || wk.ended != nil {
+		busy = true
+		if b := sh.bindingOf(i, s); b != nil {
+			now = wk.lineUp(sh, i, s, b, then)
+			continue
+		}
+		if now = then; !sh.claim(i, s, now) {
+			continue
+		}
+		now = wk.run(sh, i, s, now)
+		if wk.ended != nil {
 			sh.unlock()
 			wk.notify()
 			sh.lock()
@@ -131,8 +145,26 @@ func (wk *worker) drain(sh *shard) (ran bool) {
 			break
 		}
 	}
+	busy = busy || sh.nextWake() <= now
 	sh.unlock()
-	return ran
+	return busy
+}
+
+// run runs a due timer, from the critical section that takes it off the wheel to the one that
+// ends its run. It returns what time it is then. Holds the shard's lock, and lets go of it in
+// between.
+func (wk *worker) run(sh *shard, i uint32, s *record, now int64) (then int64) {
+	f, arg, t := wk.begin(sh, i, s, now)
+	wk.unlockAndRearm(sh, wk.slot(sh).since)
+	wk.calling = sh
+	call(f, arg, t)
+	wk.calling = nil
+	wk.dropLabels()
+
+	now = wk.w.elapsed()
+	then = wk.relock(sh, now)
+	wk.finish(sh, now)
+	return then
 }
 
 // relock locks the shard after a handler has returned at now, and returns what time it is
@@ -142,11 +174,15 @@ func (wk *worker) relock(sh *shard, now int64) int64 {
 	if sh.mu.TryLock() {
 		return now
 	}
+	wk.w.returned.Add(1)
 	sh.lock()
+	wk.w.returned.Add(-1)
 	return wk.w.elapsed()
 }
 
-// call calls a handler.
+// call calls a handler. panickedInLibrary looks for it on the stack.
+//
+//go:noinline
 func call(f, arg any, t Timer) {
 	hook.At("a handler's begin")
 	switch f := f.(type) {
@@ -156,13 +192,21 @@ func call(f, arg any, t Timer) {
 		f(t)
 	case func(any):
 		f(arg)
+	case func(Timer, any):
+		f(t, arg)
 	}
 	hook.At("a handler's end")
 }
 
-// next finds a due timer that can begin now, with its lock taken if it is lock-bound.
-// Holds the shard's lock, but may let go of it in between, so it returns what time it is
-// then.
+// dropLabels drops what a handler has done to the labels of the worker's goroutine.
+func (wk *worker) dropLabels() {
+	if !wk.w.manual {
+		resetLabels()
+	}
+}
+
+// next finds a due timer that does not run. It gives up when the worker is to leave the shard.
+// Holds the shard's lock, but may let go of it in between, so it returns what time it is then.
 func (wk *worker) next(sh *shard, now int64) (i uint32, s *record, then int64, ok bool) {
 	for {
 		i, ok, more := sh.pop(now)
@@ -170,22 +214,16 @@ func (wk *worker) next(sh *shard, now int64) (i uint32, s *record, then int64, o
 			if !more {
 				return 0, nil, now, false
 			}
-			now = wk.giveWay(sh) // after a batch
+			if now = wk.giveWay(sh); now >= wk.leaveAfter && !wk.w.manual { // after a batch
+				return 0, nil, now, false
+			}
 			continue
 		}
 		s := sh.records.At(i)
-		if s.Flags&(running|locking) != 0 {
-			sh.holdBack(i, s)
-			continue
+		if s.Flags&running == 0 {
+			return i, s, now, true
 		}
-		if b := sh.bodyOf(i, s); b != nil && b.lock != nil {
-			s = wk.acquire(sh, i, s, b.lock, now)
-			now = wk.w.elapsed()
-			if s == nil {
-				continue
-			}
-		}
-		return i, s, now, true
+		sh.holdBack(i, s)
 	}
 }
 
@@ -214,58 +252,18 @@ func (wk *worker) giveWay(sh *shard) (now int64) {
 	return w.elapsed()
 }
 
-// holdBack sets a due timer aside that must not begin now, because its last run or a wait
-// for its lock is not over. The worker that ends that puts it back.
+// holdBack sets a due timer aside that must not begin now: because its last run is not over,
+// and the worker that ends that puts it back; or because it stands in a line, and the worker
+// that serves that takes it from there.
 func (sh *shard) holdBack(i uint32, s *record) {
 	sh.levels.Remove(i, s)
+	sh.checkWitness(i)
 	sh.levels.Push(levels.Held, i, s)
 }
 
-// isHeld reports whether holdBack has set a timer aside.
+// isHeld reports whether holdBack has set a timer aside. The shard must not be closed.
 func (sh *shard) isHeld(s *record) bool {
-	return s.Flags&(pending|levels.InBucket) == pending && !sh.closed && sh.levels.ListOf(s) == levels.Held
-}
-
-// acquire takes a timer's lock, without the shard's. The timer is pending all the while,
-// and anything may happen to it: the worker keeps no more than its handle. acquire returns
-// nil if the timer does not run now: because it was deleted, moved or recycled.
-func (wk *worker) acquire(sh *shard, i uint32, s *record, l sync.Locker, now int64) *record {
-	t := sh.timer(i, s)
-	s.Flags |= locking
-	sh.holdBack(i, s)
-	wk.unlockAndRearm(sh, now)
-	wk.acquiring = t
-	wk.userCall(l.Lock)
-	wk.acquiring = Timer{}
-
-	sh.lock()
-	if _, s = sh.lookup(t); s != nil {
-		s.Flags &^= locking
-		if sh.isHeld(s) {
-			wk.locked = l
-			return s
-		}
-	}
-	sh.unlock()
-	l.Unlock()
-	sh.lock()
-	return nil
-}
-
-// abandonLock ends the wait for a lock whose Lock did not return: the timer is due as
-// before, and the next in line.
-func (wk *worker) abandonLock(sh *shard) {
-	t := wk.acquiring
-	wk.acquiring = Timer{}
-	sh.lock()
-	if i, s := sh.lookup(t); s != nil {
-		s.Flags &^= locking
-		if sh.isHeld(s) {
-			sh.levels.Remove(i, s)
-			sh.levels.Push(levels.Due, i, s)
-		}
-	}
-	sh.unlock()
+	return s.Flags&(pending|levels.InBucket) == pending && sh.levels.ListOf(s) == levels.Held
 }
 
 // begin takes a timer off the wheel and publishes it in the running slot.
@@ -284,14 +282,14 @@ func (wk *worker) begin(sh *shard, i uint32, s *record, now int64) (f, arg any, 
 	f, t = *sh.body(i), sh.timer(i, s)
 	if b := sh.bodyOf(i, s); b != nil {
 		f, arg = b.f, b.arg
-		if b.origin != nil {
-			wk.code = b.origin.handler
-		}
 		if b.period > 0 {
 			sh.scheduleNext(i, s, b.period, now)
 		}
 	} else if s.Flags&hasArg != 0 {
 		arg = *sh.argOf(i)
+	}
+	if sh.w.debug {
+		wk.code = sh.handlerOf(i, s)
 	}
 	return f, arg, t
 }
@@ -307,12 +305,25 @@ func (wk *worker) unlockAndRearm(sh *shard, now int64) {
 	w.wakeBy(max(next, successor))
 	w.watch(now)
 	sh.unlock()
+	if next <= now {
+		w.watchBubble()
+	}
+	wk.scan(now)
+}
 
+// scan looks at all shards, once, and sets the alarm, before wk calls a function that may block.
+// Holds no lock.
+func (wk *worker) scan(now int64) {
+	w := wk.w
 	if w.manual || !wk.scanPending {
 		return
 	}
 	wk.scanPending = false
-	if next = w.rearm(successor); next <= now && wk.mayHireNext(now) && w.hire() {
+	if w.rearm(now+w.hireDelay) > now {
+		return
+	}
+	w.watchBubble()
+	if wk.mayHireNext(now) && w.hire() {
 		budget := wk.hireBudget
 		w.spawn(func(assistant *worker) { assistant.assist(budget) })
 	}
@@ -354,7 +365,7 @@ func (wk *worker) notify() {
 	if e := wk.ended; e != nil {
 		wk.ended = nil
 		for at := e.asyncs.Back(); at != nil; at = at.Prev() { // the last one that is deferred comes first
-			defer at.Value.(*wait).callDone(wk.w)
+			defer at.Value.(*wait).callDone(wk)
 		}
 		defer close(e.over)
 	}
@@ -373,17 +384,27 @@ type HandlerPanic struct {
 	RegisteredAt string // likewise, of the last Register
 }
 
-// rescue is deferred around handlers. It does nothing if the handler has returned. A panic
+// rescue is deferred around handlers. It does nothing if the handler has returned, except that a
+// panic of the library's own ends the program: no lock can be relied on. A handler's panic
 // is left alone unless there is an OnPanic: recovering it would lose the trace. What
 // remains, that panic or a Goexit, goes on after the run has been ended properly.
-func (wk *worker) rescue(sh *shard) {
-	if wk.acquiring != (Timer{}) {
-		wk.abandonLock(sh)
-	}
-	if !wk.calling {
+//
+// A worker that serves a line leaves it to another: a Goexit goes on, and OnPanic may block.
+func (wk *worker) rescue() {
+	sh := wk.calling
+	if sh == nil {
+		if !wk.inUser || panickedInLibrary() {
+			if v := recover(); v != nil {
+				crash(v)
+			}
+		}
 		return
 	}
-	wk.calling = false
+	if panickedInLibrary() { // in a verb that the handler has called
+		crash(recover())
+	}
+	wk.calling, wk.inUser = nil, true
+	wk.dropLabels()
 	var p *HandlerPanic
 	if wk.w.onPanic != nil {
 		if v := recover(); v != nil {
@@ -392,16 +413,21 @@ func (wk *worker) rescue(sh *shard) {
 	}
 	var from origin
 	now := wk.w.elapsed()
-	sh.lock()
-	if p != nil {
-		i := wk.slot(sh).i
-		s := sh.records.At(i)
-		p.Timer, from = sh.timer(i, s), sh.origin(i, s)
-	}
-	wk.finish(sh, now)
-	sh.unlock()
+	func() {
+		defer crashOnPanic()
+		sh.lock()
+		if p != nil {
+			i := wk.slot(sh).i
+			s := sh.records.At(i)
+			p.Timer, from = sh.timer(i, s), sh.origin(i, s)
+		}
+		wk.finish(sh, now)
+		sh.unlock()
+	}()
 	wk.notify()
+	wk.abandonLine()
 	if p != nil {
+		wk.inUser = false
 		p.AllocatedAt, p.RegisteredAt = from.allocated.String(), from.registered.String()
 		wk.userCall(func() { wk.w.onPanic(*p) })
 	}

@@ -38,6 +38,7 @@ func TestAnAbandonedLockLeavesTheNextTenantAlone(t *testing.T) {
 		close(good.gate)
 		synctest.Wait()
 		require.Equal(t, 1, runs)
+		require.Zero(t, g.sh.w.userCalls.Load(), "a call that has ended the goroutine looks blocked for ever")
 	})
 }
 
@@ -47,15 +48,13 @@ func TestAWorkerWithoutWorkEndsWithoutYielding(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for range 20 { // in some of them the handler is interrupted, and the worker is not there yet
 		w := newTestWheel(t, Options{}) // another: on the last one a worker may yield for the next timer
-		seen := make(chan map[uint64]string, 1)
+		seen := make(chan gostack.Dump, 1)
 		w.AfterFunc(0, func() {
-			go func() { seen <- gostack.All() }() // when the processor is free
+			go func() { seen <- new(gostack.Dumper).Dump() }() // when the processor is free
 			for begin := time.Now(); time.Since(begin) < 2*timeSlice; {
 			}
 		})
-		for _, stack := range receive(t, seen) {
-			require.NotContains(t, stack, "giveWay")
-		}
+		require.NotContains(t, string(receive(t, seen)), "giveWay")
 	}
 }
 
@@ -132,6 +131,60 @@ func TestABusyShardStarvesNoOther(t *testing.T) {
 		(&Group{sh: w.shards[1]}).AfterFunc(5*time.Millisecond, func() { fired <- time.Since(start) })
 		require.LessOrEqual(t, <-fired, 7*time.Millisecond)
 	})
+}
+
+// Promise 3.15: no shard waits for another to become empty, not even while the time stands still, as
+// in a bubble.
+func TestNoShardWaitsForAnotherToBecomeEmpty(t *testing.T) {
+	guarded(t, func(t *testing.T) {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
+		w := newTestWheel(t, Options{MaxWorkers: 1, Tick: time.Second})
+		gate := make(chan struct{})
+		for _, sh := range w.shards { // the worker begins with either
+			(&Group{sh: sh}).AfterFunc(0, func() { <-gate })
+		}
+		synctest.Wait()
+		runs := make([]int, len(w.shards))
+		for no, sh := range w.shards {
+			tm := (&Group{sh: sh}).Alloc(func(tm Timer) {
+				if runs[no]++; runs[1-no] == 0 && runs[no] < 10*maxVisit {
+					_ = tm.Register(0)
+				}
+			})
+			require.NoError(t, tm.Register(0))
+		}
+		close(gate)
+		synctest.Wait()
+		require.Equal(t, 1, min(runs[0], runs[1]))
+		require.LessOrEqual(t, max(runs[0], runs[1]), maxVisit)
+	})
+}
+
+// Promise 3.15: a worker leaves a shard in which it only moves timers down a level, too, after a batch
+// of them, and comes back.
+func TestAWorkerDoesNotStayForACascade(t *testing.T) {
+	w := newTestWheel(t, Options{MaxWorkers: 1})
+	require.True(t, w.hire()) // by the worker below: no other comes
+	defer func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.workers--
+	}()
+	g := w.NewGroup()
+	for range 10 * batch {
+		g.AfterFunc(5*time.Hour, func() {})
+	}
+	w.base = w.base.Add(-4*time.Hour - 45*time.Minute) // the bucket of these timers has begun, and the alarm does not ring
+	w.hireDelay = 1
+	wk := &worker{w: w, yieldAfter: never}
+	require.True(t, wk.drain(g.sh), "the rest was forgotten")
+	g.sh.lock()
+	require.True(t, g.sh.levels.Cascading(), "the other shards have waited for all of it")
+	g.sh.unlock()
+	for wk.drain(g.sh) {
+	}
+	require.False(t, g.sh.levels.Cascading())
+	require.Zero(t, wk.fired)
 }
 
 // Promise 3.3: a timer that was due again while it ran is put back at the end of the run. The

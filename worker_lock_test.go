@@ -17,6 +17,46 @@ import (
 // Section 6 of the promises: timers bound to a lock. In the bubbles the lock is a lockProbe: a
 // sync.Mutex is not durable there, and a probe watches the workers that come for it.
 
+// Promise 6.9: AfterFuncLocked calls its function with the lock held, once; while the lock is held
+// a Del is synchronous; the timer recycles itself.
+func TestAfterFuncLockedHoldsTheLockAndRecyclesItself(t *testing.T) {
+	for _, of := range []string{"wheel", "group"} {
+		bubble(t, of, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+			var by maker = w
+			if of == "group" {
+				by = w.NewGroup()
+			}
+			l, runs := newLockProbe(t), 0
+			arm := func() timerwheel.Timer {
+				return by.AfterFuncLocked(l, time.Second, func() {
+					runs++
+					assert.True(t, l.taken())
+				})
+			}
+			fires := arm()
+			elapse(2 * time.Second)
+			require.Equal(t, 1, runs)
+			require.False(t, l.taken())
+			require.False(t, fires.Valid())
+
+			deleted := arm()
+			l.take()
+			elapse(2 * time.Second)
+			require.True(t, deleted.Pending(), "its worker waits for the lock")
+			require.Equal(t, foundPending, deleted.Del())
+			l.drop()
+			elapse(time.Minute)
+			require.Equal(t, 1, runs)
+			require.False(t, deleted.Valid())
+			require.Zero(t, w.Stats().Live)
+
+			require.NoError(t, w.Close())
+			require.False(t, arm().Valid(), "on a closed wheel")
+			require.EqualValues(t, 1, w.Stats().Refused)
+		})
+	}
+}
+
 // Promises 4.32, 6.3, 6.5, 6.6 and 8.11: while the lock is held no deletion waits, and the handler does
 // not begin after it. While a worker waits for the lock this holds of a deletion without the lock, too.
 func TestLockedDeletionWhileHoldingTheLockIsSynchronous(t *testing.T) {
@@ -97,6 +137,7 @@ func TestLockedTimerMovedWhileItsWorkerWaitsRunsAtItsNewTime(t *testing.T) {
 		{"Register", func(_ *testing.T, tm timerwheel.Timer) { armed(tm, time.Hour) }, time.Hour},
 		{"Reset", func(t *testing.T, tm timerwheel.Timer) { require.True(t, tm.Reset(time.Hour)) }, time.Hour},
 		{"RegisterAt", func(t *testing.T, tm timerwheel.Timer) { require.NoError(t, tm.RegisterAt(time.Now().Add(time.Hour))) }, time.Hour},
+		{"RegisterIdle", func(t *testing.T, tm timerwheel.Timer) { require.NoError(t, tm.RegisterIdle(time.Hour)) }, time.Hour},
 		{"deleted and registered", func(t *testing.T, tm timerwheel.Timer) {
 			deleting(tm.DelSync).requires(t, foundPending, nil)
 			armed(tm, time.Hour)
@@ -155,7 +196,7 @@ func TestLockedTimerMovedWhileItsWorkerWaitsRunsAtItsNewTime(t *testing.T) {
 	}
 }
 
-// Promise 6.8: at most one, however often the timer falls due, is moved, deleted and registered.
+// Promise 6.10: at most one, however often the timer falls due, is moved, deleted and registered.
 func TestLockedTimerHasOneWorkerWaitingAtMost(t *testing.T) {
 	bubble(t, "", timerwheel.Options{MaxWorkers: 16}, func(t *testing.T, w *timerwheel.Wheel) {
 		l := newLockProbe(t)
@@ -316,33 +357,29 @@ func TestLockedTimersThatShareALock(t *testing.T) {
 	}
 }
 
-// Promise 6.1: the lock is any sync.Locker. With an RWMutex's RLocker the handlers share the lock
-// with readers, and a writer excludes them.
+// Promises 6.1 and 6.10: the lock is any sync.Locker. With an RWMutex's RLocker the handlers share the
+// lock with readers, and a writer excludes them. All RLockers of one RWMutex are one lock.
 func TestLockedTimerWithARLocker(t *testing.T) {
-	w := openWheel(t, timerwheel.Options{})
-	var rw sync.RWMutex
-	begun, leave := make(chan bool, 3), openedAtTheEnd(t)
-	handler := func(timerwheel.Timer) {
-		wrote := rw.TryLock()
-		if wrote {
-			rw.Unlock()
-		}
-		begun <- wrote
-		<-leave
-	}
-	a, b := armed(w.AllocLocked(rw.RLocker(), handler), 0), armed(w.AllocLocked(rw.RLocker(), handler), 0)
-	require.False(t, receive(t, begun), "the handler does not hold the lock")
-	require.False(t, receive(t, begun), "readers do not exclude each other")
-	close(leave)
-	within(t, rw.Lock)
-	require.False(t, a.Running(), "the holder of the lock sees no handler in flight")
-	require.False(t, b.Running())
-	require.NoError(t, a.Register(0))
-	finds(t, foundPending)(a.DelSync())
-	rw.Unlock()
-	_, err := b.DelSync()
-	require.NoError(t, err)
-	require.Empty(t, begun)
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		var rw sync.RWMutex
+		p := newPuppet(t)
+		rw.RLock()
+		a, b := armed(w.AllocLocked(rw.RLocker(), p.handle), 0), armed(w.AllocLocked(rw.RLocker(), p.handle), 0)
+		settle()
+		require.EqualValues(t, 1, p.begun.Load(), "beside a reader, and one after the other")
+		rw.RUnlock()
+		require.False(t, rw.TryLock(), "the handler does not hold the lock")
+		require.True(t, a.Running() && b.Pending() || b.Running() && a.Pending())
+		p.end()
+		settle()
+		require.EqualValues(t, 2, p.begun.Load())
+		require.False(t, rw.TryLock(), "the second handler does not hold the lock")
+		p.end()
+		settle()
+		require.True(t, rw.TryLock())
+		require.False(t, a.Running() || b.Running(), "the holder of the lock sees no handler in flight")
+		rw.Unlock()
+	})
 }
 
 // Promises 6.5 and 6.7 with a real mutex only: in and dead are plain variables, and -race sees an
@@ -453,6 +490,54 @@ func TestALockThatDoesNotReturnLeavesItsTimerPending(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Promise 6.3, where a Lock does not return: a timer that was moved in that time fires at its new time.
+func TestALockThatDoesNotReturnLeavesAMovedTimerWhereItIs(t *testing.T) {
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		l := newLockProbe(t)
+		start, fired := time.Now(), time.Duration(0)
+		tm := w.AllocLocked(l, func(timerwheel.Timer) { fired = time.Since(start) })
+		l.onLock = func() {
+			l.onLock = nil
+			armed(tm, time.Hour)
+			runtime.Goexit()
+		}
+		armed(tm, 0)
+		elapse(time.Minute)
+		require.True(t, tm.Pending())
+		elapse(time.Hour)
+		require.GreaterOrEqual(t, fired, time.Hour)
+	})
+}
+
+// Promise 6.8: a worker that has run a lock-bound timer leaves it alone from then on. It goes on to
+// another timer, whose handler exits while another worker waits for the first one's lock.
+func TestAWorkerThatHadALockDoesNotAbandonItLater(t *testing.T) {
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		l, g := newLockProbe(t), w.NewGroup() // in one shard, so that one worker runs both
+		exit := openedAtTheEnd(t)
+		var workers []string
+		tm := armed(g.AllocLocked(l, func(timerwheel.Timer) { workers = append(workers, goroutineName()) }), time.Millisecond)
+		g.AfterFunc(time.Millisecond, func() {
+			workers = append(workers, goroutineName())
+			<-exit
+			runtime.Goexit()
+		})
+		settle()
+		require.Len(t, workers, 2)
+		require.Equal(t, workers[0], workers[1], "the test tests nothing")
+		l.take()
+		armed(tm, 0)
+		settle()
+		require.EqualValues(t, 1, l.queued.Load())
+		close(exit)
+		settle()
+		require.EqualValues(t, 1, l.mostQueued.Load(), "workers that wait for one timer's lock")
+		l.drop()
+		settle()
+		require.Len(t, workers, 3)
+	})
 }
 
 // Promise 10.3: a timer whose Lock has ended the goroutine is still before what was registered since.

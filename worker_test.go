@@ -510,3 +510,108 @@ func TestManyHandlersThatMisbehaveAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// Promise 3.15: a timer that registers itself for "at once", again and again, comes behind those of
+// its shard that were due before, in whichever tick, near or far, and whether they were moved there
+// or made.
+func TestWhatIsDueAgainAndAgainComesBehindWhatWasDueBefore(t *testing.T) {
+	for name, again := range map[string]func(w *timerwheel.Wheel, g *timerwheel.Group, tm timerwheel.Timer, f func(timerwheel.Timer)){
+		"Register": func(_ *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer, _ func(timerwheel.Timer)) {
+			armed(tm, 0)
+		},
+		"RegisterAt": func(w *timerwheel.Wheel, _ *timerwheel.Group, tm timerwheel.Timer, _ func(timerwheel.Timer)) {
+			_ = tm.RegisterAt(w.Now())
+		},
+		"AfterFunc": func(_ *timerwheel.Wheel, g *timerwheel.Group, tm timerwheel.Timer, f func(timerwheel.Timer)) {
+			g.AfterFunc(0, func() { f(tm) })
+		},
+	} {
+		bubble(t, name, timerwheel.Options{MaxWorkers: 1, Tick: time.Second}, func(t *testing.T, w *timerwheel.Wheel) {
+			const again0, victims = 200, 2000
+			g, gate := w.NewGroup(), make(chan struct{})
+			g.AfterFunc(0, func() { <-gate })
+			synctest.Wait()
+
+			before := 0 // handlers of those that were due before
+			runs := 0   // of the others
+			victim := func() {
+				before++
+				require.LessOrEqual(t, runs, again0, "%d of %d have run", before, victims)
+			}
+			for k := range victims / 4 {
+				g.AfterFunc(time.Duration(k%3)*time.Second+time.Nanosecond, victim)
+				g.AfterFunc(5000*time.Second, victim)
+				armed(g.Alloc(func(timerwheel.Timer) { victim() }), time.Second).Reset(4000 * time.Second)
+			}
+			time.Sleep(5002 * time.Second)
+			var f func(timerwheel.Timer)
+			f = func(tm timerwheel.Timer) {
+				runs++
+				if before < victims && runs < 100*again0 {
+					again(w, g, tm, f)
+				}
+			}
+			for range again0 {
+				armed(g.Alloc(f), 0)
+			}
+			for range victims / 4 {
+				g.AfterFunc(0, victim)
+			}
+			close(gate)
+			synctest.Wait()
+			require.Equal(t, victims, before)
+		})
+	}
+}
+
+// Promise 11.26: a panic of a function of package sync that the user gave as a handler is the user's.
+func TestAPanicInAHelpersFunctionIsTheUsers(t *testing.T) {
+	panics := make(chan any, 1)
+	w := openWheel(t, timerwheel.Options{OnPanic: func(p timerwheel.HandlerPanic) { panics <- p.Value }})
+	var wg sync.WaitGroup
+	w.AfterFunc(0, wg.Done)
+	require.Equal(t, "sync: negative WaitGroup counter", receive(t, panics))
+	once := sync.OnceFunc(func() { panic("on purpose") })
+	for range 2 {
+		w.AfterFunc(0, once)
+		require.Equal(t, "on purpose", receive(t, panics))
+	}
+}
+
+// Promise 11.26: nor is a panic that passes through a verb, or through Advance, in whose caller a
+// deferred function closes the wheel.
+func TestADeferredCloseBesideAPanicOfTheUsers(t *testing.T) {
+	for name, call := range map[string]func(*timerwheel.Wheel){
+		"of OnNext": func(w *timerwheel.Wheel) { w.AfterFunc(time.Hour, func() {}) },
+		"of a lock": func(w *timerwheel.Wheel) {
+			w.AllocLocked((*sync.Mutex)(nil), delIgnore)
+			tm := w.AllocLocked(panickingLock{}, delIgnore)
+			_ = tm.Register(0)
+			_, _ = w.Advance(w.Now())
+		},
+		"of a handler": func(w *timerwheel.Wheel) {
+			_ = w.Alloc(func(timerwheel.Timer) { panic("on purpose") }).Register(0)
+			_, _ = w.Advance(w.Now())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := timerwheel.Options{Manual: true}
+			if name == "of OnNext" {
+				o.OnNext = func(time.Time) { panic("on purpose") }
+			}
+			w, err := timerwheel.New(o)
+			require.NoError(t, err)
+			require.PanicsWithValue(t, "on purpose", func() {
+				defer func() { assert.NoError(t, w.Close()) }()
+				call(w)
+			})
+			require.ErrorIs(t, w.Alloc(delIgnore).Register(0), timerwheel.ErrClosed)
+		})
+	}
+}
+
+// A panickingLock is a lock whose Lock panics.
+type panickingLock struct{}
+
+func (panickingLock) Lock()   { panic("on purpose") }
+func (panickingLock) Unlock() {}

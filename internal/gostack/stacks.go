@@ -3,9 +3,11 @@
 package gostack
 
 import (
+	"bytes"
 	"iter"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -17,28 +19,90 @@ func ID() uint64 {
 	return IDOf(buf[:runtime.Stack(buf[:], false)])
 }
 
-// IDOf returns the number of the goroutine that has this stack.
-func IDOf[T string | []byte](stack T) (id uint64) {
-	for k := len("goroutine "); k < len(stack) && '0' <= stack[k] && stack[k] <= '9'; k++ {
-		id = id*10 + uint64(stack[k]-'0')
-	}
-	return id
+// Bubble returns the number of the calling goroutine's bubble of testing/synctest, as stack
+// traces give it; 0, if it runs in none. A new goroutine, which runs in its creator's bubble, is
+// asked in the caller's place: a stack trace costs as much as the stack is deep, and the new
+// one's is not.
+func Bubble() uint64 {
+	number := make(chan uint64, 1)
+	go func() {
+		var buf [128]byte
+		number <- bubbleOf(string(buf[:runtime.Stack(buf[:], false)]))
+	}()
+	return <-number
 }
 
-// All returns the stacks of all goroutines, by their numbers. It stops the program
-// while the runtime writes them.
-func All() map[uint64]string {
-	buf := make([]byte, 1<<16)
+// bubbleOf returns the number of the bubble that the first line of a stack names.
+func bubbleOf(stack string) uint64 {
+	header, _, _ := strings.Cut(stack, "]")
+	_, number, _ := strings.Cut(header, "synctest bubble ")
+	return leadingNumber(number)
+}
+
+// IDOf returns the number of the goroutine that has this stack.
+func IDOf[T string | []byte](stack T) (id uint64) {
+	return leadingNumber(stack[min(len("goroutine "), len(stack)):])
+}
+
+// leadingNumber returns the number with which a text begins; 0, if it begins with none.
+func leadingNumber[T string | []byte](text T) (n uint64) {
+	for k := 0; k < len(text) && '0' <= text[k] && text[k] <= '9'; k++ {
+		n = n*10 + uint64(text[k]-'0')
+	}
+	return n
+}
+
+// A Dumper takes the stacks of all goroutines. Each try stops the program while the runtime
+// writes them, so a Dumper makes its buffer large enough at once: it knows how many goroutines
+// there are, and remembers how long a stack was in its last dump. The zero Dumper is ready.
+type Dumper struct {
+	each int // bytes that a stack took in the last dump
+}
+
+const (
+	usualStack = 1 << 10 // bytes, before there was a dump
+	maxDump    = 1 << 26
+)
+
+// Dump returns the stacks of all goroutines. Stacks beyond 64 MB are missing.
+func (d *Dumper) Dump() Dump {
+	goroutines := runtime.NumGoroutine()
+	each := max(d.each, usualStack)
+	buf := make([]byte, min(maxDump, 1<<16+goroutines*each*5/4))
 	n := runtime.Stack(buf, true)
-	for n == len(buf) && n < 1<<26 {
-		buf = make([]byte, 2*len(buf))
+	for n == len(buf) && n < maxDump { // the stacks have become longer
+		buf = make([]byte, min(maxDump, 2*len(buf)))
 		n = runtime.Stack(buf, true)
 	}
-	all := make(map[uint64]string)
-	for stack := range strings.SplitSeq(string(buf[:n]), "\n\n") {
-		all[IDOf(stack)] = stack
+	d.each = n / goroutines
+	return Dump(buf[:n])
+}
+
+// A Dump is the stacks of all goroutines at one moment.
+type Dump []byte
+
+// All yields the stacks in a dump, with the numbers of their goroutines. A stack is a part of the
+// dump, and keeps all of it in memory: copy what you keep.
+func (d Dump) All() iter.Seq2[uint64, []byte] {
+	return func(yield func(uint64, []byte) bool) {
+		for stack := range bytes.SplitSeq(d, []byte("\n\n")) {
+			if !yield(IDOf(stack), stack) {
+				return
+			}
+		}
 	}
-	return all
+}
+
+// Waits reports whether the goroutine that has this stack waits for something: it neither runs nor
+// could run, nor waits for the collector.
+func Waits(stack []byte) bool {
+	_, state, _ := bytes.Cut(stack, []byte(" ["))
+	for _, active := range []string{"runn", "preempted", "copystack", "GC "} {
+		if bytes.HasPrefix(state, []byte(active)) {
+			return false
+		}
+	}
+	return true
 }
 
 // calls yields the calls in a stack, the innermost first: function, and file:line. It
@@ -86,16 +150,27 @@ func Site(stack, name string) string {
 	return ""
 }
 
-// library is the import path of package timerwheel.
-var library = strings.TrimSuffix(reflect.TypeFor[marker]().PkgPath(), "/internal/gostack")
+// Path is the import path of package timerwheel.
+var Path = strings.TrimSuffix(reflect.TypeFor[marker]().PkgPath(), "/internal/gostack")
 
 type marker struct{}
 
 // Library reports whether a function is part of the library: of package timerwheel or of
 // a package internal to it, except for their tests.
 func Library(function, site string) bool {
-	rest, ok := strings.CutPrefix(function, library)
+	rest, ok := strings.CutPrefix(function, Path)
 	return ok && (strings.HasPrefix(rest, ".") || strings.HasPrefix(rest, "/internal/")) && !strings.Contains(site, "_test.go:")
+}
+
+// Ours reports whether a function is part of the library, or of one of the packages beside it that
+// make timers for their callers, except for their tests.
+func Ours(function, site string) bool {
+	if Library(function, site) {
+		return true
+	}
+	rest, ok := strings.CutPrefix(function, Path)
+	beside := func(name string) bool { return strings.HasPrefix(rest, "/"+name+".") }
+	return ok && slices.ContainsFunc([]string{"stdtime", "timerctx", "keyed"}, beside) && !strings.Contains(site, "_test.go:")
 }
 
 // goTree is the directory of the standard library when the program was built; "" in a

@@ -6,6 +6,9 @@
 // critical sections. In ordinary builds nothing of it is left.
 package hook
 
+// Decides reports whether a Scheduler decides every step, so that to yield does nothing.
+func Decides() bool { return false }
+
 // Begins is called by a new goroutine of the wheel.
 func Begins(string) {}
 

@@ -18,6 +18,9 @@ type Scheduler interface {
 // is no wheel.
 var Scheduled Scheduler
 
+// Decides reports whether a Scheduler decides every step, so that to yield does nothing.
+func Decides() bool { return Scheduled != nil }
+
 // Begins is called by a new goroutine of the wheel.
 func Begins(place string) {
 	if Scheduled != nil {

@@ -33,10 +33,14 @@ func (l *Levels) Check(pending func(i uint32, r *Record) bool) (n int, err error
 // checkList verifies one list, and returns the number of timers in it.
 func (l *Levels) checkList(list List, pending func(uint32, *Record) bool) (n int, err error) {
 	tail := l.tails[list]
-	for first := true; tail != 0; first = false {
-		b := l.blocks.At(tail - 1)
-		if b.list != list || b.n == 0 || !first && b.n != blockLen {
+	for t, before := tail, uint32(0); t != 0; {
+		before, t = t, l.blocks.At(t-1).next
+		b := l.blocks.At(t - 1)
+		if b.list != list || b.n == 0 || t != tail && b.n != blockLen {
 			return n, fmt.Errorf("list %d has a block of list %d with %d entries", list, b.list, b.n)
+		}
+		if n > 0 && b.prev != before {
+			return n, fmt.Errorf("list %d: the block before %d is %d, not %d", list, t, before, b.prev)
 		}
 		n += int(b.n)
 		for k, i := range b.entries[:b.n] {
@@ -44,7 +48,7 @@ func (l *Levels) checkList(list List, pending func(uint32, *Record) bool) (n int
 			if !pending(i, r) {
 				return n, fmt.Errorf("timer %d is in list %d, and not pending: %+v", i, list, *r)
 			}
-			if r.position != (tail-1)<<blockBits|uint32(k) || r.Flags&InBucket != 0 != (list < Due) {
+			if r.position != (t-1)<<blockBits|uint32(k) || r.Flags&InBucket != 0 != (list < Due) {
 				return n, fmt.Errorf("timer %d does not know that it is in list %d: %+v", i, list, *r)
 			}
 			if list < Due {
@@ -53,7 +57,9 @@ func (l *Levels) checkList(list List, pending func(uint32, *Record) bool) (n int
 				}
 			}
 		}
-		tail = b.prev
+		if t == tail {
+			break
+		}
 	}
 	if l.Count(list) != n {
 		return n, fmt.Errorf("list %d has %d timers, and counts %d", list, n, l.Count(list))

@@ -45,6 +45,13 @@
 // million timers reads their numbers in a row, and the processor fetches many of the
 // timers at once. With a linked list it would have to wait for each timer before it
 // knows the next.
+//
+// Lists are first in, first out: timers are put at the end, and a bucket is emptied from its
+// front, block by block. So the timers of a tick become due in the order in which they were
+// registered for it, from any level: a bucket is emptied before cur
+// passes its start, so a timer that is registered later finds the earlier ones in its own list
+// or in one that has been emptied into it. Remove is the exception: it moves the last timer of
+// the list into the gap.
 package levels
 
 import (
@@ -83,11 +90,20 @@ type Levels struct {
 	cascading       int               // the level whose bucket at cur is being emptied into lower ones; 0 if none is
 	occupiedLevels  uint16            // bit n: level n has an occupied bucket
 	occupiedBuckets [NumLevels]uint64 // bit n of a level: its bucket n is occupied; of level 0: occupiedTicks[n] has an occupied one
-	occupiedTicks   [Digits]uint64    // bit k of word n: bucket 64*n+k of level 0 is occupied
 	blocks          slab.Slab[block, [1 << blockShift]block]
 	records         *Records
-	tails           [numLists]uint32 // last block of a list, plus one; 0: the list is empty
+	*table
 }
+
+// A table is the large part of Levels. It is made when the first timer is put into a list: most
+// shards of a wheel with few timers, and all of one with none, need none.
+type table struct {
+	occupiedTicks [Digits]uint64   // bit k of word n: bucket 64*n+k of level 0 is occupied
+	tails         [numLists]uint32 // last block of a list, plus one; 0: the list is empty
+}
+
+// noTable is the table of Levels in which nothing has ever stood. Nothing is written to it.
+var noTable table
 
 const (
 	blockBits  = 5
@@ -97,15 +113,17 @@ const (
 
 // A block is a part of a list, in two cache lines. Only a list's last block is not full.
 type block struct {
-	prev    uint32 // the block before this one, plus one; 0: it is the first
+	prev    uint32 // the block before this one, plus one; of the first block: how many come after it
+	next    uint32 // the block after this one, plus one; of the last block: the first
 	list    List
 	n       uint16
-	full    uint32           // the blocks before it
 	entries [blockLen]uint32 // numbers of timers
 }
 
 // New returns empty levels with ticks of that length, in ns, for timers of records.
-func New(tick int64, records *Records) Levels { return Levels{tick: tick, records: records} }
+func New(tick int64, records *Records) Levels {
+	return Levels{tick: tick, records: records, table: &noTable}
+}
 
 // shift returns the number of bits of a tick that are below a level's digits. It is less
 // than 64, which the mask tells the compiler.
@@ -150,17 +168,47 @@ func (l *Levels) tickOf(r *Record) int64 {
 	return tick
 }
 
+// DueAt reports whether a pending timer is due at a tick.
+func (l *Levels) DueAt(r *Record, tick int64) bool { return l.tickOf(r) <= tick }
+
+// DueNow reports whether a pending timer is due at the current tick, which is that of the list Due.
+func (l *Levels) DueNow(r *Record) bool { return l.DueAt(r, l.cur) }
+
+// LookTick returns the tick at which a timer with the flag Open is looked at: that of a time, in ns, or
+// of its deadline if that is earlier. It is not the current tick, unless the timer is due.
+func (l *Levels) LookTick(r *Record, at int64) int64 {
+	return min(l.tickOf(r), max(l.cur+1, at/l.tick))
+}
+
 // Insert puts timer i, which is in no list, into the bucket of its deadline, or, if that
 // has passed, into the bucket that is emptied next. It returns the tick at which that
 // bucket must be looked at.
-func (l *Levels) Insert(i uint32, r *Record) int64 { return l.insertAt(i, r, l.tickOf(r)) }
+//
+// While a bucket is being emptied into lower levels, a timer that belongs on one of those goes
+// to its end: timers of the same tick that were there before may still be in it.
+func (l *Levels) Insert(i uint32, r *Record) int64 {
+	level, start := l.find(l.tickOf(r))
+	at := level
+	if level < uint(l.cascading) {
+		at = uint(l.cascading)
+	}
+	l.insertAt(i, r, at, bucketList(at, start))
+	return start
+}
 
-func (l *Levels) insertAt(i uint32, r *Record, tick int64) int64 {
+func (l *Levels) insertAt(i uint32, r *Record, level uint, list List) {
 	r.Flags |= InBucket
-	level, start := l.find(tick)
-	list := bucketList(level, start)
 	l.Push(list, i, r)
 	l.occupy(level, list)
+}
+
+// InsertAt puts timer i with the flag Open, which is in no list, where it is looked at at a tick,
+// or before it: it goes to the list Due when its bucket is emptied, on any level. It returns the
+// tick at which that is. While a bucket is being emptied into lower levels it does not go to the
+// end of that, as with Insert: it may just have come from there, and would come again.
+func (l *Levels) InsertAt(i uint32, r *Record, tick int64) int64 {
+	level, start := l.find(tick)
+	l.insertAt(i, r, level, bucketList(level, start))
 	return start
 }
 
@@ -169,6 +217,18 @@ func (l *Levels) find(tick int64) (level uint, start int64) {
 	tick = max(tick, l.cur)
 	level = uint(bits.Len64(uint64(tick^l.cur)|(Lowest-1))-1)/DigitBits - 1
 	return level, tick >> shift(level) << shift(level)
+}
+
+// Coarsest returns, of the times from..to at which a tick begins, in ns, the one whose tick has
+// the roundest binary number: callers with slack that is similar choose the same one. It
+// returns from, if no tick begins in between.
+func (l *Levels) Coarsest(from, to int64) int64 {
+	before, last := (from-1)/l.tick, to/l.tick
+	if before == last {
+		return from
+	}
+	differ := bits.Len64(uint64(before^last)) - 1 // the highest bit that only last has
+	return last >> differ << differ * l.tick
 }
 
 // LooksAt returns the tick at which the bucket of a deadline, in ns, would be looked at.
@@ -184,8 +244,9 @@ func (r *Record) CanStay(when int64) bool { return r.Flags&InBucket != 0 && when
 
 // CatchUp moves cur to now, in ns, as far as nothing due stands in between. Without it a
 // timer registered after a quiet hour would be placed as seen from before that hour, and
-// cascade at once. To see that no tick has passed takes no division: each Register asks
-// that (BenchmarkRegisterDel).
+// cascade at once. While a timer stands in the list Due, cur stays the tick of that list: a timer that
+// is only looked at there must not overtake the others of that tick. To see that no tick has passed
+// takes no division: each Register asks that (BenchmarkRegisterDel).
 func (l *Levels) CatchUp(now int64) {
 	if now-l.cur*l.tick >= l.tick {
 		l.skip(now / l.tick)
@@ -193,6 +254,9 @@ func (l *Levels) CatchUp(now int64) {
 }
 
 func (l *Levels) skip(now int64) {
+	if l.tails[Due] != 0 {
+		return
+	}
 	if start, _, ok := l.next(); !ok || start > now {
 		l.cur = now
 	}
@@ -257,5 +321,5 @@ func (l *Levels) vacate(list List) {
 	}
 }
 
-// Bytes returns the storage that the lists take, without the Levels themselves.
+// Bytes returns the storage that the lists take, without the Levels themselves and their table.
 func (l *Levels) Bytes() int64 { return l.blocks.Bytes() }

@@ -27,6 +27,8 @@ type levelsBench struct {
 	truth   map[uint32]int64 // deadlines, ticks
 	now     int64
 	steps   int
+
+	registered []uint32 // by insert, in their order
 }
 
 const (
@@ -52,7 +54,9 @@ func (b *levelsBench) insert(when int64) {
 	if b.records.Free() == 0 {
 		b.records.Grow(NewChunk())
 	}
-	b.arm(b.records.Alloc(), when)
+	i := b.records.Alloc()
+	b.registered = append(b.registered, i)
+	b.arm(i, when)
 }
 
 // arm registers a timer, perhaps anew, perhaps for earlier.
@@ -377,23 +381,131 @@ func TestLevelsExpireABucketInPieces(t *testing.T) {
 	}
 }
 
-// Few timers, all of one tick, fire in the order of their registration, however far away that
-// tick is. That is no promise.
+// The timers of one tick fire in the order of their registration, however many they are, and
+// however far away that tick is.
 func TestLevelsFireInTheOrderOfTheirRegistration(t *testing.T) {
-	for _, d := range []int64{0, 1, 63, 64, 100, 5000, 1 << 40} {
-		b := newLevelsBench(t)
-		var want, got []uint32
-		for k := range uint32(5) {
-			b.insert(d)
-			want = append(want, k)
+	for _, d := range []int64{0, 1, 63, 64, 100, 5000, 300_000, 1 << 40} {
+		for _, n := range []int{1, blockLen, blockLen + 1, 2 * blockLen, 2*blockLen + 1, 3000} {
+			b := newLevelsBench(t)
+			for range n {
+				b.insert(d)
+			}
+			b.now = d
+			require.Equal(t, b.registered, b.fire(n), "%d timers, %d ticks away", n, d)
 		}
-		for b.now = d; b.findDue(); {
-			i := b.levels.Last(Due)
-			got = append(got, i)
-			b.remove(i)
-		}
-		require.Equal(t, want, got, "%d ticks away", d)
 	}
+}
+
+// fire takes up to n due timers, with the budget that a shard has, and returns them.
+func (b *levelsBench) fire(n int) (fired []uint32) {
+	for len(fired) < n {
+		for more := true; more && b.levels.Empty(Due); {
+			more = b.levels.Expire(b.now, 64)
+		}
+		if b.levels.Empty(Due) {
+			break
+		}
+		i := b.levels.Last(Due)
+		b.levels.Remove(i, b.records.At(i)) // the record is not used again: its number says when it was registered
+		delete(b.truth, i)
+		fired = append(fired, i)
+	}
+	return fired
+}
+
+// A long random walk against simple lists, one for each tick: registrations for few ticks, near
+// and far, some of them while a bucket is half emptied, and firings in between. The lists hold
+// the numbers of timers, which are those of their registrations.
+func TestLevelsAgainstSimpleLists(t *testing.T) {
+	halfEmptied := 0
+	for seed := range uint64(30) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		b, lists := newLevelsBench(t), map[int64][]uint32{}
+		fire := func(n int) {
+			for _, i := range b.fire(n) {
+				first := slices.Min(slices.Collect(maps.Keys(lists)))
+				require.Equal(t, lists[first][0], i, "seed %d: due at %d, now %d", seed, first, b.now)
+				if lists[first] = lists[first][1:]; len(lists[first]) == 0 {
+					delete(lists, first)
+				}
+			}
+		}
+		ticks := []int64{4096, 4097, 4160, 5000, 8192, 12_000, 1 << 18, 1<<18 + 1, 1<<18 + 5000, 1 << 19}
+		register := func() {
+			tick := b.now
+			if later := slices.DeleteFunc(slices.Clone(ticks), func(tick int64) bool { return tick < b.now }); len(later) > 0 && r.IntN(4) > 0 {
+				tick = later[r.IntN(min(4, len(later)))]
+			}
+			for range 1 + r.IntN(100) {
+				i := uint32(len(b.registered))
+				b.insert(tick)
+				lists[tick] = append(lists[tick], i)
+				if l := &b.levels; l.Cascading() && l.ListOf(b.records.At(i)) == bucketList(uint(l.cascading), l.cur) {
+					halfEmptied++
+				}
+			}
+		}
+		for range 200 {
+			switch r.IntN(4) {
+			case 0, 1:
+				register()
+			case 2:
+				b.now += r.Int64N(1 << r.IntN(14))
+				b.levels.Expire(b.now, blockLen+r.IntN(2*blockLen))
+			case 3:
+				fire(r.IntN(200))
+			}
+			b.check()
+		}
+		b.now = 1 << 20
+		fire(math.MaxInt)
+		require.Empty(t, lists)
+	}
+	require.NotZero(t, halfEmptied, "nothing was registered into a bucket that was half emptied")
+}
+
+// A removal changes the place of one other timer at most, and so does a move, which makes the
+// timer the last of its new tick.
+func TestARemovalChangesThePlaceOfOneOther(t *testing.T) {
+	for seed := range uint64(20) {
+		r := rand.New(rand.NewPCG(seed, 3))
+		b := newLevelsBench(t)
+		for range 1000 {
+			b.insert(5000)
+		}
+		place := make([]int, 1000, 1200) // by number: when it was registered last
+		for i := range place {
+			place[i] = i
+		}
+		changes := r.IntN(100)
+		for k := range changes {
+			i, _ := b.any(r.Uint64())
+			b.levels.Remove(i, b.records.At(i))
+			if k%2 == 0 {
+				delete(b.truth, i)
+				continue
+			}
+			b.levels.Insert(i, b.records.At(i))
+			place[i] = len(place) + k
+		}
+		b.now = 5000
+		var places []int
+		for _, i := range b.fire(1000) {
+			places = append(places, place[i])
+		}
+		require.Len(t, places, len(b.registered)-(changes+1)/2)
+		require.LessOrEqual(t, len(places)-longestAscent(places), changes, "seed %d", seed)
+	}
+}
+
+// longestAscent returns the most numbers, of some in a row, that ascend if the others are left out.
+func longestAscent(numbers []int) int {
+	var ends []int // by length: the least number that an ascent of that length ends with
+	for _, n := range numbers {
+		k, _ := slices.BinarySearch(ends, n)
+		ends = append(ends[:k], append([]int{n}, ends[min(k+1, len(ends)):]...)...)
+	}
+	return len(ends)
 }
 
 // What is due within the Lowest level is looked at at its tick, once; what is farther away
@@ -408,20 +520,70 @@ func TestLevelsLookAtWhatIsNearAtItsTick(t *testing.T) {
 	}
 }
 
-// To count a bucket's timers looks at its last block only, however many timers there are: what
-// Inspect does of a million costs what it does of one.
+// idle puts an idle timer where it is looked at at a tick or before; its deadline is far behind that.
+func (b *levelsBench) idle(tick int64) (i uint32, start int64) {
+	if b.records.Free() == 0 {
+		b.records.Grow(NewChunk())
+	}
+	i = b.records.Alloc()
+	r := b.records.At(i)
+	r.When, r.Flags = nanos(20*tick), Open
+	return i, b.levels.InsertAt(i, r, tick)
+}
+
+// Promise 14: an idle timer goes to the list Due when its bucket is emptied, on any level, due or not.
+func TestLevelsSendIdleTimersToDue(t *testing.T) {
+	for _, tick := range []int64{1, Digits, Lowest - 1, Lowest, Lowest + 1, 10 * Lowest, 1 << 20, 1 << 40} {
+		b := newLevelsBench(t)
+		i, start := b.idle(tick)
+		require.LessOrEqual(t, start, tick)
+		require.Greater(t, start, tick/2, "it is looked at not much earlier")
+		b.levels.Expire(start-1, 64)
+		require.True(t, b.levels.Empty(Due))
+		b.levels.Expire(start, 64)
+		require.Equal(t, Due, b.levels.ListOf(b.records.At(i)))
+		require.False(t, b.levels.DueNow(b.records.At(i)))
+	}
+}
+
+// Promise 14: a look moves the timer out of the bucket that is being emptied, though others that belong
+// into that go to its end: otherwise looks had no end. Nor is it looked at in the same tick again.
+func TestALookLeavesTheBucketThatIsBeingEmptied(t *testing.T) {
+	b := newLevelsBench(t)
+	i, start := b.idle(2*Lowest - 1)
+	for range 10 * blockLen {
+		b.insert(start + 10)
+	}
+	r := b.records.At(i)
+	b.levels.Expire(start, blockLen)
+	require.Equal(t, Due, b.levels.ListOf(r))
+	require.True(t, b.levels.Cascading())
+	b.levels.Remove(i, r)
+	require.Equal(t, start+1, b.levels.LookTick(r, nanos(start)), "not now again")
+	require.Equal(t, start+9, b.levels.LookTick(r, nanos(start+9)))
+	require.Equal(t, 20*(2*int64(Lowest)-1), b.levels.LookTick(r, never), "at its deadline at the latest")
+	require.Equal(t, start+9, b.levels.InsertAt(i, r, start+9))
+	for b.levels.Expire(start+8, 64) {
+		require.True(t, b.levels.Empty(Due))
+	}
+	require.True(t, b.levels.Empty(Due))
+}
+
+// To count a bucket's timers looks at its first and its last block only, however many timers
+// there are: what Inspect does of a million costs what it does of one.
 func TestCountWalksNoList(t *testing.T) {
 	b := newLevelsBench(t)
 	const blocks = 100
 	for range blocks*blockLen - 1 {
 		b.insert(50)
 	}
-	tail := b.levels.blocks.At(b.levels.tails[50] - 1)
-	prev := tail.prev
+	last := b.levels.blocks.At(b.levels.tails[50] - 1)
+	first := b.levels.blocks.At(last.next - 1)
+	next, prev := first.next, last.prev
 	require.NotZero(t, prev)
-	tail.prev = 0 // the rest of the list is out of reach
+	first.next, last.prev = 0, 0 // the rest of the list is out of reach
 	require.Equal(t, blocks*blockLen-1, b.levels.Count(50))
-	tail.prev = prev
+	first.next, last.prev = next, prev
 }
 
 // A huge step costs its timers, not its ticks: this would take centuries.
@@ -464,4 +626,26 @@ func TestLevelsTickOf(t *testing.T) {
 	} {
 		require.Equal(t, c.want, l.tickOf(&Record{When: c.when, Flags: c.f}), "%+v", c)
 	}
+}
+
+// Coarsest returns a time in between, of the begins of ticks the one whose number has the most
+// zeros at its end.
+func TestCoarsestIsTheRoundestTickInBetween(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 20_000 {
+		tick := 1 + rng.Int64N(1000)
+		l := New(tick, nil)
+		from := 1 + rng.Int64N(1<<(1+rng.IntN(20)))
+		to := from + rng.Int64N(100*tick)
+		want, zeros := from, -1
+		for k := (from + tick - 1) / tick; k*tick <= to; k++ {
+			if n := bits.TrailingZeros64(uint64(k)); n > zeros {
+				want, zeros = k*tick, n
+			}
+		}
+		require.Equal(t, want, l.Coarsest(from, to), "%d to %d, tick %d", from, to, tick)
+	}
+	far := New(7, nil)
+	require.GreaterOrEqual(t, far.Coarsest(math.MaxInt64, math.MaxInt64), int64(math.MaxInt64))
+	require.GreaterOrEqual(t, far.Coarsest(math.MaxInt64-100, math.MaxInt64), int64(math.MaxInt64-100))
 }

@@ -7,6 +7,9 @@ import (
 	"github.com/seed76848005/timerwheel/internal/slab"
 )
 
+// spareBlocks are chunks of blocks.
+var spareBlocks = slab.NewSpares(slab.NewChunk[block, [1 << blockShift]block])
+
 // Push puts timer i, which is in no list, at the end of a list.
 func (l *Levels) Push(list List, i uint32, r *Record) {
 	tail := l.tails[list]
@@ -15,22 +18,45 @@ func (l *Levels) Push(list List, i uint32, r *Record) {
 		b = l.blocks.At(tail - 1)
 	}
 	if b == nil || b.n == blockLen {
-		full := uint32(0)
-		if b != nil {
-			full = b.full + 1
-		}
-		if l.blocks.Free() == 0 {
-			l.blocks.Grow(slab.NewChunk[block, [1 << blockShift]block]())
-		}
-		n := l.blocks.Alloc()
-		b = l.blocks.At(n)
-		b.prev, b.list, b.n, b.full = tail, list, 0, full
-		tail = n + 1
-		l.tails[list] = tail
+		tail, b = l.append(list, b)
 	}
 	b.entries[b.n] = i
 	r.position = (tail-1)<<blockBits | uint32(b.n)
 	b.n++
+}
+
+// append puts an empty block after the last block of a list; last is nil if it has none.
+func (l *Levels) append(list List, last *block) (tail uint32, b *block) {
+	if l.table == &noTable {
+		l.table = new(table)
+	}
+	if l.blocks.Free() == 0 {
+		l.blocks.Grow(spareBlocks.Take())
+	}
+	tail = l.blocks.Alloc() + 1
+	b = l.blocks.At(tail - 1)
+	b.prev, b.next, b.list, b.n = 0, tail, list, 0
+	if last != nil {
+		b.prev, b.next, last.next = l.tails[list], last.next, tail
+		l.blocks.At(b.next-1).prev++
+	}
+	l.tails[list] = tail
+	return tail, b
+}
+
+// pushReversed puts timers, which are in no list, into an empty list, the first one at the end.
+func (l *Levels) pushReversed(list List, timers []uint32) {
+	var b *block
+	for len(timers) > 0 {
+		var t uint32
+		t, b = l.append(list, b)
+		for ; b.n < blockLen && len(timers) > 0; b.n++ {
+			last := len(timers) - 1
+			b.entries[b.n] = timers[last]
+			l.records.At(timers[last]).position = (t-1)<<blockBits | uint32(b.n)
+			timers = timers[:last]
+		}
+	}
 }
 
 // Remove takes timer i out of its list; the list's last timer takes its position.
@@ -44,17 +70,44 @@ func (l *Levels) Remove(i uint32, r *Record) {
 		l.blocks.At(r.position >> blockBits).entries[r.position&(1<<blockBits-1)] = last
 		l.records.At(last).position = r.position
 	}
-	l.trim(list, t, tail)
+	if tail.n == 0 {
+		l.dropLast(list, t, tail)
+	}
 }
 
-// trim takes the last block, t, off a list if nothing is left in it.
-func (l *Levels) trim(list List, t uint32, tail *block) {
-	if tail.n > 0 {
-		return
+// dropLast takes the last block, t, in which nothing is left, off a list.
+func (l *Levels) dropLast(list List, t uint32, tail *block) {
+	if tail.next == t+1 {
+		l.tails[list] = 0
+	} else {
+		l.blocks.At(tail.next-1).prev--
+		l.blocks.At(tail.prev - 1).next = tail.next
+		l.tails[list] = tail.prev
 	}
-	l.tails[list] = tail.prev
+	l.trim(list, t)
+}
+
+// takeFirst takes the first block off a list that is not empty, copies its timers, which are
+// then in no list, and returns their number.
+func (l *Levels) takeFirst(list List, timers []uint32) (n int) {
+	tail := l.blocks.At(l.tails[list] - 1)
+	t := tail.next - 1
+	first := l.blocks.At(t)
+	if first == tail {
+		l.tails[list] = 0
+	} else {
+		l.blocks.At(first.next - 1).prev = first.prev - 1
+		tail.next = first.next
+	}
+	n = copy(timers, first.entries[:first.n])
+	l.trim(list, t)
+	return n
+}
+
+// trim gives back block t, which has been taken off a list.
+func (l *Levels) trim(list List, t uint32) {
 	if l.blocks.Release(t) && l.blocks.Spare(t) {
-		l.blocks.Drop(t, true)
+		spareBlocks.Give(l.blocks.Drop(t, true))
 	}
 	if l.tails[list] == 0 && list < Due {
 		l.vacate(list)
@@ -78,22 +131,58 @@ func (l *Levels) Count(list List) int {
 	if l.tails[list] == 0 {
 		return 0
 	}
-	b := l.blocks.At(l.tails[list] - 1)
-	return int(b.full)*blockLen + int(b.n)
+	last := l.blocks.At(l.tails[list] - 1)
+	return int(l.blocks.At(last.next-1).prev)*blockLen + int(last.n)
 }
 
-// All yields the timers of a list, a block at a time, the last block first.
+// All yields the timers of a list, a block at a time, the first block first.
 func (l *Levels) All(list List) iter.Seq[[]uint32] {
 	return func(yield func([]uint32) bool) {
-		for tail := l.tails[list]; tail != 0; {
-			b := l.blocks.At(tail - 1)
-			if !yield(b.entries[:b.n]) {
+		tail := l.tails[list]
+		for t := tail; t != 0; {
+			if t = l.blocks.At(t - 1).next; !yield(l.blocks.At(t-1).timers()) || t == tail {
 				return
 			}
-			tail = b.prev
 		}
 	}
 }
+
+// Reached yields the timers of the buckets that begin at tick limit or before, a block at a time.
+// Not all of them need be due: see DueAt.
+func (l *Levels) Reached(limit int64) iter.Seq[[]uint32] {
+	return func(yield func([]uint32) bool) {
+		for level, word := range l.words() {
+			for start := range l.Buckets(level, word) {
+				if start > limit {
+					return // so do all that follow
+				}
+				for block := range l.All(bucketList(level, start)) {
+					if !yield(block) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// words yields the words in which a level has occupied buckets, in the order of their times.
+func (l *Levels) words() iter.Seq2[uint, int] {
+	return func(yield func(uint, int) bool) {
+		for level := range uint(NumLevels) {
+			words := l.occupiedBuckets[level]
+			if level > 0 && words != 0 {
+				words = 1 // all its buckets are in one
+			}
+			for ; words != 0; words &= words - 1 {
+				if !yield(level, bits.TrailingZeros64(words)) {
+					return
+				}
+			}
+		}
+	}
+}
+func (b *block) timers() []uint32 { return b.entries[:b.n] }
 
 // Buckets yields the occupied buckets of a level in one of its words, which is 64 buckets
 // (level 0 has 64 words, the others one): the tick at which a bucket begins, and the

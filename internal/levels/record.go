@@ -5,10 +5,10 @@ import "github.com/seed76848005/timerwheel/internal/slab"
 // A Record is the storage of one timer: the part of it that is looked at all the time.
 // It has no pointers: the garbage collector skips it, and writing it needs no barrier.
 //
-// The levels read When and the flags Prompt and InBucket, and keep position. Gen,
+// The levels read When and the flags Prompt, InBucket and Open, and keep position. Gen,
 // Owners and the other flags are the caller's.
 type Record struct {
-	When     int64  // deadline, ns since the wheel's base; of a pending timer
+	When     int64  // of a pending timer: deadline, ns since the wheel's base; with the flag Open it may be later
 	Gen      uint32 // the generation of the handles to it
 	position uint32 // in its list: block and entry; of a timer that is in one
 	Owners   uint32 // references held by owners
@@ -22,6 +22,7 @@ type Flags uint16
 const (
 	Prompt   Flags = 1 << iota // due at its deadline, not at the tick that follows
 	InBucket                   // in a bucket, not in a list beside the levels
+	Open                       // its deadline may have been put off: when its bucket is emptied, the caller looks
 	FirstFree
 )
 

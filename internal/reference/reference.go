@@ -1,10 +1,12 @@
-// Package reference is a wheel as the contract describes it: obviously right, and slow. It is
+// Package reference is a wheel as docs/promises.md describes it: obviously right, and slow. It is
 // test support. FuzzAPI of the root package and verify/machine make a real wheel and a reference
 // do the same, and compare them.
 //
 //	reference.go  the wheel, its timers and groups: registering, references, questions
 //	deletions.go  deletions, and which deletion waits for which handler
 //	runs.go       handlers that begin and end, time, Advance, Close
+//	idle.go       idle timeouts
+//	order.go      the order of the timers of a tick
 //
 // A reference has no lock, no goroutine and no clock. Its user calls a verb for each call of the
 // API, and an event (Begin, End, Pass, Rest) for each thing that the real wheel does by itself. The
@@ -13,6 +15,7 @@
 package reference
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -56,6 +59,9 @@ type Wheel struct {
 	parked     int     // workers that wait for a lock
 	ended      bool    // a Close or CloseContext has returned nil
 	advance    *advance
+	order      order
+
+	lateInDoubt bool // a handler has begun whose deadline was in doubt
 }
 
 // A Timer lives until no owner, no firing (pending) and no handler in flight (Run) holds it.
@@ -71,6 +77,8 @@ type Timer struct {
 
 	Deadline time.Duration
 	Due      time.Duration // when it may begin: at the end of the tick of its deadline
+	Idle     bool          // pending as an idle timeout
+	Unseen   bool          // it was touched, and nobody has asked for its deadline since: idle.go
 
 	none     bool          // never made: its handle is the zero Timer
 	shutdown bool          // refuses every Register
@@ -78,6 +86,9 @@ type Timer struct {
 	onGrid   bool          // its deadline is an instant of its period
 	deferred bool          // registered during an Advance: left to the next
 	ready    time.Duration // since when nothing has prevented it from beginning; Never: something does
+	place    int           // among all registrations
+	idleFor  time.Duration // of an idle timeout: the time for which nobody must touch it
+	mayBeDue bool          // of an idle timeout that was touched: the wheel may still count it as due
 }
 
 // A Group is a group of timers.
@@ -91,9 +102,10 @@ type Run struct {
 	Timer *Timer
 	Since time.Duration
 
-	stalled bool  // OnStall has been called for it
-	refuses bool  // a deletion has marked it: no Register until it ends
-	waits   *wait // the deletion in which the handler itself waits
+	stalled  bool  // OnStall has been called for it
+	refuses  bool  // a deletion has marked it: no Register until it ends
+	released bool  // the handler has released the lock of its timer
+	waits    *wait // the deletion in which the handler itself waits
 }
 
 // An Answer is what a call returns. Until it is ready, the call must not return.
@@ -136,6 +148,7 @@ func New(o timerwheel.Options) *Wheel {
 	if w.Manual {
 		w.maxWorkers = 1 // the caller of Advance
 	}
+	w.Counted.MaxWorkers = cmp.Or(o.MaxWorkers, 256)
 	w.Timers = []*Timer{{Gone: true, none: true, Lock: NoLock}}
 	return w
 }
@@ -205,12 +218,22 @@ func (w *Wheel) Reduce(t *Timer, d time.Duration) error {
 	return err
 }
 
+// Move is Move.
+func (w *Wheel) Move(t *Timer, d time.Duration) bool {
+	if !t.Pending || w.refusal(t) != nil {
+		return false
+	}
+	w.arm(t, w.after(d))
+	return true
+}
+
 // RegisterAt is RegisterAt, for an instant since the wheel was made. A wheel that is not Manual
 // does not read the clock if it is to wake up at this moment, or is late. It may then take an
 // instant that is now for one to come: the timer is due at the end of its tick.
 func (w *Wheel) RegisterAt(t *Timer, at time.Duration) error {
-	waking := !w.Manual && slices.ContainsFunc(w.living, func(other *Timer) bool { return other.Pending && other.Due <= w.Now })
-	stays := t.Pending && t.Deadline <= w.Now
+	waking := !w.Manual && (w.stallAfter != Never || // it may be to look for stalls at this moment
+		slices.ContainsFunc(w.living, func(other *Timer) bool { return other.Pending && (other.Due <= w.Now || other.Idle) }))
+	stays := t.Pending && !t.Idle && t.Deadline <= w.Now
 	_, err := w.register(t, max(at, w.Now), false)
 	if err == nil && at == w.Now && waking && stays {
 		t.dueBy = w.endOfTick(w.Now)
@@ -244,10 +267,12 @@ func (w *Wheel) after(d time.Duration) time.Duration {
 }
 
 func (w *Wheel) arm(t *Timer, when time.Duration) {
+	w.takePlace(t)
 	if !t.Pending {
 		t.Pending = true
 		w.Counted.Registered++
 	}
+	t.endIdle()
 	t.Deadline, t.Due, t.onGrid, t.ready = when, w.endOfTick(when), false, Never
 	if when <= w.Now {
 		t.Due = when // at once: it does not wait for a tick to end
@@ -275,6 +300,8 @@ func (w *Wheel) disarm(t *Timer) bool {
 		return false
 	}
 	t.Pending = false
+	t.endIdle()
+	w.order.removed++
 	w.Counted.Removed++
 	return true
 }
@@ -351,6 +378,9 @@ func (w *Wheel) Stats() timerwheel.Stats {
 	for _, t := range w.living {
 		if t.Pending {
 			s.Pending++
+		}
+		if t.Pending && t.Due <= w.Now {
+			s.Due++
 		}
 		if t.Run != nil {
 			s.Running++

@@ -42,8 +42,10 @@ func (w *Wheel) MayBegin(t *Timer) (wrong string) {
 		return "it is early: due " + t.Due.String()
 	case w.Manual && w.advance == nil:
 		return "there is no Advance"
-	case w.Manual && t.Due/w.tick < w.advance.tick:
+	case w.Manual && max(t.Due, t.dueBy)/w.tick < w.advance.tick:
 		return "one of a later tick has begun before it"
+	case w.Manual && !t.Idle && !w.order.allows(t.place, t.Due/w.tick): // the wheel's looks move an idle timer
+		return "others were registered for its tick before it"
 	case t.deferred:
 		return "it was registered during this Advance"
 	case t.Lock != NoLock && w.LockTaken(t.Lock):
@@ -61,10 +63,16 @@ func (w *Wheel) Begin(t *Timer) {
 	w.Counted.Fired++
 	if w.Manual {
 		w.advance.fired++
-		w.advance.tick = t.Due / w.tick
+		w.advance.tick = max(w.advance.tick, t.Due/w.tick)
+		if !t.Idle {
+			w.order.begin(t.place, t.Due/w.tick)
+		}
 	}
+	w.lateInDoubt = w.lateInDoubt || t.Unseen
 	w.countLate(w.Now - t.Deadline)
+	t.endIdle()
 	if t.Period > 0 {
+		w.takePlace(t)
 		t.Pending = true
 		w.Counted.Registered++
 		w.moveToGrid(t)
@@ -139,7 +147,16 @@ func (w *Wheel) Runs() (runs []*Run) {
 
 // LockTaken reports whether a handler, or the user of the reference, holds a lock.
 func (w *Wheel) LockTaken(l int) bool {
-	return w.Held[l] || slices.ContainsFunc(w.Runs(), func(r *Run) bool { return r.Timer.Lock == l })
+	return w.Held[l] || slices.ContainsFunc(w.Runs(), func(r *Run) bool { return r.Timer.Lock == l && !r.released })
+}
+
+// ReleaseLock is ReleaseLock. From is the run whose handler makes the call, if one does.
+func (w *Wheel) ReleaseLock(t *Timer, from *Run) error {
+	if from == nil || t.Run != from || t.Lock == NoLock || from.released {
+		return timerwheel.ErrNotLocked
+	}
+	from.released = true
+	return nil
 }
 
 // Busy returns the number of workers.
@@ -297,7 +314,10 @@ func (w *Wheel) Advance(d time.Duration, from *Run) *Answer {
 func (w *Wheel) Advancing() bool { return w.advance != nil }
 
 // Unwind ends the Advance that is under way, because a panic or a Goexit went through it.
-func (w *Wheel) Unwind() { w.endAdvance(Outcome{Err: ErrUnwound}) }
+func (w *Wheel) Unwind() {
+	w.unwound()
+	w.endAdvance(Outcome{Err: ErrUnwound})
+}
 
 // endAdvance ends the Advance that is under way. What was registered during it is left to the
 // next one.

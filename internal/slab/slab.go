@@ -162,11 +162,12 @@ func (s *Slab[T, A]) Spare(i uint32) bool {
 	return s.free-int(s.chunks.rows[i/s.size()].vacant) >= int(s.size())
 }
 
-// Drop gives the empty chunk of number i back to the runtime. Its number is used again
-// only if reuse is true.
-func (s *Slab[T, A]) Drop(i uint32, reuse bool) {
+// Drop takes the empty chunk of number i out of use, and returns it. Its number is used again
+// only if reuse is true. A chunk that has lost no item is as good as a new one.
+func (s *Slab[T, A]) Drop(i uint32, reuse bool) *Chunk[T, A] {
 	n := i / s.size()
-	if c := s.chunks.rows[n]; c.vacant > 0 {
+	c := s.chunks.rows[n]
+	if c.vacant > 0 {
 		s.free -= int(c.vacant)
 		s.close(c)
 	}
@@ -176,6 +177,7 @@ func (s *Slab[T, A]) Drop(i uint32, reuse bool) {
 		s.holes = append(s.holes, n)
 		s.chunks.Shrank(s.Used())
 	}
+	return c
 }
 
 // close takes c out of the list of chunks with a free item.

@@ -38,3 +38,19 @@ func TestSlab(t *testing.T) {
 		require.Less(t, i, uint32(n+16), "holes are filled first")
 	}
 }
+
+// Storage that was given back is taken again, as it is; otherwise it is made.
+func TestSparesAreTakenAgain(t *testing.T) {
+	made := 0
+	s := NewSpares(func() *int { made++; return new(int) })
+	v := s.Take()
+	require.Equal(t, 1, made)
+	again := false
+	for range 1000 { // a pool may forget what it is given
+		s.Give(v)
+		last := v
+		v = s.Take()
+		again = again || v == last
+	}
+	require.True(t, again)
+}
