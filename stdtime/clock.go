@@ -1,9 +1,11 @@
 package stdtime
 
 import (
+	"math"
 	"time"
 
 	"github.com/seed76848005/timerwheel"
+	"github.com/seed76848005/timerwheel/internal/own"
 )
 
 // A Clock has the functions of package time as methods, for one wheel. It is a
@@ -11,17 +13,43 @@ import (
 // with [On]; the zero Clock is not usable.
 type Clock struct {
 	w       *timerwheel.Wheel
-	bubbled bool // made in a bubble of testing/synctest
+	start   time.Time     // the wheel's; inside this package a time is a duration since then
+	tick    time.Duration // the wheel's
+	manual  bool          // the wheel is Manual: when it is closed, its time stands still
+	bubbled bool          // made in a bubble of testing/synctest
 }
 
-// On returns the Clock of the wheel w. In a bubble of testing/synctest, make both
-// the wheel and its Clock in that bubble. On panics if w is nil.
+// On returns the Clock of the wheel w. It asks the wheel for its options
+// ([timerwheel.Wheel.Inspect]), so make one Clock, not one for each timer. In a bubble of
+// testing/synctest, make both the wheel and its Clock in that bubble. On panics if w is nil.
 func On(w *timerwheel.Wheel) Clock {
 	if w == nil {
 		panic("stdtime: On with a nil wheel")
 	}
-	now := time.Now()
-	return Clock{w: w, bubbled: now == now.Round(0)} // in a bubble, and only there, Now has no monotonic reading
+	now, in := time.Now(), w.Inspect()
+	return Clock{
+		w:       w,
+		start:   own.Base(w),
+		tick:    in.Options.Tick,
+		manual:  in.Options.Manual,
+		bubbled: now == now.Round(0), // in a bubble, and only there, Now has no monotonic reading
+	}
+}
+
+// elapsed returns the wheel's time, by the wheel's own arithmetic: the wheel fires nothing
+// before the elapsed time at which it is due.
+func (c *Clock) elapsed() time.Duration { return c.Since(c.start) }
+
+// when returns the time at which that much has elapsed.
+func (c *Clock) when(elapsed time.Duration) time.Time { return c.start.Add(elapsed) }
+
+// later returns the time that lies d after t: t, if d is negative, and the latest time of all,
+// if it is before that.
+func later(t, d time.Duration) time.Duration {
+	if d > math.MaxInt64-t {
+		return math.MaxInt64
+	}
+	return t + max(d, 0)
 }
 
 // AfterFunc calls f in a goroutine of the wheel when d has passed. With the Timer
@@ -31,7 +59,7 @@ func On(w *timerwheel.Wheel) Clock {
 // Unless it is stopped, f is called even if the program has no reference to the
 // Timer any more. f may block; the package's documentation says what the wheel does
 // then. AfterFunc panics if f is nil.
-func (c Clock) AfterFunc(d time.Duration, f func()) *Timer { return newFuncTimer(c.w, d, f) }
+func (c Clock) AfterFunc(d time.Duration, f func()) *Timer { return newFuncTimer(c, d, f) }
 
 // NewTimer returns a Timer that sends the wheel's time on its channel when d has
 // passed. It need not be stopped to be garbage collected: it is collected when the
@@ -65,25 +93,41 @@ func (c Clock) Tick(d time.Duration) <-chan time.Time {
 
 // Sleep waits until d has passed. If d is not positive it returns at once.
 //
-// On a wheel that is closed already, Sleep is time.Sleep. A Sleep in progress when
-// the wheel is closed never returns: nothing wakes it. On a Manual wheel it waits
-// for an Advance, which another goroutine must call.
+// It needs none of the wheel's workers, so a handler may Sleep. When the wheel is closed, a
+// Sleep in progress goes on with package time, and a later one is time.Sleep. On a Manual
+// wheel it waits for an Advance, which another goroutine must call; the time of a closed
+// Manual wheel stands still, and there Sleep returns at once.
 func (c Clock) Sleep(d time.Duration) {
 	if d <= 0 {
 		return
 	}
-	done := make(chan struct{})
-	t := c.w.Alloc(func(timerwheel.Timer) { close(done) })
-	err := t.Register(d)
-	_ = t.Free() // a pending timer fires all the same
-	if err != nil {
-		time.Sleep(d)
-		return
+	s := &sleeper{done: make(chan struct{})}
+	s.Owner = s
+	if c.w.AfterFuncArg(d, own.Fire, &s.Firing) == (timerwheel.Timer{}) {
+		s.HandOver(d, !c.manual)
 	}
-	<-done
+	s.Armed(c.w)
+	<-s.done
 }
 
-// Now returns the wheel's time. It is what is sent on channels.
+// A sleeper is a Sleep in progress.
+type sleeper struct {
+	own.Firing
+	done chan struct{}
+}
+
+// Fire ends the Sleep.
+func (s *sleeper) Fire() { close(s.done) }
+
+// HandOver makes package time end the Sleep.
+func (s *sleeper) HandOver(left time.Duration, hasTime bool) {
+	if !hasTime {
+		left = 0
+	}
+	time.AfterFunc(left, s.Fire)
+}
+
+// Now returns the wheel's time ([timerwheel.Wheel.Now]). It is what is sent on channels.
 func (c Clock) Now() time.Time { return c.w.Now() }
 
 // Since returns the time elapsed since t, by the wheel's time.

@@ -147,7 +147,7 @@ func TestATimerKeepsItsChannel(t *testing.T) {
 func TestCollectionInABubble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, w := openClock(t, timerwheel.Options{})
-		for range 100 {
+		for range rounds(100) {
 			c.NewTimer(time.Hour)
 			c.NewTicker(time.Hour)
 			for range 3 {

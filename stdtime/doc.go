@@ -41,39 +41,45 @@
 //   - Times have the granularity of the wheel. Nothing fires early. While a worker
 //     is free, nothing fires later than two ticks plus the scheduler's delay; a
 //     tick is Options.Tick, default 1 ms. A period shorter than the tick is
-//     served once a tick. A timer that is due at once still has to wait for a
-//     worker: a receive that does not wait may come too early for its value.
+//     served once a tick. A value that is due at once is sent by a goroutine of the
+//     wheel: a receive that does not wait may come too early for it.
 //   - The capacity of C is 1, not 0, and len(C) is 1 while a value waits. What
 //     can be received, and when, is as with the capacity 0.
 //   - A function runs on a worker of the wheel, not on a goroutine of its own. It
 //     may block, and functions may overlap, even two calls of one function, if its
-//     Timer was reset in between. But at most Options.MaxWorkers run at once, sends
-//     on channels included; Close waits for them; and Options.OnPanic gets their
-//     panics. In the function, Close returns ErrDeadlock.
+//     Timer was reset in between. But at most Options.MaxWorkers run at once; Close
+//     waits for them; and Options.OnPanic gets their panics. In the function, Close
+//     returns ErrDeadlock. Sends on channels, ticks and the ends of Sleeps need no
+//     worker: they happen in time though MaxWorkers functions wait for them.
 //   - AfterFunc with a nil function panics at once, not when it is due.
-//   - On a closed wheel nothing fires any more, and neither does what was pending
-//     when it closed; Stop and Reset then report false. See [Clock.Sleep].
+//   - Closing the wheel ends nothing: what was pending goes on with package time, at
+//     its time, and can be stopped and reset as before; what is made on a closed
+//     wheel is package time's from the beginning. Close does not wait for a function
+//     that has not begun. From then on a function runs as with package time: on a
+//     goroutine of its own, and its panic crashes the program even if Options.OnPanic
+//     is set.
 //   - On a Manual wheel everything happens in Advance, and the values on channels
-//     are the wheel's time.
+//     are the wheel's time. The time of a closed Manual wheel stands still: Sleep
+//     returns at once there, channels stay silent, and no function is called.
 //   - In a bubble of testing/synctest, a Timer or Ticker that is garbage keeps its
 //     timer on the wheel until the next firing, which sends nothing.
 //
 // # What it costs
 //
 // The cost beside package time and [timerwheel.Wheel.Alloc], for timers of one
-// hour on two processors; medians of six runs. The last column is what a pending
+// hour on two processors; medians of three runs. The last column is what a pending
 // timer holds on the heap:
 //
 //	                    make, stop      Reset          held
-//	AfterFunc, time     184 ns           47 ns         115 B, 1 object
-//	AfterFunc, here     155 ns          111 ns         114 B, 1 object
-//	Alloc               117 ns           45 ns          50 B, none
-//	NewTimer, time      216 ns           63 ns         248 B, 3 objects
-//	NewTimer, here     1215 ns           61 ns         426 B, 9 objects
-//	NewTicker, time     173 ns                         248 B, 3 objects
-//	NewTicker, here    1109 ns                         402 B, 9 objects
+//	AfterFunc, time     155 ns           44 ns         122 B, 1 object
+//	AfterFunc, here     212 ns          152 ns         245 B, 1 object
+//	Alloc               141 ns           39 ns          50 B, none
+//	NewTimer, time      145 ns           56 ns         248 B, 3 objects
+//	NewTimer, here      898 ns           90 ns         413 B, 7 objects
+//	NewTicker, time     144 ns                         248 B, 3 objects
+//	NewTicker, here     887 ns                         418 B, 7 objects
 //
-//	go test -run '^$' -bench 'MakeAndStop|Reset' -count 6 ./stdtime
+//	go test -run '^$' -bench 'MakeAndStop|Reset' -count 3 ./stdtime
 //	go test -run '^$' -bench Memory -benchtime 3x ./stdtime
 //
 // AfterFunc costs one object. A channel is expensive to make, here even more than
@@ -85,17 +91,26 @@
 //
 // The promises about races rest on these rules:
 //
-//   - A Timer with a channel is one timer of the wheel, bound to a lock
-//     ([timerwheel.Wheel.AllocLocked]). Under that lock its handler sends, and Stop
-//     and Reset delete or move the firing and take back the value. So Stop and Reset
-//     find one of two states. Either the firing is still to come, and is theirs to
-//     delete or move; or the value has been sent, and is in the channel or received.
-//     There is nothing in between.
-//   - A Timer with a function is one timer of the wheel for each arming. Each of
-//     these timers either is deleted or has begun; the wheel decides which.
-//   - A Ticker is one periodic timer of the wheel for each period that it is given.
-//     If that timer is replaced while a tick is in flight, the tick finds this out
-//     under the Ticker's lock, and sends nothing.
+//   - A Timer with a channel is one timer of the wheel and a lock. Under that lock its
+//     firing sends, and Stop and Reset delete or move the firing and take back the
+//     value. So Stop and Reset find one of two states. Either the firing is still to
+//     come (armed), and is theirs to delete or move; or the value has been sent, and
+//     is in the channel or received. There is nothing in between.
+//   - The wheel may have taken a firing that has not got the lock yet. Stop clears
+//     armed, and the firing sends nothing. Reset sets the time at which the new arming
+//     is due: before that time the firing sends nothing. If it comes after that, one
+//     of the two firings sends, and the other finds that the timer is not armed any
+//     more.
+//   - When the wheel is closed it hands over what is pending, and may hand over an
+//     earlier arming than the present one. Whichever it is, package time gets the time
+//     at which the present one is due, and from then on every firing of the wheel's
+//     sends nothing.
+//   - A Timer with a function follows the same rules, with one timer of the wheel for
+//     each arming, and the call of the function in place of the send.
+//   - A Ticker is one timer of the wheel. Each firing arms it for the next instant of
+//     the period that was not missed: an instant is missed when the wheel's tick in
+//     which it lies has ended. It is armed for the next tick of the wheel at the
+//     earliest, so it fires at most once a tick.
 //   - These locks are locked before the wheel's locks, never after them, and are
 //     not held while a function runs.
 //   - The wheel holds only weak references to channels, and none to Timers and

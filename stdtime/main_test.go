@@ -2,6 +2,7 @@ package stdtime_test
 
 import (
 	"context"
+	"flag"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,14 +13,33 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(twice{m}) }
+
+// debug says that the wheels of openClock have Options.Debug.
+var debug bool
+
+// twice runs the tests two times: on wheels without Debug, and on wheels with it.
+type twice struct{ m *testing.M }
+
+func (t twice) Run() int {
+	code := t.m.Run()
+	if measures := flag.Lookup("test.bench").Value.String() != ""; code != 0 || measures {
+		return code
+	}
+	debug = true
+	return t.m.Run()
+}
 
 // openClock makes a wheel that is closed at the end of the test, and returns it and its Clock.
-// In a bubble, t must be the bubble's own.
+// It checks that the package misuses no timer. In a bubble, t must be the bubble's own.
 func openClock(t *testing.T, o timerwheel.Options) (stdtime.Clock, *timerwheel.Wheel) {
 	t.Helper()
+	if debug {
+		o.Debug, o.OnMisuse = true, func(err error) { t.Errorf("misuse: %v", err) }
+	}
 	w, err := timerwheel.New(o)
 	require.NoError(t, err)
+	t.Cleanup(func() { require.Zero(t, w.Stats().Misuses) })
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()

@@ -15,8 +15,10 @@ import (
 // These tests use real time and real goroutines, for the race detector and for races that do
 // not occur in a bubble. They check nothing about lateness.
 
+// rounds is how often a test tries: n times, or a tenth of that with -short, and on wheels with Debug,
+// on which all tests run a second time.
 func rounds(n int) int {
-	if testing.Short() {
+	if testing.Short() || debug {
 		return n / 10
 	}
 	return n
@@ -121,7 +123,7 @@ func TestStopDuringAFiring(t *testing.T) {
 	})
 	defer host.Wait()
 	defer over.Store(true)
-	for end := time.Now().Add(time.Duration(rounds(3000)) * time.Millisecond); time.Now().Before(end) && !t.Failed(); {
+	for end := time.Now().Add(time.Duration(rounds(1000)) * time.Millisecond); time.Now().Before(end) && !t.Failed(); {
 		tm.Reset(0)
 		tk.Reset(time.Second)
 		k := round.Add(1)
@@ -262,7 +264,7 @@ func TestNothingStaleIsReceived(t *testing.T) {
 				tm, ch := c.NewTimer(0)
 				tk, ticks := c.NewTicker(time.Millisecond)
 				defer tk.Stop()
-				for range rounds(500) {
+				for range rounds(200) {
 					tm.Reset(rand.N(2 * time.Millisecond))
 					time.Sleep(rand.N(2 * time.Millisecond))
 					if rand.IntN(2) == 0 {
@@ -449,4 +451,35 @@ func TestTheWheelKeepsNoTimer(t *testing.T) {
 	require.Eventually(t, func() bool { return w.Stats().Live == 0 }, time.Minute, time.Millisecond)
 	s := w.Stats()
 	require.Equal(t, s.Registered, s.Fired+s.Removed+uint64(s.Pending))
+}
+
+// Nothing is early: a Reset that reports true has prevented the old firing, also one that the
+// wheel has taken already, so f is called when the new duration has passed.
+func TestAFiringInFlightIsNotTakenForTheOneThatResetArms(t *testing.T) {
+	const n, d = 200, 100 * time.Millisecond
+	c, _ := openClock(t, timerwheel.Options{})
+	inTime := 0
+	for range rounds(10) {
+		start := time.Now()
+		var called [n]atomic.Int64 // the first call, after start
+		all := make([]func(time.Duration) bool, n)
+		for k := range n {
+			all[k] = c.AfterFunc(5*time.Millisecond, func() { called[k].CompareAndSwap(0, int64(time.Since(start))) }).Reset
+		}
+		time.Sleep(time.Until(start.Add(5 * time.Millisecond)))
+		var reset [n]time.Duration
+		for k, to := range all {
+			if at := time.Since(start); to(d) {
+				reset[k] = at
+				inTime++
+			}
+		}
+		for k, at := range reset {
+			require.Eventually(t, func() bool { return called[k].Load() > 0 }, time.Minute, time.Millisecond)
+			if at > 0 {
+				require.GreaterOrEqual(t, time.Duration(called[k].Load()), at+d)
+			}
+		}
+	}
+	t.Logf("%d of them were reset in time", inTime)
 }

@@ -130,6 +130,50 @@ func TestMisuseOfATicker(t *testing.T) {
 	require.NotPanics(t, (&stdtime.Ticker{C: ch}).Stop)
 }
 
+// A period of one tick is served at each tick, though each firing comes a moment after the tick has
+// ended: an instant is not missed before that.
+func TestAPeriodOfOneTickIsServedAtEachTick(t *testing.T) {
+	for _, phase := range []time.Duration{0, 1, tick / 2, tick - 1} {
+		c, w := openClock(t, timerwheel.Options{Manual: true, Start: midnight, Tick: tick})
+		advance := func(elapsed time.Duration) {
+			_, err := w.Advance(midnight.Add(elapsed))
+			require.NoError(t, err)
+		}
+		advance(phase)
+		tk := c.NewTicker(tick)
+		first := phase + tick
+		for k := range 100 {
+			at := (first + tick - 1).Truncate(tick) + time.Duration(k)*tick + tick/3
+			advance(at)
+			require.Equal(t, midnight.Add(at), requireValue(t, tk.C, "each tick"))
+		}
+		advance(first + 1000*tick)
+		requireValue(t, tk.C, "one for all that were missed")
+		advance(first + 1000*tick)
+		requireNoValue(t, tk.C, "two in one tick")
+	}
+}
+
+// However short the period is, a ticker fires at most once a tick, in real time, too, in which
+// the next instant has passed before the timer is armed for it. So it does when the wheel is
+// closed.
+func TestAShortPeriodDoesNotSpin(t *testing.T) {
+	c, w := openClock(t, timerwheel.Options{Tick: tick})
+	start, tk := time.Now(), c.NewTicker(1)
+	for range 20 {
+		await(t, tk.C, "a tick")
+	}
+	fired, ticks := w.Stats().Fired, time.Since(start)/tick
+	require.LessOrEqual(t, fired, uint64(ticks)+2)
+	require.NoError(t, w.Close())
+	start = time.Now()
+	for range 20 {
+		await(t, tk.C, "a tick of package time")
+	}
+	require.GreaterOrEqual(t, time.Since(start), 17*tick, "one may have been sent before, and one was due")
+	tk.Stop()
+}
+
 // A period shorter than the tick is served once a tick, and a period beyond the clock's range
 // never. Neither disturbs other timers.
 func TestExtremePeriods(t *testing.T) {

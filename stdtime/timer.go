@@ -6,6 +6,7 @@ import (
 	"weak"
 
 	"github.com/seed76848005/timerwheel"
+	"github.com/seed76848005/timerwheel/internal/own"
 )
 
 // A Timer is a time.Timer on a wheel. Make one with [Clock.NewTimer] or
@@ -56,44 +57,89 @@ func (t *Timer) Reset(d time.Duration) bool {
 	return t.impl.reset(d)
 }
 
-// A funcTimer is a Timer from AfterFunc. Each arming is a timer of its own on the
-// wheel, without an owner: it fires whether or not the program still has a reference
-// to the funcTimer, is recycled after that, and does not wait for a call of f that
-// still runs.
+// A funcTimer is a Timer from AfterFunc. Each arming is a timer of its own on the wheel,
+// without an owner: it fires whether or not the program still has a reference to the
+// funcTimer, is recycled after that, and does not wait for a call of f that still runs.
 type funcTimer struct {
 	Timer
-	w *timerwheel.Wheel
-	f func()
+	own.Firing
+	clock Clock
 
-	mu   sync.Mutex
-	next timerwheel.Timer // the firing to come, or the last one
+	mu    sync.Mutex
+	armed bool             // a call of User is to come
+	due   time.Duration    // when: a firing that comes before is that of an earlier arming
+	next  timerwheel.Timer // its timer on the wheel, or the last one
+	after afterClose
 }
 
-func newFuncTimer(w *timerwheel.Wheel, d time.Duration, f func()) *Timer {
+func newFuncTimer(clock Clock, d time.Duration, f func()) *Timer {
 	if f == nil {
 		panic("stdtime: AfterFunc with a nil function")
 	}
-	t := &funcTimer{w: w, f: f}
-	t.impl = t
+	t := &funcTimer{clock: clock}
+	t.impl, t.Firing = t, own.Firing{Owner: t, User: f}
 	t.reset(d)
 	return &t.Timer
+}
+
+// Fire calls f, on a worker, unless the timer has been stopped or reset since the wheel took
+// the firing.
+func (t *funcTimer) Fire() {
+	t.mu.Lock()
+	begins := t.armed && !t.after.active() && t.clock.elapsed() >= t.due
+	t.armed = t.armed && !begins
+	t.mu.Unlock()
+	if begins {
+		t.User.(func())()
+	}
+}
+
+// HandOver makes package time call f.
+func (t *funcTimer) HandOver(time.Duration, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.armed && !t.after.active() {
+		t.armAfterClose(t.clock.elapsed())
+	}
+}
+
+// armAfterClose makes package time call f at the time due. Holds mu.
+func (t *funcTimer) armAfterClose(now time.Duration) {
+	t.after.arm(t.due-now, !t.clock.manual, &t.mu, t.callAfterClose)
+}
+
+// callAfterClose is called with mu locked, when package time's timer has fired.
+func (t *funcTimer) callAfterClose() {
+	t.armed = false
+	go t.User.(func())()
 }
 
 func (t *funcTimer) stop() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.next.Stop()
+	t.next.Stop()
+	t.after.stop()
+	armed := t.armed
+	t.armed = false
+	return armed
 }
 
-// reset arms the new firing before it deletes the old one, so that the wheel is not idle
-// in between: that would cost two changes of its alarm. The reset takes effect when the
-// old firing is deleted: if that is too late, f is called for both firings.
+// reset arms the new firing before it deletes the old one, so that the wheel is not idle in
+// between: that would cost two changes of its alarm.
 func (t *funcTimer) reset(d time.Duration) bool {
+	defer t.Armed(t.clock.w)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	old := t.next
-	t.next = t.w.AfterFunc(d, t.f)
-	return old.Stop()
+	armed, old, now := t.armed, t.next, t.clock.elapsed()
+	if !t.after.active() {
+		t.next = t.clock.w.AfterFuncArg(d, own.Fire, &t.Firing)
+	}
+	t.armed, t.due = true, later(now, d)
+	if t.after.active() || t.next == (timerwheel.Timer{}) {
+		t.armAfterClose(now)
+	}
+	old.Stop()
+	return armed
 }
 
 // A chanTimer is a Timer from NewTimer. It is the part that the program holds.
@@ -103,51 +149,108 @@ type chanTimer struct {
 	sender *sender
 }
 
-// A sender is the part of a chanTimer that the wheel holds. It has only a weak reference
-// to the channel.
+// A sender is the part of a chanTimer that the wheel holds. It has only a weak reference to
+// the channel.
 //
-// Its timer is bound to its lock. The rules in this package's documentation need nothing
-// else: for a goroutine that holds mu, either the firing is still to come, and a deletion
-// deletes it or a Register moves it, or the value has been sent, and can be taken back.
+// The rules in this package's documentation need no more than its lock: for a goroutine that
+// holds mu, either armed says that the firing is still to come, and clearing it prevents the
+// send, or the value has been sent, and can be taken back.
 type sender struct {
-	mu sync.Mutex
-	t  timerwheel.Timer
-	w  *timerwheel.Wheel
-	to weak.Pointer[channel]
+	own.Firing
+	clock Clock
+	to    weak.Pointer[channel]
+
+	mu    sync.Mutex
+	armed bool             // a send is to come
+	due   time.Duration    // when: a firing that comes before is that of an earlier arming
+	t     timerwheel.Timer // zero if the wheel was closed before
+	after afterClose
 }
 
 func newChanTimer(clock Clock, d time.Duration) *Timer {
 	c := make(chan time.Time, 1)
-	s := &sender{w: clock.w, to: weakRef(c)}
-	s.t = clock.w.AllocLocked(&s.mu, s.send)
+	s := &sender{clock: clock, to: weakRef(c)}
+	s.Firing = own.Firing{Owner: s, Kept: true}
 	clock.onUnreachable(c, s)
-	_ = s.t.Register(d) // refused on a closed wheel: nothing fires there
 
+	defer s.Armed(clock.w)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := clock.elapsed()
+	s.armed, s.due = true, later(now, d)
+	s.t = clock.w.AfterFuncArg(d, own.Fire, &s.Firing)
+	if s.t == (timerwheel.Timer{}) {
+		s.armAfterClose(now)
+	}
 	t := &chanTimer{c: c, sender: s}
 	t.C, t.impl = c, t
 	return &t.Timer
 }
 
-// send is the timer's handler. It runs with mu locked.
-func (s *sender) send(timerwheel.Timer) { trySend(strongRef(s.to), s.w.Now()) }
+// Fire sends, unless the timer has been stopped or reset since the wheel took the firing.
+func (s *sender) Fire() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.armed && !s.after.active() && s.clock.elapsed() >= s.due {
+		s.send()
+	}
+}
+
+// HandOver makes package time send.
+func (s *sender) HandOver(time.Duration, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.armed && !s.after.active() {
+		s.armAfterClose(s.clock.elapsed())
+	}
+}
+
+// armAfterClose makes package time send at the time due. Holds mu.
+func (s *sender) armAfterClose(now time.Duration) {
+	s.after.arm(s.due-now, !s.clock.manual, &s.mu, s.send)
+}
+
+// send is called with mu locked.
+func (s *sender) send() {
+	s.armed = false
+	trySend(strongRef(s.to), s.clock.Now())
+}
 
 func (t *chanTimer) stop() bool {
 	t.sender.mu.Lock()
 	defer t.sender.mu.Unlock()
-	unsent := t.sender.t.Stop()
+	unsent := t.sender.stop()
 	return takeBack(t.c) || unsent
 }
 
+// stop prevents the send, and reports whether one was to come.
+func (s *sender) stop() (armed bool) {
+	s.t.Stop()
+	s.after.stop()
+	armed, s.armed = s.armed, false
+	return armed
+}
+
 func (t *chanTimer) reset(d time.Duration) bool {
-	t.sender.mu.Lock()
-	defer t.sender.mu.Unlock()
-	unsent := t.sender.t.Reset(d)
+	s := t.sender
+	defer s.Armed(s.clock.w)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	unsent, now := s.armed, s.clock.elapsed()
+	due := later(now, d)
+	onWheel := !s.after.active() && s.t.RegisterAt(s.clock.when(due)) == nil
+	s.armed, s.due = true, due
+	if !onWheel {
+		s.armAfterClose(now)
+	}
 	return takeBack(t.c) || unsent
 }
 
 func (s *sender) deleteTimer() {
-	s.t.Stop()
-	s.releaseTimer()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stop()
+	_ = s.t.Free()
 }
 
 // releaseTimer leaves the timer to the wheel, which recycles it when it has fired.

@@ -17,7 +17,7 @@ import (
 // multiples of grid, ticks a quarter of it later, and the walk looks halfway between, so that
 // the two ticks by which a wheel may be late do not show.
 func TestRandomWalkIsTheSameOnBoth(t *testing.T) {
-	for seed := range uint64(200) {
+	for seed := range uint64(rounds(200)) {
 		var logs [2]string
 		synctest.Test(t, func(t *testing.T) { logs[0] = walk(seed, packageTime) })
 		synctest.Test(t, func(t *testing.T) {

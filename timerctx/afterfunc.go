@@ -21,8 +21,10 @@ import (
 // timer by a method of t should call stop as well: otherwise ctx keeps a reference
 // to it until ctx ends.
 //
-// If ctx has ended already, or the wheel is closed, f is not called, and t is
-// not Valid. AfterFunc panics if ctx or f is nil.
+// f needs one of the wheel's workers. Closing the wheel drops the timer, as it does
+// those of [timerwheel.Wheel.AfterFunc]: f is not called any more, and ctx keeps a
+// reference until it ends or stop is called. If ctx has ended already, or the wheel
+// is closed, f is not called, and t is not Valid. AfterFunc panics if ctx or f is nil.
 func AfterFunc(ctx context.Context, w *timerwheel.Wheel, d time.Duration, f func()) (t timerwheel.Timer, stop func() bool) {
 	if ctx == nil {
 		panic("timerctx: nil context")
@@ -42,22 +44,29 @@ type boundTimer struct {
 	ctx context.Context
 	f   func()
 
-	mu     sync.Mutex // held during start
+	mu     sync.Mutex
 	timer  timerwheel.Timer
+	begun  bool        // fire has, perhaps before timer was set
 	detach func() bool // removes it from ctx; nil if it is not registered there
 }
 
+// start does not hold mu while it arms the timer: on a Manual wheel that may call
+// Options.OnNext, which may Advance and so call fire.
 func (b *boundTimer) start(w *timerwheel.Wheel, d time.Duration) {
+	timer := w.AfterFunc(d, b.fire)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.timer = w.AfterFunc(d, b.fire)
-	if b.timer.Valid() && b.ctx.Done() != nil { // its handler, fire, cannot be over: it needs mu
+	b.timer = timer
+	if !b.begun && timer.Valid() && b.ctx.Done() != nil {
 		b.detach = context.AfterFunc(b.ctx, func() { b.stop() })
 	}
 }
 
 // fire is the timer's handler. ctx may have ended without having called stop yet.
 func (b *boundTimer) fire() {
+	b.mu.Lock()
+	b.begun = true
+	b.mu.Unlock()
 	b.leaveContext()
 	if b.ctx.Err() == nil {
 		b.f()
@@ -69,7 +78,7 @@ func (b *boundTimer) stop() bool {
 	return b.timer.Stop()
 }
 
-// leaveContext removes the timer from ctx. It waits until start is over.
+// leaveContext removes the timer from ctx.
 func (b *boundTimer) leaveContext() {
 	b.mu.Lock()
 	detach := b.detach

@@ -2,6 +2,8 @@ package timerctx_test
 
 import (
 	"context"
+	"runtime"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,23 +61,130 @@ func TestAClosedWheelLeavesNothing(t *testing.T) {
 	})
 }
 
-// Close drops the pending timeouts: their contexts stay alive, and end in the other ways.
+// Promise 9.16: the timeouts that are pending when the wheel is closed go on with package time: the
+// contexts end at their time, or before, in the other ways.
 func TestCloseWhileTimeoutsPend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := maker{openWheel(t, timerwheel.Options{})}
 		parent, endParent := context.WithCancelCause(context.Background())
 		first, cancelFirst := m.timeout(parent, time.Minute, nil)
 		second, cancelSecond := m.timeout(parent, time.Minute, nil)
+		third, cancelThird := m.timeout(context.Background(), time.Minute, errSlow)
 		defer cancelSecond()
+		defer cancelThird()
 		require.NoError(t, m.w.Close())
-		time.Sleep(time.Hour)
-		requireAlive(t, first, second)
+		require.Zero(t, m.w.Stats().Live)
+		time.Sleep(time.Minute - 1)
+		requireAlive(t, first, second, third)
 		cancelFirst()
 		requireEnded(t, context.Canceled, context.Canceled, first)
 		endParent(errGone)
 		requireEnded(t, context.Canceled, errGone, second)
-		require.Zero(t, m.w.Stats().Live)
+		time.Sleep(time.Nanosecond)
+		synctest.Wait()
+		requireEnded(t, context.DeadlineExceeded, errSlow, third)
 	})
+}
+
+// Promise 9.16: on a closed Manual wheel contexts are Canceled with the cause ErrClosed.
+func TestOnAClosedManualWheel(t *testing.T) {
+	w := openWheel(t, timerwheel.Options{Manual: true})
+	m := maker{w}
+	before, cancel := m.timeout(context.Background(), time.Minute, errSlow)
+	defer cancel()
+	require.NoError(t, w.Close())
+	after, cancel := m.timeout(context.Background(), time.Minute, errSlow)
+	defer cancel()
+	requireEnded(t, context.Canceled, timerwheel.ErrClosed, before, after)
+}
+
+// What ended first counts on a Manual wheel, too: a parent of package context that ends before
+// the wheel is closed ends its child, though that is not yet told.
+func TestAParentsEndBeforeAManualWheelIsClosedCounts(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // the goroutine that would tell it does not run yet
+	for range 10 {
+		m := maker{openWheel(t, timerwheel.Options{Manual: true})}
+		parent, endParent := context.WithCancelCause(context.Background())
+		ctx, cancel := m.timeout(parent, time.Minute, errSlow)
+		defer cancel()
+		child, cancelChild := context.WithCancel(ctx)
+		defer cancelChild()
+		endParent(errGone)
+		require.NoError(t, m.w.Close())
+		requireEnded(t, context.Canceled, errGone, ctx, child)
+	}
+}
+
+// The contexts below one that ends because its Manual wheel is closed end with it, whichever
+// wheel they are of.
+func TestAManualWheelsCloseEndsWhatIsBelow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, other := maker{openWheel(t, timerwheel.Options{Manual: true})}, maker{openWheel(t, timerwheel.Options{})}
+		parent, cancel := m.timeout(context.Background(), time.Minute, errSlow)
+		defer cancel()
+		below := deriveAll(m, parent, errSlow)
+		defer below.cancel()
+		elsewhere, cancelElsewhere := other.timeout(parent, time.Second, errSlow)
+		defer cancelElsewhere()
+		require.NoError(t, m.w.Close())
+		synctest.Wait()
+		requireEnded(t, context.Canceled, timerwheel.ErrClosed, append(below.all, elsewhere)...)
+		require.Equal(t, 1, below.calls)
+		require.Zero(t, other.w.Stats().Pending)
+	})
+}
+
+// Promises 9.2 and 9.10: timerctx.AfterFunc is dropped by Close, and not Valid on a closed wheel.
+func TestCloseDropsAnAfterFunc(t *testing.T) {
+	for _, manual := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := openWheel(t, timerwheel.Options{Manual: manual})
+			f := func() { t.Error("called") }
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			before, stopBefore := timerctx.AfterFunc(ctx, w, time.Minute, f)
+			require.True(t, before.Valid())
+			require.NoError(t, w.Close())
+			after, stopAfter := timerctx.AfterFunc(ctx, w, time.Minute, f)
+			for _, tm := range []timerwheel.Timer{before, after} {
+				require.False(t, tm.Valid())
+			}
+			time.Sleep(time.Hour)
+			require.False(t, stopBefore(), "nothing is prevented: it was dropped")
+			require.False(t, stopAfter())
+		})
+	}
+}
+
+// Promise 11.18: handlers may wait for contexts of their own wheel, as many as there are workers;
+// and Close ends with them.
+func TestHandlersMayWaitForContextsOfTheirWheel(t *testing.T) {
+	for _, workers := range []int{1, 256} {
+		synctest.Test(t, func(t *testing.T) {
+			w := openWheel(t, timerwheel.Options{MaxWorkers: workers})
+			var waiting sync.WaitGroup
+			for range workers {
+				waiting.Add(1)
+				w.AfterFunc(time.Second, func() {
+					defer waiting.Done()
+					ctx, cancel := timerctx.WithTimeout(context.Background(), w, 50*time.Millisecond)
+					defer cancel()
+					<-ctx.Done()
+				})
+			}
+			began := time.Now()
+			waiting.Wait()
+			require.LessOrEqual(t, time.Since(began), 1055*time.Millisecond)
+
+			w.AfterFunc(0, func() {
+				ctx, cancel := timerctx.WithTimeout(context.Background(), w, time.Minute)
+				defer cancel()
+				<-ctx.Done()
+			})
+			synctest.Wait()
+			require.NoError(t, w.Close())
+		})
+	}
 }
 
 // On a Manual wheel the time is the wheel's.

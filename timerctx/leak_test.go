@@ -14,13 +14,16 @@ import (
 // The tests in this file check that contexts and timers that have ended leave nothing behind: on
 // the wheel, in a parent that stays alive, or as a goroutine.
 
-const few, many = 10_000, 100_000
+const few, many = 5_000, 20_000
 
 // leavesNothing runs f n times. Then it checks that the wheel holds no timer, that there are no
 // more goroutines than before, and that the heap is smaller than it would be if something were
 // left of each run.
 func leavesNothing(t *testing.T, n int, w *timerwheel.Wheel, f func()) {
 	t.Helper()
+	if debug {
+		t.Skip("with Debug the wheel remembers the last timers that were recycled")
+	}
 	n = rounds(n)
 	for range 1000 { // lets everything grow that grows only once
 		f()

@@ -2,6 +2,7 @@ package timerctx_test
 
 import (
 	"context"
+	"flag"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -13,18 +14,36 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m)
+func TestMain(m *testing.M) { goleak.VerifyTestMain(twice{m}) }
+
+// debug says that the wheels of openWheel have Options.Debug.
+var debug bool
+
+// twice runs the tests two times: on wheels without Debug, and on wheels with it.
+type twice struct{ m *testing.M }
+
+func (t twice) Run() int {
+	code := t.m.Run()
+	if measures := flag.Lookup("test.bench").Value.String() != ""; code != 0 || measures {
+		return code
+	}
+	debug = true
+	return t.m.Run()
 }
 
 // late is an upper bound on the lateness of a timeout that nothing delays.
 const late = 3 * time.Millisecond
 
-// openWheel makes a wheel that is closed at the end of the test.
+// openWheel makes a wheel that is closed at the end of the test. It checks that the package
+// misuses no timer.
 func openWheel(t testing.TB, o timerwheel.Options) *timerwheel.Wheel {
 	t.Helper()
+	if debug {
+		o.Debug, o.OnMisuse = true, func(err error) { t.Errorf("misuse: %v", err) }
+	}
 	w, err := timerwheel.New(o)
 	require.NoError(t, err)
+	t.Cleanup(func() { require.Zero(t, w.Stats().Misuses) })
 	t.Cleanup(func() { w.Close() })
 	return w
 }
@@ -111,10 +130,10 @@ func isClosed(c <-chan struct{}) bool {
 }
 
 // noMoreGoroutinesThan checks that the program has at most n goroutines. One that
-// has just ended may still be counted for a moment.
+// has just ended may still be counted for a moment; on a busy machine for many time slices.
 func noMoreGoroutinesThan(t *testing.T, n int) {
 	t.Helper()
-	for range 100_000 {
+	for range 5_000_000 {
 		if runtime.NumGoroutine() <= n {
 			return
 		}
@@ -123,9 +142,10 @@ func noMoreGoroutinesThan(t *testing.T, n int) {
 	t.Errorf("%d goroutines, %d expected", runtime.NumGoroutine(), n)
 }
 
-// rounds is n, or a tenth of it with -short.
+// rounds is how often a test tries: n times, or a tenth of that with -short, and on wheels with Debug,
+// on which all tests run a second time.
 func rounds(n int) int {
-	if testing.Short() {
+	if testing.Short() || debug {
 		return n / 10
 	}
 	return n

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed76848005/timerwheel"
+	"github.com/seed76848005/timerwheel/internal/own"
 )
 
 // This file is the context itself.
@@ -55,6 +56,7 @@ import (
 
 // A timeout is a context that ends by a wheel's timer.
 type timeout struct {
+	own.Firing
 	parent   context.Context
 	wheel    *timerwheel.Wheel
 	deadline time.Time
@@ -67,6 +69,7 @@ type timeout struct {
 	inner    context.Context // readable without mu once hasInner is true
 	endInner func()          // ends inner with what the innerParent says
 	timer    timerwheel.Timer
+	late     *time.Timer // package time's, after the wheel was closed
 	stop     func() bool // of the context.AfterFunc with the parent
 
 	// children.go
@@ -84,6 +87,8 @@ type ending struct {
 var (
 	canceled = newEnding(context.Canceled, context.Canceled)
 	exceeded = newEnding(context.DeadlineExceeded, context.DeadlineExceeded)
+
+	closedManual = newEnding(context.Canceled, timerwheel.ErrClosed)
 )
 
 func newEnding(err, cause error) *ending {
@@ -117,16 +122,32 @@ func (c *timeout) watchParent() {
 // arm sets the timer. It reports false if the wheel refuses it.
 func (c *timeout) arm(left time.Duration) bool {
 	if left <= 0 {
-		c.fire()
+		c.Fire()
 		return true
 	}
+	defer c.Armed(c.wheel)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ended.Load() != nil {
 		return true
 	}
-	c.timer = c.wheel.AfterFunc(left, c.fire)
-	return c.timer.Valid() // its handler, fire, cannot be over: it needs mu
+	c.Owner = c
+	c.timer = c.wheel.AfterFuncArg(left, own.Fire, &c.Firing)
+	return c.timer != timerwheel.Timer{}
+}
+
+// HandOver makes package time end c, unless it has ended. The time of a closed Manual wheel
+// stands still: there c ends at once, with ErrClosed as its cause.
+func (c *timeout) HandOver(left time.Duration, hasTime bool) {
+	if !hasTime {
+		c.endWithoutTime()
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ended.Load() == nil {
+		c.late = time.AfterFunc(left, c.Fire)
+	}
 }
 
 // Ending.
@@ -147,8 +168,14 @@ func (c *timeout) cancel() {
 	c.end(canceled)
 }
 
-// fire is the timer's handler.
-func (c *timeout) fire() {
+// endWithoutTime ends c because the Manual wheel is closed whose time would have ended it.
+func (c *timeout) endWithoutTime() {
+	c.checkParent()
+	c.end(closedManual)
+}
+
+// Fire ends c because its time has come.
+func (c *timeout) Fire() {
 	c.checkParent()
 	e := exceeded
 	if c.cause != nil {
@@ -186,6 +213,9 @@ func (c *timeout) endTree(e *ending) (stop func() bool, ok bool) {
 	}
 	c.endChildren(e)
 	c.timer.Stop()
+	if c.late != nil {
+		c.late.Stop()
+	}
 	return c.stop, true
 }
 
@@ -196,12 +226,18 @@ type selfKey struct{}
 
 func (c *timeout) Deadline() (time.Time, bool) { return c.deadline, true }
 
+// Done returns a closed channel if c has ended, even while another goroutine ends c: the caller
+// may have ended the parent, and the other goroutine is the one that watches it.
 func (c *timeout) Done() <-chan struct{} {
 	c.checkParent()
 	if !c.hasInner.Load() {
 		c.makeInner()
 	}
-	return c.inner.Done()
+	done := c.inner.Done()
+	if c.ended.Load() != nil {
+		<-done
+	}
+	return done
 }
 
 // Err returns an error only after Done has been closed, even while another goroutine ends
