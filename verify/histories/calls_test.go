@@ -16,7 +16,7 @@ import (
 var (
 	clientCalls = slices.Concat(
 		slices.Repeat([]string{
-			"Register", "Register", "Register", "RegisterAt", "Reset", "Reduce",
+			"Register", "Register", "Register", "RegisterAt", "Reset", "Reduce", "RegisterIdle", "RegisterIdle", "Touch", "Touch",
 			"Del", "Stop", "DelSync", "DelSync", "DelSync", "DelSyncContext", "DelAsync",
 			"Retain", "Free", "Pending", "Running",
 		}, 3),
@@ -29,7 +29,7 @@ var (
 	handlerActs = slices.Concat(
 		slices.Repeat([]string{
 			"nothing", "nothing", "pause", "pause", "pause", "panic", "Goexit",
-			"Register", "Register", "Reduce", "Del", "DelSync", "DelAsync", "Free", "Retain",
+			"Register", "Register", "Reduce", "RegisterIdle", "Touch", "Del", "DelSync", "DelAsync", "Free", "Retain",
 			"DelSync of any", "DelSync of any",
 		}, 3),
 		[]string{"Shutdown", "Shutdown of any"})
@@ -74,6 +74,10 @@ func (p *program) do(r *recorder, t timerwheel.Timer, in input) output {
 		return failed(t.Register(in.d))
 	case "RegisterAt":
 		return failed(t.RegisterAt(time.Now().Add(in.d)))
+	case "RegisterIdle":
+		return failed(t.RegisterIdle(in.d))
+	case "Touch":
+		return answered(t.Touch())
 	case "Reset":
 		return answered(t.Reset(in.d))
 	case "Reduce":

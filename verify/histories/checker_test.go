@@ -44,6 +44,13 @@ func registerFor(call, ret int, d time.Duration) porcupine.Operation {
 	return at(call, ret, input{op: "Register", d: d}, output{})
 }
 
+// registerIdle and touch are of an idle timeout.
+func registerIdle(call, ret int, d time.Duration) porcupine.Operation {
+	return at(call, ret, input{op: "RegisterIdle", d: d}, output{})
+}
+
+func touch(call, ret int, is bool) porcupine.Operation { return ask(call, ret, "Touch", is) }
+
 func del(call, ret int, out output) porcupine.Operation { return at(call, ret, input{op: "Del"}, out) }
 
 func shutdown(call, ret int, out output) porcupine.Operation {
@@ -175,13 +182,13 @@ func falsifyOne(history []porcupine.Operation, rng *rand.Rand) {
 // of a group's deletion is changed only so that it denies what it found.
 func falsified(out output, in input) output {
 	switch in.op {
-	case "Pending", "Running", "Valid", "Stop", "Reset":
+	case "Pending", "Running", "Valid", "Stop", "Reset", "Touch":
 		out.yes = !out.yes
 	case "Del", "Shutdown", "DelSync", "DelAsync", "ShutdownSync":
 		out.pending = !out.pending
 	case "Group.Del", "Group.Shutdown":
 		out.pending = false
-	case "Register", "RegisterAt", "Reduce", "Retain", "Free":
+	case "Register", "RegisterAt", "RegisterIdle", "Reduce", "Retain", "Free":
 		if out.err == "" {
 			out.err = "ErrStale"
 		} else {

@@ -170,7 +170,7 @@ func (b *batch) report(t *testing.T) {
 	kinds := []string{"begin", "end", "waits", endOfWait, "calls by handlers",
 		"ErrDeleting", "ErrStale", "ErrFreed", "ErrShutdown", "ErrClosed", "ErrDeadlock", "DeadlineExceeded",
 		"group: ErrDeadlock", "group: DeadlineExceeded", "close: ErrDeadlock", "close: DeadlineExceeded", "Close", "CloseContext",
-		"Retain", "Free", "Pending", "Running", "Valid", "Register", "Reduce", "Reset", "RegisterAt"}
+		"Retain", "Free", "Pending", "Running", "Valid", "Register", "Reduce", "Reset", "RegisterAt", "RegisterIdle", "Touch"}
 	for _, kind := range slices.AppendSeq(kinds, maps.Keys(deletions)) {
 		require.NotZero(t, b.seen[kind], "no history has any of these: %s", kind)
 	}

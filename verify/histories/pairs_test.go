@@ -282,6 +282,26 @@ var timerPairs = []pair{
 		history(alloc, registerFor(1, 2, 100), at(3, 4, input{op: "Reduce", d: 10}, output{}), begin(13), end(14)),
 		history(alloc, registerFor(1, 2, 100), at(3, 4, input{op: "Reduce", d: 10}, output{}), begin(12), end(14)),
 	}, {
+		"a Touch puts an idle timeout off",
+		history(alloc, registerIdle(1, 2, 100), touch(50, 51, true), begin(150), end(151)),
+		history(alloc, registerIdle(1, 2, 100), touch(50, 51, true), begin(149), end(151)),
+	}, {
+		"of a Touch and a RegisterIdle at the same time the later counts",
+		history(alloc, registerIdle(1, 2, 100), registerIdle(50, 61, 10), touch(55, 56, true), begin(65), end(151)),
+		history(alloc, registerIdle(1, 2, 100), registerIdle(50, 61, 10), touch(55, 56, true), begin(64), end(151)),
+	}, {
+		"a Touch is true before the begin of the handler, and false after it",
+		history(alloc, registerIdle(1, 2, 5), begin(10), touch(11, 12, false), end(13)),
+		history(alloc, registerIdle(1, 2, 5), begin(10), touch(11, 12, true), end(13)),
+	}, {
+		"a Touch is true while the idle timeout is pending",
+		history(alloc, registerIdle(1, 2, 100), touch(3, 4, true)),
+		history(alloc, registerIdle(1, 2, 100), touch(3, 4, false)),
+	}, {
+		"Register makes an idle timeout an ordinary timer",
+		history(alloc, registerIdle(1, 2, 100), registerFor(3, 4, 10), touch(5, 6, false), begin(13), end(14)),
+		history(alloc, registerIdle(1, 2, 100), registerFor(3, 4, 10), touch(5, 6, true), begin(15), end(16)),
+	}, {
 		"a stale handle registers nothing",
 		history(alloc, ownership(1, 2, "Free", ""), register(3, 4, "ErrStale")),
 		history(alloc, ownership(1, 2, "Free", ""), register(3, 4, "")),

@@ -123,12 +123,12 @@ func describe(in input, out output) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s", in.op)
 	switch in.op {
-	case "Register", "Reset", "Reduce", "RegisterAt", "AfterFunc":
+	case "Register", "Reset", "Reduce", "RegisterAt", "RegisterIdle", "AfterFunc":
 		fmt.Fprintf(&b, "(%v)", in.d)
 	}
 	_, deletes := deletions[in.op]
 	switch {
-	case in.op == "Stop" || in.op == "Reset" || in.op == "Pending" || in.op == "Running" || in.op == "Valid":
+	case in.op == "Stop" || in.op == "Reset" || in.op == "Pending" || in.op == "Running" || in.op == "Valid" || in.op == "Touch":
 		fmt.Fprintf(&b, " -> %t", out.yes)
 	case deletes:
 		fmt.Fprintf(&b, " -> found %s", describeFound(out))

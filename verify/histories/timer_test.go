@@ -18,6 +18,9 @@ type state struct {
 	owners     int
 	pending    bool
 	notBefore  time.Duration // of a pending timer: the earliest begin of its handler
+	idle       bool          // pending as an idle timeout
+	idleFor    time.Duration // of an idle timeout: for how long nobody must have touched it
+	touched    time.Duration // of an idle timeout: the latest begin of a RegisterIdle, or of a Touch that was true
 	running    bool
 	deleting   bool // Registers are refused until the run in flight ends
 	shutDown   bool
@@ -129,8 +132,10 @@ func (s state) step(in input, out output) []state {
 		return s.alloc()
 	case "AfterFunc":
 		return s.afterFunc(in)
-	case "Register", "RegisterAt", "Reset", "Reduce":
+	case "Register", "RegisterAt", "RegisterIdle", "Reset", "Reduce":
 		return s.register(in, out)
+	case "Touch":
+		return s.touch(in, out)
 	case "Close", "CloseContext":
 		return s.close(in, out)
 	case endOfWait:
@@ -182,8 +187,32 @@ func (s state) afterFunc(in input) []state {
 }
 
 func (s state) armed(in input) state {
+	touched := in.at
+	if s.idle {
+		touched = max(touched, s.touched)
+	}
+	s = s.disarmed()
 	s.pending, s.notBefore = true, in.at+in.d
+	if in.op == "RegisterIdle" {
+		s.idle, s.idleFor, s.touched, s.notBefore = true, in.d, touched, touched+in.d
+	}
 	return s
+}
+
+// disarmed is s without its firing.
+func (s state) disarmed() state {
+	s.pending, s.notBefore, s.idle, s.idleFor, s.touched = false, 0, false, 0, 0
+	return s
+}
+
+// touch is true of an idle timeout, and of no other.
+func (s state) touch(in input, out output) []state {
+	is := s.idle
+	if is {
+		s.touched = max(s.touched, in.at)
+		s.notBefore = s.touched + s.idleFor
+	}
+	return stateIf(out.yes == is, s)
 }
 
 // refusal is the error of a Register.
@@ -224,7 +253,7 @@ func (s state) delete(d deletion, in input, out output) []state {
 		out.pending, out.running = out.yes, s.running
 	}
 	ok := s.mayFind(in, out)
-	s.pending = false
+	s = s.disarmed()
 	s.shutDown = (s.shutDown || d.shutsDown) && !s.recycled
 	switch {
 	case !d.waits:
@@ -278,7 +307,8 @@ func (s *state) beginGroupWait(in input, out output) bool {
 
 // close closes the timer's wheel, up to the begin of the wait.
 func (s state) close(in input, out output) []state {
-	s.closed, s.pending = true, false
+	s = s.disarmed()
+	s.closed = true
 	ok := true
 	switch out.err {
 	case "":
@@ -322,7 +352,8 @@ func (s state) endGroupWait(in input, out output) []state {
 
 func (s state) begin(out output) []state {
 	ok := s.pending && !s.running && out.at >= s.notBefore
-	s.pending, s.running = false, true
+	s = s.disarmed()
+	s.running = true
 	return stateIf(ok, s)
 }
 

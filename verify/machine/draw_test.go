@@ -86,7 +86,7 @@ func (x *machine) drawScript(t *rapid.T) (s script) {
 // drawBeat draws a beat. A call of the handler's own timer needs no sleep before it; a call that
 // may meet other handlers does.
 func (x *machine) drawBeat(t *rapid.T) (b beat) {
-	verbs := []string{"Register", "RegisterAt", "Reduce", "Reset", "Del", "Stop", "DelSync", "DelSyncContext", "DelAsync", "Shutdown", "ShutdownSync", "ShutdownSyncContext", "Retain", "Free"}
+	verbs := []string{"Register", "RegisterAt", "RegisterIdle", "Touch", "Reduce", "Move", "Reset", "Del", "Stop", "DelSync", "DelSyncContext", "DelAsync", "Shutdown", "ShutdownSync", "ShutdownSyncContext", "ReleaseLock", "Retain", "Free"}
 	if rapid.Bool().Draw(t, "own") {
 		b.sleep = drawSleep(t, 0)
 		b.call = x.drawVerb(t, verbs)

@@ -37,8 +37,8 @@ func TestWheelFollowsTheModel(t *testing.T) {
 		})
 	})
 	seen.log(t, "machine")
-	seen.require(t, "waits", "circles", "stalls", "panics", "Goexits", "handlers begun late", "calls by handlers",
-		"ErrStale", "ErrFreed", "ErrDeleting", "ErrShutdown", "ErrClosed", "ErrDeadlock", "ErrNotManual", "Canceled", "DeadlineExceeded")
+	seen.require(t, "waits", "circles", "stalls", "panics", "Goexits", "handlers begun late", "locks released", "calls by handlers",
+		"ErrStale", "ErrFreed", "ErrDeleting", "ErrShutdown", "ErrClosed", "ErrDeadlock", "ErrNotManual", "ErrNotLocked", "Canceled", "DeadlineExceeded")
 }
 
 // A tally counts what programs do, so that the test can require that each thing happens.
@@ -73,10 +73,12 @@ func newMachine(t *rapid.T, seen tally) *machine {
 		Tick:       drawTick(t),
 		MaxWorkers: rapid.SampledFrom([]int{256, 1, 2, 3}).Draw(t, "max workers"),
 		Debug:      rapid.Bool().Draw(t, "debug"),
+		DebugEvery: rapid.IntRange(0, 3).Draw(t, "debugEvery"),
 		OnPanic:    func(timerwheel.HandlerPanic) {},
 	}
-	if rapid.IntRange(0, 3).Draw(t, "OnStall") == 3 { // it stops the world: not in each program
+	if rapid.IntRange(0, 3).Draw(t, "OnStall") == 3 {
 		o.OnStall, o.StallAfter = func(timerwheel.Stall) {}, stallAfter
+		o.StallStacks = -1 // with stacks some reports would be late
 	}
 	x := newMachineWith(t, o, seen)
 	x.pause = x.passOn
@@ -97,21 +99,28 @@ func (x *machine) Make(t *rapid.T) {
 	c := call{verb: rapid.SampledFrom(slices.Sorted(maps.Keys(makes))).Draw(t, "verb"), lock: reference.NoLock}
 	x.drawMaking(t, &c)
 	c.script = x.drawScript(t)
+	if c.verb == "AllocLocked" && rapid.Bool().Draw(t, "releases its lock") {
+		at := rapid.IntRange(0, len(c.script.beats)).Draw(t, "before")
+		c.script.beats = slices.Insert(c.script.beats, at, beat{call: x.drawVerb(t, []string{"ReleaseLock"})})
+	}
 	x.call(t, c)
 }
 
 // Arm registers a timer.
 func (x *machine) Arm(t *rapid.T) {
-	x.call(t, x.drawCall(t, "Register", "RegisterAt", "Reduce", "Reset"))
+	x.call(t, x.drawCall(t, "Register", "RegisterAt", "RegisterIdle", "RegisterIdle", "Reduce", "Move", "Reset"))
 }
+
+// Touch touches a timer.
+func (x *machine) Touch(t *rapid.T) { x.call(t, x.drawCall(t, "Touch")) }
 
 // Delete deletes a timer.
 func (x *machine) Delete(t *rapid.T) {
 	x.call(t, x.drawCall(t, "DelSync", "Del", "Stop", "DelSyncContext", "DelAsync", "Shutdown", "ShutdownSync", "ShutdownSyncContext"))
 }
 
-// Own adds an owner to a timer, or removes one.
-func (x *machine) Own(t *rapid.T) { x.call(t, x.drawCall(t, "Free", "Retain")) }
+// Own adds an owner to a timer, or removes one; or tries to release its lock outside of its handler.
+func (x *machine) Own(t *rapid.T) { x.call(t, x.drawCall(t, "Free", "Retain", "ReleaseLock")) }
 
 // Ring makes timers whose handlers delete each other in a circle.
 func (x *machine) Ring(t *rapid.T) {
@@ -125,6 +134,18 @@ func (x *machine) Ring(t *rapid.T) {
 		c := call{verb: "AfterFunc", group: -1, lock: reference.NoLock, d: d, script: script{beats: []beat{b}, end: reference.Return}}
 		go x.real.call(c, 0)
 		x.rest()
+	}
+}
+
+// Share arms timers of one lock. Their handlers release it, and go on for longer than a tick.
+func (x *machine) Share(t *rapid.T) {
+	c := call{verb: "AllocLocked", group: -1, lock: rapid.IntRange(0, locks-1).Draw(t, "lock")}
+	d := drawDelay(t)
+	for range rapid.IntRange(2, 3).Draw(t, "timers") {
+		rest := time.Duration(rapid.IntRange(1, 50).Draw(t, "rest")) * time.Millisecond
+		c.script = script{beats: []beat{{call: x.drawVerb(t, []string{"ReleaseLock"})}, {sleep: rest}}, end: reference.Return}
+		x.call(t, c)
+		x.call(t, call{verb: "Register", timer: -1, d: d})
 	}
 }
 

@@ -22,15 +22,15 @@ func TestManualWheelFollowsTheModel(t *testing.T) {
 		})
 	})
 	seen.log(t, "manual machine")
-	seen.require(t, "waits", "Advances", "unwound", "panics", "Goexits",
-		"ErrStale", "ErrFreed", "ErrDeleting", "ErrShutdown", "ErrClosed", "ErrDeadlock", "Canceled")
+	seen.require(t, "waits", "Advances", "unwound", "panics", "Goexits", "locks released",
+		"ErrStale", "ErrFreed", "ErrDeleting", "ErrShutdown", "ErrClosed", "ErrDeadlock", "ErrNotLocked", "Canceled")
 }
 
 // manual is the machine with a Manual wheel.
 type manual struct{ *machine }
 
 func newManual(t *rapid.T, seen tally) *manual {
-	o := timerwheel.Options{Manual: true, Start: time.Now(), Tick: drawTick(t), Debug: rapid.Bool().Draw(t, "debug")}
+	o := timerwheel.Options{Manual: true, Start: time.Now(), Tick: drawTick(t), Debug: rapid.Bool().Draw(t, "debug"), DebugEvery: rapid.IntRange(0, 3).Draw(t, "debugEvery")}
 	if rapid.Bool().Draw(t, "OnPanic") {
 		o.OnPanic = func(timerwheel.HandlerPanic) {}
 	}

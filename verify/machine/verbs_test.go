@@ -63,7 +63,7 @@ type set = map[string]bool
 
 var (
 	makes      = set{"Alloc": true, "AllocLocked": true, "AfterFunc": true, "AfterFuncArg": true, "Every": true}
-	timed      = set{"Register": true, "RegisterAt": true, "Reduce": true, "Reset": true}
+	timed      = set{"Register": true, "RegisterAt": true, "RegisterIdle": true, "Reduce": true, "Move": true, "Reset": true}
 	limits     = set{"DelSyncContext": true, "ShutdownSyncContext": true, "Group.DelSyncContext": true, "Group.ShutdownSyncContext": true, "CloseContext": true}
 	waiting    = set{"DelSync": true, "DelSyncContext": true, "ShutdownSync": true, "ShutdownSyncContext": true} // deletions of one timer
 	groupVerbs = set{"Group.Del": true, "Group.Shutdown": true, "Group.DelSync": true, "Group.DelSyncContext": true, "Group.ShutdownSync": true, "Group.ShutdownSyncContext": true}
@@ -151,11 +151,31 @@ func init() {
 				return reference.Returns(reference.Outcome{Err: m.Reduce(m.Timers[c.timer], c.d)})
 			},
 		},
+		"Move": {
+			func(w *world, c call) reference.Outcome { return reference.Outcome{Was: w.timer(c.timer).Move(c.d)} },
+			func(m *reference.Wheel, c call, _ *reference.Run) *reference.Answer {
+				return reference.Returns(reference.Outcome{Was: m.Move(m.Timers[c.timer], c.d)})
+			},
+		},
 		"Reset": {
 			func(w *world, c call) reference.Outcome { return reference.Outcome{Was: w.timer(c.timer).Reset(c.d)} },
 			func(m *reference.Wheel, c call, _ *reference.Run) *reference.Answer {
 				was, _ := m.Register(m.Timers[c.timer], c.d)
 				return reference.Returns(reference.Outcome{Was: was})
+			},
+		},
+		"RegisterIdle": {
+			func(w *world, c call) reference.Outcome {
+				return reference.Outcome{Err: w.timer(c.timer).RegisterIdle(c.d)}
+			},
+			func(m *reference.Wheel, c call, _ *reference.Run) *reference.Answer {
+				return reference.Returns(reference.Outcome{Err: m.RegisterIdle(m.Timers[c.timer], c.d)})
+			},
+		},
+		"Touch": {
+			func(w *world, c call) reference.Outcome { return reference.Outcome{Was: w.timer(c.timer).Touch()} },
+			func(m *reference.Wheel, c call, _ *reference.Run) *reference.Answer {
+				return reference.Returns(reference.Outcome{Was: m.Touch(m.Timers[c.timer])})
 			},
 		},
 
@@ -216,6 +236,14 @@ func init() {
 			},
 		},
 
+		"ReleaseLock": {
+			func(w *world, c call) reference.Outcome {
+				return reference.Outcome{Err: w.timer(c.timer).ReleaseLock()}
+			},
+			func(m *reference.Wheel, c call, from *reference.Run) *reference.Answer {
+				return reference.Returns(reference.Outcome{Err: m.ReleaseLock(m.Timers[c.timer], from)})
+			},
+		},
 		"Retain": {
 			func(w *world, c call) reference.Outcome { return reference.Outcome{Err: w.timer(c.timer).Retain()} },
 			func(m *reference.Wheel, c call, _ *reference.Run) *reference.Answer {

@@ -192,9 +192,10 @@ func (w *world) onPanic(p timerwheel.HandlerPanic) {
 func (w *world) onStall(s timerwheel.Stall) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if s.Kind == timerwheel.StalledDeletion {
+	switch s.Kind {
+	case timerwheel.StalledDeletion:
 		w.stalls = append(w.stalls, 0)
-	} else {
+	case timerwheel.StalledHandler: // of the other kinds the reference knows nothing
 		w.stalls = append(w.stalls, slices.Index(w.timers, s.Timer))
 	}
 }
@@ -221,8 +222,9 @@ func (w *world) untilOwnInstant(d time.Duration) time.Duration {
 // instant a handler's own.
 const grain = 10 * time.Microsecond
 
-// stallAfter is no multiple of the grain: nothing else happens at such instants.
-const stallAfter = 200*grain + grain/2
+// stallAfter is no multiple of the grain, nor are a few of it: nothing else happens at such
+// instants, nor where a call is made at one, and stalls in turn.
+const stallAfter = 200*grain + grain/7
 
 // A lock is a lock whose Lock waits durably, as a bubble needs it. It counts the goroutines
 // that wait.

@@ -56,7 +56,7 @@ inline groupDelSync(x, me, context, shut, err) {
 			:: else -> err = ok; returned(x)
 			fi
 		}
-		/* = group.go: (*Group).delSync "err = sh.await(ctx, x)" "err = x.deadlock()" */
+		/* = group.go: (*Group).delSync "err = sh.await(ctx, x)" "err = x.deadlock(sh.w)" */
 		if
 		:: err == enlisted -> await(x, ALL, context, err); reached(group_waited)
 		:: err == ErrDeadlock && wait[x].timer != 0 -> awaitOthers(x, context)
@@ -90,7 +90,7 @@ inline groupShutdown() {
 /* deleteMember removes the firing in record i, if that is a member. If the member runs,
    err is again. */
 inline deleteMember(i, err) {
-	/* = group.go: (*Group).deleteAll "found.Running = found.Running || s.Flags&running != 0" "found.Pending = sh.disarm(i, s) || found.Pending" "sh.release(i, s)" */
+	/* = group.go: (*Group).deleteAll "found.Running = found.Running || s.Flags&running != 0" "found.Pending = g.sh.disarm(i, s) || found.Pending" "g.sh.release(i, s)" */
 	if
 	:: record[i].live && member(i) -> err = (record[i].running -> again : err); disarm(i); release(i)
 	:: else -> skip

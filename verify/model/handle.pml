@@ -21,7 +21,7 @@ inline newTimer(i, t) {
 	fi;
 	record[i].live = true;
 	record[i].owners = 0;
-	/* = handle.go: (*shard).timer "func (sh *shard) timer(i uint32, s *record) Timer { return Timer{sh.w, sh.id(i, s)} }" */
+	/* = handle.go: (*shard).timer "func (sh *shard) timer(i uint32, s *record) Timer { return Timer{unsafe.Pointer(sh.w), sh.id(i, s)} }" */
 	t = handle(i)
 }
 

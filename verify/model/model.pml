@@ -3,8 +3,8 @@
    the code. state.pml is its structs, promises.pml what must hold, mutants.pml what can
    be broken on purpose, and scenarios has programs that use all of it.
 
-   One critical section of the code is one section here. Between sections, other
-   processes may make any steps. A comment that begins with an equals sign quotes the
+   One critical section of the code is one section here, except for those that look at an
+   idle timeout (idle.pml). Between sections, other processes may make any steps. A comment that begins with an equals sign quotes the
    lines of the code that the step beneath it stands for. A comment that begins with a
    minus names functions that the model leaves out. names_test.go fails if a quoted line
    is gone, or if a function of the protocol has neither comment.
@@ -22,9 +22,13 @@
    - When another worker is hired (hiring.go). Any of WORKERS may come as long as
      something is due, so the model has what every rule of hiring would do. Of the alarm
      it has what Close needs: which workers were called and have not come.
+   - Which goroutine fires own firings (ownBusy): any that the alarm has called may, several
+     at once.
+   - The order of a line. Any timer in it may be the first. There is one lock, and so one line.
    - Manual wheels, stalls, and the counters beside the three that must balance.
-   - Memory order. All that is modelled is under a mutex, or after a channel was closed,
-     so the sections of the code have one order, as those of the model have.
+   - Memory order. All that is modelled is under a mutex, or after a channel was closed, or
+     is the one atomic word of an idle timeout, so the sections of the code, and the steps
+     of a Touch, have one order, as those of the model have.
 
    The model assumes that mutexes are fair, and that a goroutine of a worker makes its
    next step if it can. It assumes nothing else about progress: what the formula of a
@@ -62,15 +66,19 @@
 #include "mutants.pml"
 #include "promises.pml"
 #include "handle.pml"
+#include "idle.pml"
+#include "lines.pml"
 #include "shard.pml"
 #include "timer.pml"
 #include "running.pml"
 #include "sync_del.pml"
 #include "group.pml"
 #include "members.pml"
+#include "own.pml"
 
 /* Left out: where timers stand, and when they are due. */
 /* - clock.go: after (*shard).nanos (*Wheel).elapsed */
+/* - own.go: init (*shard).levelsOf (*shard).allLevels (*shard).ownBytes (*shard).nextOwn (*shard).firingOf */
 /* - shard.go: newShard (*shard).needsClock (*shard).prefetch */
 /* - internal/levels/levels.go: (*Record).CanStay (*Levels).Insert (*Levels).Next */
 /* - internal/levels/expire.go: (*Levels).Expire */
@@ -82,23 +90,34 @@
 /* - placement.go: (*Wheel).lockFor (*Wheel).lockLocal */
 
 /* Left out: how many workers there are, and how long they keep a processor. */
-/* - hiring.go: (*Wheel).wanted (*Wheel).progressed (*worker).mayHireNext (*Wheel).blocked (*shard).blocked (*shard).crowded (*worker).userCall */
-/* - worker.go: (*worker).assist (*worker).giveWay (*worker).relock */
+/* - hiring.go: (*Wheel).wanted (*Wheel).look look.enoughReady (*Wheel).progressed (*worker).mayHireNext (*Wheel).atWork (*shard).blocked (*shard).crowded (*Wheel).watchBubble (*Wheel).hireWhenStill (*Wheel).somethingIsDue (*Wheel).standsStill (*Wheel).othersWait (*worker).userCall (*worker).callUser */
+/* - members.go: (*worker).callNested */
+/* - worker.go: (*worker).assist (*worker).giveWay (*worker).relock (*worker).dropLabels (*worker).scan */
 
 /* Left out: when the alarm rings. */
-/* - alarm.go: newAlarm (*Wheel).wakeBy (*Wheel).watch (*Wheel).clearAlarm (*Wheel).nextWake (*Wheel).quiesce (*Wheel).busy */
+/* - alarm.go: newAlarm (*alarm).call (*Wheel).restoreAlarm (*Wheel).wakeBy (*Wheel).wakeAnyway (*Wheel).clearAlarm (*Wheel).nextWake (*Wheel).quiesce (*Wheel).busy */
 
 /* Left out: what only looks, and calls that only choose another's parameters. */
-/* - running.go: (*shard).nextStall (*Wheel).Running */
-/* - members.go: (*Wheel).goroutines */
+/* - running.go: (*Wheel).Running */
+/* - members.go: (*Wheel).goroutines checkContext */
 /* - group.go: (*Group).Len (*Group).DelSync (*Group).DelSyncContext (*Group).ShutdownSync (*Group).ShutdownSyncContext */
 
 /* Left out: which timers are members. The scenario says that; it does not change. */
-/* - group.go: (*Wheel).NewGroup (*Group).Alloc (*Group).AllocLocked (*Group).AfterFunc (*Group).AfterFuncArg (*Group).Every */
-/* - group.go: (*shard).groupOf (*Group).admit (*Group).dismiss */
+/* - group.go: (*Wheel).NewGroup (*Group).Alloc (*Group).AllocArg (*Group).AllocLocked */
+/* - group.go: (*Group).AfterFunc (*Group).AfterFuncArg (*Group).AfterFuncLocked (*Group).Every */
+/* - wheel.go: (*Wheel).made */
+/* - group.go: (*Group).shard (*Group).wheel */
+/* - membership.go: linkTo link.record (*shard).membership (*shard).groupOf (*shard).membershipBytes */
+/* - membership.go: (*Group).admit (*shard).number (*shard).dismiss (*groupTable).forget */
 
-/* Left out: Group.Del, which is the deletions of the members, one after the other. */
-/* - group.go: (*Group).Del */
+/* Left out: Group.Del and Group.Free, which are the deletions and the Frees of the members, one after
+   the other; and how they go through the members. */
+/* - group.go: (*Group).Del (*Group).Free */
+/* - membership.go: (*Group).eachMember (*Group).pause */
 
 /* Left out: Manual wheels. */
 /* - members.go: (*Wheel).calledByMember (*Wheel).runAsMember (*Wheel).join */
+
+/* Left out: how a call finds out that it is made in a done, and misuses, which start goroutines, too. */
+/* - done.go: goUnlabelled spell spellZero spellOne (*Wheel).inDone callerPCs entryOf */
+/* - members.go: (*Wheel).spawnUnlessClosed */

@@ -12,8 +12,8 @@ mtype = {
 	generation_stays,      /* tenants: assertion: recycle does not move the generation on */
 	generation_wraps,      /* tenants: assertion: a record whose generations are used up begins anew */
 	looked_up_once,        /* tenants: assertion: DelSync relies on what it saw before it let go of the lock */
-	lock_not_looked_up,    /* lock_bound: assertion: a worker that gets a timer's lock runs the timer though it was deleted or moved */
-	lock_taken_for_record, /* lock_bound_tenants: assertion: a worker that gets a timer's lock runs the next tenant of the record */
+	lock_not_looked_up,    /* lock_bound: assertion: a worker runs the first timer of its line though that was deleted or moved */
+	lock_taken_for_record, /* lock_bound_tenants: assertion: a worker runs the next tenant of the record of the first timer of its line */
 
 	/* Rule 2 */
 	published_late,        /* three_processors: assertion: the running slot is set after the section that takes the timer off */
@@ -26,7 +26,6 @@ mtype = {
 	/* Rule 4 */
 	overlap,               /* three_processors: assertion: a timer that runs is not held back */
 	held_forgotten,        /* three_processors: assertion: the end of the run does not put back a timer that was held back */
-	two_wait_for_lock,     /* lock_bound: assertion: a timer for whose lock a worker waits is not held back */
 
 	/* Rule 5 */
 	unmarked,              /* three_processors: assertion: a deletion that waits does not mark the run */
@@ -44,6 +43,7 @@ mtype = {
 	mark_outlives_run,     /* three_processors: assertion: the mark is not removed */
 	woken_early,           /* three_processors: assertion: the waiters are woken before the slot is cleared */
 	lock_released_early,   /* lock_bound: assertion: the timer's lock is released before the slot is cleared */
+	released_twice,        /* release_lock: assertion: a lock that the handler has released is released after it, too */
 	lock_kept,             /* misbehaving: cycle: the timer's lock is not released */
 	finished_in_two,       /* own_timer: assertion: the slot is cleared in one section, the rest is done in the next */
 	goexit_unhandled,      /* misbehaving: cycle: nothing ends the run of a handler that does not return */
@@ -60,14 +60,39 @@ mtype = {
 	held_is_out_of_reach,  /* three_processors: assertion: nor one that is held back */
 	runs_before_lock,      /* lock_held: end state: a timer runs while its lock is waited for */
 
-	/* Contract 2 */
+	/* Rule 10 */
+	two_wait_for_lock,     /* line: assertion: a worker waits for the lock of a timer that it finds due, though another does */
+	stays_in_line,         /* lock_bound: assertion: a timer that is deleted or moved does not leave its line */
+	line_removed_late,     /* line: assertion: a worker sees in one section that its line is empty, and removes it in the next */
+	line_left,             /* lock_bound_tenants: assertion: a worker whose Lock does not return leaves its line to nobody */
+	unserved_not_due,      /* line: cycle: the alarm is not set for a line that no worker serves */
+	line_kept,             /* release_lock: end state: a worker whose handler has released the lock keeps its line */
+	any_lock_released,     /* release_lock: assertion: a handler may release the lock of any timer */
+	empty_line_unserved,   /* lock_bound_tenants: assertion: a line without timers waits for a worker */
+
+	/* Rule 11 */
+	touch_any_generation,  /* idle: assertion: a Touch does not look at the generation */
+	touch_without_compare, /* idle: assertion: it sets its mark without a compare-and-swap */
+	begins_uncompared,     /* idle: assertion: a run begins although the timer was touched after the look */
+	begins_unclaimed,      /* idle: assertion: a run begins without a look */
+	claims_once,           /* idle_in_line: assertion: a worker that finds a mark after its look does not look again */
+	line_not_claimed,      /* idle_in_line: assertion: a worker that has the lock does not look */
+	look_closes,           /* idle: assertion: a look closes the word, and opens it again */
+	clock_before_mark,     /* idle: assertion: a look reads its clock before it removes the mark */
+	deletion_leaves_word,  /* idle: assertion: a deletion leaves the word open */
+	register_leaves_word,  /* idle: assertion: so does Register */
+	rearm_closes,          /* idle: assertion: RegisterIdle closes the word of an idle timeout, and opens it again */
+	rearm_removes_mark,    /* idle: assertion: it removes the mark */
+	rearm_by_old_clock,    /* idle: assertion: it goes by its clock, though a look has read a later one */
+
+	/* Promise 2 */
 	removed_uncounted,     /* three_processors: assertion: a firing that is removed is not counted */
 
-	/* Contract 4 */
+	/* Promise 4 */
 	shutdown_unmarked,     /* shutdown: assertion: Shutdown marks no timer */
 	running_unmarked,      /* shutdown: assertion: it marks no timer that runs */
 
-	/* Contract 8 */
+	/* Promise 8 */
 	group_open,            /* group: assertion: Register does not look whether the group is being deleted */
 	group_waits_for_one,   /* group: assertion: a group's deletion waits for one of the runs only */
 	group_open_early,      /* group: assertion: the group is open before its deletion has found all runs */
@@ -79,11 +104,17 @@ mtype = {
 	found_unmarked,        /* group_gives_up: assertion: a run that it finds is not marked */
 	last_to_give_up,       /* group_two_deleters: assertion: one that gives up ends the refusal though another waits */
 
-	/* Contract 9 */
+	/* Promise 9 */
 	close_does_not_wait,   /* close: assertion: Close does not wait */
 	rings_uncounted,       /* close: assertion: Close does not count the workers that the alarm has called */
 	spawned_after_close,   /* close_async: assertion: a DelAsync that need not wait starts a goroutine although the wheel is closed */
-	starting_uncounted     /* close_async: assertion: Close does not count the goroutines that were started */
+	starting_uncounted,    /* close_async: assertion: Close does not count the goroutines that were started */
+	dones_uncounted,       /* close_async: assertion: Close does not count the dones that need not wait */
+	not_handed_over,       /* close_own: end state: Close drops own firings, and hands none over */
+
+	/* Promise 11 */
+	own_needs_worker,      /* own_firings: end state: the alarm is not set for own firings while all workers are at work */
+	own_taken_late         /* own_firings: assertion: an own firing is taken off the wheel in the section after */
 };
 
 /* The mutants that end a run in several steps. */

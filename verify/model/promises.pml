@@ -64,6 +64,7 @@ inline mayWaitFor(x, r) {
    down: after a Shutdown that found neither a firing nor a run, no run is to come. */
 inline mayBegin(w, t) {
 	must(run_once_at_a_time, !inFlight(t));
+	must(begin_no_run_that_was_touched, !record[indexOf(t)].fresh);
 	must(begin_no_run_after_Shutdown, shutDown != t && !(groupShutDown && member(indexOf(t))));
 	wk[w].flight = t
 }
@@ -71,7 +72,7 @@ inline mayBegin(w, t) {
 /* After Close has returned nil nothing is pending, and the wheel has no goroutine. */
 inline hasReturned() {
 	closed = true;
-	must(have_nothing_left_after_Close, !anyRecord(isPending) && members == 0 && starting == 0 && rings == 0)
+	must(have_nothing_left_after_Close, !anyRecord(isPending) && !anyOwn(isOwnPending) && members == 0 && starting == 0 && dones == 0 && rings == 0)
 }
 
 inline mayJoin() { must(have_no_goroutine_after_Close, !closed) }
@@ -99,6 +100,43 @@ inline mayRefuse(t, err) {
 	fi
 }
 
+/* A Touch is true while its timer, and no other, is pending as an idle timeout, and false otherwise. */
+inline mayTouch(x, is) {
+	must(reach_own_idle_timeout_only, !is || lives(touch[x].timer) && record[indexOf(touch[x].timer)].idle);
+	must(be_true_while_an_idle_timeout_pends, is || !lives(touch[x].timer) || !record[indexOf(touch[x].timer)].idle);
+	record[indexOf(touch[x].timer)].fresh = record[indexOf(touch[x].timer)].fresh || is
+}
+
+/* What is touched before a look reads its clock has been taken into account. */
+inline readClock(i) {
+	record[i].fresh = false;
+	record[i].lookedSince = true
+}
+
+/* A RegisterIdle that has read its clock before a look did must not go by its own. */
+inline forgetsLook(i) { record[i].fresh = record[i].fresh || MUTANT == rearm_by_old_clock }
+
+/* An own firing happens once for each arming, no matter who fires it. */
+inline mayFire(x) { must(fire_an_own_firing_once, !own[x].fired) }
+
+/* At most one worker waits for a lock. */
+inline comesToLock() {
+	atLock++;
+	must(have_one_worker_wait_for_a_lock, atLock == 1)
+}
+
+/* A worker releases no lock but the one that it has taken. */
+inline unlockUser(w, kept) {
+	must(release_no_lock_of_another_s, userLock == w + 1);
+	userLock = (kept -> userLock : 0)
+}
+
+/* Who holds the lock of all timers sees no handlers but those that have released it. */
+#define runsLocked(w) (wk[w].flight && !wk[w].released)
+inline seesNoLockedHandler() {
+	section { must(be_over_or_have_released_the_lock, !anyWorker(runsLocked)) }
+}
+
 /* The holder of the lock of a lock-bound timer sees no handler. */
 inline seesNoHandler(t) {
 	section { must(be_over_for_the_holder_of_the_lock, !record[indexOf(t)].running && !inFlight(t)) }
@@ -118,9 +156,20 @@ inline check() {
 		must(end_the_refusal_with_the_run, !record[k].deleting || record[k].running);
 		/* = invariants_on.go: (*shard).checkTimer "case inList && (s.Flags&shutdown != 0 || g.shutDown() && !g.beingDeleted()):" */
 		must(never_pend_after_Shutdown, !record[k].pending || !record[k].shutdown && !(member(k) && group.isDown && group.deleting == 0));
+		/* = invariants_on.go: (*shard).checkTimer "case s.Flags&levels.Open == 0 && word != closedWord, s.Flags&levels.Open != 0 && (!inList || word>>genShift != uint64(s.Gen)):" */
+		must(have_an_open_word_for_an_idle_timeout_only, record[k].idle && record[k].pending && record[k].word == record[k].gen || !record[k].idle && record[k].word == closedWord && !record[k].marked && !record[k].fresh);
 		must(pend_in_a_list, record[k].pending == (record[k].list != 0));
-		/* = invariants_on.go: (*shard).checkTimer "case !sh.closed && inList && sh.levels.ListOf(s) == levels.Held && s.Flags&(running|locking) == 0:" */
-		must(put_back_what_is_held, record[k].list != held || record[k].running || record[k].locking)
+		/* = invariants_on.go: (*shard).checkTimer "case !sh.closed && inList && sh.levelsOf(s).ListOf(s) == levels.Held && s.Flags&(running|locking) == 0:" */
+		must(put_back_what_is_held, record[k].list != held || record[k].running || record[k].locking);
+		/* = invariants_on.go: (*shard).checkPlace "case s.Flags&(pending|running) != pending || !sh.closed && !sh.isHeld(s):" */
+		must(keep_in_a_line_only_what_pends, !record[k].locking || record[k].pending && !record[k].running && (record[k].list == held || shardClosed));
+		must(have_a_line_for_what_stands_in_it, !record[k].locking || server || unserved)
+	}
+	/* = invariants_on.go: (*Wheel).checkLines "case (ln.wk == nil) != (ln.elem != nil):" "case ln.wk == nil && ln.empty():" */
+	must(have_one_worker_for_a_line, !server || !unserved);
+	must(have_a_timer_in_a_line_without_a_worker, !unserved || anyRecord(standsInLine));
+	for (k : 0 .. OWNS - 1) {
+		n = n + own[k].pending
 	}
 	/* = invariants_on.go: (*shard).checkCounters "if c.registered != c.fired+c.removed+uint64(c.pending) {" */
 	must(balance, ledger == n);

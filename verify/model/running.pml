@@ -1,7 +1,7 @@
 /* running.pml is running.go: the running slots. */
 
 inline publish(w, i) {
-	/* = running.go: (*worker).publish "sh.running.Push(runningSlot{wk: wk, since: since, waiting: never, i: i})" */
+	/* = running.go: (*worker).publish "sh.running.Push(runningSlot{wk: wk, since: since, i: i})" */
 	record[i].running = true;
 	wk[w].slot = i
 }

@@ -7,8 +7,15 @@ inline link(i) {
 }
 
 inline unlink(i) {
-	/* = shard.go: (*shard).unlink "sh.levels.Remove(i, s)" "s.Flags &^= pending | levels.InBucket | levels.Prompt | onGrid" */
+	/* = shard.go: (*shard).unlink "sh.levelsOf(s).Remove(i, s)" "s.Flags &^= pending | levels.InBucket | levels.Prompt | onGrid" */
 	must(take_off_what_pends, record[i].pending);
+	/* = shard.go: (*shard).unlink "sh.shut(i, s)" */
+	if
+	:: MUTANT == deletion_leaves_word -> record[i].idle = false
+	:: else -> endIdle(i)
+	fi;
+	/* = shard.go: (*shard).unlink "sh.leaveLine(i, s)" */
+	leaveLine(i);
 	record[i].pending = false;
 	record[i].list = 0
 }
@@ -16,17 +23,27 @@ inline unlink(i) {
 /* arm makes a timer pending, or moves it. Without time, the bucket where it stays and
    the one where it is put are the same. */
 inline arm(i) {
-	/* = shard.go: (*shard).arm "sh.move(i, s, when, now)" */
-	/* = shard.go: (*shard).move "if s.Flags&pending != 0 {" "sh.link(s)" "sh.w.wakeBy(sh.insert(i, s, now))" */
+	/* = shard.go: (*shard).arm "sh.shut(i, s)" "sh.move(i, s, when, now)" */
 	if
-	:: record[i].pending -> reached(moved)
+	:: MUTANT == register_leaves_word -> record[i].idle = false
+	:: else -> endIdle(i)
+	fi;
+	put(i)
+}
+
+inline put(i) {
+	/* = shard.go: (*shard).move "if s.Flags&pending != 0 {" "sh.link(s)" "wake := sh.insert(i, s, now)" "sh.w.wakeBy(wake)" */
+	if
+	/* = shard.go: (*shard).move "sh.leaveLine(i, s)" */
+	:: record[i].pending -> leaveLine(i); reached(moved)
 	:: else -> link(i)
 	fi;
 	insert(i)
 }
 
 inline insert(i) {
-	/* = shard.go: (*shard).insert "return sh.nanos(sh.levels.Insert(i, s))" */
+	/* = shard.go: (*shard).insert "return sh.place(i, s, now)" */
+	/* = shard.go: (*shard).place "return sh.nanos(sh.insertOpen(i, s, now))" "return sh.nanos(l.Insert(i, s))" */
 	record[i].list = bucket
 }
 
@@ -73,7 +90,8 @@ inline refusal(t, err) {
 	fi
 }
 
-/* = shard.go: (*shard).nextWake "if !sh.levels.Empty(levels.Due) {" "tick, ok := sh.levels.Next()" */
+/* = shard.go: (*shard).nextWake "func (sh *shard) nextWake() int64 { return sh.nextIn(&sh.levels) }" */
+/* = shard.go: (*shard).nextIn "if !l.Empty(levels.Due) {" "tick, ok := l.Next()" */
 #define somethingIsDue (anyRecord(inLine) || anyRecord(inBucket))
 
 /* pop chooses a timer that is due; RECORDS, if none is. Any of the timers in buckets may
@@ -90,7 +108,7 @@ inline pop(i) {
 		:: i == RECORDS -> break
 		od
 	fi;
-	/* = shard.go: (*shard).pop "return sh.levels.Last(levels.Due), true, true" */
+	/* = shard.go: (*shard).pop "i = sh.levels.Last(levels.Due)" "if sh.isUp(i, sh.records.At(i), now) {" "return i, true, true" */
 	if
 	:: !shardClosed && inLine(0) -> i = 0
 #if RECORDS > 1
@@ -103,9 +121,21 @@ inline pop(i) {
 	fi
 }
 
+/* orphanOwn drops an own firing, and remembers it for handOver. */
+inline orphanOwn(x) {
+	section {
+		/* = shard.go: (*shard).close "if x := sh.firingOf(i, s); x != nil {" "orphans = append(orphans, orphan{x, sh.deadline(i, s)})" */
+		own[x].pending ->
+		own[x].pending = false;
+		own[x].orphan = true;
+		ledger--;
+		unlock()
+	}
+}
+
 /* closeShard drops everything that is pending. i is scratch. */
 inline closeShard(i) {
-	/* = shard.go: (*shard).close "sh.closed = true" "sh.levels = levels.New(sh.levels.Tick(), &sh.records)" */
+	/* = shard.go: (*shard).close "sh.closed = true" "sh.levels, sh.own = levels.New(sh.levels.Tick(), &sh.records), nil" */
 	section {
 		shardClosed = true;
 		for (i : 0 .. RECORDS - 1) { /* in no list; here, in none from which a worker takes timers */
@@ -123,14 +153,18 @@ inline closeShard(i) {
 		:: i < RECORDS && !record[i].pending -> i++
 		:: else -> break
 		od;
-		/* = shard.go: (*shard).close "} else if s := sh.records.At(i); sh.disarm(i, s) {" "sh.release(i, s)" */
+		/* = shard.go: (*shard).close "} else if s := sh.records.At(i); s.Flags&pending != 0 {" "sh.disarm(i, s)" "sh.release(i, s)" */
 		disarm(i);
 		release(i);
 		i = 0;
 		reached(dropped);
 		unlock()
 	}
-	:: !anyRecord(isPending) -> break
+	:: orphanOwn(0)
+#if OWNS > 1
+	:: orphanOwn(1)
+#endif
+	:: !anyRecord(isPending) && !anyOwn(isOwnPending) -> break
 	od
 }
 

@@ -2,7 +2,7 @@
    remembers, and no step of the protocol reads. */
 
 mtype = { bucket, due, held }; /* the lists of pending timers; 0: none */
-mtype = { ok, ErrStale, ErrFreed, ErrShutdown, ErrDeleting, ErrClosed, ErrDeadlock, ErrContext };
+mtype = { ok, ErrStale, ErrFreed, ErrShutdown, ErrDeleting, ErrClosed, ErrDeadlock, ErrNotLocked, ErrContext };
 mtype = { again, enlisted };   /* a delSync that has not ended: it looks again; it waits */
 mtype = { awaited, over };     /* Wheel.gone */
 
@@ -14,17 +14,24 @@ typedef Record {
 	bool pending;    /* the wheel's reference */
 	mtype list;      /* where it is pending */
 	bool running;    /* a worker's reference */
-	bool locking;    /* a worker waits for its lock */
+	bool locking;    /* it stands in the line of its lock */
 	bool deleting;   /* a deletion waits for the run in flight */
 	bool shutdown;
+	bool idle;       /* it is pending as an idle timeout */
+	byte word;       /* of the idle timeout beside it: the generation; 0: closed */
+	bool marked;     /* the word says that it was touched */
+	bool fresh;      /* ghost: it was touched, and no look has read its clock since */
+	bool lookedSince; /* ghost: a look has read its clock since a RegisterIdle has read its own */
 	byte tenant = 1  /* ghost: counts the tenants, independently of gen */
 }
 Record record[RECORDS];
+#define closedWord 0
 
 #ifndef LAST_GEN
 #define LAST_GEN 3 /* after it the record is retired */
 #endif
 #define MAX_OWNERS 2
+#define CALLERS 2
 
 /* A handle is one number, as in Go: record and generation. It carries the tenant as a
    ghost, by which the model recognises a handle that has reached another timer. */
@@ -42,6 +49,8 @@ typedef Worker {
 	byte groups;     /* the number of them that are the group's */
 	byte waiting;    /* the deletion in which its handler waits, plus one; 0: none */
 	bool locked;     /* it holds the timer's lock for the handler */
+	bool released;   /* its handler has released the lock, and what follows the run is not over */
+	bool serves;     /* line: it serves the line */
 	byte ended;      /* the deletions that it has to notify, a set */
 	bool called;     /* the alarm has called it, and it is no member yet */
 	byte flight;     /* ghost: the timer whose handler it runs, or is about to run; or 0 */
@@ -79,6 +88,18 @@ typedef Group {
 }
 Group group;
 
+/* Own is a firing of the library's own packages: own.go, and package time after Close. */
+typedef Own {
+	bool pending;
+	bool orphan; /* Close has taken it off the wheel, and must hand it over */
+	bool handed; /* package time will fire it */
+	bool fired
+}
+#ifndef OWNS
+#define OWNS 1
+#endif
+Own own[OWNS];
+
 /* Of shard.go. */
 int ledger;       /* counters.registered - counters.fired - counters.removed */
 bool shardClosed;
@@ -87,16 +108,29 @@ bool shardClosed;
 bool wheelClosed;
 byte members;  /* the number of members */
 byte starting; /* the goroutines that were started for a done and are no members yet: a set of waits */
+byte dones;    /* the goroutines of dones that need not wait */
+byte calls;    /* of these, those that have not called theirs yet: a set of waits */
 byte rings;    /* the calls of the alarm that have not come yet */
+bool called[CALLERS]; /* the alarm has called a goroutine that will not work: own.pml */
 mtype gone;    /* awaited, if Close waits until there is no member; over, when there is none */
+
+/* Of lines.go: the one line. There is one if a worker serves it, or if it is unserved. */
+byte server;   /* the worker that serves it, plus one; 0: none */
+bool unserved; /* a timer stands in it, and no worker serves it */
 
 /* Of the user. */
 byte userLock;  /* the holder of the lock of lock-bound timers: a worker plus one, USER, or 0 */
 #define USER 255
 
 byte shutDown;      /* ghost: the timer that was shut down, or 0 */
+byte atLock;        /* ghost: the workers that wait for the lock of lock-bound timers */
 bool groupShutDown; /* ghost: a shutdown of the group has removed all firings */
 bool closed;        /* ghost: Close has returned nil */
+
+/* Scratch, for the length of an atomic sequence. */
+bool claims; /* the first timer of the line is an idle timeout */
+bool seen;   /* the last look has found a mark */
+bool up;     /* the last claim has succeeded */
 
 /* Scratch, for the length of a section. */
 hidden byte k, n, r, next;
@@ -116,6 +150,7 @@ hidden byte reach;        /* the workers that reaches has come to */
 #define isPending(i) (record[i].pending)
 #define inLine(i)    (record[i].pending && record[i].list == due)
 #define inBucket(i)  (record[i].pending && record[i].list == bucket)
+#define standsInLine(i) (record[i].locking)
 
 #if WORKERS == 1
 #define isRunning(x) (wk[0].slot == (x))
@@ -133,6 +168,14 @@ hidden byte reach;        /* the workers that reaches has come to */
 #define toNotify(x)  ((wk[0].ended | wk[1].ended | wk[2].ended) >> (x) & 1)
 #define anyWorker(p) (p(0) || p(1) || p(2))
 #endif
+
+#if OWNS == 1
+#define anyOwn(p) (p(0))
+#else
+#define anyOwn(p) (p(0) || p(1))
+#endif
+#define isOwnPending(x) (own[x].pending)
+#define isOrphan(x)     (own[x].orphan)
 
 #if WAITS == 1
 #define anyWait(p) (p(0))

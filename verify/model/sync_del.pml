@@ -64,7 +64,7 @@ inline delSync(x, t, me, context, down, err) {
 				if
 				/* = sync_del.go: Timer.delSync "s.Flags |= deleting" "return found, sh.await(ctx, x)" */
 				:: err == enlisted && MUTANT != unmarked && MUTANT != marked_late -> record[indexOf(t)].deleting = true
-				/* = sync_del.go: Timer.delSync "return found, x.deadlock()" */
+				/* = sync_del.go: Timer.delSync "return found, x.deadlock(t.wheel())" */
 				:: else -> skip
 				fi
 			/* = sync_del.go: Timer.delSync "case !found.Running:" */
@@ -267,7 +267,7 @@ inline callWaitingDone(w, x) {
 		wk[w].ended >> x & 1 && wait[x].async ->
 		wk[w].ended = wk[w].ended & ~(1 << x);
 		wait[x].open = 0;
-		/* = sync_del.go: (*wait).callDone "w.spawn(func(*worker) { x.done() })" */
+		/* = sync_del.go: (*wait).callDone "wk.w.spawn(func(wk *worker) { wk.callUser(x.done) })" */
 		spawn(x)
 	}
 }
@@ -281,7 +281,7 @@ inline delAsync(x, t, me, err) {
 		delete(t, false);
 		if
 		:: foundRunning ->
-			/* = sync_del.go: Timer.delAsync "x := &wait{done: done}" "sh.enlist(x, sh.findRun(i))" "s.Flags |= deleting" */
+			/* = sync_del.go: Timer.delAsync "x := &wait{done: done, at: here()}" "sh.enlist(x, sh.findRun(i))" "s.Flags |= deleting" */
 			wait[x].from = (MUTANT == async_is_edge -> me : NO_WORKER);
 			findRun(indexOf(t));
 			enlist(x, 1 << theRun, err);
@@ -292,7 +292,7 @@ inline delAsync(x, t, me, err) {
 		unlock()
 	}
 	if
-	/* = sync_del.go: Timer.delAsync "t.w.callDone(done)" */
+	/* = sync_del.go: Timer.delAsync "t.wheel().callDone(done)" */
 	:: section { err == ok -> callDone(x) }
 	:: else -> err = ok
 	fi
@@ -301,10 +301,10 @@ inline delAsync(x, t, me, err) {
 /* callDone calls the done of x, which has nothing to wait for. */
 inline callDone(x) {
 	if
-	/* = sync_del.go: (*Wheel).callDone "case !w.spawnUnlessClosed(func(*worker) { done() }):" */
-	/* = members.go: (*Wheel).spawnUnlessClosed "open := !w.closed" "w.starting++" */
-	:: !wheelClosed || MUTANT == spawned_after_close -> spawn(x); reached(async_at_once)
-	/* = sync_del.go: (*Wheel).callDone "go done()" */
+	/* = done.go: (*Wheel).callDone "counted := w.addDone()" "case counted:" */
+	/* = done.go: (*Wheel).addDone "if !w.closed {" "w.dones++" */
+	:: !wheelClosed || MUTANT == spawned_after_close -> calls = calls | 1 << x; dones++; reached(async_at_once)
+	/* = done.go: (*Wheel).callDone "goUnlabelled(done)" */
 	:: else -> done(x); reached(async_on_closed)
 	fi
 }

@@ -3,7 +3,7 @@
 /* alloc makes a timer with one owner, in record i, which must be free. */
 inline alloc(i, t) {
 	section {
-		/* = wheel.go: (*Wheel).newOwned "i, s := sh.newTimer(f, nil)" "s.Owners = 1" */
+		/* = wheel.go: (*Wheel).newOwned "i, s := sh.newTimer(f, arg)" "s.Owners = 1" */
 		hasRoom(i) -> newTimer(i, t);
 		record[i].owners = 1;
 		unlock()
@@ -62,7 +62,8 @@ inline free(t, err) {
 		:: !lookup(t) -> err = ErrStale
 		:: lookup(t) && record[indexOf(t)].owners == 0 -> mayUse(t); err = ErrFreed; reached(freed_too_often)
 		:: else ->
-			/* = timer.go: Timer.Free "s.Owners--" "sh.release(i, s)" */
+			/* = timer.go: Timer.Free "sh.free(i, s)" */
+			/* = handle.go: (*shard).free "s.Owners--" "sh.release(i, s)" */
 			mayUse(t);
 			record[indexOf(t)].owners--;
 			release(indexOf(t));

@@ -11,8 +11,8 @@ inline nextDue(i) {
 		pop(i);
 		if
 		:: i == RECORDS -> break
-		/* = worker.go: (*worker).next "if s.Flags&(running|locking) != 0 {" "sh.holdBack(i, s)" */
-		:: i < RECORDS && (record[i].running && MUTANT != overlap || record[i].locking && MUTANT != two_wait_for_lock) ->
+		/* = worker.go: (*worker).next "if s.Flags&running == 0 {" "sh.holdBack(i, s)" */
+		:: i < RECORDS && record[i].running && MUTANT != overlap ->
 			section { holdBack(i); reached(held_back) }
 		:: else -> break
 		fi
@@ -20,14 +20,14 @@ inline nextDue(i) {
 	od
 }
 
-/* holdBack sets a due timer aside. The worker that ends the run, or the wait for the
-   lock, puts it back. */
+/* holdBack sets a due timer aside. The worker that ends the run puts it back; the one that
+   serves the line takes it from there. */
 inline holdBack(i) {
 	/* = worker.go: (*shard).holdBack "sh.levels.Remove(i, s)" "sh.levels.Push(levels.Held, i, s)" */
 	record[i].list = held
 }
 
-/* = worker.go: (*shard).isHeld "return s.Flags&(pending|levels.InBucket) == pending && !sh.closed && sh.levels.ListOf(s) == levels.Held" */
+/* = worker.go: (*shard).isHeld "return s.Flags&(pending|levels.InBucket) == pending && sh.levels.ListOf(s) == levels.Held" */
 #define isHeld(i) (record[i].pending && record[i].list == held)
 
 /* begin takes the timer in record i off the wheel and publishes it. */
@@ -49,58 +49,6 @@ inline begin(w, i, t) {
 	:: periodic(i) -> link(i); insert(i)
 	:: else -> skip
 	fi
-}
-
-/* beginAcquire lets go of a due timer, in order to take its lock. The timer stays
-   pending. */
-inline beginAcquire(w, i, t) {
-	/* = worker.go: (*worker).acquire "t := sh.timer(i, s)" "s.Flags |= locking" "sh.holdBack(i, s)" "wk.unlockAndRearm(sh, now)" "wk.acquiring = t" */
-	must(have_one_worker_wait_for_a_lock, !record[i].locking);
-	t = handle(i);
-	record[i].locking = true;
-	holdBack(i)
-}
-
-/* endAcquire begins the run for which worker w holds the lock now, unless the timer was
-   deleted or moved during the wait. */
-inline endAcquire(w, t) {
-	section {
-		/* = worker.go: (*worker).acquire "if _, s = sh.lookup(t); s != nil {" */
-		if
-		:: !lookup(t) && MUTANT != lock_taken_for_record -> reached(recycled_while_locking)
-		:: else ->
-			mayUse(t);
-			/* = worker.go: (*worker).acquire "s.Flags &^= locking" "if sh.isHeld(s) {" */
-			record[indexOf(t)].locking = false;
-			if
-			:: isHeld(indexOf(t)) || MUTANT == lock_not_looked_up ->
-				/* = worker.go: (*worker).acquire "wk.locked = l" "return s" */
-				wk[w].locked = true;
-				begin(w, indexOf(t), t)
-			:: else -> reached(deleted_while_locking)
-			fi
-		fi;
-		unlock()
-	}
-}
-
-/* abandonLock ends the wait for a lock whose Lock did not return. */
-inline abandonLock(w, t) {
-	section {
-		/* = worker.go: (*worker).abandonLock "if i, s := sh.lookup(t); s != nil {" "s.Flags &^= locking" */
-		if
-		:: !lookup(t) -> skip
-		:: else ->
-			mayUse(t);
-			record[indexOf(t)].locking = false;
-			/* = worker.go: (*worker).abandonLock "if sh.isHeld(s) {" "sh.levels.Push(levels.Due, i, s)" */
-			if
-			:: isHeld(indexOf(t)) -> record[indexOf(t)].list = due; reached(lock_abandoned)
-			:: else -> skip
-			fi
-		fi;
-		unlock()
-	}
 }
 
 /* finish ends a run. i is scratch. */
@@ -136,12 +84,12 @@ inline endRun(w, i) {
 inline notify(w) {
 	/* = worker.go: (*worker).notify "if l := wk.locked; l != nil {" "wk.locked = nil" "wk.userCall(l.Unlock)" */
 	if
-	:: section { wk[w].locked -> wk[w].locked = false; userLock = (MUTANT == lock_kept -> userLock : 0) }
-	:: !wk[w].locked
+	:: section { wk[w].locked -> wk[w].locked = false; wk[w].released = false; unlockUser(w, MUTANT == lock_kept) }
+	:: section { !wk[w].locked -> wk[w].released = false }
 	fi;
 	section { closeOver(w) }
 	skip; /* spin wants no loop right after a section */
-	/* = worker.go: (*worker).notify "defer at.Value.(*wait).callDone(wk.w)" */
+	/* = worker.go: (*worker).notify "defer at.Value.(*wait).callDone(wk)" */
 	do
 	:: callWaitingDone(w, 0)
 #if WAITS > 1
@@ -156,15 +104,18 @@ inline notify(w) {
 
 /* rescue ends the run of a handler that has not returned. */
 inline rescue(w, i) {
-	/* = worker.go: (*worker).rescue "if !wk.calling {" "wk.finish(sh, now)" */
+	/* = worker.go: (*worker).rescue "if sh == nil {" "wk.finish(sh, now)" */
 	section { finish(w, i); unlock() }
 	/* = worker.go: (*worker).rescue "wk.notify()" */
-	notify(w)
+	notify(w);
+	skip; /* spin wants no section right after a loop */
+	/* = worker.go: (*worker).rescue "wk.abandonLine()" */
+	section { abandonLine(w) }
 }
 
 proctype worker(byte w) {
 	byte i; /* the record that it has chosen */
-	byte t; /* the timer that it runs, or for whose lock it waits */
+	byte t; /* the timer that it runs, or that was the first of its line */
 	mtype err;
 
 end_asleep:
@@ -175,9 +126,14 @@ end_asleep:
 	fi;
 	/* = worker.go: (*Wheel).onAlarm "if w.wanted(wk, workers) && w.hire() {" */
 	/* = hiring.go: (*Wheel).hire "if !w.mayHire() {" */
-	/* = worker.go: (*worker).work "if wk.drain(w.shards[next&(len(w.shards)-1)]) {" */
+	/* = worker.go: (*worker).work "served := wk.serveUnserved()" "if wk.drain(w.shards[next&(len(w.shards)-1)]) || served {" */
 	if
 	:: wheelClosed -> goto leaves
+	:: else -> skip
+	fi;
+	serveUnserved(w);
+	if
+	:: wk[w].serves -> goto acquire
 	:: else -> skip
 	fi;
 
@@ -187,23 +143,32 @@ drain: /* the end of one run and the begin of the next are one critical section 
 	:: atomic {
 		!finishIsSplit || !runs(w) ->
 		if
-		/* = worker.go: (*worker).drain "wk.finish(sh, now)" */
+		/* = worker.go: (*worker).run "wk.finish(sh, now)" */
 		:: runs(w) -> section { finish(w, i); t = 0 }
 		:: else -> skip
 		fi;
 		if
-		/* = worker.go: (*worker).drain "if wk.locked != nil || wk.ended != nil {" */
-		:: wk[w].locked || wk[w].ended -> section { unlock() }
+		/* = worker.go: (*worker).drain "if wk.ended != nil {" */
+		/* = lines.go: (*worker).serveFirst "sh.unlock()" */
+		:: wk[w].locked || wk[w].released || wk[w].ended -> section { unlock() }
 		:: else ->
 			/* = worker.go: (*worker).drain "i, s, then, ok := wk.next(sh, now)" */
 			nextDue(i);
 			if
 			:: i == RECORDS -> section { i = 0; unlock() }; goto leaves
-			/* = worker.go: (*worker).next "if b := sh.bodyOf(i, s); b != nil && b.lock != nil {" */
+			/* = worker.go: (*worker).drain "if b := sh.bindingOf(i, s); b != nil {" "now = wk.lineUp(sh, i, s, b, then)" */
 			:: i < RECORDS && lockBound(i) && MUTANT != runs_before_lock ->
-				section { beginAcquire(w, i, t); i = 0; unlock() };
-				goto acquire
-			/* = worker.go: (*worker).drain "f, arg, t := wk.begin(sh, i, s, then)" "wk.unlockAndRearm(sh, wk.slot(sh).since)" */
+				section { standInLine(w, i); i = 0; unlock() };
+				goto lined_up
+			/* = worker.go: (*worker).drain "if now = then; !sh.claim(i, s, now) {" "continue" */
+			:: i < RECORDS && !lockBound(i) && record[i].idle && MUTANT != begins_unclaimed ->
+				claim(i, up);
+				if
+				:: section { up -> up = false; begin(w, i, t); i = 0; unlock() }; goto call
+				:: section { !up -> i = 0; unlock() }; goto drain
+				fi
+			/* = worker.go: (*worker).drain "now = wk.run(sh, i, s, now)" */
+			/* = worker.go: (*worker).run "f, arg, t := wk.begin(sh, i, s, now)" "wk.unlockAndRearm(sh, wk.slot(sh).since)" */
 			/* = worker.go: (*worker).unlockAndRearm "sh.unlock()" */
 			:: else ->
 				section { begin(w, i, t); i = 0; unlock() };
@@ -212,27 +177,56 @@ drain: /* the end of one run and the begin of the next are one critical section 
 		fi
 	}
 	fi;
+notifies:
 	/* = worker.go: (*worker).drain "wk.notify()" */
+	/* = lines.go: (*worker).serveFirst "wk.notify()" */
 	notify(w);
-	goto drain;
+	if
+	:: wk[w].serves -> skip
+	:: else -> goto drain
+	fi;
+	goOn(w);
+
+lined_up:
+	/* = lines.go: (*worker).lineUp "if wk.standInLine(sh, i, s, b, now) {" "wk.unlockAndRearm(sh, now)" "wk.serve()" */
+	/* = lines.go: (*worker).serve "for wk.line != nil {" */
+	if
+	:: wk[w].serves -> goto acquire
+	:: else -> goto drain
+	fi;
 
 acquire:
 	if
-	/* = worker.go: (*worker).acquire "wk.userCall(l.Lock)" */
-	:: section { userLock == 0 -> userLock = w + 1 }
-	/* = worker.go: (*worker).rescue "if wk.acquiring != (Timer{}) {" "wk.abandonLock(sh)" */
-	:: LOCK_MISBEHAVES -> abandonLock(w, t); t = 0; goto leaves
+	/* = lines.go: (*worker).serveFirst "wk.userCall(l.Lock)" "wk.locked = l" */
+	:: section { userLock == 0 -> userLock = w + 1; wk[w].locked = true; atLock-- }
+	/* = lines.go: (*worker).serve "defer wk.abandonLine() // where it does not return" */
+	:: section { LOCK_MISBEHAVES -> atLock--; abandonLine(w) }; goto leaves
 	fi;
-	endAcquire(w, t);
+
+	firstInLine(t);
+	atomic {
+		take(w, t);
+		if
+		:: claims ->
+			claims = false;
+			i = indexOf(t);
+			claim(i, up);
+			if
+			:: section { up -> up = false; begin(w, i, t); i = 0; unlock() }
+			:: section { !up -> i = 0; unlock() }
+			fi
+		:: !claims
+		fi
+	}
 	if
+	/* = lines.go: (*worker).serveFirst "wk.run(sh, i, s, wk.w.elapsed())" */
 	:: runs(w) -> goto call
-	/* = worker.go: (*worker).acquire "l.Unlock()" */
-	:: else -> section { userLock = 0; t = 0 }; goto drain
+	:: else -> t = 0; goto notifies
 	fi;
 
 call:
 	beginLate(w, t);
-	/* = worker.go: (*worker).drain "call(f, arg, t)" */
+	/* = worker.go: (*worker).run "call(f, arg, t)" */
 	/* = worker.go: call "f(t)" */
 	handler(w, t);
 	if

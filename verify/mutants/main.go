@@ -13,6 +13,7 @@
 //	./run                       all of them
 //	./run -only 'sync_del 7'    those whose line in the list matches
 //	./run -list                 the list
+//	./run -part 1/2             every other of them, from the first on; -part 2/2: the rest
 package main
 
 import (
@@ -33,9 +34,10 @@ const atOnce = 2
 func main() {
 	only := flag.String("only", "", "take only the mutants whose line in the list matches this `regexp`")
 	list := flag.Bool("list", false, "list the mutants, and run nothing")
+	part := flag.String("part", "1/1", "take the `k/n`th part of them: every nth, from the kth on")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, *only, *list)
+	err := run(ctx, *only, *part, *list)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "mutants:", err)
@@ -43,8 +45,8 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, only string, list bool) error {
-	chosen, err := choose(only)
+func run(ctx context.Context, only, part string, list bool) error {
+	chosen, err := choose(only, part)
 	if err != nil {
 		return err
 	}
@@ -68,15 +70,19 @@ func run(ctx context.Context, only string, list bool) error {
 	return err
 }
 
-// choose returns the mutants whose line in the list matches a regular
-// expression.
-func choose(only string) (chosen []mutant, err error) {
+// choose returns the mutants whose line in the list matches a regular expression, or, of these, every
+// nth from the kth on, if part is k/n.
+func choose(only, part string) (chosen []mutant, err error) {
+	var k, n int
+	if _, err := fmt.Sscanf(part, "%d/%d", &k, &n); err != nil || k < 1 || k > n {
+		return nil, fmt.Errorf("-part %s is not k/n", part)
+	}
 	match, err := regexp.Compile(only)
 	if err != nil {
 		return nil, err
 	}
-	for _, m := range mutants {
-		if match.MatchString(m.String()) {
+	for at, m := range mutants {
+		if match.MatchString(m.String()) && at%n == k-1 {
 			chosen = append(chosen, m)
 		}
 	}

@@ -18,6 +18,7 @@ var clocks = []scenario{
 	{name: "all workers are at work", ticks: 1, options: timerwheel.Options{MaxWorkers: 1}, setUp: busyWorkers},
 	{name: "a worker leaves while others register", setUp: workerLeaves},
 	{name: "Advance takes turns", options: manual, sees: []string{"waited", "removed"}, setUp: advanceTakesTurns},
+	{name: "a host that sleeps is told", options: manual, sees: []string{"told", "knows"}, setUp: hostIsTold},
 	{name: "Close against Advance", options: manual, sees: []string{"closed", "advanced"}, setUp: closeAgainstAdvance},
 }
 
@@ -113,6 +114,36 @@ func advanceTakesTurns(x *world) {
 		if p.delSync().Pending {
 			x.saw("removed")
 		}
+	})
+}
+
+// A host asks Next, twice, while others register. If it has not been told since it began to ask
+// the second time, it knows the next firing, and may sleep until then.
+func hostIsTold(x *world) {
+	told := 0
+	w, err := timerwheel.New(timerwheel.Options{Manual: true, OnNext: func(time.Time) { told++ }})
+	x.check(err == nil && x.w.Close() == nil, "New: %v", err)
+	x.w = w
+	near, far := x.timer("the near timer", nil), x.timer("the far timer", nil)
+	x.actor("the near registerer", func() { near.register(tick) })
+	x.actor("the far registerer", func() { far.register(2 * tick) })
+	var before int
+	var knows time.Time
+	var pends bool
+	x.actor("the host", func() {
+		for range 2 {
+			before = told
+			knows, pends = w.Next()
+		}
+	})
+	x.atEnd(func() {
+		if told > before {
+			x.saw("told")
+			return
+		}
+		x.saw("knows")
+		next, ok := w.Next()
+		x.check(ok && pends && !next.Before(knows), "the host sleeps until %v, %v, and Next is %v", knows, pends, next)
 	})
 }
 

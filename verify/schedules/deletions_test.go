@@ -29,6 +29,9 @@ var deletions = []scenario{
 	{name: "a series", ticks: 1, sees: []string{"waited"}, setUp: series},
 	{name: "a lock-bound timer", sees: []string{"removed", "over"}, setUp: lockBound},
 	{name: "a lock-bound timer is moved", ticks: 1, sees: []string{"moved"}, setUp: lockBoundMoved},
+	{name: "two timers of one lock", sees: []string{"removed", "over"}, setUp: twoOfOneLock},
+	{name: "a lock that its handler releases", sees: []string{"removed", "in its rest", "over", "beside the rest"}, setUp: releasedLock},
+	{name: "a line whose worker exits", sees: []string{"removed", "over"}, setUp: lineWithoutAWorker},
 }
 
 // The mail's race: a handler runs, a second processor deletes its timer and waits, and a
@@ -353,5 +356,110 @@ func lockBoundMoved(x *world) {
 			x.atEnd(func() { x.check(p.begun == 1 && !p.at.Before(now.Add(2*tick)), "it ran at its old time") })
 		}
 		l.Unlock()
+	})
+}
+
+// A countedLock is a lock that knows how many workers wait for it.
+type countedLock struct {
+	mutex
+	*world
+	waiting int
+}
+
+// Lock is called by workers. Others lock the mutex.
+func (l *countedLock) Lock() {
+	l.waiting++
+	l.check(l.waiting == 1, "two workers wait for one lock")
+	l.mutex.Lock()
+	l.waiting--
+}
+
+// oneLock makes two timers of one lock. A worker comes for the lock, and may have it, and another
+// comes for the second timer, whose handler calls second with the probe of the first.
+func oneLock(x *world, first, second func(*probe)) (l *countedLock, a, b *probe) {
+	l = &countedLock{mutex: mutex{director: x.director}, world: x}
+	a, handler := x.probe("the first", first)
+	a.t = x.w.AllocLocked(l, handler)
+	b, handler = x.probe("the second", func(*probe) { second(a) })
+	b.t = x.w.AllocLocked(l, handler)
+	a.register(0)
+	x.until("a worker comes for the lock", func() bool { return l.waiting == 1 })
+	b.register(0)
+	x.sleep()
+	return l, a, b
+}
+
+// alone checks that the first does not run.
+func (x *world) alone(first *probe) { x.check(!first.runs(), "both run at once") }
+
+// One worker waits for the lock of two timers, and runs both, or the one that is not deleted. The
+// second may come when the worker is about to leave.
+func twoOfOneLock(x *world) {
+	l, a, b := oneLock(x, nil, x.alone)
+	x.actor("the owner of the lock", func() {
+		l.mutex.Lock()
+		found := a.t.Del()
+		x.check(!found.Running && !a.runs(), "Del: %+v", found)
+		if found.Pending {
+			x.saw("removed")
+		} else {
+			x.saw("over")
+		}
+		l.mutex.Unlock()
+		x.atEnd(func() {
+			x.check((a.ended == 1) != found.Pending && b.ended == 1, "one of them is stranded, or runs though it was deleted")
+		})
+	})
+}
+
+// A handler releases its lock: the holder of the lock may find its rest, and the second timer runs
+// beside that, or after it.
+func releasedLock(x *world) {
+	releases := false
+	l, a, b := oneLock(x, func(a *probe) {
+		releases = true
+		x.check(a.t.ReleaseLock() == nil, "ReleaseLock is refused")
+		x.check(errors.Is(a.t.ReleaseLock(), timerwheel.ErrNotLocked), "ReleaseLock succeeds twice")
+	}, func(a *probe) {
+		if a.runs() {
+			x.check(releases, "both run at once")
+			x.saw("beside the rest")
+		}
+	})
+	x.actor("the owner of the lock", func() {
+		l.mutex.Lock()
+		found := a.t.Del()
+		switch {
+		case found.Pending:
+			x.saw("removed")
+		case found.Running:
+			x.check(a.begun == 1, "it runs while its lock is held")
+			x.saw("in its rest")
+		default:
+			x.saw("over")
+		}
+		x.check(!b.runs(), "the second runs while its lock is held")
+		l.mutex.Unlock()
+		x.atEnd(func() {
+			x.check((a.ended == 1) != found.Pending && b.ended == 1, "one of them is stranded, or runs though it was deleted")
+		})
+	})
+}
+
+// A worker whose handler calls Goexit leaves its line to another, unless all the others of the line
+// are deleted by then.
+func lineWithoutAWorker(x *world) {
+	_, a, b := oneLock(x, func(*probe) { runtime.Goexit() }, x.alone)
+	x.until("the first runs", a.runs)
+	x.actor("the deleter", func() {
+		found := b.t.Del()
+		if found.Pending {
+			x.saw("removed")
+		} else {
+			x.saw("over")
+		}
+		x.atEnd(func() {
+			x.check(a.ended == 1 && (b.ended == 1) != found.Pending, "the line is stranded, or the second runs though it was deleted")
+		})
 	})
 }

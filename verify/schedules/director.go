@@ -114,8 +114,11 @@ func where() (s string) {
 	return s
 }
 
-// start starts a goroutine of the scenario, and returns when that waits for its first step.
+// start starts a goroutine of the scenario, and returns when that waits for its first step. What the
+// director itself has called before may have started a goroutine of the wheel: that becomes an actor
+// first, so that the order of the actors is the same in each run.
 func (d *director) start(name string, f func()) *actor {
+	synctest.Wait()
 	a := &actor{name: name, resume: make(chan struct{})}
 	d.actors = append(d.actors, a)
 	go func() {

@@ -2,8 +2,8 @@
 // its steps.
 //
 // A step is what a goroutine does from one of these points to the next: before a mutex of
-// the wheel is locked, after one is unlocked, before and after a handler, where a goroutine
-// would wait, and where the alarm rings. With the build tag schedules the wheel stops at
+// the wheel is locked, after one is unlocked, before and after a handler, before and after the
+// parts of a Touch and of a look, where a goroutine would wait, and where the alarm rings. With the build tag schedules the wheel stops at
 // each of them and asks which goroutine makes the next step (package internal/hook). The
 // director (director.go) lets one goroutine go on at a time. The explorer (explore.go)
 // makes it try, run after run, each order in which no more than a given number of

@@ -18,12 +18,12 @@ type actor struct {
 
 func (inst *instance) actorList() []actor {
 	if inst.kind == quiet { // where no other actor's wake-up makes up for one that is lost
-		return []actor{{"soleUser", 1, soleUser}}
+		return []actor{[]actor{{"soleUser", 1, soleUser}, {"clockUser", 1, clockUser}}[rand.IntN(2)]}
 	}
 	all := []actor{
 		{"sharedUser", 50, sharedUser}, {"sharedUser", 50, sharedUser}, {"sharedUser", 50, sharedUser},
 		{"soleUser", 1, soleUser}, {"soleUser", 1, soleUser}, {"gateUser", 1, gateUser}, {"mover", 1, mover}, {"stopper", 1, stopper}, {"nextTenants", 1, nextTenants},
-		{"groupUser", 1, groupUser}, {"series", 1, series}, {"lockUser", 1, lockUser}, {"staleUser", 5, staleUser}, {"observer", 1, observer},
+		{"groupUser", 1, groupUser}, {"series", 1, series}, {"lockUser", 1, lockUser}, {"idleUser", 1, idleUser}, {"clockUser", 5, clockUser}, {"staleUser", 5, staleUser}, {"observer", 1, observer},
 	}
 	if inst.kind == manual {
 		return append(all, actor{"driver", 1, driver})

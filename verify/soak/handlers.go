@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed76848005/timerwheel"
+	"github.com/seed76848005/timerwheel/stdtime"
 )
 
 // This file is what handlers do. Most do nothing; the others do all that a handler may
@@ -101,6 +102,11 @@ func misbehave(inst *instance) {
 		panic(onPurpose)
 	case 9:
 		runtime.Goexit()
+	case 10:
+		if inst.kind != manual { // there it would wait for its own Advance
+			inst.arms(1)
+			stdtime.On(inst.w).Sleep(soon())
+		}
 	}
 }
 

@@ -31,6 +31,7 @@ type instance struct {
 	began    atomic.Uint64 // handlers
 	inFlight atomic.Int64
 	panics   atomic.Int64 // made by handlers, less those that OnPanic was called for
+	ownArmed atomic.Int64 // firings of stdtime and timerctx, which may fire
 	asyncs   atomic.Int64 // DelAsyncs, less the dones that have run
 }
 
@@ -51,10 +52,11 @@ var wheels atomic.Int64
 func newInstance(k kind) *instance {
 	inst := &instance{name: fmt.Sprintf("%s %d", k, wheels.Add(1)), kind: k, closing: make(chan struct{})}
 	o := timerwheel.Options{
-		Tick:    []time.Duration{100 * time.Microsecond, time.Millisecond, 3 * time.Millisecond}[rand.IntN(3)],
-		Manual:  k == manual,
-		OnPanic: inst.onPanic,
-		Debug:   rand.IntN(8) == 0,
+		Tick:       []time.Duration{100 * time.Microsecond, time.Millisecond, 3 * time.Millisecond}[rand.IntN(3)],
+		Manual:     k == manual,
+		OnPanic:    inst.onPanic,
+		Debug:      rand.IntN(4) == 0,
+		DebugEvery: 1 + 3*rand.IntN(2),
 	}
 	inst.maxWorkers = 1
 	if k != manual {
@@ -134,6 +136,16 @@ func (inst *instance) startActors() {
 				time.Sleep(rand.N(100 * time.Microsecond)) // leaves processor time for the handlers
 			}
 		})
+	}
+}
+
+// isClosed reports whether a channel has been closed.
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -13,11 +14,11 @@ import (
 // lockUser has timers that are bound to a lock, and looks at them while it holds the
 // lock.
 func lockUser(inst *instance, rec *opRecorder) {
-	b := &boundTimers{}
+	b := &boundTimers{rests: make(map[*tracked]bool)}
 	for i := range b.all {
 		s := &tracked{inst: inst}
 		rec.do(vAllocLocked, func() {
-			s.t = inst.w.AllocLocked(&b.lock, func(timerwheel.Timer) { b.fire(s) })
+			s.t = inst.w.AllocLocked(&b.lock, func(t timerwheel.Timer) { b.fire(s, t) })
 		})
 		b.all[i] = s
 	}
@@ -38,33 +39,50 @@ func lockUser(inst *instance, rec *opRecorder) {
 type boundTimers struct {
 	lock   sync.Mutex
 	all    [4]*tracked
-	within int // handlers that run; lock guards it
+	within int               // handlers that run with the lock; lock guards it
+	rests  map[*tracked]bool // the last run has released the lock; likewise
 }
 
-func (b *boundTimers) fire(s *tracked) {
+func (b *boundTimers) fire(s *tracked, t timerwheel.Timer) {
 	s.begin()
 	defer s.end()
 	b.within++
-	defer func() { b.within-- }()
 	if !underLock.holds(b.within == 1) {
 		underLock.fail("%v on %s: %d handlers under one lock", s.t, s.inst, b.within)
+	}
+	if b.rests[s] = rand.IntN(4) == 0; b.rests[s] {
+		b.within--
+		s.releases(t)
+	} else {
+		defer func() { b.within-- }()
 	}
 	misbehave(s.inst)
 }
 
-// look holds the lock: nothing runs, a deletion without a wait is synchronous, and one
-// that waits has nothing to wait for. Half of the time it deletes nothing.
+// releases releases the lock of a timer, in its handler. A second time is refused.
+func (s *tracked) releases(t timerwheel.Timer) {
+	for _, want := range []error{nil, timerwheel.ErrNotLocked} {
+		(*opRecorder)(nil).do(vReleaseLock, func() {
+			if err := t.ReleaseLock(); !underLock.holds(errors.Is(err, want)) {
+				underLock.fail("%v on %s: ReleaseLock: %v", s.t, s.inst, err)
+			}
+		})
+	}
+}
+
+// look holds the lock: nothing runs but what has released it. Of what has not, a deletion without a
+// wait is synchronous, and one that waits has nothing to wait for. Half of the time it deletes nothing.
 func (b *boundTimers) look(s *tracked, rec *opRecorder, ways []deletion[timerwheel.Timer]) {
 	b.lock.Lock()
 	defer b.lock.Unlock()
-	if running := s.t.Running() || s.inFlight.Load() || b.within != 0; !underLock.holds(!running) {
+	if running := s.t.Running() || s.inFlight.Load(); !underLock.holds(b.within == 0 && (!running || b.rests[s])) {
 		underLock.fail("%v on %s runs, and its lock was free", s.t, s.inst)
 	}
 	if rand.IntN(2) == 0 {
 		return
 	}
 	d := oneOf(ways...)
-	if found, err := s.delete(rec, d); !underLock.holds(err == nil && !found.Running) {
+	if found, err := s.delete(rec, d); !underLock.holds(err == nil && (!found.Running || b.rests[s])) {
 		underLock.fail("%v on %s: %s: %+v, %v", s.t, s.inst, verbNames[d.verb], found, err)
 	}
 }

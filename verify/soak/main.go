@@ -10,9 +10,9 @@
 // stacks of all goroutines, if an operation hangs.
 //
 // The files: instance.go is a wheel with the actors that use it, close.go its end. What
-// the actors do is in actors.go, own_timers.go, waits.go, locked.go, groups.go and
-// stale.go; what their handlers do, in handlers.go. tracked.go is what is known of one
-// timer, deletions.go the ways to delete it. checks.go lists the checks; phases.go
+// the actors do is in actors.go, own_timers.go, waits.go, locked.go, groups.go, idle.go,
+// clocks.go and stale.go; what their handlers do, in handlers.go. tracked.go is what is known of
+// one timer, deletions.go the ways to delete it. checks.go lists the checks; phases.go
 // compares the phases of the run; pressure.go disturbs it; op_recorder.go counts the
 // operations and watches that they return; report.go prints.
 package main

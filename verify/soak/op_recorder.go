@@ -23,6 +23,8 @@ const (
 	vRegister
 	vRegisterAt
 	vReduce
+	vRegisterIdle
+	vTouch
 	vReset
 	vStop
 	vDel
@@ -32,6 +34,7 @@ const (
 	vShutdown
 	vShutdownSync
 	vShutdownSyncContext
+	vReleaseLock
 	vRetain
 	vFree
 	vAsk
@@ -41,6 +44,7 @@ const (
 	vGroupShutdown
 	vGroupShutdownSync
 	vGroupShutdownSyncContext
+	vClock
 	vAdvance
 	vObserve
 	vClose
@@ -50,11 +54,11 @@ const (
 )
 
 var verbNames = [numVerbs]string{
-	"Alloc", "AllocLocked", "AfterFunc", "Every", "NewGroup", "Register", "RegisterAt", "Reduce", "Reset", "Stop",
+	"Alloc", "AllocLocked", "AfterFunc", "Every", "NewGroup", "Register", "RegisterAt", "Reduce", "RegisterIdle", "Touch (100)", "Reset", "Stop",
 	"Del", "DelSync", "DelSyncContext", "DelAsync", "Shutdown", "ShutdownSync", "ShutdownSyncContext",
-	"Retain", "Free", "Pending, Running, When, Valid, String",
+	"ReleaseLock", "Retain", "Free", "Pending, Running, When, Valid, String",
 	"Group.Del", "Group.DelSync", "Group.DelSyncContext", "Group.Shutdown", "Group.ShutdownSync", "Group.ShutdownSyncContext",
-	"Advance", "Stats, Running, Next, Now", "Close", "CloseContext", "(await a firing)",
+	"(stdtime, timerctx)", "Advance", "Stats, Running, Next, Now", "Close", "CloseContext", "(await a firing)",
 }
 
 var (

@@ -19,6 +19,7 @@ inline handler(w, t) {
 proctype goroutine(byte x) {
 end_:	do
 	:: spawned(x)
+	:: calledAlone(x)
 	od
 }
 

@@ -21,6 +21,7 @@ inline handler(w, t) {
 proctype goroutine() {
 end_:	do
 	:: spawned(0)
+	:: calledAlone(0)
 	od
 }
 

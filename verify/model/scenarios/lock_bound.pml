@@ -1,7 +1,7 @@
 /* A lock-bound timer. The holder of its lock never sees its handler in flight. A Del
    while holding it lasts until the next Register, and a DelSync while holding it waits
    for nothing. Another process deletes and registers without the lock. */
-/* reaches: waited deleted_while_locking removed_held held_back put_back */
+/* reaches: waited first_left line_was_empty removed_held held_back put_back */
 
 #define RECORDS 1
 #define WORKERS 2

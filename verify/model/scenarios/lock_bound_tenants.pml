@@ -1,6 +1,6 @@
 /* While a worker waits for a timer's lock, the timer is deleted and freed, and its record
    has the next tenant, bound to the same lock. A Lock may not return. */
-/* reaches: waited recycled_while_locking deleted_while_locking lock_abandoned record_reused */
+/* reaches: waited first_recycled left_line line_abandoned adopted unserved_emptied record_reused */
 
 #define RECORDS 1
 #define WORKERS 2

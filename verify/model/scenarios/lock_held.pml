@@ -1,6 +1,6 @@
 /* A user calls DelSync while holding the lock that the handler is bound to. It never
    waits for a handler that waits for the lock. */
-/* reaches: removed_held deleted_while_locking */
+/* reaches: removed_held left_line line_was_empty */
 
 #define RECORDS 1
 #define WORKERS 2

@@ -1,0 +1,164 @@
+package main
+
+// wordMutants break what can be done to a timer without its shard's lock: word.go and rule 11 of
+// sync_del.go.
+var wordMutants = []mutant{
+	{
+		Name: "a move without the lock goes by the number of the record, not by the generation",
+		Rule: "sync_del 11",
+		Edits: []edit{{"word.go",
+			`if (word^moved)&^ticksMask != 0 || to > last || deadlineIn(word, last) > to {`,
+			`if word == closedWord || word&idleKind != 0 || to > last || deadlineIn(word, last) > to {`}},
+		Red: explored("a move against the next tenant"),
+	},
+	{
+		Name: "a deletion leaves the word of a timer that was moved open",
+		Rule: "sync_del 11",
+		Edits: []edit{{"shard.go", `
+	sh.shut(i, s)
+	s.Flags &^= pending`, `
+	s.Flags &^= pending | levels.Open`}},
+		Red: tests("TestAMovedTimerIsDeletedAndRefused"),
+	},
+	{
+		Name: "a look at a timer that was moved does not read the word",
+		Rule: "word.go",
+		Edits: []edit{{"word.go",
+			`if word := x.Swap(closedWord); word&idleKind == 0 {`,
+			`if word := x.Swap(closedWord); word&idleKind == 0 && false {`}},
+		Red: tests("TestTheLastOfManyMovesCounts"),
+	},
+	{
+		Name: "a timer in the list Due runs, whatever its word says",
+		Rule: "sync_del 11",
+		Edits: []edit{{"word.go", `
+	if s.Flags&levels.Open == 0 {
+		return true
+	}
+	sh.look(i, s)`, `
+	if s.Flags&levels.Open == 0 {
+		return true
+	}
+	if sh.openedWord(i).Load()&idleKind == 0 {
+		sh.openedWord(i).Store(closedWord)
+		s.Flags &^= levels.Open
+		return true
+	}
+	sh.look(i, s)`}},
+		Red: tests("TestTheLastOfManyMovesCounts"),
+	},
+	{
+		Name: "a move to an earlier time needs no lock",
+		Rule: "word.go",
+		Edits: []edit{{"word.go",
+			`|| to > last || deadlineIn(word, last) > to {`,
+			`|| to > last {`}},
+		Red: tests("TestTheLastOfManyMovesCounts"),
+	},
+	{
+		Name: "the deadline in a word is rounded down",
+		Rule: "word.go",
+		Edits: []edit{{"word.go",
+			`return int64(n) + 1`,
+			`return int64(n)`}},
+		Red: tests("TestTicksUpRoundsAsADivision"),
+	},
+	{
+		Name: "the reciprocal of the tick is taken for exact",
+		Rule: "word.go",
+		Edits: []edit{{"word.go",
+			`if x-n*uint64(w.tick) >= uint64(w.tick) {`,
+			`if false {`}},
+		Red: tests("TestTicksUpRoundsAsADivision"),
+	},
+	{
+		Name: "words are opened for deadlines that they cannot hold",
+		Rule: "word.go",
+		Edits: []edit{{"word.go",
+			`if s.Flags&isOwn != 0 || to > sh.w.reach.Load() {`,
+			`if s.Flags&isOwn != 0 {`}},
+		Red: tests("TestWhatHasNoOpenWord"),
+	},
+	{
+		Name: "words reach from the wheel's birth only",
+		Rule: "word.go",
+		Edits: []edit{{"word.go",
+			`if now < w.noteAt.Load() {`,
+			`if w.reach.Load() > 0 {`}},
+		Red: tests("TestWordsReachFromNow"),
+	},
+	{
+		Name: "a word that can mean two deadlines means the earlier one",
+		Rule: "word.go",
+		Edits: []edit{{"word.go",
+			`return last - (last-int64(word))&ticksMask }`,
+			`return last - ticksMask - 1 + (int64(word)-last)&ticksMask }`}},
+		Red: tests("TestWordsTellDeadlinesApart"),
+	},
+	{
+		Name: "the words of periodic timers are opened",
+		Rule: "word.go",
+		Edits: []edit{{"word.go",
+			`(b.origin != nil || b.period > 0) {`,
+			`b.origin != nil {`}},
+		Red: tests("TestWhatHasNoOpenWord"),
+	},
+	{
+		Name: "no word is ever opened",
+		Rule: "word.go",
+		Edits: []edit{{"word.go",
+			`if s.Flags&isOwn != 0 || to`,
+			`if true || to`}},
+		Red: tests("TestMovesToLaterTakeNoLock"),
+	},
+	{
+		Name: "what was moved without the lock is counted as due at its old time",
+		Rule: "due.go",
+		Edits: []edit{{"word.go",
+			`(deadline == s.When || sh.w.ticksUp(deadline) <= tick)`,
+			`deadline >= 0`}},
+		Red: tests("TestWhatWasMovedIsNotDue"),
+	},
+	{
+		Name: "the deadline beside a word counts, whatever the word says",
+		Rule: "word.go",
+		Edits: []edit{{"word.go",
+			`(uint64(w.ticksUp(exact))^word)&ticksMask == 0 {`,
+			`exact >= 0 {`}},
+		Red: tests("TestTheDeadlineBesideAWordIsCheckedAgainstIt"),
+	},
+	{
+		Name: "whoever asks for a deadline closes the word",
+		Rule: "sync_del 11",
+		Edits: []edit{{"word.go",
+			`if word := x.Load(); word&idleKind == 0 {`,
+			`if word := x.Load(); word&idleKind == 0 && sh == nil {`}},
+		Red: tests("TestToLookAtAMovedTimerMakesItNotDue"),
+	},
+	{
+		Name: "a Register for now of a timer whose word is open waits for the end of the tick",
+		Rule: "word.go",
+		Edits: []edit{{"timer.go",
+			`if how == plain && d > 0 && slack <= 0 && t.moveLater(when) {`,
+			`if how == plain && slack <= 0 && t.moveLater(when) {`}},
+		Red: tests("TestAtOnceIsAtOnceForAMovedTimer"),
+	},
+	{
+		Name: "a Move to now of a timer whose word is open waits for the end of the tick",
+		Rule: "word.go",
+		Edits: []edit{{"timer.go",
+			`if d > 0 && t.moveLater(when) {`,
+			`if t.moveLater(when) {`}},
+		Red: tests("TestAtOnceIsAtOnceForAMovedTimer"),
+	},
+	{
+		Name: "a RegisterAt for the past of a timer whose word is open waits for the end of the tick",
+		Rule: "word.go",
+		Edits: []edit{{"timer.go",
+			`if at >= t.wheel().alarm.at.Load() && t.moveLater(at) {`,
+			`if t.moveLater(at) {`}},
+		Red: tests("TestAtOnceIsAtOnceForAMovedTimer"),
+	},
+}
+
+func init() { mutants = append(mutants, wordMutants...) }
