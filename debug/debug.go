@@ -2,20 +2,24 @@
 //
 //	http.Handle("/debug/timers/", debug.Handler(w))
 //
-// The page refreshes itself once a second. It shows how many timers are in each bucket
-// of the wheel, when the next one fires, the handlers in flight with their age, who
-// waits for whom, histograms of how late handlers begin and how long they run, and the
-// counters over the last minutes. ?format=json answers with the same as JSON, a
+// On top stands a verdict: what is wrong, in words, the worst first, and what to do
+// ([Finding]). Below it are the handlers in flight with their age, who waits for whom and
+// at which line, how many timers are in each bucket of the wheel, histograms of how late
+// handlers began and how long they ran, the counters over the last minutes and, with
+// Options.Debug, the last misuses. A button counts where live timers were allocated. The
+// page refreshes itself once a second. ?format=json answers with the same as JSON, a
 // [Report].
 //
 // The page is for the operators of the program only. Like net/http/pprof it reveals
-// names of functions and files, and what the program does, so do not serve it to the
-// public. It is read-only: no request changes anything.
+// names of functions and files, the host and what the program does, so do not serve it to
+// the public. It is read-only: no request changes anything.
 //
 // # Cost
 //
 // A request calls [timerwheel.Wheel.Inspect] once. That locks a part of the wheel for a
-// few microseconds at a time, however many timers are pending. Without requests the
+// few microseconds at a time, however many timers are pending. It does not stop the
+// program, and dumps no stacks. With sites=1 it also calls [timerwheel.Wheel.Sites], which
+// looks at every timer. Without requests the
 // package does nothing and has no goroutine, so an idle wheel stays idle. Therefore the
 // counters over the last minutes consist of what earlier requests read, and have gaps
 // where there were none. A page that is paused or hidden sends no requests.
@@ -38,7 +42,8 @@ import (
 // wheels mounts a Handler for each. The title of each page is its path.
 //
 // It answers GET and HEAD. It answers other methods with status 405, and unknown formats
-// with 400. With since=N in addition to format=json it omits the samples up to number N.
+// with 400. With since=N in addition to format=json it omits the samples up to number N, and
+// with sites=1 it counts where live timers were allocated, if Options.Debug is set.
 //
 // It is safe for use by several goroutines at once, by handlers of the wheel too, and it
 // works on a closed wheel. A mounted Handler keeps its wheel from being garbage
@@ -77,7 +82,11 @@ func (h *handler) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 			http.Error(rw, "since is not a number", http.StatusBadRequest)
 			return
 		}
-		answer(rw, r, "application/json", h.report(since))
+		if sites := query.Get("sites"); sites != "" && sites != "1" {
+			http.Error(rw, "sites is not 1", http.StatusBadRequest)
+			return
+		}
+		answer(rw, r, "application/json", h.report(since, query.Has("sites")))
 	default:
 		http.Error(rw, "format is neither html nor json", http.StatusBadRequest)
 	}
@@ -97,16 +106,22 @@ func answer(rw http.ResponseWriter, r *http.Request, kind string, body []byte) {
 }
 
 // report returns the Report as JSON.
-func (h *handler) report(since uint64) []byte {
+func (h *handler) report(since uint64, sites bool) []byte {
 	in := h.wheel.Inspect()
 	h.mu.Lock()
-	h.samples.add(time.Now(), &in.Stats)
-	samples := h.samples.after(since)
+	now := time.Now()
+	h.samples.add(now, &in.Stats)
+	samples := h.samples.after(since, now)
+	known := h.samples.after(0, now)
 	h.mu.Unlock()
 
 	var b bytes.Buffer
 	report := newReport(&in)
 	report.Samples = samples
+	report.Verdict = verdict(&in, known)
+	if sites && in.Options.Debug {
+		report.Sites = newSites(h.wheel.Sites())
+	}
 	if err := json.NewEncoder(&b).Encode(report); err != nil {
 		panic(err) // JSON can encode every field of a Report
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"runtime/metrics"
 	"strconv"
 	"strings"
 	"sync"
@@ -79,7 +80,9 @@ func normalize(t *testing.T, text string) string {
 		`"goroutine":\d+|"waits_for":\[[\d,]*\]`:       number,
 		`Timer\([^)]*\)`:                               func(string) string { return "Timer(0.0#0)" },
 		`"bytes":[1-9]\d*`:                             func(string) string { return `"bytes":1` },
-		`(/|[A-Z]:)[^" ]*/handler_test\.go:[1-9]\d*`:   func(string) string { return "/handler_test.go:1" },
+		`[^" (]*handler_test\.go:[1-9]\d*`:             func(string) string { return "/handler_test.go:1" },
+		`(?i)goroutines? [1-9]\d*( and [1-9]\d*)?`:     func(string) string { return "goroutine 1" },
+		`"process":{[^}]*}`:                            func(string) string { return `"process":{}` },
 		`debug_test\.[\w.]*stuckWheelJSON[.\w]*`:       func(string) string { return "debug_test.stuckWheelJSON.func" },
 		`("now"|"start"|"since"|"at"):"[^"]*(Z|\d\d)"`: inUTC(t),
 	} {
@@ -121,6 +124,35 @@ func TestNext(t *testing.T) {
 	require.Equal(t, when.Sub(start).Seconds(), *next)
 	w.AfterFunc(0, func() {})
 	require.Zero(t, *reportOf(t, h, "").Next)
+}
+
+// With sites=1, and only then, the report says where the timers were allocated.
+func TestSites(t *testing.T) {
+	w := openWheel(t, timerwheel.Options{Debug: true})
+	h := debug.Handler(w)
+	require.NotNil(t, reportOf(t, h, "&sites=1").Sites)
+	timer := w.AfterFunc(time.Hour, func() {})
+	require.True(t, timer.Valid())
+	require.Nil(t, reportOf(t, h, "").Sites)
+	sites := reportOf(t, h, "&sites=1").Sites
+	require.Len(t, sites, 1)
+	require.Contains(t, sites[0].AllocatedAt, "handler_test.go:")
+	require.Contains(t, sites[0].Handler, "debug_test.TestSites.func")
+	require.Equal(t, []int{1, 1}, []int{sites[0].Live, sites[0].Pending})
+	require.Nil(t, reportOf(t, debug.Handler(openWheel(t, timerwheel.Options{})), "&sites=1").Sites, "without Debug nothing is known")
+}
+
+func TestProcess(t *testing.T) {
+	p := reportOf(t, debug.Handler(openWheel(t, timerwheel.Options{})), "").Process
+	host, err := os.Hostname()
+	require.NoError(t, err)
+	require.Equal(t, host, p.Host)
+	require.Equal(t, os.Getpid(), p.PID)
+	require.Equal(t, runtime.Version(), p.Go)
+	require.Contains(t, p.Name, "debug.test")
+	require.Positive(t, p.Uptime)
+	require.Positive(t, p.Goroutines)
+	require.Positive(t, p.CPUs)
 }
 
 // The buckets of a level begin at the right distance from now, also if that is centuries.
@@ -254,7 +286,7 @@ func TestHeadIsGetWithoutBody(t *testing.T) {
 
 func TestBadRequests(t *testing.T) {
 	h := debug.Handler(openWheel(t, timerwheel.Options{}))
-	for _, query := range []string{"?format=xml", "?format=JSON", "?format=json&since=", "?format=json&since=-1", "?format=json&since=x", "?format=json&since=1e3"} {
+	for _, query := range []string{"?format=xml", "?format=JSON", "?format=json&since=", "?format=json&since=-1", "?format=json&since=x", "?format=json&since=1e3", "?format=json&sites=2"} {
 		answer := ask(h, http.MethodGet, "/"+query)
 		require.Equal(t, http.StatusBadRequest, answer.Code, query)
 		require.NotContains(t, answer.Header().Get("Content-Type"), "html")
@@ -306,6 +338,33 @@ func TestHandlerOfTheWheelMayRequest(t *testing.T) {
 
 	require.NoError(t, w.Close())
 	require.True(t, reportOf(t, h, "").Closed)
+}
+
+// A request does not stop the program, as a dump of its stacks would.
+func TestLookingStopsNothing(t *testing.T) {
+	w := openWheel(t, timerwheel.Options{Debug: true, StallAfter: time.Nanosecond})
+	h := debug.Handler(w)
+	end := closedAtTheEnd(t)
+	stuck := w.Alloc(func(timerwheel.Timer) { <-end })
+	require.NoError(t, stuck.Register(0))
+	require.Eventually(t, stuck.Running, time.Minute, time.Millisecond)
+	stuck.DelAsync(func() {})
+	stops := func() (n uint64) {
+		pauses := []metrics.Sample{{Name: "/sched/pauses/stopping/other:seconds"}}
+		metrics.Read(pauses)
+		for _, count := range pauses[0].Value.Float64Histogram().Counts {
+			n += count
+		}
+		return n
+	}
+	before := stops()
+	for range 20 {
+		require.NotEmpty(t, reportOf(t, h, "&sites=1").Runs)
+	}
+	require.Equal(t, before, stops())
+	runtime.Stack(make([]byte, 1000), true)
+	require.Greater(t, stops(), before, "this is how a stop is seen")
+	close(end)
 }
 
 func TestConcurrentRequests(t *testing.T) {

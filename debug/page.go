@@ -2,23 +2,26 @@ package debug
 
 import (
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/base64"
 	"strings"
 )
 
-// The browser receives the page as one file; its source is three files. The script of the
+// The browser receives the page as one file; its source is the files of page/. The script of the
 // page inserts everything that it shows from a Report as text, never as HTML.
 
 var (
-	//go:embed page/page.html
-	html string
-	//go:embed page/page.css
-	css string
-	//go:embed page/page.js
-	js string
+	//go:embed page
+	sources embed.FS
 
-	page = []byte(strings.NewReplacer("/* page.css */", css, "/* page.js */", js).Replace(html))
+	css = source("page.css")
+
+	// js is one function: what a file declares, the others see.
+	js = "\"use strict\";\n(() => {\n" +
+		source("words.js", "verdict.js", "numbers.js", "map.js", "runs.js", "waits.js", "histograms.js", "page.js") +
+		"})();\n"
+
+	page = []byte(strings.NewReplacer("/* page.css */", css, "/* page.js */", js).Replace(source("page.html")))
 
 	// policy allows the page its own style and script, and requests to its own server.
 	// It forbids everything else, so code that gets into the page by mistake has no
@@ -31,4 +34,16 @@ var (
 func hash(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// source returns the text of some files of the page.
+func source(names ...string) (text string) {
+	for _, name := range names {
+		b, err := sources.ReadFile("page/" + name)
+		if err != nil {
+			panic(err) // it is embedded
+		}
+		text += string(b)
+	}
+	return text
 }

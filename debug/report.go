@@ -1,16 +1,20 @@
 package debug
 
 import (
+	"errors"
 	"time"
 
 	"github.com/seed76848005/timerwheel"
 )
 
-// A Report is the data of the page, and the answer to ?format=json: a
+// A Report is the data of the page, and the answer to ?format=json: a verdict, a
 // [timerwheel.Inspection] and the samples of the last minutes. Durations are in
 // seconds. A field without a comment means the same as the field with its name in
 // Inspection or in [timerwheel.Stats].
 type Report struct {
+	Verdict []Finding `json:"verdict"` // what is wrong, the worst first; never empty
+	Process Process   `json:"process"` // the program
+
 	Now     time.Time `json:"now"`   // the wheel's time
 	Start   time.Time `json:"start"` // when the wheel was made
 	Closed  bool      `json:"closed"`
@@ -21,10 +25,13 @@ type Report struct {
 	Due      int     `json:"due"`
 	Held     int     `json:"held"`
 	Deferred int     `json:"deferred"`
+	Overdue  float64 `json:"overdue"` // how long the first timer in line has waited for a worker; 0 if none does
 
 	Runs    []Run    `json:"runs"` // the oldest first; at most 256 of the stats.running
 	Stats   Stats    `json:"stats"`
-	Samples []Sample `json:"samples"` // at most one for each second; the last 300
+	Misuses []Misuse `json:"misuses"`        // with Options.Debug, the last 16, the latest first
+	Samples []Sample `json:"samples"`        // at most one for each second; the last 300
+	Sites   []Site   `json:"sites,omitzero"` // with Options.Debug, if the request has sites=1
 }
 
 // Options are the options of the wheel.
@@ -33,10 +40,12 @@ type Options struct {
 	MaxWorkers int     `json:"max_workers"`
 	Manual     bool    `json:"manual"`
 	Debug      bool    `json:"debug"`
+	DebugEvery int     `json:"debug_every"`
 	OnPanic    bool    `json:"on_panic"` // whether it is set
 	OnStall    bool    `json:"on_stall"` // likewise
 	StallAfter float64 `json:"stall_after"`
-	OnMisuse   bool    `json:"on_misuse"` // whether it is set
+	OnMisuse   bool    `json:"on_misuse"` // likewise
+	OnNext     bool    `json:"on_next"`   // likewise
 }
 
 // A Level is a level of the wheel. Bucket k begins From + k*Span after now.
@@ -63,16 +72,37 @@ type Run struct {
 
 // A Wait is a deletion that waits for handlers.
 type Wait struct {
+	Caller    string    `json:"caller"`    // the function, file:line that called the deletion
 	Kind      string    `json:"kind"`      // "DelSync" (ShutdownSync, too), "DelAsync" or "Group"
 	Goroutine uint64    `json:"goroutine"` // 0 for a DelAsync
 	Since     time.Time `json:"since"`
 	Age       float64   `json:"age"`
 }
 
+// A Misuse is an error for which Options.OnMisuse is called.
+type Misuse struct {
+	At          time.Time `json:"at"`
+	Age         float64   `json:"age"`
+	Kind        string    `json:"kind"`                   // "leaked", "deadlock" or "misused", as of a Finding
+	Text        string    `json:"text"`                   // of the error, with the places that it names
+	Timers      int       `json:"timers"`                 // that it is about; 0 of "deadlock"
+	AllocatedAt string    `json:"allocated_at,omitempty"` // these timers, file:line
+}
+
+// A Site is a place at which timers were allocated: see [timerwheel.Wheel.Sites]. If
+// Options.DebugEvery is more than 1, its numbers are estimates.
+type Site struct {
+	AllocatedAt string `json:"allocated_at"`
+	Handler     string `json:"handler"`
+	Live        int    `json:"live"`
+	Pending     int    `json:"pending"`
+}
+
 // Stats are the Stats of the wheel.
 type Stats struct {
 	Live       int      `json:"live"`
 	Pending    int      `json:"pending"`
+	Due        int      `json:"due"`
 	Running    int      `json:"running"`
 	Workers    int      `json:"workers"`
 	Registered uint64   `json:"registered"`
@@ -100,16 +130,23 @@ func newReport(in *timerwheel.Inspection) *Report {
 			MaxWorkers: in.Options.MaxWorkers,
 			Manual:     in.Options.Manual,
 			Debug:      in.Options.Debug,
+			DebugEvery: in.Options.DebugEvery,
 			OnPanic:    in.Options.OnPanic != nil,
 			OnStall:    in.Options.OnStall != nil,
 			StallAfter: in.Options.StallAfter.Seconds(),
 			OnMisuse:   in.Options.OnMisuse != nil,
+			OnNext:     in.Options.OnNext != nil,
 		},
 		Due:      in.Due,
 		Held:     in.Held,
 		Deferred: in.Deferred,
 		Runs:     make([]Run, 0, len(in.Runs)),
 		Stats:    newStats(&in.Stats),
+		Misuses:  make([]Misuse, 0, len(in.Misuses)),
+		Process:  thisProcess(),
+	}
+	if !in.DueSince.IsZero() {
+		r.Overdue = age(in, in.DueSince)
 	}
 	if !in.Next.IsZero() {
 		next := max(0, in.Next.Sub(in.Now).Seconds())
@@ -120,6 +157,9 @@ func newReport(in *timerwheel.Inspection) *Report {
 	}
 	for k := range in.Runs {
 		r.Runs = append(r.Runs, newRun(in, &in.Runs[k]))
+	}
+	for k := range in.Misuses {
+		r.Misuses = append(r.Misuses, newMisuse(in, &in.Misuses[k]))
 	}
 	return r
 }
@@ -165,7 +205,26 @@ func newWait(in *timerwheel.Inspection, x *timerwheel.WaitInfo) Wait {
 	case x.Group:
 		kind = "Group"
 	}
-	return Wait{Kind: kind, Goroutine: x.Goroutine, Since: x.Since, Age: age(in, x.Since)}
+	return Wait{Caller: x.At, Kind: kind, Goroutine: x.Goroutine, Since: x.Since, Age: age(in, x.Since)}
+}
+
+func newMisuse(in *timerwheel.Inspection, m *timerwheel.MisuseInfo) Misuse {
+	kind := misused
+	switch {
+	case errors.Is(m.Err, timerwheel.ErrLeaked):
+		kind = leaked
+	case errors.Is(m.Err, timerwheel.ErrDeadlock):
+		kind = deadlock
+	}
+	return Misuse{At: m.At, Age: age(in, m.At), Kind: kind, Text: cause(m.Err), Timers: m.Timers, AllocatedAt: m.AllocatedAt}
+}
+
+func newSites(all []timerwheel.Site) []Site {
+	sites := make([]Site, len(all))
+	for k, s := range all {
+		sites[k] = Site(s)
+	}
+	return sites
 }
 
 // age returns how long ago something began. It may have begun after Inspect read the time.
@@ -177,6 +236,7 @@ func newStats(s *timerwheel.Stats) Stats {
 	return Stats{
 		Live:       s.Live,
 		Pending:    s.Pending,
+		Due:        s.Due,
 		Running:    s.Running,
 		Workers:    s.Workers,
 		Registered: s.Registered,

@@ -12,6 +12,7 @@ type Sample struct {
 	At         time.Time `json:"at"`
 	Live       int       `json:"live"`
 	Pending    int       `json:"pending"`
+	Due        int       `json:"due"`
 	Running    int       `json:"running"`
 	Workers    int       `json:"workers"`
 	Registered uint64    `json:"registered"`
@@ -45,6 +46,7 @@ func (s *samples) add(now time.Time, stats *timerwheel.Stats) {
 		At:         now,
 		Live:       stats.Live,
 		Pending:    stats.Pending,
+		Due:        stats.Due,
 		Running:    stats.Running,
 		Workers:    stats.Workers,
 		Registered: stats.Registered,
@@ -57,9 +59,10 @@ func (s *samples) add(now time.Time, stats *timerwheel.Stats) {
 	}
 }
 
-// after returns the samples after number no, in order. If that number is not yet in use,
-// the client has it from another Handler, and after returns all samples.
-func (s *samples) after(no uint64) []Sample {
+// after returns the samples after number no, in order, with the times as the wall clock, which
+// may have been set since, shows them now. If that number is not yet in use, the client has it
+// from another Handler, and after returns all samples.
+func (s *samples) after(no uint64, now time.Time) []Sample {
 	if no > s.last {
 		no = 0
 	}
@@ -69,7 +72,9 @@ func (s *samples) after(no uint64) []Sample {
 	list := make([]Sample, 0, s.last-no)
 	for no < s.last {
 		no++
-		list = append(list, s.ring[no%memory])
+		sample := s.ring[no%memory]
+		sample.At = now.Add(sample.At.Sub(now))
+		list = append(list, sample)
 	}
 	return list
 }
