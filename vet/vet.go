@@ -6,12 +6,12 @@
 //
 // The analysis works on the SSA form of one package at a time. First it finds the
 // calls that make timers: which handler each has, and in which fields and
-// variables the program stores its handle. Then it summarises each function: which
-// locks it takes, what it waits for and signals, itself and through the functions
-// that it calls, on each path through it. The checks follow the paths once more,
+// variables the program stores its handle. Then it summarises each function: what it
+// waits for on each path through it, and the set of locks and signals, itself and
+// through the functions that it calls. The checks follow the paths once more,
 // and compare what is held with what the handlers want.
 //
-// What the functions of a package do, and which handlers its fields hold, is kept
+// What the exported functions of a package do, and which handlers its fields hold, is kept
 // as a fact for the packages that import it.
 //
 // Under internal, each package uses at most those before it: location names where a
@@ -28,7 +28,7 @@ import (
 )
 
 // Analyzer reports misuse of package timerwheel. The Category of a diagnostic is
-// lock, wait, self, circle, free, dropped or habit.
+// lock, wait, self, circle, free, dropped, cancel or habit.
 var Analyzer = newAnalyzer()
 
 func newAnalyzer() *analysis.Analyzer {
@@ -37,12 +37,14 @@ func newAnalyzer() *analysis.Analyzer {
 		Doc: `find deadlocks and misuse of timers
 
 It reports
-  lock     a deletion that waits for a handler, while a lock is held that the handler wants
+  lock     a deletion that waits for a handler, while a lock is held that the handler wants;
+           a handler that locks again the lock with which the wheel calls it
   wait     the same for a WaitGroup, a channel or a Cond that the function of a timer signals
   self     DelSync or Close in the timer's own handler
   circle   handlers that wait for each other
   free     a handle that is used after its Free; one from AfterFunc, after its timer has ended
-  dropped  a timer from Alloc whose handle is not kept
+  dropped  a timer from Alloc whose handle is not kept, or that is shut down and never freed
+  cancel   a cancel function of package timerctx that is not used
   habit    loops and drains that time.Timer once needed
 
 A comment //timerwheelvet:ignore REASON, on the line or above it, silences it.`,

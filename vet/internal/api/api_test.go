@@ -14,7 +14,7 @@ import (
 // and would report nothing.
 func TestEveryNameExists(t *testing.T) {
 	functions := map[string]*types.Func{}
-	for _, p := range load(t, WheelPath, WheelPath+"/stdtime", WheelPath+"/timerctx", "sync", "time", "context") {
+	for _, p := range load(t, WheelPath, WheelPath+"/stdtime", WheelPath+"/timerctx", KeyedPath, "sync", "time", "context") {
 		for _, f := range functionsOf(p.Types.Scope()) {
 			functions[f.FullName()] = f
 		}
@@ -71,25 +71,35 @@ func requireHandler(t *testing.T, f *types.Func, o Op) {
 	}
 	_, ok := params.At(i).Type().Underlying().(*types.Signature)
 	require.True(t, ok, "%s: argument %d is not a function", f.FullName(), i)
+	if o.TakesArg() {
+		require.Equal(t, params.Len()-1, i+1, "%s: the argument comes last", f.FullName())
+	}
 	if o.TakesTimer() {
-		require.True(t, strings.HasSuffix(params.At(i).Type().String(), "timerwheel.Timer)"), f.FullName())
+		handler := params.At(i).Type().(*types.Signature).Params()
+		require.True(t, strings.HasSuffix(handler.At(0).Type().String(), "timerwheel.Timer"), f.FullName())
 	}
 }
 
 // Each exported method of the library either means something to the analysis, or is
 // listed here as harmless. A new method fails the test until it is one or the other.
 func TestEveryMethodIsKnownOrHarmless(t *testing.T) {
-	pkgs := load(t, WheelPath)
-	harmless := strings.Fields(`Timer.DelAsync Timer.Pending Timer.Running Timer.Valid Timer.When Timer.String
-		Group.Del Group.Shutdown Group.Len Wheel.Inspect Wheel.NewGroup Wheel.Now Wheel.Next Wheel.Stats Wheel.Running`)
-	for _, typ := range []string{"Timer", "Group", "Wheel"} {
-		obj := pkgs[0].Types.Scope().Lookup(typ)
-		for m := range types.NewMethodSet(types.NewPointer(obj.Type())).Methods() {
-			f := m.Obj().(*types.Func)
-			if !f.Exported() || OpOfFunc(f) != Other {
-				continue
+	for _, p := range load(t, WheelPath, KeyedPath) {
+		for _, typ := range []string{"Timer", "Group", "Wheel", "Timers"} {
+			if obj := p.Types.Scope().Lookup(typ); obj != nil {
+				requireKnownOrHarmless(t, obj)
 			}
-			require.Contains(t, harmless, typ+"."+f.Name(), "the analysis does not know it")
+		}
+	}
+}
+
+func requireKnownOrHarmless(t *testing.T, typ types.Object) {
+	harmless := strings.Fields(`Timer.DelAsync Timer.Pending Timer.Running Timer.Valid Timer.When Timer.String
+		Timer.Move Group.Del Group.Shutdown Group.Free Group.Len Wheel.Inspect Wheel.NewGroup Wheel.Now Wheel.Next Wheel.Stats Wheel.Running Wheel.Timers Wheel.Sites
+		Timers.Set Timers.Move Timers.Len Timers.Clear Timers.All`)
+	for m := range types.NewMethodSet(types.NewPointer(typ.Type())).Methods() {
+		f := m.Obj().(*types.Func)
+		if f.Exported() && OpOfFunc(f) == Other {
+			require.Contains(t, harmless, typ.Name()+"."+f.Name(), "the analysis does not know it")
 		}
 	}
 }

@@ -1,8 +1,8 @@
 // Package checks reports misuse of package timerwheel. The checks follow the paths
 // through each function with what package model knows, and compare the locks that
 // are held with those that the handlers want (deadlock.go, circle.go), and what is
-// done to a handle with what is left of its timer (handle.go). habit.go looks at
-// the syntax alone.
+// done to a handle with what is left of its timer (handle.go). dropped.go and lostcancel.go
+// look at the uses of what a call returns, habit.go at the syntax alone.
 package checks
 
 import (
@@ -10,7 +10,6 @@ import (
 	"go/token"
 	"strings"
 
-	"github.com/seed76848005/timerwheel/vet/internal/location"
 	"github.com/seed76848005/timerwheel/vet/internal/model"
 	"golang.org/x/tools/go/analysis"
 	"golang.org/x/tools/go/ssa"
@@ -37,6 +36,8 @@ func Run(pass *analysis.Pass, tests bool) {
 	c.checkCircles()
 	c.checkHandles()
 	c.checkDropped()
+	c.checkUnfreed()
+	c.checkLostCancels()
 	c.checkHabits()
 }
 
@@ -111,15 +112,4 @@ func positionOf(w model.Wait, in ssa.Instruction) token.Pos {
 		return in.Pos()
 	}
 	return w.At.Pos
-}
-
-// waitVisitor returns a visitor that visits nothing but waits.
-func waitVisitor(wait func(model.Wait, []model.Lock, ssa.Instruction)) model.Visitor {
-	return model.Visitor{
-		Lock:      func(model.Lock) {},
-		Signal:    func(model.Signal) {},
-		ParamCall: func(model.ParamCall) {},
-		Return:    func([]model.Lock, []location.Location) {},
-		Wait:      wait,
-	}
 }

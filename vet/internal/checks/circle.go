@@ -23,11 +23,11 @@ func (c *checker) checkSelfWaits() {
 			continue
 		}
 		for _, f := range s.Handlers {
-			c.Follow(f.Func, nil, waitVisitor(func(w model.Wait, _ []model.Lock, in ssa.Instruction) {
+			c.FollowHandler(s, f.Func, nil, model.Visitor{Wait: func(w model.Wait, _ []model.Lock, in ssa.Instruction) {
 				if w.Op.Waits() && !w.Expected && c.waitsForItself(s, f, w) {
 					c.reportSelfWait(s, w, in)
 				}
-			}))
+			}})
 		}
 	}
 }
@@ -36,8 +36,12 @@ func (c *checker) checkSelfWaits() {
 // timer, its group or its wheel.
 func (c *checker) waitsForItself(s *model.Site, f model.FuncValue, w model.Wait) bool {
 	for _, t := range w.Targets {
-		l := f.Frame.ToCaller(t.Location.FromParam(f.Func))
+		l := s.ToMaker(f, t.Location.FromParam(f.Func))
 		switch {
+		case w.Op == api.KeyedDeleteSync:
+			if (t.Site == s || s.IsStoredAt(l)) && location.MustAlias(w.Key, f.OwnKey(s)) {
+				return true
+			}
 		case w.Op.WaitsForTimer():
 			if t.Site == s || location.MustAlias(l, f.OwnTimer(s)) || s.IsStoredAt(l) {
 				return true
@@ -66,6 +70,8 @@ func (c *checker) isSameOwner(l, other location.Location) bool {
 func (c *checker) reportSelfWait(s *model.Site, w model.Wait, in ssa.Instruction) {
 	handler, cure := "the timer's own handler", fmt.Sprintf("Use %s, which does not wait", w.Op.WithoutWait())
 	switch {
+	case w.Op == api.KeyedDeleteSync:
+		handler = "the handler of that key"
 	case w.Op.WaitsForGroup():
 		handler, cure = "the handler of a member", "Check for ErrDeadlock, or delete the group outside its handlers"
 	case w.Op.WaitsForWheel():
@@ -110,9 +116,11 @@ func (c *checker) edgesFrom(s *model.Site) (all []edge) {
 			if !w.Op.WaitsForTimer() || w.Expected || isForOwnTimer(s, w) {
 				continue
 			}
-			for _, other := range c.WaitedFor(w) {
-				if other.Site != s && other.Func != nil {
-					all = append(all, edge{s, other.Site, w})
+			for _, t := range w.Targets {
+				for _, other := range c.WaitedFor(w.Op, t) {
+					if other.Site != s && other.Func != nil {
+						all = append(all, edge{s, other.Site, w})
+					}
 				}
 			}
 		}

@@ -3,6 +3,7 @@ package checks
 import (
 	"fmt"
 	"go/token"
+	"slices"
 	"strings"
 
 	"github.com/seed76848005/timerwheel/vet/internal/api"
@@ -14,23 +15,24 @@ import (
 
 // This file finds uses of a handle after the last reference of its timer is gone:
 // after its owner's Free; of a timer from AfterFunc, which has no owner, after it
-// has fired or was deleted. It also finds timers from Alloc whose handle the code
-// drops.
+// has fired or was deleted.
 
-// checkHandles follows the functions in which a timer may end.
+// checkHandles follows the functions in which a timer may end. Those that a function calls
+// come before it, as far as possible.
 func (c *checker) checkHandles() {
 	retains := c.findRetains()
+	frees := map[*ssa.Function][]location.Location{}
 	for _, fn := range c.Funcs {
 		ends := false
 		model.Calls(fn, func(call ssa.CallInstruction) {
 			o := api.OpOf(call.Common())
-			ends = ends || o == api.Free || o.Deletes() || o.OfWheel()
+			callee, _ := c.Called(call.Common())
+			ends = ends || o == api.Free || o.Deletes() || o.Registers() || o.OfWheel() || len(frees[callee]) > 0
 		})
-		if !ends {
-			continue
+		if ends {
+			f := &handleFollower{c: c, fn: fn, retains: retains, frees: frees}
+			paths.Walk(fn, newHandleState(), f.visit, func(*handleState, ssa.Value, bool) {})
 		}
-		f := &handleFollower{c: c, fn: fn, retains: retains}
-		paths.Walk(fn, newHandleState(), f.visit, func(*handleState, ssa.Value, bool) {})
 	}
 }
 
@@ -61,6 +63,8 @@ type handleFollower struct {
 	c       *checker
 	fn      *ssa.Function
 	retains map[string][]retainCall
+	frees   map[*ssa.Function][]location.Location // what a function has freed on each path, by its parameters
+	returns int
 }
 
 func (f *handleFollower) visit(h *handleState, in ssa.Instruction) {
@@ -81,7 +85,25 @@ func (f *handleFollower) visit(h *handleState, in ssa.Instruction) {
 		f.store(h, in)
 	case ssa.CallInstruction:
 		f.call(h, in, in.Common())
+	case *ssa.Return:
+		f.returns++
+		f.recordFrees(h)
 	}
+}
+
+// recordFrees records what the function has freed where a path returns: only what it frees
+// on every path. What it then sets anew, its callers forget.
+func (f *handleFollower) recordFrees(h *handleState) {
+	var freed []location.Location
+	for _, e := range h.ends {
+		if l := e.handle.FromParam(f.fn); e.owned && l.Param > 0 {
+			freed = append(freed, l)
+		}
+	}
+	if f.returns > 1 {
+		freed = slices.DeleteFunc(freed, func(l location.Location) bool { return !slices.Contains(f.frees[f.fn], l) })
+	}
+	f.frees[f.fn] = freed
 }
 
 func (f *handleFollower) store(h *handleState, in *ssa.Store) {
@@ -97,27 +119,52 @@ func (f *handleFollower) store(h *handleState, in *ssa.Store) {
 func (f *handleFollower) call(h *handleState, in ssa.CallInstruction, call *ssa.CallCommon) {
 	o := api.OpOf(call)
 	switch {
-	case o == api.Free || o == api.Retain || o.Registers() || o.Deletes():
+	case o == api.Free || o == api.Retain || o == api.Touch || o.Registers() || o.Deletes():
 		f.use(h, in, o, call.Args[0])
 	case o == api.WaitGroupWait:
 		f.recordFired(h, in, location.Of(call.Args[0]))
 	case o == api.Other:
-		f.callOther(h, call)
+		f.callOther(h, in, call)
 	}
 }
 
-// callOther forgets the handles that a called function may have set.
-func (f *handleFollower) callOther(h *handleState, call *ssa.CallCommon) {
-	if s, _ := f.c.SummaryAt(call); s != nil {
-		for _, k := range s.Stores {
-			h.forget(func(name string) bool { return strings.HasSuffix(name, "/"+k) })
+// callOther frees the handles that a called function frees, and forgets those that it may
+// have set.
+func (f *handleFollower) callOther(h *handleState, in ssa.CallInstruction, call *ssa.CallCommon) {
+	callee, fr := f.c.Called(call)
+	if _, isGo := in.(*ssa.Go); !isGo {
+		for _, l := range f.frees[callee] {
+			f.freeInCallee(h, in, callee, fr.ToCaller(l), l)
 		}
+	}
+	if s, _ := f.c.SummaryAt(call); s != nil {
+		h.forget(func(name string) bool { return f.c.Sets(s, location.KeyOf(name)) })
 		return
 	}
 	if call.StaticCallee() == nil { // it may set anything that is not a local value
 		if _, ok := call.Value.(*ssa.Builtin); !ok {
 			h.forget(func(name string) bool { return h.ends[name].shared })
 		}
+	}
+}
+
+// freeInCallee does what the Free of a called function does to a handle at a location. In
+// the called function the location begins at a parameter.
+func (f *handleFollower) freeInCallee(h *handleState, in ssa.CallInstruction, callee *ssa.Function, at, inCallee location.Location) {
+	name, keys := h.nameAt(at), []string{at.Key}
+	if args := in.Common().Args; inCallee.Path == "" && !in.Common().IsInvoke() && inCallee.Param <= len(args) {
+		name, keys = h.nameOf(args[inCallee.Param-1]), f.c.KeysOf(args[inCallee.Param-1])
+	}
+	e, ended := h.ends[name]
+	switch {
+	case name == unknown:
+	case ended && e.owned && !e.byCallee: // two calls may be two of Close, of which the second may fail
+		f.c.reportTwice(in, handleNameAt(at), e, ", by "+callee.Name())
+	case ended:
+	case h.owners[name] > 0:
+		h.dropOwner(name)
+	case !f.isRetained(keys, at.ID()):
+		h.ends[name] = end{what: "was freed", at: f.c.Position(in.Pos()), owned: true, byCallee: true, shared: true, handle: at}
 	}
 }
 
@@ -132,37 +179,59 @@ func (f *handleFollower) use(h *handleState, in ssa.CallInstruction, o api.Op, v
 		}
 		return
 	}
+	at := location.Of(v)
 	switch {
 	case o == api.Retain:
 		h.owners[name]++
 	case o == api.Free && h.owners[name] > 0:
-		if h.owners[name]--; h.owners[name] == 0 {
-			delete(h.owners, name)
-		}
-	case f.mayHaveOwners(h, name, v):
+		h.dropOwner(name)
+	case h.owners[name] > 0 || f.isRetained(f.c.KeysOf(v), at.ID()):
 	case o == api.Free:
-		h.ends[name] = end{"was freed", f.c.Position(in.Pos()), true, isShared(v)}
-	case o.ShutsDown() && f.isFromAfterFunc(v):
-		h.ends[name] = end{fmt.Sprintf("was shut down by %s", o), f.c.Position(in.Pos()), false, isShared(v)}
+		h.ends[name] = end{what: "was freed", at: f.c.Position(in.Pos()), owned: true, shared: isShared(v), handle: at}
 	case o.Deletes() && f.isFromAfterFunc(v):
-		h.ends[name] = end{fmt.Sprintf("was deleted by %s", o), f.c.Position(in.Pos()), false, isShared(v)}
+		what := fmt.Sprintf("was deleted by %s", o)
+		if o.ShutsDown() {
+			what = fmt.Sprintf("was shut down by %s", o)
+		}
+		h.ends[name] = end{what: what, at: f.c.Position(in.Pos()), shared: isShared(v), handle: at}
+	case o.Registers() && f.mayBeGone(in, o, v):
+		f.c.reportMayBeGone(in, o, v)
 	}
 }
 
-// mayHaveOwners reports whether a timer may have owners that this function does not
-// show.
-func (f *handleFollower) mayHaveOwners(h *handleState, name string, v ssa.Value) bool {
-	if h.owners[name] > 0 {
-		return true
-	}
-	for _, k := range f.c.KeysOf(v) {
+// isRetained reports whether a timer may have owners that this function does not show: one
+// that another function retains, or this one under another name.
+func (f *handleFollower) isRetained(keys []string, id string) bool {
+	for _, k := range keys {
 		for _, r := range f.retains[k] {
-			if r.fn != f.fn || r.id != location.Of(v).ID() {
+			if r.fn != f.fn || r.id != id {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// mayBeGone reports whether a call means to arm a timer from AfterFunc that is kept in a
+// field or a package variable, but asks not whether there was anything to arm: the timer may
+// have fired since. In its own handler it has not ended. Where the function makes the timer
+// as well, it may know.
+func (f *handleFollower) mayBeGone(in ssa.CallInstruction, o api.Op, v ssa.Value) bool {
+	if o == api.Move || isUsed(in) || f.c.CalledOnlyByHandlers(f.fn) || f.isOwnHandle(v) || !f.isFromAfterFunc(v) {
+		return false
+	}
+	at := location.Of(v)
+	_, isGlobal := at.Root.(*ssa.Global)
+	if at.Path == "" && !isGlobal || f.c.SetsKey(f.fn, at.Key) {
+		return false
+	}
+	return !slices.ContainsFunc(f.c.StoredHandles(at.Key), func(s *model.Site) bool { return s.Op == api.Every })
+}
+
+// isUsed reports whether the code uses the result of a call.
+func isUsed(in ssa.CallInstruction) bool {
+	v, ok := in.(*ssa.Call)
+	return ok && len(*v.Referrers()) > 0
 }
 
 // isShared reports whether a handle was loaded from where others may set it.
@@ -179,7 +248,7 @@ func isShared(v ssa.Value) bool {
 }
 
 // isFromAfterFunc reports whether a handle comes from nothing but AfterFunc,
-// AfterFuncArg, Every and timerctx.AfterFunc.
+// AfterFuncArg, AfterFuncLocked, Every and timerctx.AfterFunc.
 func (f *handleFollower) isFromAfterFunc(v ssa.Value) bool {
 	found := false
 	for _, o := range f.c.Origins(v) {
@@ -209,9 +278,9 @@ func (f *handleFollower) recordFired(h *handleState, in ssa.Instruction, waitedF
 			continue
 		}
 		for _, handler := range f.c.HandlersOf(s) {
-			for _, e := range handler.Signals {
-				if location.MayAlias(e.Location, waitedFor) {
-					h.ends[h.nameOf(v)] = end{"has fired", f.c.Position(in.Pos()), false, false}
+			for n := range handler.Signals.All() {
+				if location.MayAlias(f.c.Signal(n).Location, waitedFor) {
+					h.ends[h.nameOf(v)] = end{what: "has fired", at: f.c.Position(in.Pos()), handle: location.Of(v)}
 				}
 			}
 		}
@@ -226,10 +295,19 @@ func (f *handleFollower) isIntended(in ssa.CallInstruction, o api.Op, v ssa.Valu
 	if ok && api.ComparesError(result, "ErrStale", "ErrFreed") {
 		return true
 	}
-	if ok && !e.owned && o == api.Reset && len(*result.Referrers()) > 0 {
+	reports := o == api.Move || o == api.Touch || o == api.Reset && !e.owned // whether the timer was there
+	if ok && reports && isTested(result) {
 		return true
 	}
 	return !(e.owned && o == api.Free) && f.isOwnHandle(v)
+}
+
+// isTested reports whether the code does more with the result of a call than return it.
+func isTested(result ssa.Value) bool {
+	return slices.ContainsFunc(*result.Referrers(), func(in ssa.Instruction) bool {
+		_, isReturn := in.(*ssa.Return)
+		return !isReturn
+	})
 }
 
 // isOwnHandle reports whether a handle is that of the timer whose handler this
@@ -240,7 +318,7 @@ func (f *handleFollower) isOwnHandle(v ssa.Value) bool {
 			if handler.Func != f.fn {
 				continue
 			}
-			l := handler.Frame.ToCaller(location.Of(v).FromParam(f.fn))
+			l := s.ToMaker(handler, location.Of(v).FromParam(f.fn))
 			if location.MustAlias(l, handler.OwnTimer(s)) || s.IsStoredAt(l) {
 				return true
 			}
@@ -257,9 +335,7 @@ func (c *checker) reportUse(in ssa.CallInstruction, o api.Op, v ssa.Value, e end
 			"%s of %s, a Timer from AfterFunc that %s (%s): it has ended for good, and nothing is armed. Make a timer that is used again with Alloc",
 			o, name, e.what, e.at.Text), relate(e.at, "it ends here"))
 	case o == api.Free:
-		c.report("free", in.Pos(), fmt.Sprintf(
-			"%s is freed twice (first at %s): the second Free drops the reference of another owner, or returns ErrStale", name, e.at.Text),
-			relate(e.at, "it is freed here"))
+		c.reportTwice(in, name, e, "")
 	default:
 		c.report("free", in.Pos(), fmt.Sprintf(
 			"%s of %s after its Free (%s): the timer has no owner, so it may be recycled already. Free it last", o, name, e.at.Text),
@@ -267,47 +343,25 @@ func (c *checker) reportUse(in ssa.CallInstruction, o api.Op, v ssa.Value, e end
 	}
 }
 
-func handleName(v ssa.Value) string {
-	if s := location.Of(v).String(); s != "" {
+// reportTwice reports a second Free, of a called function if by names one.
+func (c *checker) reportTwice(in ssa.CallInstruction, name string, e end, by string) {
+	c.report("free", in.Pos(), fmt.Sprintf(
+		"%s is freed twice (first at %s%s): the second Free drops the reference of another owner, or returns ErrStale", name, e.at.Text, by),
+		relate(e.at, "it is freed here"))
+}
+
+func (c *checker) reportMayBeGone(in ssa.CallInstruction, o api.Op, v ssa.Value) {
+	made := c.Position(c.StoredHandles(location.Of(v).Key)[0].Pos())
+	c.report("free", in.Pos(), fmt.Sprintf(
+		"%s of %s, a Timer from AfterFunc (%s): it arms nothing once the timer has fired or was stopped, and the result is not looked at. Use Move to postpone only what is pending, or make the timer with Alloc",
+		o, handleName(v), made.Text), relate(made, "the timer is made here"))
+}
+
+func handleName(v ssa.Value) string { return handleNameAt(location.Of(v)) }
+
+func handleNameAt(l location.Location) string {
+	if s := l.String(); s != "" {
 		return s
 	}
 	return "the timer"
-}
-
-// checkDropped reports timers from Alloc that the code can no longer arm, or no
-// longer free. It ignores tests: there the timers end with the test's wheel.
-func (c *checker) checkDropped() {
-	for _, s := range c.Sites {
-		if !s.Op.Owned() || api.IsNil(api.Handler(s.Op, s.Call.Common())) || c.inTest(s.Pos()) {
-			continue
-		}
-		uses := 0
-		if v := s.Handle(); v != nil {
-			uses = len(*v.Referrers())
-		}
-		switch {
-		case uses == 0:
-			c.report("dropped", s.Pos(), fmt.Sprintf("the Timer that %s returns is dropped: it can be neither armed nor freed", s.Op))
-		case isOnlyArmed(s):
-			c.report("dropped", s.Pos(), fmt.Sprintf(
-				"the Timer that %s returns is armed and then dropped: it cannot be freed. Make it with AfterFunc", s.Op))
-		}
-	}
-}
-
-// isOnlyArmed reports whether the code does nothing with a handle but arm it at
-// once, and the handler does nothing with it either.
-func isOnlyArmed(s *model.Site) bool {
-	for _, in := range *s.Handle().Referrers() {
-		call, ok := in.(*ssa.Call)
-		if !ok || !api.OpOf(call.Common()).Registers() || len(*s.Handle().Referrers()) > 1 || call.Block() != s.Call.Block() {
-			return false
-		}
-	}
-	for _, f := range s.Handlers {
-		if len(f.Func.Params) <= f.BoundParams || len(*f.Func.Params[f.BoundParams].Referrers()) > 0 {
-			return false
-		}
-	}
-	return len(s.Handlers) > 0
 }

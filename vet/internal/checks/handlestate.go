@@ -23,10 +23,12 @@ type handleState struct {
 
 // An end is what has taken the last reference of a handle's timer.
 type end struct {
-	what   string // "was freed", "was deleted by Stop", "has fired"
-	at     model.Position
-	owned  bool // the timer had an owner; otherwise it is from AfterFunc
-	shared bool // the handle is stored in a field or variable that others may set
+	what     string // "was freed", "was deleted by Stop", "has fired"
+	at       model.Position
+	owned    bool // the timer had an owner; otherwise it is from AfterFunc
+	byCallee bool // a called function has freed it
+	shared   bool // the handle is stored in a field or variable that others may set
+	handle   location.Location
 }
 
 func newHandleState() *handleState {
@@ -59,16 +61,30 @@ func (h *handleState) Key() string {
 	return strings.Join(parts, " ")
 }
 
+// Absorb adds nothing: states with one key are the same.
+func (h *handleState) Absorb(*handleState) bool { return false }
+
 // nameOf names the handle that a value is.
 func (h *handleState) nameOf(v ssa.Value) string {
 	if name, ok := h.loaded[v]; ok {
 		return name
 	}
-	id := location.Of(v).ID()
-	if name, ok := h.stored[id]; ok {
+	return h.nameAt(location.Of(v))
+}
+
+// nameAt names the handle that is stored at a location.
+func (h *handleState) nameAt(l location.Location) string {
+	if name, ok := h.stored[l.ID()]; ok {
 		return name
 	}
-	return id
+	return l.ID()
+}
+
+// dropOwner forgets one owner that Retain has added.
+func (h *handleState) dropOwner(name string) {
+	if h.owners[name]--; h.owners[name] == 0 {
+		delete(h.owners, name)
+	}
 }
 
 // unknown names a handle of which nothing is known.

@@ -29,6 +29,7 @@ type Location struct {
 	Param int       // if positive, the path begins at parameter Param-1 of the summary's function; if negative, at its captured variable -Param-1
 	Path  string    // ".conn.mu"
 	Key   string    // "example.com/p.Conn.mu"; empty if there is none
+	Far   bool      // the access path was too long to keep: the object is none that a function has at hand
 }
 
 // field returns the location of a field of the object at l. The field's struct
@@ -48,7 +49,19 @@ func (l Location) ID() string {
 	if l.Root != nil {
 		root = ValueID(l.Root)
 	}
+	if l.Far {
+		root = "far"
+	}
 	return root + "/" + strconv.Itoa(l.Param) + l.Path + "/" + l.Key
+}
+
+// KeyOf returns the key of the location that an ID identifies.
+func KeyOf(id string) string {
+	parts := strings.SplitN(id, "/", 3)
+	if len(parts) < 3 {
+		return ""
+	}
+	return parts[2]
 }
 
 // ValueID identifies a value within one run of the analysis.
@@ -100,7 +113,10 @@ func MustAlias(l, m Location) bool {
 // OfDifferentObjects reports whether two locations are fields of one type, but of
 // two objects as far as the current function shows.
 func OfDifferentObjects(l, m Location) bool {
-	if l.Root == nil || m.Root == nil {
+	if l.Far != m.Far {
+		return ownerInKey(l.Key) != "" && ownerInKey(l.Key) == ownerInKey(m.Key)
+	}
+	if l.Root == nil || m.Root == nil || !inOneFunction(l.Root, m.Root) {
 		return false
 	}
 	lType, lPath := l.parent()
@@ -108,14 +124,79 @@ func OfDifferentObjects(l, m Location) bool {
 	return lType != "" && lType == mType && (l.Root != m.Root || lPath != mPath)
 }
 
+// inOneFunction reports whether two values are of one function, or of a function and a
+// closure in it. Two values of unrelated functions may be one.
+func inOneFunction(v, w ssa.Value) bool {
+	return isIn(v.Parent(), w.Parent()) || isIn(w.Parent(), v.Parent())
+}
+
+// isIn reports whether a function is another one, or a closure in it. Package variables,
+// which have no function, are in every function.
+func isIn(fn, outer *ssa.Function) bool {
+	for ; fn != nil && fn != outer; fn = fn.Parent() {
+	}
+	return fn == outer
+}
+
+// SurelyDiffer reports whether two locations are fields of two objects that are certainly
+// not one: two parameters or variables are taken for two objects, but the results of two
+// calls, two elements of one slice, and a variable in two rounds of a loop may be one.
+func SurelyDiffer(l, m Location) bool {
+	if !OfDifferentObjects(l, m) {
+		return false
+	}
+	if l.Root == m.Root {
+		_, ofLoop := l.Root.(*ssa.Phi)
+		return !ofLoop
+	}
+	return isOneObject(l.Root) && isOneObject(m.Root)
+}
+
+func isOneObject(root ssa.Value) bool {
+	switch root.(type) {
+	case *ssa.Parameter, *ssa.Alloc, *ssa.Global:
+		return true
+	}
+	return false
+}
+
+// Rebase returns where l is in the object of which t is the same field that from is in the
+// object of l: with from = c.idle and t = x.conn.idle, it is x.conn.mu for c.mu. It returns
+// false if that is not known.
+func Rebase(l, from, t Location) (Location, bool) {
+	if l.Root == nil || l.Root != from.Root || t.Root == nil || from.Key != t.Key {
+		return Location{}, false
+	}
+	base, ok := strings.CutSuffix(t.Path, from.Path)
+	if !ok {
+		return Location{}, false
+	}
+	return Location{Root: t.Root, Path: base + l.Path, Key: l.Key}, true
+}
+
+// OfSiblings reports whether two locations are reached in the same way from two values of
+// one type, or in two ways from one value: a.conn.mu and b.conn.mu, a.mu and a.next.mu.
+func OfSiblings(l, m Location) bool {
+	if l.Root == nil || m.Root == nil || l.Key != m.Key {
+		return false
+	}
+	if l.Root == m.Root {
+		return l.Path != m.Path
+	}
+	return l.Path == m.Path && types.Identical(l.Root.Type(), m.Root.Type())
+}
+
+// ownerInKey returns the type that has the field of a key.
+func ownerInKey(key string) string { return key[:max(0, strings.LastIndexByte(key, '.'))] }
+
 // parent returns, for the location of a field, the name of the type that has the
 // field, and the path to the object.
 func (l Location) parent() (typ, path string) {
-	i, k := strings.LastIndexByte(l.Path, '.'), strings.LastIndexByte(l.Key, '.')
-	if i < 0 || k < 0 {
+	i := strings.LastIndexByte(l.Path, '.')
+	if i < 0 {
 		return "", ""
 	}
-	return l.Key[:k], l.Path[:i]
+	return ownerInKey(l.Key), l.Path[:i]
 }
 
 // InSummary returns a location of function fn as the summary of fn names it. A
@@ -143,6 +224,15 @@ func (l Location) FromParam(fn *ssa.Function) Location {
 		l.Root, l.Param = nil, -slices.Index(fn.FreeVars, v)-1
 	}
 	return l
+}
+
+// IsRelative reports whether a location has another meaning in the callers of the function
+// whose summary names it.
+func (l Location) IsRelative() bool {
+	if _, ok := l.Root.(*ssa.Global); ok {
+		return false
+	}
+	return l.Param != 0 || l.Root != nil
 }
 
 // A Frame holds what the parameters and captured variables of a function are in
@@ -178,5 +268,12 @@ func (fr Frame) ToCaller(l Location) Location {
 	}
 	arg.Path += l.Path
 	arg.Key = l.Key
+	if strings.Count(arg.Path, ".") > maxFields {
+		return Location{Key: l.Key, Far: true}
+	}
 	return arg
 }
+
+// maxFields bounds the fields of an access path that was translated at calls. Without a
+// bound, functions that call each other would lengthen the paths without end.
+const maxFields = 3

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/seed76848005/timerwheel/vet/internal/api"
@@ -12,15 +13,17 @@ import (
 // handler of another package only its locks and signals are known.
 type Handler struct {
 	At      Position // where it is
-	Made    Position // where its timer is made
+	Made    Position // where its timer is made, or the maker is called
 	Op      api.Op   // what makes its timer
-	Locks   []Lock
+	Locks   Set      // of locks of the Model
 	Waits   []Wait
-	Signals []Signal
-	Bound   location.Location // the lock of AllocLocked
+	Signals Set               // of signals of the Model
+	Bound   location.Location // the lock of a lock-bound timer
+	OwnKey  location.Location // the parameter that holds the key, in Func
 	Site    *Site
 	Func    *ssa.Function
 
+	value      FuncValue
 	name       string // "Conn.expire"; empty for a function literal
 	owner      string // the name of its wheel or group
 	ofGroup    bool
@@ -29,7 +32,10 @@ type Handler struct {
 
 // String names a handler for a diagnostic.
 func (h *Handler) String() string {
-	if h.name == "" {
+	switch {
+	case h.Site != nil && len(h.Site.via) > 0:
+		return "the handler at " + h.At.Text + " of the timer made at " + h.Made.Text
+	case h.name == "":
 		return "the handler at " + h.At.Text
 	}
 	return "the handler " + h.name + " (" + h.At.Text + ")"
@@ -40,6 +46,7 @@ func (m *Model) findHandlers() {
 	for _, s := range m.Sites {
 		for _, f := range s.Handlers {
 			h := m.describe(s, f)
+			m.isHandler[f.Func] = true
 			m.Handlers = append(m.Handlers, h)
 			m.bySite[s] = append(m.bySite[s], h)
 		}
@@ -48,32 +55,57 @@ func (m *Model) findHandlers() {
 
 func (m *Model) describe(s *Site, f FuncValue) *Handler {
 	h := &Handler{
-		Op: s.Op, Site: s, Func: f.Func, Bound: s.lock, ofGroup: s.OfGroup,
-		At: m.Position(f.Func.Pos()), Made: m.Position(s.Pos()),
+		Op: s.Op, Site: s, Func: f.Func, value: f, Bound: s.lock, OwnKey: f.OwnKey(s), ofGroup: s.OfGroup,
+		At: m.Position(f.Func.Pos()), Made: m.Position(s.madeAt()),
 		owner: m.OwnerName(s.Owner), knownOwner: m.IsKnownOwner(s.Owner),
 	}
 	if obj := f.Func.Object(); obj != nil && f.Func.Parent() == nil {
 		h.name = funcName(f.Func)
 		h.At = m.Position(obj.Pos())
 	}
-	sum := m.summaryOf(f.Func)
+	sum := m.summaryAsHandler(s, f)
 	if sum == nil {
 		return h
 	}
-	h.Locks = toCaller(f.Frame, sum.Locks)
-	for _, w := range sum.Waits {
-		targets := make([]Origin, len(w.Targets))
-		for i, o := range w.Targets {
-			targets[i] = Origin{o.Site, f.Frame.ToCaller(o.Location)}
-		}
-		w.Targets = targets
-		h.Waits = append(h.Waits, w)
-	}
-	for _, e := range sum.Signals {
-		e.Location, e.After = f.Frame.ToCaller(e.Location), toCaller(f.Frame, e.After)
-		h.Signals = append(h.Signals, e)
+	toMaker := func(l location.Location) location.Location { return s.ToMaker(f, l) }
+	does := &Summary{}
+	m.absorb(does, sum, toMaker)
+	h.Locks, h.Signals = does.Locks, does.Signals
+	for n := range sum.Waits.All() {
+		h.Waits = append(h.Waits, m.Wait(n).in(toMaker))
 	}
 	return h
+}
+
+// summaryAsHandler returns what a function does as the handler of a site. If it calls what
+// is passed to the maker of the timer, that depends on the site.
+func (m *Model) summaryAsHandler(s *Site, f FuncValue) *Summary {
+	sum := m.summaryOf(f.Func)
+	if sum == nil || len(sum.Calls) == 0 || len(s.via) == 0 {
+		return sum
+	}
+	own := m.flow(f.Func, s)
+	m.collect(own, f.Func, s)
+	return own
+}
+
+// in translates the locations of a wait.
+func (w Wait) in(toCaller func(location.Location) location.Location) Wait {
+	w.Targets, w.Key = slices.Clone(w.Targets), toCaller(w.Key)
+	for i, o := range w.Targets {
+		w.Targets[i].Location = toCaller(o.Location)
+	}
+	w.Released = slices.Clone(w.Released)
+	for i, l := range w.Released {
+		w.Released[i] = toCaller(l)
+	}
+	return w
+}
+
+// ToMaker translates a location of a handler of this package into one of the function that
+// makes its timer.
+func (h *Handler) ToMaker(l location.Location) location.Location {
+	return h.Site.ToMaker(h.value, l.FromParam(h.Func))
 }
 
 // funcName names a function for a diagnostic: Conn.expire.
@@ -95,26 +127,26 @@ func funcName(fn *ssa.Function) string {
 	return name
 }
 
+// HasWaits reports whether a function, or one that it calls, waits for anything.
+func (m *Model) HasWaits(fn *ssa.Function) bool { return m.summaries[fn].Waits.len() > 0 }
+
 // HandlersOf returns the handlers of a site.
 func (m *Model) HandlersOf(s *Site) []*Handler { return m.bySite[s] }
 
-// WaitedFor returns the handlers that a deletion may wait for.
-func (m *Model) WaitedFor(w Wait) (hs []*Handler) {
-	for _, t := range w.Targets {
-		switch {
-		case w.Op.WaitsForTimer() && t.Site != nil:
-			hs = append(hs, m.bySite[t.Site]...)
-		case w.Op.WaitsForTimer():
-			for _, s := range m.stored[t.Location.Key] {
-				hs = append(hs, m.bySite[s]...)
-			}
-			hs = append(hs, m.importedByKey[t.Location.Key]...)
-		default:
-			for _, h := range m.Handlers {
-				if w.Op.WaitsForGroup() && m.inGroup(h, t.Location) || w.Op.WaitsForWheel() && m.onWheel(h, t.Location) {
-					hs = append(hs, h)
-				}
-			}
+// WaitedFor returns the handlers that a deletion of a target may wait for.
+func (m *Model) WaitedFor(o api.Op, target Origin) (hs []*Handler) {
+	switch {
+	case o.WaitsForTimer() && target.Site != nil:
+		return m.bySite[target.Site]
+	case o.WaitsForTimer():
+		for _, s := range m.stored[target.Location.Key] {
+			hs = append(hs, m.bySite[s]...)
+		}
+		return append(hs, m.importedByKey[target.Location.Key]...)
+	}
+	for _, h := range m.Handlers {
+		if o.WaitsForGroup() && m.inGroup(h, target.Location) || o.WaitsForWheel() && m.onWheel(h, target.Location) {
+			hs = append(hs, h)
 		}
 	}
 	return hs
@@ -138,14 +170,14 @@ func (m *Model) onWheel(h *Handler, wheel location.Location) bool {
 
 // HeldAtCall returns the locks that are held when the wheel calls a handler.
 func (h *Handler) HeldAtCall() []Lock {
-	if h.Op != api.AllocLocked {
+	if !h.Op.Locked() {
 		return nil
 	}
 	l := h.Bound
 	if l.Key != "" { // its access path begins in another function
 		l = location.Location{Key: l.Key}
 	}
-	return []Lock{{l, Writing, h.Made}}
+	return []Lock{{Location: l, Mode: Writing, At: h.Made, ByWheel: true}}
 }
 
 // CalledOnlyByHandlers reports whether a function is a handler, or only handlers
@@ -156,10 +188,8 @@ func (m *Model) calledOnlyByHandlers(fn *ssa.Function, depth int) bool {
 	if depth > 5 {
 		return false
 	}
-	for _, h := range m.Handlers {
-		if h.Func == fn {
-			return true
-		}
+	if m.isHandler[fn] {
+		return true
 	}
 	for _, call := range m.callers[fn] {
 		if !m.calledOnlyByHandlers(call.Parent(), depth+1) {
@@ -172,15 +202,8 @@ func (m *Model) calledOnlyByHandlers(fn *ssa.Function, depth int) bool {
 // SignalledElsewhere reports whether functions that are not handlers send on a
 // channel, or close it.
 func (m *Model) SignalledElsewhere(ch location.Location) bool {
-	for _, fn := range m.Funcs {
-		if fn.Synthetic != "" || m.CalledOnlyByHandlers(fn) {
-			continue
-		}
-		for _, e := range m.summaries[fn].Signals {
-			if location.MayAlias(e.Location, ch) {
-				return true
-			}
-		}
-	}
-	return false
+	signals := m.SignalsOf(ch)
+	return slices.ContainsFunc(m.Funcs, func(fn *ssa.Function) bool {
+		return slices.ContainsFunc(signals, m.summaries[fn].Signals.Has) && fn.Synthetic == "" && !m.CalledOnlyByHandlers(fn)
+	})
 }

@@ -8,36 +8,50 @@ import (
 	"golang.org/x/tools/go/ssa"
 )
 
-// This file finds where handles are stored, and which wheels and groups are the
-// same.
+// This file finds where handles and functions are stored, and which wheels and groups are
+// the same.
 
 // findStorage looks at each store of a handle, a wheel or a group.
 func (m *Model) findStorage() {
+	m.eachStore(m.recordStore)
+	m.propagateCopies()
+}
+
+// eachStore calls visit with each store in the package.
+func (m *Model) eachStore(visit func(at location.Location, v ssa.Value)) {
 	for _, fn := range m.Funcs {
 		for _, b := range fn.Blocks {
 			for _, in := range b.Instrs {
 				switch in := in.(type) {
 				case *ssa.Store:
-					m.recordStore(location.Of(in.Addr), in.Val)
+					visit(location.Of(in.Addr), in.Val)
 				case *ssa.MapUpdate:
-					m.recordStore(location.Element(in.Map, location.Of(in.Map)), in.Value)
+					visit(location.Element(in.Map, location.Of(in.Map)), in.Value)
 				}
 			}
 		}
 	}
-	m.propagateCopies()
+}
+
+// findStoredFuncs finds which functions the fields and package variables are set to.
+func (m *Model) findStoredFuncs() {
+	m.eachStore(func(at location.Location, v ssa.Value) {
+		if at.Key != "" && isFunc(v.Type()) {
+			m.funcsStored[at.Key] = append(m.funcsStored[at.Key], v)
+		}
+	})
 }
 
 // recordStore records that a value is stored at a location.
 func (m *Model) recordStore(at location.Location, v ssa.Value) {
 	switch {
-	case api.IsType(v.Type(), "Timer"):
+	case api.IsType(v.Type(), "Timer"), api.IsKeyed(v.Type()):
 		for _, o := range m.Origins(v) {
 			if o.Site == nil {
 				m.recordCopy(o.Location.Key, at.Key)
 				continue
 			}
-			o.Site.StoredAt = append(o.Site.StoredAt, at)
+			o.Site.StoredAt = append(o.Site.StoredAt, throughCalls(at, o.Site.via))
 			m.stored[at.Key] = appendNew(m.stored[at.Key], o.Site)
 		}
 	case api.IsType(v.Type(), "Group"), api.IsType(v.Type(), "Wheel"):

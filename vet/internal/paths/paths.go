@@ -13,10 +13,12 @@ import (
 
 // A State holds what is known at one point of one path through a function. Walk
 // clones it where the path forks. Of several paths that arrive at one block with
-// the same key, Walk continues only the first.
+// the same key, Walk continues the first. It lets that one's state absorb those of the
+// others, and continues once more if that has added anything.
 type State[S any] interface {
 	Clone() S
 	Key() string
+	Absorb(S) (grew bool)
 }
 
 // maxSteps bounds the blocks that Walk visits in one function. Walk ignores the
@@ -33,15 +35,18 @@ func Walk[S State[S]](fn *ssa.Function, start S, visit func(S, ssa.Instruction),
 		return
 	}
 	tested := testedTwice(fn)
-	seen := map[string]bool{}
+	seen := map[string]S{}
 	todo := []path[S]{{block: fn.Blocks[0], state: start}}
 	for steps := 0; len(todo) > 0 && steps < maxSteps; steps++ {
 		p := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		if k := p.key(); seen[k] {
-			continue
+		k := p.key()
+		if first, ok := seen[k]; !ok {
+			seen[k] = p.state.Clone()
+		} else if first.Absorb(p.state) {
+			p.state = first.Clone()
 		} else {
-			seen[k] = true
+			continue
 		}
 		p.visitBlock(visit)
 		for i := len(p.block.Succs) - 1; i >= 0; i-- {

@@ -13,7 +13,7 @@ func wrong(c *conns.Conn) {
 	c.Idle.DelSync()   // want `DelSync of Conn.Idle waits for the handler at conns/conns.go:20, which locks Conn.Mu \(conns/conns.go:20\), while Conn.Mu is held \(across.go:12\)`
 	c.Close()          // want `DelSync of Conn.Idle \(conns/conns.go:25, by Close\) waits`
 	conns.Stop(c.Idle) // want `DelSync of Conn.Idle \(conns/conns.go:27, by Stop\) waits`
-	c.Wheel.Close()    // want `Wheel.Close waits for the handler at conns/conns.go:20` `Wheel.Close waits for the handler at conns/conns.go:21`
+	c.Wheel.Close()    // want `Wheel.Close waits for the handler at conns/conns.go:20, .* It waits in the same way for the handler at conns/conns.go:21`
 	c.Bound.DelSync()
 	c.Mu.Unlock()
 	c.Locked(func() { c.Idle.DelSync() }) // want `DelSync of Conn.Idle`

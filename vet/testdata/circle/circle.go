@@ -96,3 +96,13 @@ func ofGroup() {
 	})
 	b = g.Alloc(func(timerwheel.Timer) { a.DelSync() })
 }
+
+func (p *pair) free() {
+	p.a.Free()
+	p.b.Free()
+}
+
+func (q *quitters) free() {
+	q.a.Free()
+	q.b.Free()
+}

@@ -264,3 +264,221 @@ func renamed(w *timerwheel.Wheel) {
 	}
 	t.Register(time.Second)
 }
+
+func idle(w *timerwheel.Wheel, f func(timerwheel.Timer)) {
+	t := w.Alloc(f)
+	t.RegisterIdle(time.Minute)
+	t.Touch()
+	t.Free()
+	t.RegisterIdle(time.Minute)             // want `RegisterIdle of the timer after its Free`
+	t.Touch()                               // want `Touch of the timer after its Free`
+	t.Move(time.Minute)                     // want `Move of the timer after its Free`
+	if !t.Touch() || !t.Move(time.Minute) { // a stale handle says so
+		return
+	}
+}
+
+// The result is returned, and says nothing that the code did not know.
+func returned(w *timerwheel.Wheel, f func()) bool {
+	t := w.AfterFunc(time.Second, f)
+	t.Stop()
+	return t.Reset(time.Second) // want `Reset of the timer, a Timer from AfterFunc that was deleted by Stop`
+}
+
+func (k *postponed) returned() (bool, error) {
+	k.t.Stop()
+	return k.t.Move(time.Second), nil // want `Move of postponed.t, a Timer from AfterFunc that was deleted by Stop`
+}
+
+func (k *postponed) tested() string {
+	k.t.Stop()
+	ok := k.t.Reset(time.Second)
+	if ok {
+		return "armed"
+	}
+	return "gone"
+}
+
+// From AfterFunc, kept in a field, and armed in another function: it may have fired.
+type postponed struct {
+	wheel       *timerwheel.Wheel
+	t, every, o timerwheel.Timer
+	both        timerwheel.Timer
+}
+
+var watchdog timerwheel.Timer
+
+func (k *postponed) start() {
+	k.t = k.wheel.AfterFunc(time.Second, k.fire)
+	k.every = k.wheel.Every(time.Second, func(timerwheel.Timer) {})
+	k.o = k.wheel.Alloc(func(timerwheel.Timer) {})
+	k.both = k.wheel.AfterFunc(time.Second, func() {})
+	k.both = k.wheel.Alloc(func(timerwheel.Timer) {})
+	watchdog = k.wheel.AfterFunc(time.Second, func() {})
+	k.t.Reset(time.Minute) // the function has just made it
+}
+
+func (k *postponed) fire() {
+	k.t.Reset(time.Second) // in its handler it exists
+	k.again()
+}
+
+func (k *postponed) again() { k.t.Reset(time.Second) }
+
+func (k *postponed) wrong() {
+	k.t.Reset(time.Second)      // want `Reset of postponed.t, a Timer from AfterFunc \(free.go:\d+\): it arms nothing once the timer has fired or was stopped, and the result is not looked at. Use Move to postpone only what is pending, or make the timer with Alloc`
+	k.t.Register(time.Second)   // want `Register of postponed.t, a Timer from AfterFunc`
+	watchdog.Reset(time.Minute) // want `Reset of watchdog, a Timer from AfterFunc`
+	defer k.t.Reduce(0)         // want `Reduce of postponed.t, a Timer from AfterFunc`
+}
+
+func (k *postponed) right() error {
+	k.t.Move(time.Second)
+	k.every.Reset(time.Second)
+	k.o.Reset(time.Second)
+	k.both.Reset(time.Second)
+	if !k.t.Reset(time.Second) {
+		return errors.New("too late")
+	}
+	return k.t.Register(time.Second)
+}
+
+func (k *postponed) renewed() {
+	if !k.t.Move(time.Second) {
+		k.t = k.wheel.AfterFunc(time.Second, k.fire)
+	}
+	k.t.Reset(time.Second)
+}
+
+// A Free in a called function.
+type held struct {
+	wheel     *timerwheel.Wheel
+	t, u      timerwheel.Timer
+	retained  timerwheel.Timer
+	sometimes bool
+}
+
+func (c *held) close() { c.t.Free() }
+
+func (c *held) closeAll() {
+	c.close()
+	release(c.u)
+}
+
+func release(t timerwheel.Timer) { t.Free() }
+
+func (c *held) renew() {
+	c.t.Free()
+	c.t = c.wheel.Alloc(func(timerwheel.Timer) {})
+}
+
+func (c *held) clear() {
+	c.t.Free()
+	c.t = timerwheel.Timer{}
+}
+
+func (c *held) mayClose() {
+	if c.sometimes {
+		c.t.Free()
+	}
+}
+
+func (c *held) mayKeep() {
+	if c.sometimes {
+		return
+	}
+	c.t.Free()
+}
+
+func (c *held) eitherCloses() {
+	if c.sometimes {
+		c.t.Free()
+		return
+	}
+	c.close()
+}
+
+func (c *held) wrongByCallee() {
+	c.close()
+	c.t.Register(time.Second) // want `Register of held.t after its Free \(free.go:\d+\)`
+}
+
+func (c *held) wrongTwice() {
+	c.t.Free()
+	c.close() // want `held.t is freed twice \(first at free.go:\d+, by close\)`
+}
+
+func (c *held) wrongByTwoCallees() {
+	c.closeAll()
+	c.u.Register(time.Second) // want `Register of held.u after its Free`
+	c.t.Free()                // want `held.t is freed twice`
+}
+
+func (c *held) wrongByEither() {
+	c.eitherCloses()
+	c.t.Register(time.Second) // want `Register of held.t after its Free`
+}
+
+func wrongPassed(w *timerwheel.Wheel) {
+	t := w.Alloc(func(timerwheel.Timer) {})
+	release(t)
+	t.Register(time.Second) // want `Register of the timer after its Free`
+	t.Free()                // want `the timer is freed twice`
+}
+
+// As a deferred Close that a second one follows.
+func (c *held) rightTwice() {
+	defer c.close()
+	c.close()
+}
+
+func wrongDeferred(w *timerwheel.Wheel) {
+	t := w.Alloc(func(timerwheel.Timer) {})
+	defer release(t) // want `the timer is freed twice`
+	t.Free()
+}
+
+func (c *held) rightByCallee(other *held) {
+	c.renew()
+	c.t.Register(time.Second)
+	c.clear()
+	c.t.Free()
+	other.close()
+	c.u.Register(time.Second)
+	go release(c.u)
+	c.u.Register(time.Second)
+}
+
+func (c *held) rightSometimes() {
+	c.mayClose()
+	c.t.Register(time.Second)
+	c.mayKeep()
+	c.t.Register(time.Second)
+}
+
+func rightOrder(w *timerwheel.Wheel) {
+	t := w.Alloc(func(timerwheel.Timer) {})
+	defer release(t)
+	t.Register(time.Second)
+}
+
+func rightOwners(w *timerwheel.Wheel) {
+	t := w.Alloc(func(timerwheel.Timer) {})
+	t.Retain()
+	release(t)
+	t.Register(time.Second)
+	t.Free()
+}
+
+func (c *held) own() { c.retained.Retain() }
+
+func (c *held) rightRetained() {
+	release(c.retained)
+	c.retained.Register(time.Second)
+}
+
+func rightEach(cs []*held) {
+	for _, c := range cs {
+		c.close()
+	}
+}

@@ -1,4 +1,4 @@
-// Package habit uses timers as if they were those of package time. // want package:"functions"
+// Package habit uses timers as if they were those of package time.
 package habit
 
 import (

@@ -108,7 +108,7 @@ func (c *conn) contexts(unknown context.Context) {
 	c.idle.ShutdownSyncContext(cancelled)  // want `ShutdownSyncContext of conn.idle waits .* use Shutdown`
 	c.group.DelSyncContext(cancelled)      // want `Group.DelSyncContext waits for the handler conn.tick`
 	c.group.ShutdownSyncContext(cancelled) // want `Group.ShutdownSyncContext waits for the handler conn.tick`
-	c.wheel.CloseContext(cancelled)        // want `Wheel.CloseContext waits for the handler at lock.go:21` `Wheel.CloseContext waits for the handler conn.tick`
+	c.wheel.CloseContext(cancelled)        // want `Wheel.CloseContext waits for the handler at lock.go:21, .* It waits in the same way for the handler conn.tick \(lock.go:29\)`
 	bounded, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	c.idle.DelSyncContext(bounded)
@@ -134,7 +134,7 @@ func (c *conn) others() {
 	c.group.Shutdown()
 	c.group.DelSync()      // want `Group.DelSync waits for the handler conn.tick \(lock.go:29\), which locks conn.mu \(lock.go:32\)`
 	c.group.ShutdownSync() // want `Group.ShutdownSync waits for the handler conn.tick`
-	c.wheel.Close()        // want `Wheel.Close waits for the handler at lock.go:21` `Wheel.Close waits for the handler conn.tick`
+	c.wheel.Close()        // want `Wheel.Close waits for the handler at lock.go:21, .* It waits in the same way for the handler conn.tick`
 }
 
 func (c *conn) stop() { c.idle.DelSync() }
@@ -288,7 +288,7 @@ func (c *cache) drop(key string) {
 func (c *cache) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.wheel.Close() // want `Wheel.Close waits for the handler at lock.go:259, which the wheel calls with cache.mu locked \(AllocLocked, lock.go:259\)` `Wheel.Close waits for the handler at lock.go:264`
+	c.wheel.Close() // want `Wheel.Close waits for the handler at lock.go:259, which the wheel calls with cache.mu locked \(AllocLocked, lock.go:259\), .* It waits in the same way for the handler at lock.go:264`
 }
 
 // In a lock-bound handler the lock is held.
@@ -308,6 +308,61 @@ func (p *pair) start(w *timerwheel.Wheel) {
 
 func (p *pair) expire(timerwheel.Timer) {
 	p.other.DelSync() // want `DelSync of pair.other waits`
+}
+
+// A handler that has released the lock does not hold it any more; it may lock it again.
+func (p *pair) startReleasing(w *timerwheel.Wheel) {
+	p.bound = w.AllocLocked(&p.mu, func(t timerwheel.Timer) {
+		t.ReleaseLock()
+		p.other.DelSync()
+		p.mu.Lock()
+		p.other.DelSync() // want `DelSync of pair.other waits`
+		p.mu.Unlock()
+		p.other.DelSync()
+	})
+	p.bound = w.AllocLocked(&p.mu, p.expireAtLast)
+	p.bound = w.AllocLocked(&p.mu, func(t timerwheel.Timer) {
+		if release(t); t.Valid() {
+			p.stopOther()
+		}
+	})
+	p.bound = w.AfterFuncLocked(&p.mu, time.Second, func() {
+		p.bound.ReleaseLock()
+		p.other.DelSync()
+	})
+}
+
+func (p *pair) expireAtLast(t timerwheel.Timer) {
+	p.other.DelSync() // want `DelSync of pair.other waits`
+	if release(t) == nil {
+		p.other.DelSync()
+	}
+}
+
+func (p *pair) stopOther() { p.other.DelSync() }
+
+func release(t timerwheel.Timer) error { return t.ReleaseLock() }
+
+// Who waits while holding the lock waits for the rest of the handler.
+type releasing struct {
+	mu          sync.Mutex
+	once, again timerwheel.Timer
+}
+
+func (r *releasing) start(w *timerwheel.Wheel) {
+	r.once = w.AllocLocked(&r.mu, func(t timerwheel.Timer) { t.ReleaseLock() })
+	r.again = w.AllocLocked(&r.mu, func(t timerwheel.Timer) {
+		t.ReleaseLock()
+		r.mu.Lock()
+		r.mu.Unlock()
+	})
+}
+
+func (r *releasing) stop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.once.DelSync()
+	r.again.DelSync() // want `DelSync of releasing.again waits for the handler at lock.go:\d+, which locks releasing.mu`
 }
 
 // Embedded, passed, local and global.
@@ -363,6 +418,25 @@ func finish() {
 	global.Lock()
 	defer global.Unlock()
 	beat.DelSync() // want `DelSync of beat waits for the handler at lock.go:\d+, which locks global`
+}
+
+// The wheel takes the lock of AfterFuncLocked, as of AllocLocked. A deletion that holds it does not
+// wait; a Close does.
+type bound struct {
+	mu    sync.Mutex
+	wheel *timerwheel.Wheel
+	timer timerwheel.Timer
+}
+
+func (b *bound) arm() {
+	b.timer = b.wheel.AfterFuncLocked(&b.mu, time.Second, func() {})
+}
+
+func (b *bound) stop() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.timer.DelSync()
+	b.wheel.Close() // want `Close waits for the handler at lock.go:\d+, which the wheel calls with bound.mu locked \(AfterFuncLocked, lock.go:\d+\)`
 }
 
 // A goroutine that the handler starts is not the handler.

@@ -104,6 +104,13 @@ func (r *request) start(w *timerwheel.Wheel) {
 	}, r)
 }
 
+func (r *request) alloc(w *timerwheel.Wheel) {
+	r.timer = w.AllocArg(func(t timerwheel.Timer, arg any) {
+		t.DelSync()                    // want `DelSync of t in the timer's own handler`
+		arg.(*request).timer.DelSync() // want `DelSync of request.timer in the timer's own handler`
+	}, r)
+}
+
 // The code expects the error.
 func (c *conn) expected() {
 	c.idle = c.wheel.Alloc(func(t timerwheel.Timer) {

@@ -156,3 +156,61 @@ func (c *client) right() {
 	defer c.mu.Unlock()
 	c.flight.do(func() {})
 }
+
+// The lock and the signal are in functions that the function of the timer calls.
+type deep struct {
+	mu, other sync.Mutex
+	work      sync.WaitGroup
+}
+
+func (d *deep) start() {
+	time.AfterFunc(time.Second, func() { d.run() })
+}
+
+func (d *deep) run() {
+	d.count()
+	d.signal()
+}
+
+func (d *deep) count() { d.mu.Lock(); d.mu.Unlock() }
+
+func (d *deep) signal() {
+	d.work.Done()
+	d.other.Lock()
+	d.other.Unlock()
+}
+
+func (d *deep) wrong() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.work.Wait() // want `WaitGroup.Wait of deep.work waits for the handler at wait.go:\d+, which locks deep.mu \(wait.go:\d+\) before it signals`
+}
+
+func (d *deep) right() {
+	d.other.Lock()
+	defer d.other.Unlock()
+	d.work.Wait()
+}
+
+// A maker of timers: what it is passed locks, or signals.
+type made struct {
+	mu   sync.Mutex
+	work sync.WaitGroup
+	idle sync.WaitGroup
+}
+
+func (m *made) after(f func()) {
+	time.AfterFunc(time.Second, func() { f() })
+}
+
+func (m *made) start() {
+	m.after(func() { m.mu.Lock(); m.mu.Unlock(); m.work.Done() })
+	m.after(func() { m.idle.Done() })
+}
+
+func (m *made) stop() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.work.Wait() // want `WaitGroup.Wait of made.work waits`
+	m.idle.Wait()
+}
