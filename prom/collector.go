@@ -74,6 +74,8 @@ var metrics = []struct {
 		func(r *reading) float64 { return float64(r.Live) }},
 	{"timers_pending", "Timers that are pending.", prometheus.GaugeValue,
 		func(r *reading) float64 { return float64(r.Pending) }},
+	{"due", "Timers that are due and have not begun.", prometheus.GaugeValue,
+		func(r *reading) float64 { return float64(r.Due) }},
 	{"timers_registered_total", "Times that a timer became pending; a move of a pending timer does not count.", prometheus.CounterValue,
 		func(r *reading) float64 { return float64(r.Registered) }},
 	{"timers_fired_total", "Handlers begun.", prometheus.CounterValue,
@@ -98,6 +100,8 @@ var metrics = []struct {
 		func(r *reading) float64 { return r.MaxLate.Seconds() }},
 	{"workers", "Goroutines of the wheel.", prometheus.GaugeValue,
 		func(r *reading) float64 { return float64(r.Workers) }},
+	{"max_workers", "Options.MaxWorkers: the most handlers that run at once.", prometheus.GaugeValue,
+		func(r *reading) float64 { return float64(r.MaxWorkers) }},
 	{"storage_bytes", "Storage held for timers.", prometheus.GaugeValue,
 		func(r *reading) float64 { return float64(r.Bytes) }},
 }

@@ -22,8 +22,8 @@ import (
 // ---- The value of each metric ----
 
 // scrapeStalledWheel returns what Prometheus gets from a wheel with one worker. The first
-// of two handlers delayed the second by 29 s, and a deletion waits for the second. The
-// wheel is in a bubble, so all times are exact.
+// of two handlers delayed the second by 29 s, and a deletion waits for the second. Another
+// timer is due, and waits for the worker. The wheel is in a bubble, so all times are exact.
 func scrapeStalledWheel(t *testing.T) (text string) {
 	synctest.Test(t, func(t *testing.T) {
 		w := openWheel(t, timerwheel.Options{MaxWorkers: 1})
@@ -32,7 +32,8 @@ func scrapeStalledWheel(t *testing.T) (text string) {
 		w.AfterFunc(time.Second, func() { time.Sleep(30 * time.Second) })
 		slow := w.Alloc(func(timerwheel.Timer) { time.Sleep(20 * time.Second) })
 		require.NoError(t, slow.Register(2*time.Second))
-		for range 4 {
+		w.AfterFunc(35*time.Second, func() {}) // waits for the worker
+		for range 3 {
 			w.AfterFunc(time.Hour, func() {})
 		}
 		deleted := w.AfterFunc(time.Hour, func() {})

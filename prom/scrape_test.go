@@ -230,6 +230,8 @@ func TestScrapeMatchesStats(t *testing.T) {
 			require.Equal(t, map[string]float64{
 				"timerwheel_timers_live":                 float64(before.Live),
 				"timerwheel_timers_pending":              100,
+				"timerwheel_due":                         0,
+				"timerwheel_max_workers":                 256,
 				"timerwheel_timers_registered_total":     301,
 				"timerwheel_timers_fired_total":          101,
 				"timerwheel_timers_removed_total":        100,
@@ -264,8 +266,8 @@ func TestScrapeMatchesStats(t *testing.T) {
 	}
 }
 
-// Each scrape is one snapshot while the wheel is busy: it counts no event twice, omits none,
-// and is taken during the request.
+// Each scrape adds up while the wheel is busy: it counts no event twice, omits none, and is taken
+// during the request.
 func TestScrapesUnderLoadAddUp(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{})
 	server := serve(t, register(t, w, "w"))
