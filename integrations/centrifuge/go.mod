@@ -7,7 +7,7 @@ replace github.com/seed76848005/timerwheel => ../..
 require (
 	github.com/centrifugal/centrifuge v0.40.1
 	github.com/gorilla/websocket v1.5.3
-	github.com/seed76848005/timerwheel v0.0.0-00010101000000-000000000000
+	github.com/seed76848005/timerwheel v0.1.0
 	github.com/stretchr/testify v1.12.1
 	go.uber.org/goleak v1.3.0
 )

@@ -7,7 +7,7 @@ replace github.com/seed76848005/timerwheel => ../..
 require (
 	github.com/go-co-op/gocron/v2 v2.21.2
 	github.com/jonboulle/clockwork v0.5.0
-	github.com/seed76848005/timerwheel v0.0.0-00010101000000-000000000000
+	github.com/seed76848005/timerwheel v0.1.0
 	github.com/stretchr/testify v1.12.1
 	go.uber.org/goleak v1.3.0
 )

@@ -65,20 +65,27 @@ func TestConcurrently(t *testing.T) {
 	goleak.VerifyNone(t)
 }
 
-// Timers that are made on a closed wheel do not fire. Their methods have no effect.
+// Timers that are made on a closed wheel, or armed again there, go by package time.
 func TestClosedWheel(t *testing.T) {
 	w, err := timerwheel.New(timerwheel.Options{})
 	require.NoError(t, err)
 	c := clock.On(w)
-	before := c.AfterFunc(time.Millisecond, func() { t.Error("was called") })
-	before.Stop()
+	called := make(chan string, 2)
+	before := c.AfterFunc(time.Hour, func() { called <- "before" })
+	require.True(t, before.Stop())
 	require.NoError(t, w.Close())
 	require.False(t, before.Reset(0))
-	timer, ticker := c.NewTimer(0), c.NewTicker(time.Nanosecond)
-	c.AfterFunc(0, func() { t.Error("was called") })
+	require.Equal(t, "before", <-called)
+
+	c.AfterFunc(0, func() { called <- "after" })
+	require.Equal(t, "after", <-called)
+	start := time.Now()
 	c.Sleep(10 * time.Millisecond)
-	require.Empty(t, timer.Chan())
-	require.Empty(t, ticker.Chan())
+	require.GreaterOrEqual(t, time.Since(start), 10*time.Millisecond)
+	timer, ticker := c.NewTimer(time.Millisecond), c.NewTicker(time.Millisecond)
+	<-timer.Chan()
+	<-ticker.Chan()
+	<-ticker.Chan()
 	require.False(t, timer.Stop())
 	ticker.Stop()
 }

@@ -274,17 +274,19 @@ func TestFunctionOverlapsItself(t *testing.T) {
 	}
 }
 
-// The timers of a stack that outlives its wheel do nothing, and the stack does not crash.
+// The timers of a stack that outlives its Manual wheel are never called, as its time stands still,
+// and the stack does not crash.
 func TestClosedWheel(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{Manual: true})
 	clock := netstack.NewClock(w)
 	old := clock.AfterFunc(0, func() { t.Error("a timer that Close dropped fired") })
 	require.NoError(t, w.Close())
+	assert.True(t, old.Stop())
 	assert.False(t, old.Stop())
 	old.Reset(0)
 	young := clock.AfterFunc(0, func() { t.Error("a timer of a closed wheel fired") })
 	young.Reset(0)
-	assert.False(t, young.Stop())
+	assert.True(t, young.Stop())
 	assert.Zero(t, w.Stats().Live)
 }
 
@@ -300,8 +302,8 @@ func TestClocksShareAWheel(t *testing.T) {
 }
 
 // Goroutines and the timers' own functions Stop and Reset the same few timers. In every
-// order each Reset is one arming, each arming ends in one call of the function or is
-// removed, and nothing is left.
+// order each Reset is one arming, each arming ends in one call of the function at most, and
+// nothing is left. A firing that a Stop or a Reset has overtaken calls nothing.
 func TestStopAgainstReset(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{Tick: 50 * time.Microsecond})
 	clock := netstack.NewClock(w)
@@ -339,8 +341,8 @@ func TestStopAgainstReset(t *testing.T) {
 	s := w.Stats()
 	assert.Equal(t, armed.Load(), s.Registered)
 	assert.Equal(t, s.Registered, s.Fired+s.Removed)
-	assert.Equal(t, s.Fired, called.Load())
-	assert.LessOrEqual(t, stopped.Load(), s.Removed) // a Reset removed the others
-	assert.Positive(t, s.Fired)
+	assert.LessOrEqual(t, called.Load(), s.Fired)
+	assert.LessOrEqual(t, called.Load()+stopped.Load(), armed.Load()) // a Reset ended the others
+	assert.Positive(t, called.Load())
 	assert.Positive(t, stopped.Load())
 }

@@ -3,7 +3,7 @@ module github.com/seed76848005/timerwheel/integrations/netstack
 go 1.26.3
 
 require (
-	github.com/seed76848005/timerwheel v0.0.0
+	github.com/seed76848005/timerwheel v0.1.0
 	github.com/stretchr/testify v1.12.1
 	go.uber.org/goleak v1.3.0
 	gvisor.dev/gvisor v0.0.0-20260905035102-160fafc42237

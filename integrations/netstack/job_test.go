@@ -2,6 +2,7 @@ package netstack_test
 
 import (
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,37 +31,48 @@ func newLockedJob(w *timerwheel.Wheel, l sync.Locker, f func()) lockedJob {
 func (j lockedJob) Schedule(d time.Duration) { _ = j.timer.Register(d) }
 func (j lockedJob) Cancel()                  { j.timer.Del() }
 
+// A watchedLock is a lock that knows how many wait for it.
+type watchedLock struct {
+	sync.Mutex
+	waiting atomic.Int32
+}
+
+func (l *watchedLock) Lock() {
+	l.waiting.Add(1)
+	l.Mutex.Lock()
+	l.waiting.Add(-1)
+}
+
 // TestJob tests the case for which tcpip.Job has instances: a job expires and is cancelled
 // and scheduled again, several times, while the caller holds the lock that it wants. It is
 // scheduled four times and cancelled three times, so it does its work once.
 func TestJob(t *testing.T) {
 	for _, c := range []struct {
-		name    string
-		make    func(w *timerwheel.Wheel, l sync.Locker, f func()) job
-		waiting func(s timerwheel.Stats) int // how many workers wait for the lock
-		want    int
+		name string
+		make func(w *timerwheel.Wheel, l sync.Locker, f func()) job
+		want int32 // how many workers wait for the lock, at most
 	}{
 		{
 			"tcpip.Job", func(w *timerwheel.Wheel, l sync.Locker, f func()) job {
 				return tcpip.NewJob(netstack.NewClock(w), l, f)
 			},
-			func(s timerwheel.Stats) int { return s.Running }, 4,
+			4,
 		},
 		{
 			"AllocLocked", func(w *timerwheel.Wheel, l sync.Locker, f func()) job { return newLockedJob(w, l, f) },
-			func(s timerwheel.Stats) int { return s.Workers }, 1,
+			1,
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := openWheel(t, timerwheel.Options{})
-			var mu sync.Mutex
+			var mu watchedLock
 			work := 0
 			j := c.make(w, &mu, func() { work++ })
 			mu.Lock()
 			for n := range 4 {
 				j.Cancel()
 				j.Schedule(0)
-				eventually(t, "the job has expired and waits for the lock", func() bool { return c.waiting(w.Stats()) >= min(n+1, c.want) })
+				eventually(t, "the job has expired and waits for the lock", func() bool { return mu.waiting.Load() >= min(int32(n)+1, c.want) })
 			}
 			assert.Zero(t, work)
 			mu.Unlock()
