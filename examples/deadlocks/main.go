@@ -27,12 +27,20 @@ import (
 
 	"github.com/seed76848005/timerwheel"
 	"github.com/seed76848005/timerwheel/debug"
+	"github.com/seed76848005/timerwheel/examples/internal/progress"
 )
+
+const about = `Deadlocks has three deadlocks, and prints how the wheel names each while the program runs. It checks
+that the reports name all three.`
 
 func main() {
 	after := flag.Duration("after", 200*time.Millisecond, "how long a handler or a wait lasts before the wheel reports it")
 	hold := flag.Duration("hold", 0, "how long the deadlocks last before the program ends")
 	address := flag.String("http", "", "serve the wheel's page at this host:port")
+	flag.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), about, "\n\n")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
 
 	if err := run(*after, *hold, *address); err != nil {
@@ -60,12 +68,14 @@ func run(after, hold time.Duration, address string) error {
 		return err
 	}
 	if address != "" {
-		stop, err := serve(wheel, address)
+		end, err := serve(wheel, address)
 		if err != nil {
 			return err
 		}
-		defer stop()
+		defer end()
 	}
+
+	stop := progress.Start(func() string { return doing(wheel) })
 
 	var d diagnoses
 	poller := newPoller(wheel)
@@ -95,6 +105,7 @@ func run(after, hold time.Duration, address string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
 	defer cancel()
 	d.end = wheel.CloseContext(ctx)
+	stop()
 	return d.report()
 }
 
@@ -108,6 +119,15 @@ func serve(wheel *timerwheel.Wheel, address string) (stop func() error, err erro
 	server := &http.Server{Handler: debug.Handler(wheel)}
 	go server.Serve(listener)
 	return server.Close, nil
+}
+
+// doing says in a line what runs and what waits.
+func doing(wheel *timerwheel.Wheel) string {
+	running, waiters := wheel.Running(), 0
+	for _, r := range running {
+		waiters += r.Waiters
+	}
+	return fmt.Sprintf("%d handlers hang, %d deletions wait for them", len(running), waiters)
 }
 
 // waitOrInterrupt returns after a time or at an interrupt.

@@ -2,13 +2,14 @@ package main
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/seed76848005/timerwheel"
 )
 
 // A loop is the state of the goroutine that calls run. It needs no lock, because only that
-// goroutine uses it: the handlers run on it, too.
+// goroutine uses it: the handlers run on it, too, also those that lint registers on another.
 type loop struct {
 	wheel *timerwheel.Wheel
 	start time.Time
@@ -23,6 +24,7 @@ type loop struct {
 	saves     int // received
 	built     int // saves that a build included
 	builds    int
+	lints     int
 	beats     int
 	fired     int // firings, as Advance reported them
 	wakeups   int
@@ -45,8 +47,9 @@ func newLoop(wheel *timerwheel.Wheel, quiet, period time.Duration) *loop {
 	return l
 }
 
-// run handles input and time until the input is closed and no timer is pending.
-func (l *loop) run(saves <-chan string) error {
+// run handles input and time until the input is closed and no timer is pending. It hears from
+// earlier when it must wake up earlier than it knows.
+func (l *loop) run(saves <-chan string, earlier <-chan struct{}) error {
 	alarm := time.NewTimer(0)
 	defer alarm.Stop()
 	for l.setAlarm(alarm) || saves != nil {
@@ -54,6 +57,7 @@ func (l *loop) run(saves <-chan string) error {
 		select {
 		case <-alarm.C:
 			err = l.advance()
+		case <-earlier: // setAlarm asks the wheel
 		case name, ok := <-saves:
 			// First the time, then the input, because Register counts from the wheel's
 			// Now, which is the time of the last Advance.
@@ -121,6 +125,29 @@ func (l *loop) build(f *file) {
 	l.built += f.saves
 	l.logf("build %s, saved %d times", f.name, f.saves)
 	f.saves = 0
+}
+
+// lint runs beside the loop, and registers a timer now and then. It returns how many.
+func (l *loop) lint(duration time.Duration) (asked int) {
+	for end := time.Now().Add(duration); time.Now().Before(end); asked++ {
+		// RegisterAt, because Register would count from the time of the last Advance, and the loop
+		// may have slept since.
+		due := time.Now().Add(2 * time.Millisecond)
+		t := l.wheel.Alloc(func(timerwheel.Timer) { l.onLint(due) })
+		if err := t.RegisterAt(due); err != nil {
+			panic(err) // the wheel is open until lint has returned
+		}
+		t.Free() // the wheel has a reference while the timer is pending
+		time.Sleep(rand.N(duration / 8))
+	}
+	return asked
+}
+
+// onLint is the handler of lint's timers.
+func (l *loop) onLint(due time.Time) {
+	l.check(due)
+	l.lints++
+	l.logf("lint")
 }
 
 // onBeat is the handler of the periodic timer. The wheel skips beats for which the loop was

@@ -22,13 +22,13 @@ const (
 )
 
 // A conn is the server's side of a connection. Three goroutines use it: the reader (serve)
-// moves the timer, the wheel's worker runs the handler (expire), and the goroutine that
+// touches the timer, the wheel's worker runs the handler (expire), and the goroutine that
 // ends the connection deletes the timer (tearDown).
 type conn struct {
 	srv   *server
 	net   net.Conn
 	idle  timerwheel.Timer
-	due   atomic.Int64  // the deadline from which the handler measures its lateness; see arm
+	due   atomic.Int64  // when the connection has been idle long enough, as far as the reader knows
 	ended atomic.Uint32 // a cause
 	once  sync.Once     // tearDown
 
@@ -57,8 +57,15 @@ func (c *conn) serve() {
 	// registers it again, so DelSync is enough.
 	defer c.tearDown(byClient, c.idle.DelSync)
 
-	buf := make([]byte, 256)
-	for c.arm() {
+	due := c.srv.clock() + c.srv.idle
+	if err := c.idle.RegisterIdle(c.srv.idle); err != nil {
+		c.srv.tally.refused.Add(1) // the server closes the connection already
+		return
+	}
+	c.srv.tally.armed.Add(1)
+	c.due.Store(int64(due))
+
+	for buf := make([]byte, 256); c.touch(); {
 		if _, err := c.net.Read(buf); err != nil {
 			return
 		}
@@ -66,23 +73,16 @@ func (c *conn) serve() {
 	}
 }
 
-// arm gives the connection another idle period from now. It returns false if the timer
-// refuses, because another goroutine deletes it or has deleted it. Then the connection is
-// about to close.
-func (c *conn) arm() bool {
+// touch gives the connection another idle period from now. It returns false if the timer has
+// fired, or the server has deleted it, although there was something to read at the last moment:
+// then the connection is about to close.
+func (c *conn) touch() bool {
 	due := c.srv.clock() + c.srv.idle
-	if err := c.idle.Register(c.srv.idle); err != nil {
-		c.srv.tally.refused.Add(1)
+	if !c.idle.Touch() {
+		c.srv.tally.lost.Add(1)
 		return false
 	}
-	c.srv.tally.armed.Add(1)
-
-	// Store the deadline from which the handler measures its lateness. Do so after
-	// Register, and only if no run of an earlier firing is in flight: that run would
-	// take the new deadline for its own, and count itself as early.
-	if c.idle.Running() {
-		due = 0
-	}
+	c.srv.tally.touched.Add(1)
 	c.due.Store(int64(due))
 	return true
 }
@@ -90,21 +90,18 @@ func (c *conn) arm() bool {
 // expire is the handler: the server has read nothing for the idle period. It runs on a
 // worker of the wheel, concurrently with all other code, so it is short: a write that
 // cannot block for long, and a close.
-func (c *conn) expire(t timerwheel.Timer) {
+func (c *conn) expire(timerwheel.Timer) {
 	began := c.srv.clock()
 	tally := &c.srv.tally
 	tally.handlers.Add(1)
 	c.mustOwnSession()
 	tally.lateness.add(time.Duration(c.due.Load()), began)
 
-	switch {
-	case t.Pending(): // a read at the last moment has armed it again, so the connection is not idle
-		tally.notIdle.Add(1)
-	case !c.end(byIdle): // another cause ended the connection first
-		tally.tooLate.Add(1)
-	default:
+	if c.end(byIdle) {
 		c.sayGoodbye()
 		c.net.Close()
+	} else { // another cause ended the connection first
+		tally.tooLate.Add(1)
 	}
 	c.mustOwnSession()
 }

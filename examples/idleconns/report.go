@@ -16,11 +16,11 @@ type tally struct {
 	opened, closed atomic.Uint64
 	ends           [causes]atomic.Uint64 // closed, by cause
 	reads          atomic.Uint64
-	armed, refused atomic.Uint64 // Registers that were accepted, and refused
+	armed, refused atomic.Uint64 // RegisterIdles that were accepted, and refused
+	touched, lost  atomic.Uint64 // Touches that put the timeout off, and that came too late
 	goodbyes       atomic.Uint64 // heard by clients
 
 	handlers   atomic.Uint64 // begun
-	notIdle    atomic.Uint64 // of these: a read had armed the timer again
 	tooLate    atomic.Uint64 // of these: another cause had ended the connection
 	lateness   lateness
 	violations atomic.Uint64 // handlers that ran after their deletion
@@ -32,6 +32,13 @@ type tally struct {
 // collisions returns the number of deletions that found the handler in flight.
 func (t *tally) collisions() uint64 {
 	return t.inFlight[byClient].Load() + t.inFlight[byServer].Load()
+}
+
+// String says in a line how the run is getting on.
+func (t *tally) String() string {
+	closed := t.closed.Load()
+	return fmt.Sprintf("%s connections open, %s closed, %s of them by the idle timer; %s deletions found their handler running",
+		commas(t.opened.Load()-closed), commas(closed), commas(t.ends[byIdle].Load()), commas(t.collisions()))
 }
 
 // A lateness collects how long after its deadline each handler began.
@@ -50,6 +57,13 @@ func (l *lateness) add(due, began time.Duration) {
 	l.mu.Unlock()
 }
 
+// print prints how late the handlers were.
+func (l *lateness) print(out io.Writer, label, remark string) {
+	all := l.sorted()
+	percentile := func(p int) time.Duration { return all[(len(all)-1)*p/100].Round(time.Microsecond) }
+	fmt.Fprintf(out, "  %-20s %10v %10v %10v  %s\n", label, percentile(50), percentile(99), percentile(100), remark)
+}
+
 // sorted returns the samples in order. Without samples it returns one sample of 0.
 func (l *lateness) sorted() []time.Duration {
 	l.mu.Lock()
@@ -64,14 +78,15 @@ func (l *lateness) sorted() []time.Duration {
 // handler of one timer uses it, which never runs twice at once, and the goroutine that has
 // deleted that timer with DelSync.
 type peak struct {
-	live, workers int
-	bytes         int64 // when live was reached
-	samples       uint64
+	live, workers, running int
+	bytes                  int64 // when live was reached
+	samples                uint64
 }
 
 func (p *peak) sample(s timerwheel.Stats) {
 	p.samples++
 	p.workers = max(p.workers, s.Workers)
+	p.running = max(p.running, s.Running)
 	if s.Live > p.live {
 		p.live, p.bytes = s.Live, s.Bytes
 	}
@@ -80,16 +95,16 @@ func (p *peak) sample(s timerwheel.Stats) {
 // A report holds the results of the run.
 type report struct {
 	*tally
+	costs      []cost
+	probe      *probe
 	peak       peak
+	saturated  uint64           // how often all workers were busy, as OnStall reported it
 	drained    timerwheel.Stats // after all connections were gone, before Close
 	workers    int              // the wheel's goroutines after Close
 	goroutines int              // goroutines beyond those of the start
 }
 
 func (r *report) print(out io.Writer) {
-	late := r.lateness.sorted()
-	percentile := func(p int) time.Duration { return late[(len(late)-1)*p/100].Round(time.Microsecond) }
-
 	fmt.Fprintf(out, "\nCONNECTIONS\n")
 	row(out, "opened", r.opened.Load(), "")
 	row(out, "closed by the idle timer", r.ends[byIdle].Load(), fmt.Sprintf("%s clients heard the goodbye", commas(r.goodbyes.Load())))
@@ -98,10 +113,11 @@ func (r *report) print(out io.Writer) {
 	row(out, "reads", r.reads.Load(), "")
 
 	fmt.Fprintf(out, "\nIDLE TIMERS\n")
-	row(out, "armed or moved", r.armed.Load(), "once a connection, once a read")
+	row(out, "armed", r.armed.Load(), "once a connection")
 	row(out, "refused", r.refused.Load(), "the server was deleting the timer")
+	row(out, "touched", r.touched.Load(), "before each read")
+	row(out, "  too late", r.lost.Load(), "the timer had fired, or the server had deleted it")
 	row(out, "handlers begun", r.handlers.Load(), "")
-	row(out, "  not idle", r.notIdle.Load(), "a read at the last moment had armed the timer")
 	row(out, "  came too late", r.tooLate.Load(), "another cause had ended the connection")
 	row(out, "deletions that found the handler running", r.collisions(), "and waited for it")
 	row(out, "  made by the reader", r.inFlight[byClient].Load(), "by DelSync")
@@ -109,33 +125,42 @@ func (r *report) print(out io.Writer) {
 	row(out, "handlers running after their deletion", r.violations.Load(), "")
 
 	fmt.Fprintf(out, "\nTHE WHEEL\n")
-	row(out, "lateness p50", percentile(50), "")
-	row(out, "lateness p99", percentile(99), "")
-	row(out, "lateness max", percentile(100), "")
-	row(out, "early firings", early(late), "")
 	row(out, "timers at the peak", uint64(r.peak.live), "")
 	row(out, "bytes a timer", r.peak.bytes/int64(max(1, r.peak.live)), "at the peak")
 	row(out, "goroutines at the peak", r.peak.workers, "of the wheel")
+	row(out, "handlers at once, at the peak", r.peak.running, fmt.Sprintf("of MaxWorkers, %d", r.drained.MaxWorkers))
+	row(out, "times that all workers were busy", r.saturated, fmt.Sprintf("for %v, with timers due (OnStall: Saturated)", stallAfter))
+
+	fmt.Fprintf(out, "\nLATENESS %24s %10s %10s\n", "p50", "p99", "max")
+	r.lateness.print(out, "idle timers", "an eighth of the idle limit, and two ticks, are promised")
+	r.probe.wheel.print(out, "wheel.AfterFunc", commas(r.probe.count)+" beside them; two ticks, and the scheduler's delay, are promised")
+	r.probe.std.print(out, "time.AfterFunc", "for the same times")
+
+	fmt.Fprintf(out, "\nWHAT THE TIMEOUT COSTS A READ\n")
+	for _, c := range r.costs {
+		row(out, c.call, c.each.String(), c.remark)
+	}
 }
 
 // check verifies the run against the promises and prints each verdict.
 func (r *report) check(out io.Writer) error {
 	s := r.drained
 	ends := r.ends[byIdle].Load() + r.ends[byClient].Load() + r.ends[byServer].Load()
-	outcomes := r.ends[byIdle].Load() + r.notIdle.Load() + r.tooLate.Load()
+	outcomes := r.ends[byIdle].Load() + r.tooLate.Load()
 
 	fmt.Fprintf(out, "\nCHECKS\n")
 	v := verdict{out: out}
 	v.expect(r.violations.Load() == 0, "no handler ran after its deletion had returned; %s deletions found it running", commas(r.collisions()))
 	v.expect(r.failed.Load() == 0, "no deletion failed")
 	v.expect(r.opened.Load() > 0 && r.handlers.Load() > 0, "there were connections and handlers to check")
-	v.expect(early(r.lateness.sorted()) == 0, "no handler began before its deadline")
+	v.expect(early(r.lateness.sorted())+early(r.probe.wheel.sorted()) == 0, "no handler began before its deadline")
 	v.expect(r.opened.Load() == r.closed.Load(), "opened = closed")
 	v.expect(r.closed.Load() == ends, "closed = by idle timer + by client + by server")
-	v.expect(r.opened.Load()+r.reads.Load() == r.armed.Load()+r.refused.Load(), "opened + reads = armed + refused")
+	v.expect(r.opened.Load() == r.armed.Load()+r.refused.Load(), "opened = armed + refused")
+	v.expect(r.armed.Load()+r.reads.Load() == r.touched.Load()+r.lost.Load(), "armed + reads = touched + too late")
 	v.expect(r.refused.Load() == s.Refused, "refused, as counted here = as counted by the wheel")
-	v.expect(r.handlers.Load() == outcomes, "handlers = closed by idle timer + not idle + came too late")
-	v.expect(r.handlers.Load()+r.peak.samples == s.Fired, "handlers, as counted here = as counted by the wheel")
+	v.expect(r.handlers.Load() == outcomes, "handlers = closed by idle timer + came too late")
+	v.expect(r.handlers.Load()+r.probe.count+r.peak.samples == s.Fired, "handlers, as counted here = as counted by the wheel")
 	v.expect(s.Registered == s.Fired+s.Removed+uint64(s.Pending), "Registered = Fired + Removed + Pending: %s = %s + %s + %d",
 		commas(s.Registered), commas(s.Fired), commas(s.Removed), s.Pending)
 	v.expect(s.Live == 0 && s.Pending == 0 && s.Running == 0, "no timer is left: %d live, %d pending, %d running", s.Live, s.Pending, s.Running)

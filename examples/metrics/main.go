@@ -25,11 +25,19 @@ import (
 	"time"
 
 	"github.com/seed76848005/timerwheel"
+	"github.com/seed76848005/timerwheel/examples/internal/progress"
 )
+
+const about = `Metrics publishes a wheel's Stats with expvar, and logs its stalls and panics with slog. It scrapes
+itself, and checks what it finds there and in the log.`
 
 func main() {
 	duration := flag.Duration("for", time.Second, "how long timers fire and are deleted")
 	users := flag.Int("users", 4, "goroutines that use timers at the same time")
+	flag.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), about, "\n\n")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
 
 	if err := run(*users, *duration); err != nil {
@@ -69,6 +77,11 @@ func run(users int, duration time.Duration) error {
 	go server.Serve(listener)
 	defer server.Close()
 	url := fmt.Sprintf("http://%v/debug/vars", listener.Addr())
+	fmt.Printf("metrics: %d goroutines use timers for %v, while %s is scraped; then a handler stalls for %v\n", users, duration, url, tooLong)
+	stop := progress.Start(func() string {
+		s := wheel.Stats()
+		return fmt.Sprintf("%d timers fired, %d were removed, %d handlers run", s.Fired, s.Removed, s.Running)
+	})
 
 	end := time.Now().Add(duration)
 	var work sync.WaitGroup
@@ -85,6 +98,7 @@ func run(users int, duration time.Duration) error {
 	work.Wait()
 
 	misbehave(wheel)
+	stop()
 	if err := wheel.Close(); err != nil { // also waits for the hooks, so the log can be read now
 		return err
 	}

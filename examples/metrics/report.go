@@ -61,7 +61,7 @@ func crashes(lines []logLine) (n int) {
 
 func report(f *findings, lines []logLine, s timerwheel.Stats) error {
 	mean := s.SumLate / time.Duration(max(1, s.Fired))
-	fmt.Printf("metrics: %d scrapes; %d registered, %d fired, %d removed, %d refused, %d deletions waited\n",
+	fmt.Printf("         %d scrapes; %d registered, %d fired, %d removed, %d refused, %d deletions waited\n",
 		f.scrapes, f.last.Registered, f.last.Fired, f.last.Removed, f.last.Refused, f.last.SyncWaits)
 	fmt.Printf("         handlers began %v late on average, %v at worst; the longest ran for %v\n",
 		mean.Round(time.Microsecond), s.MaxLate.Round(time.Microsecond), s.MaxRun.Round(time.Microsecond))

@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/seed76848005/timerwheel"
+	"github.com/seed76848005/timerwheel/examples/internal/progress"
 )
 
 // A config holds the values of the flags.
@@ -34,12 +35,19 @@ type config struct {
 	tries    int     // transmissions of a message before the sender gives up
 }
 
+const about = `Reliableudp sends messages over a lossy UDP link, and retransmits each until it is acknowledged. It
+checks that each arrives exactly once and undamaged.`
+
 func main() {
 	var cfg config
 	flag.IntVar(&cfg.messages, "messages", 5000, "messages to send")
 	flag.Float64Var(&cfg.loss, "loss", 0.2, "fraction of the datagrams lost on purpose, in either direction")
 	flag.IntVar(&cfg.window, "window", 64, "messages in flight at the same time")
 	flag.IntVar(&cfg.tries, "tries", 24, "transmissions of a message before giving up")
+	flag.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), about, "\n\n")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
 
 	if err := run(cfg); err != nil {
@@ -68,19 +76,24 @@ func run(cfg config) error {
 	silent := links[2]
 	hopeless := newSender(wheel, links[3], silent.addr(), cfg)
 
+	fmt.Printf("reliableudp: %d messages, %d in flight, %.0f%% of all datagrams lost on purpose\n", cfg.messages, cfg.window, 100*cfg.loss)
+	stop := progress.Start(func() string {
+		return fmt.Sprintf("%d messages acknowledged, after %d transmissions", send.acknowledged.Load(), send.transmissions.Load())
+	})
 	start := time.Now()
 	var sending sync.WaitGroup
 	sending.Go(func() { send.sendAll(cfg.messages) })
 	sending.Go(func() { hopeless.sendAll(cfg.window) }) // one window: more messages would have to wait
 	sending.Wait()
 	elapsed := time.Since(start)
+	stop()
 
 	closeAll(links)
 	recv.wait()
 	send.wait()
 	hopeless.wait()
 
-	report(cfg, elapsed, send, hopeless, recv, wheel.Stats())
+	report(elapsed, send, hopeless, recv, wheel.Stats())
 	return check(cfg, send, hopeless, recv, wheel.Stats())
 }
 
@@ -103,9 +116,9 @@ func closeAll(links []*link) {
 	}
 }
 
-func report(cfg config, elapsed time.Duration, send, hopeless *sender, recv *receiver, s timerwheel.Stats) {
+func report(elapsed time.Duration, send, hopeless *sender, recv *receiver, s timerwheel.Stats) {
 	row := func(label string, n any) { fmt.Printf("  %-52s %10v\n", label, n) }
-	fmt.Printf("reliableudp: %d messages, %d in flight, %.0f%% of all datagrams lost on purpose\n\n", cfg.messages, cfg.window, 100*cfg.loss)
+	fmt.Println()
 	row("took", elapsed.Round(time.Millisecond))
 	row("transmissions", send.transmissions.Load())
 	row("  lost on purpose", send.link.lost.Load())

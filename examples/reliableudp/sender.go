@@ -28,6 +28,7 @@ type sender struct {
 	listening sync.WaitGroup
 
 	transmissions atomic.Uint64
+	acknowledged  atomic.Uint64
 	gaveUp        atomic.Uint64
 	early         atomic.Uint64 // retransmissions before their deadline
 	collisions    atomic.Uint64 // acknowledgements that found the handler running
@@ -147,6 +148,7 @@ func (s *sender) acknowledge(datagram []byte, _ netip.AddrPort) {
 	if found.Running {
 		s.collisions.Add(1)
 	}
+	s.acknowledged.Add(1)
 	s.release(m)
 }
 

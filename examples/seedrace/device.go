@@ -1,10 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/seed76848005/timerwheel/examples/internal/progress"
 )
 
 // period is how often a device polls its hardware.
@@ -44,8 +47,11 @@ func (s *score) violations() uint64 {
 }
 
 // race runs device after device, n at a time, for a duration.
-func race(n int, duration time.Duration, newTimer func(*device) timer) *score {
+func race(with string, n int, duration time.Duration, newTimer func(*device) timer) *score {
 	s := new(score)
+	defer progress.Start(func() string {
+		return fmt.Sprintf("with %s: %d devices torn down, %d violations", with, s.devices.Load(), s.violations())
+	})()
 	end := time.Now().Add(duration)
 	var drivers sync.WaitGroup
 	for i := range n {

@@ -27,9 +27,16 @@ import (
 	"github.com/seed76848005/timerwheel"
 )
 
+const about = `Seedrace runs a driver's tear-down race with package time and with timerwheel, and counts handlers
+that run on freed memory. It fails if it counts one with timerwheel.`
+
 func main() {
 	duration := flag.Duration("for", time.Second, "duration of each of the two races")
 	devices := flag.Int("devices", 64, "devices at the same time")
+	flag.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), about, "\n\n")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
 
 	if err := run(*devices, *duration); err != nil {
@@ -44,13 +51,13 @@ func run(devices int, duration time.Duration) error {
 	}
 	fmt.Printf("seedrace: %d devices at a time, torn down while their timers fire and are added again; %v each\n\n", devices, duration)
 
-	std := race(devices, duration, newStdTimer)
+	std := race("time", devices, duration, newStdTimer)
 
 	wheel, err := timerwheel.New(timerwheel.Options{Tick: 100 * time.Microsecond})
 	if err != nil {
 		return err
 	}
-	ours := race(devices, duration, func(d *device) timer { return newWheelTimer(wheel, d) })
+	ours := race("timerwheel", devices, duration, func(d *device) timer { return newWheelTimer(wheel, d) })
 	stats := wheel.Stats()
 	if err := wheel.Close(); err != nil {
 		return err

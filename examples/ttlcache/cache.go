@@ -21,6 +21,9 @@ var ErrClosed = errors.New("ttlcache: closed")
 // was deleted or moved under that mutex. So a handler can never be about to remove an
 // entry that was just deleted, touched or given a new value, and the cache needs no flag
 // or generation counter to prevent that.
+//
+// At most one worker of the wheel waits for a mutex, no matter how many entries of the shard
+// are due. So a mutex that is held for long delays nothing else on the wheel.
 type Cache[K comparable, V any] struct {
 	wheel  *timerwheel.Wheel
 	seed   maphash.Seed

@@ -17,13 +17,20 @@ import (
 	"time"
 
 	"github.com/seed76848005/timerwheel"
+	"github.com/seed76848005/timerwheel/examples/internal/progress"
 )
+
+const about = `Ttlcache exercises a cache whose entries expire. It checks every answer of the cache.`
 
 func main() {
 	duration := flag.Duration("for", time.Second, "how long to exercise the cache")
 	users := flag.Int("users", 4, "goroutines that use the cache at the same time")
 	keys := flag.Int("keys", 1000, "keys of each of them")
 	ttl := flag.Duration("ttl", 20*time.Millisecond, "longest life of an entry")
+	flag.Usage = func() {
+		fmt.Fprint(flag.CommandLine.Output(), about, "\n\n")
+		flag.PrintDefaults()
+	}
 	flag.Parse()
 
 	if err := run(*users, *keys, *ttl, *duration); err != nil {
@@ -43,7 +50,11 @@ func run(users, keys int, ttl, duration time.Duration) error {
 	defer wheel.Close()
 	cache := NewCache[key, string](wheel)
 
+	fmt.Printf("ttlcache: %d goroutines set, get, touch and delete %d keys each for %v; entries live for up to %v\n", users, keys, duration, ttl)
 	var found findings
+	stop := progress.Start(func() string {
+		return fmt.Sprintf("%d entries, %d hits, %d misses, %d expired", cache.Len(), found.hits.Load(), found.misses.Load(), cache.Stats().Expired)
+	})
 	end := time.Now().Add(duration)
 	var wg sync.WaitGroup
 	for i := range users {
@@ -51,6 +62,7 @@ func run(users, keys int, ttl, duration time.Duration) error {
 		wg.Go(func() { u.exerciseUntil(end) })
 	}
 	wg.Wait()
+	stop()
 
 	left := cache.Len()
 	cache.Close()
@@ -156,7 +168,7 @@ func (u *user) value(n int) string { return fmt.Sprint(u.id, "/", n) }
 
 func report(f *findings, left int, cache *Cache[key, string], s timerwheel.Stats) error {
 	c := cache.Stats()
-	fmt.Printf("ttlcache: %d hits, %d misses, %d touches, %d deletes\n", f.hits.Load(), f.misses.Load(), f.touches.Load(), f.deletes.Load())
+	fmt.Printf("          %d hits, %d misses, %d touches, %d deletes\n", f.hits.Load(), f.misses.Load(), f.touches.Load(), f.deletes.Load())
 	fmt.Printf("          %d entries inserted, %d expired, %d deleted, %d of these by Close\n", c.Inserted, c.Expired, c.Deleted, left)
 	fmt.Printf("          latest expiry %v after its ttl\n\n", s.MaxLate.Round(time.Microsecond))
 
