@@ -3,7 +3,7 @@ module github.com/seed76848005/timerwheel/bench
 go 1.26
 
 require (
-	github.com/seed76848005/timerwheel v0.0.0
+	github.com/seed76848005/timerwheel v0.1.0
 	github.com/stretchr/testify v1.12.1
 	github.com/zeromicro/go-zero v1.10.3
 	go.uber.org/goleak v1.3.0

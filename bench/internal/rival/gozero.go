@@ -84,6 +84,27 @@ func (r *goZero) Stop(order []uint32) int {
 	return len(order)
 }
 
+func (r *goZero) MakeKeyed(f func()) { r.f = f }
+
+func (r *goZero) SetKeys(keys []uint32, d time.Duration) {
+	for _, k := range keys {
+		_ = r.w.SetTimer(k, r.f, d)
+	}
+}
+
+func (r *goZero) MoveKeys(keys []uint32, d time.Duration) {
+	for _, k := range keys {
+		_ = r.w.MoveTimer(k, d)
+	}
+}
+
+func (r *goZero) DeleteKeys(keys []uint32) int {
+	for _, k := range keys {
+		_ = r.w.RemoveTimer(k)
+	}
+	return len(keys)
+}
+
 func (r *goZero) Every(period time.Duration, f func()) {
 	key := r.keys.Add(1)
 	var again func()

@@ -12,6 +12,7 @@ import (
 type handRolled struct {
 	started []*guarded
 	timers  []*guarded
+	byKey   *timerMap
 	closed  atomic.Bool
 }
 
@@ -50,6 +51,12 @@ func (g *guarded) clear() bool {
 	was := g.pending
 	g.pending = false
 	return was
+}
+
+func (g *guarded) isPending() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.pending
 }
 
 func (g *guarded) arm(d time.Duration) {
@@ -163,6 +170,83 @@ func (r *handRolled) Every(period time.Duration, f func()) {
 		}
 	})
 	g.arm(period)
+}
+
+// A timerMap is what projects write to find timers by key: a map under a mutex. Its entries
+// leave it when they have fired, or were deleted.
+type timerMap struct {
+	f     func()
+	mu    sync.Mutex // locked before those of the entries
+	byKey map[uint32]*guarded
+}
+
+func (m *timerMap) set(k uint32, d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	g := m.byKey[k]
+	if g == nil {
+		g = m.entry(k)
+		m.byKey[k] = g
+	}
+	g.arm(d)
+}
+
+// entry makes an entry. It is not in set, where each call would allocate what the closure
+// captures.
+func (m *timerMap) entry(k uint32) (g *guarded) {
+	g = guard(func() { m.fired(k, g) })
+	return g
+}
+
+// fired removes the entry, unless it was set again, or another was set for its key.
+func (m *timerMap) fired(k uint32, g *guarded) {
+	m.mu.Lock()
+	if m.byKey[k] == g && !g.isPending() {
+		delete(m.byKey, k)
+	}
+	m.mu.Unlock()
+	m.f()
+}
+
+func (m *timerMap) move(k uint32, d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if g := m.byKey[k]; g != nil && g.isPending() {
+		g.arm(d)
+	}
+}
+
+func (m *timerMap) delete(k uint32) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	g := m.byKey[k]
+	delete(m.byKey, k)
+	return g != nil && g.stop()
+}
+
+func (r *handRolled) MakeKeyed(f func()) {
+	r.byKey = &timerMap{f: f, byKey: map[uint32]*guarded{}}
+}
+
+func (r *handRolled) SetKeys(keys []uint32, d time.Duration) {
+	for _, k := range keys {
+		r.byKey.set(k, d)
+	}
+}
+
+func (r *handRolled) MoveKeys(keys []uint32, d time.Duration) {
+	for _, k := range keys {
+		r.byKey.move(k, d)
+	}
+}
+
+func (r *handRolled) DeleteKeys(keys []uint32) (deleted int) {
+	for _, k := range keys {
+		if r.byKey.delete(k) {
+			deleted++
+		}
+	}
+	return deleted
 }
 
 // Close stops the timers of Make, as std's Close does.

@@ -6,10 +6,14 @@
 // Work that is not about single calls is in package scene, once for all rivals.
 package rival
 
-import "time"
+import (
+	"runtime"
+	"time"
+)
 
 // A Rival is an implementation of timers. Several goroutines may call AfterFunc and
-// StartStop at once. One goroutine at a time calls the other methods.
+// StartStop at once, and Rearm and Stop of different timers. One goroutine at a time calls the other
+// methods.
 //
 // Make makes timers that are reused. The other methods name them by their numbers.
 type Rival interface {
@@ -56,10 +60,60 @@ type AtRearmer interface {
 	RearmAt(order []uint32, when time.Time, step time.Duration) time.Time
 }
 
+// A Toucher is a Rival that has idle timeouts.
+type Toucher interface {
+	// RearmIdle arms the timers with these numbers as idle timeouts of d.
+	RearmIdle(order []uint32, d time.Duration)
+
+	// Touch puts idle timeouts off. It returns how many were pending.
+	Touch(order []uint32) int
+}
+
+// A SlackRearmer is a Rival whose timers may be given slack, so that it wakes less often.
+type SlackRearmer interface {
+	// RearmWithin is Rearm with a slack: each timer fires at its d, or up to slack later.
+	RearmWithin(order []uint32, d, step, slack time.Duration) time.Duration
+}
+
+// A Connector is a Rival that can end the timers of a connection: one-shots that belong together.
+type Connector interface {
+	// Connect starts three one-shots for d for each of n connections. Each has a closure of its
+	// own, as a handler has that knows its connection. Connect keeps what is needed to stop
+	// them: if grouped is true and the rival has groups, that is a group.
+	Connect(n int, d time.Duration, grouped bool)
+
+	// Disconnect stops the timers of all connections. It returns the number of connections
+	// that had a timer that had not fired.
+	Disconnect() int
+}
+
 // A SyncStopper is a Rival whose stop can wait for a handler in flight.
 type SyncStopper interface {
 	// StopSync is Stop, and returns after the handlers in flight have returned.
 	StopSync(order []uint32) int
+}
+
+// A KeyedTimers is a Rival that finds timers by key: at most one is pending for each key.
+// Several goroutines may call its methods at once, for different keys.
+type KeyedTimers interface {
+	// MakeKeyed says what the timers call. It is called at most once, and first.
+	MakeKeyed(f func())
+
+	// SetKeys arms the timers of these keys for d from now, or moves those that are pending.
+	SetKeys(keys []uint32, d time.Duration)
+
+	// MoveKeys moves those of the timers that are pending to d from now.
+	MoveKeys(keys []uint32, d time.Duration)
+
+	// DeleteKeys deletes the timers of these keys. It returns how many were pending.
+	DeleteKeys(keys []uint32) int
+}
+
+// A StallReporter is a Rival that can report handlers that run for too long.
+type StallReporter interface {
+	// Reporting returns another Rival of this kind, which calls f for each handler that has
+	// run for that long. If f is nil, it does not look for them.
+	Reporting(after time.Duration, f func()) (Rival, error)
 }
 
 // A FullCloser is a Rival whose Close ends all its timers. Close of another Rival ends
@@ -88,6 +142,25 @@ func Kinds() []Kind {
 		{"hand-rolled", newHandRolled},
 		{"go-zero", newGoZero},
 	}
+}
+
+// closure returns a handler that does nothing, and knows its connection.
+func closure(connection int) func() {
+	return func() { runtime.KeepAlive(connection) }
+}
+
+// disconnect stops the timers of connections, as Disconnect does.
+func disconnect[T interface{ Stop() bool }](handles [][3]T) (stopped int) {
+	for _, timers := range handles {
+		some := false
+		for _, t := range timers {
+			some = t.Stop() || some
+		}
+		if some {
+			stopped++
+		}
+	}
+	return stopped
 }
 
 // nothing is the handler of timers that do not fire.

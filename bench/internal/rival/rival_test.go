@@ -25,9 +25,14 @@ func TestRivalsDoTheWork(t *testing.T) {
 				"many one-shots are stopped":     areStopped,
 				"a timer is moved, and not lost": isMoved,
 				"a timer is moved to a time":     isMovedTo,
+				"a timer is moved with slack":    isMovedWithin,
+				"an idle timeout is touched":     isTouched,
 				"a timer is stopped":             doesNotFire,
 				"a timer is armed and stopped":   isArmedAndStopped,
+				"timers are found by key":        areFoundByKey,
+				"connections are ended":          areDisconnected,
 				"a series continues":             continues,
+				"a stall is reported":            reportsStalls,
 			} {
 				t.Run(name, func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
@@ -80,6 +85,22 @@ func areStopped(t *testing.T, r Rival) {
 	require.Equal(t, 10, r.StopAll())
 }
 
+// They do nothing, either. After that nothing is left that a further call could stop.
+func areDisconnected(t *testing.T, r Rival) {
+	c, can := r.(Connector)
+	if !can {
+		t.Skip("it is not compared at that")
+	}
+	for _, grouped := range []bool{false, true} {
+		c.Connect(100, 20*tick, grouped)
+		require.Equal(t, 100, c.Disconnect())
+		require.Zero(t, c.Disconnect())
+		c.Connect(10, 20*tick, grouped)
+		time.Sleep(time.Second)
+		require.Zero(t, c.Disconnect(), "they have fired")
+	}
+}
+
 func isMoved(t *testing.T, r Rival) {
 	f, calls := counter()
 	r.Make(5, f)
@@ -113,6 +134,49 @@ func isMovedTo(t *testing.T, r Rival) {
 	require.Equal(t, 5, calls())
 }
 
+// A Touch puts off what is pending as an idle timeout, and only that.
+func isTouched(t *testing.T, r Rival) {
+	idle, can := r.(Toucher)
+	if !can {
+		t.Skip("it has no idle timeouts")
+	}
+	f, calls := counter()
+	r.Make(5, f)
+	require.Zero(t, idle.Touch(order))
+	idle.RearmIdle(order, 40*tick)
+	time.Sleep(20 * tick)
+	require.Equal(t, 2, idle.Touch(order[:2]))
+	time.Sleep(25 * tick)
+	require.Equal(t, 3, calls(), "the others")
+	time.Sleep(time.Second)
+	require.Equal(t, 5, calls())
+	require.Zero(t, idle.Touch(order))
+}
+
+// With slack, timers that are due one after the other fire together, each within its slack.
+func isMovedWithin(t *testing.T, r Rival) {
+	s, can := r.(SlackRearmer)
+	if !can {
+		t.Skip("its timers have no slack")
+	}
+	f, calls := counter()
+	r.Make(5, f)
+	require.Equal(t, 125*tick, s.RearmWithin(order, 100*tick, 5*tick, 40*tick))
+	wakeUps := 0
+	for now, fired := 0, 0; now < 170; now++ {
+		time.Sleep(tick)
+		n := calls()
+		if n > fired {
+			wakeUps, fired = wakeUps+1, n
+		}
+		first, last := (now-100)/5+1, (now-140-2)/5+1 // of those that may have fired, and must have
+		require.LessOrEqual(t, n, min(max(first, 0), 5), "early, at %d ticks", now)
+		require.GreaterOrEqual(t, n, min(max(last, 0), 5), "late, at %d ticks", now)
+	}
+	require.Equal(t, 5, calls())
+	require.Less(t, wakeUps, 5)
+}
+
 func doesNotFire(t *testing.T, r Rival) {
 	f, calls := counter()
 	r.Make(5, f)
@@ -130,11 +194,54 @@ func isArmedAndStopped(t *testing.T, r Rival) {
 	require.Zero(t, calls())
 }
 
+func areFoundByKey(t *testing.T, r Rival) {
+	k, can := r.(KeyedTimers)
+	if !can {
+		t.Skip("it has no keys")
+	}
+	f, calls := counter()
+	k.MakeKeyed(f)
+	k.SetKeys(order, 50*tick)
+	k.SetKeys([]uint32{0}, 100*tick) // set again, and not a second one
+	k.MoveKeys([]uint32{1}, 100*tick)
+	k.MoveKeys([]uint32{5}, 100*tick) // nothing is pending for it
+	require.Equal(t, 1, k.DeleteKeys([]uint32{2}))
+	time.Sleep(48 * tick)
+	require.Zero(t, calls())
+	time.Sleep(4 * tick)
+	require.Equal(t, 2, calls(), "keys 3 and 4")
+	time.Sleep(46 * tick)
+	require.Equal(t, 2, calls())
+	time.Sleep(4 * tick)
+	require.Equal(t, 4, calls(), "keys 0 and 1")
+	k.SetKeys([]uint32{0}, 50*tick) // after it has fired
+	k.MoveKeys([]uint32{3}, 50*tick)
+	time.Sleep(time.Second)
+	require.Equal(t, 5, calls())
+}
+
 func continues(t *testing.T, r Rival) {
 	f, calls := counter()
 	r.Every(10*tick, f)
 	time.Sleep(105 * tick)
 	require.InDelta(t, 10, calls(), 2) // a series that re-arms itself drifts
+}
+
+func reportsStalls(t *testing.T, r Rival) {
+	s, can := r.(StallReporter)
+	if !can {
+		t.Skip("it does not look for stalls")
+	}
+	report, reports := counter()
+	for _, f := range []func(){report, nil} {
+		before := reports()
+		watched, err := s.Reporting(100*tick, f)
+		require.NoError(t, err)
+		watched.AfterFunc(0, func() { time.Sleep(time.Second) })
+		time.Sleep(2 * time.Second)
+		require.Equal(t, f != nil, reports() > before)
+		watched.Close()
+	}
 }
 
 // StopSync returns after the handler. This test does not run in a bubble, because the

@@ -10,6 +10,7 @@ import (
 type std struct {
 	started []*time.Timer
 	timers  []*time.Timer
+	handles [][3]*time.Timer
 
 	closed atomic.Bool
 }
@@ -75,6 +76,22 @@ func (r *std) Stop(order []uint32) (stopped int) {
 			stopped++
 		}
 	}
+	return stopped
+}
+
+// Connect keeps the handles: package time has no groups.
+func (r *std) Connect(n int, d time.Duration, _ bool) {
+	r.handles = make([][3]*time.Timer, n)
+	for k := range r.handles {
+		for t := range r.handles[k] {
+			r.handles[k][t] = time.AfterFunc(d, closure(k))
+		}
+	}
+}
+
+func (r *std) Disconnect() (stopped int) {
+	stopped = disconnect(r.handles)
+	r.handles = nil
 	return stopped
 }
 

@@ -4,14 +4,19 @@ import (
 	"time"
 
 	"github.com/seed76848005/timerwheel"
+	"github.com/seed76848005/timerwheel/keyed"
 )
 
-// wheel is this library. It makes one-shots with AfterFunc, and reused timers with
-// Alloc.
+// wheel is this library. It makes one-shots with AfterFunc, reused timers with Alloc, and
+// those that are found by key with package keyed.
 type wheel struct {
 	w       *timerwheel.Wheel
 	started []timerwheel.Timer
 	timers  []timerwheel.Timer
+	byKey   *keyed.Timers[uint32]
+
+	groups  []*timerwheel.Group
+	handles [][3]timerwheel.Timer
 }
 
 func newWheel(tick time.Duration) (Rival, error) {
@@ -70,6 +75,29 @@ func (r *wheel) RearmAt(order []uint32, when time.Time, step time.Duration) time
 	return when
 }
 
+func (r *wheel) RearmIdle(order []uint32, d time.Duration) {
+	for _, k := range order {
+		_ = r.timers[k].RegisterIdle(d)
+	}
+}
+
+func (r *wheel) Touch(order []uint32) (pending int) {
+	for _, k := range order {
+		if r.timers[k].Touch() {
+			pending++
+		}
+	}
+	return pending
+}
+
+func (r *wheel) RearmWithin(order []uint32, d, step, slack time.Duration) time.Duration {
+	for _, k := range order {
+		_ = r.timers[k].RegisterWithin(d, slack)
+		d += step
+	}
+	return d
+}
+
 func (r *wheel) ArmStop(n int, d time.Duration) {
 	t := r.timers[0]
 	for range n {
@@ -96,8 +124,70 @@ func (r *wheel) StopSync(order []uint32) (stopped int) {
 	return stopped
 }
 
+func (r *wheel) MakeKeyed(f func()) { r.byKey = keyed.New(r.w, func(uint32) { f() }) }
+
+func (r *wheel) SetKeys(keys []uint32, d time.Duration) {
+	for _, k := range keys {
+		_ = r.byKey.Set(k, d)
+	}
+}
+
+func (r *wheel) MoveKeys(keys []uint32, d time.Duration) {
+	for _, k := range keys {
+		r.byKey.Move(k, d)
+	}
+}
+
+func (r *wheel) DeleteKeys(keys []uint32) (deleted int) {
+	for _, k := range keys {
+		if r.byKey.Delete(k).Pending {
+			deleted++
+		}
+	}
+	return deleted
+}
+
+func (r *wheel) Connect(n int, d time.Duration, grouped bool) {
+	if !grouped {
+		r.handles = make([][3]timerwheel.Timer, n)
+		for k := range r.handles {
+			for t := range r.handles[k] {
+				r.handles[k][t] = r.w.AfterFunc(d, closure(k))
+			}
+		}
+		return
+	}
+	r.groups = make([]*timerwheel.Group, n)
+	for k := range r.groups {
+		r.groups[k] = r.w.NewGroup()
+		for range 3 {
+			r.groups[k].AfterFunc(d, closure(k))
+		}
+	}
+}
+
+func (r *wheel) Disconnect() (stopped int) {
+	for _, g := range r.groups {
+		if g.Del().Pending {
+			stopped++
+		}
+	}
+	stopped += disconnect(r.handles)
+	r.groups, r.handles = nil, nil
+	return stopped
+}
+
 func (r *wheel) Every(period time.Duration, f func()) {
 	r.w.Every(period, func(timerwheel.Timer) { f() })
+}
+
+func (r *wheel) Reporting(after time.Duration, f func()) (Rival, error) {
+	o := timerwheel.Options{StallAfter: after}
+	if f != nil {
+		o.OnStall = func(timerwheel.Stall) { f() }
+	}
+	w, err := timerwheel.New(o)
+	return &wheel{w: w}, err
 }
 
 func (r *wheel) Close() { _ = r.w.Close() }

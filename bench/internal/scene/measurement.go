@@ -95,18 +95,27 @@ func repeat(f func(n int), span time.Duration) (n int, took time.Duration) {
 // parallel is loop with as many goroutines as there are processors. It divides the wall
 // time by the calls of all goroutines, so twice the throughput is half the figure.
 func (m *Measurement) parallel(work string, f func(n int)) {
+	m.parallelWith(work, func(int) func(int) { return f })
+}
+
+// parallelWith is parallel where each goroutine has its own work: f gives the kth its own.
+func (m *Measurement) parallelWith(work string, f func(k int) func(n int)) {
 	runtime.GC()
-	everywhere(f, m.span()/5)
-	n, took := everywhere(f, m.span())
+	fs := make([]func(int), runtime.GOMAXPROCS(0))
+	for k := range fs {
+		fs[k] = f(k)
+	}
+	everywhere(fs, m.span()/5)
+	n, took := everywhere(fs, m.span())
 	m.report(work, figure.Nanoseconds, float64(took)/float64(n))
 }
 
-// everywhere runs repeat on each processor.
-func everywhere(f func(n int), span time.Duration) (n int64, took time.Duration) {
+// everywhere runs repeat with each function at once.
+func everywhere(fs []func(n int), span time.Duration) (n int64, took time.Duration) {
 	var all sync.WaitGroup
 	var total atomic.Int64
 	began := time.Now()
-	for range runtime.GOMAXPROCS(0) {
+	for _, f := range fs {
 		all.Go(func() {
 			n, _ := repeat(f, span)
 			total.Add(int64(n))
@@ -117,12 +126,17 @@ func everywhere(f func(n int), span time.Duration) (n int64, took time.Duration)
 }
 
 // cpu returns the processor time that this process has used.
-func cpu() time.Duration {
+func cpu() time.Duration { return time.Duration(used().CPU) }
+
+// used returns what this process has used. It counts only the context switches of threads that
+// had nothing to do: a process that is busy is also interrupted, as often as others want the
+// processor.
+func used() Usage {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
 		panic(err)
 	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	return Usage{WakeUps: float64(u.Nvcsw), CPU: float64(u.Utime.Nano() + u.Stime.Nano())}
 }
 
 func nothing() {}

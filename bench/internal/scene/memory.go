@@ -16,6 +16,10 @@ func memory() []Scene {
 		{Name: "memory, 10M pending", Cost: Long, Skip: "go-zero", Run: func(m *Measurement, r rival.Rival) {
 			m.held(r, 10*million, "memory a pending timer, 10M pending", "forced GC, 10M pending")
 		}},
+		{Name: "memory of connections, in groups", Works: []string{figure.HeldGroup}, Run: func(m *Measurement, r rival.Rival) { m.connected(r, figure.HeldGroup, true) }},
+		{Name: "memory of connections, by handles", Run: func(m *Measurement, r rival.Rival) {
+			m.connected(r, "memory of a connection's three timers, by handles", false)
+		}},
 		{Name: "memory that comes back", Cost: Expensive, Works: []string{figure.HeapEnd}, Run: givenBack},
 	}
 }
@@ -32,6 +36,18 @@ func (m *Measurement) held(r rival.Rival, n int, bytes, gc string) {
 	}
 	m.report(gc, figure.Nanoseconds, times.Median())
 	runtime.KeepAlive(r)
+}
+
+// connected measures what the three timers of a connection take: with their closures, and the
+// handles or the group that stop them.
+func (m *Measurement) connected(r rival.Rival, work string, grouped bool) {
+	const connections = 100_000
+	if c, can := r.(rival.Connector); can {
+		before := collected().HeapAlloc
+		c.Connect(connections, time.Hour, grouped)
+		m.report(work, figure.Bytes, float64(collected().HeapAlloc-before)/connections)
+		runtime.KeepAlive(r)
+	}
 }
 
 // collected returns the memory statistics after two garbage collections. The second

@@ -2,6 +2,7 @@ package scene
 
 import (
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed76848005/timerwheel/bench/internal/figure"
@@ -13,7 +14,7 @@ import (
 // order.
 func rearms() []Scene {
 	return []Scene{
-		{Name: "re-arm, one timer", Works: []string{figure.LaterHot, figure.LaterAtHot}, Run: func(m *Measurement, r rival.Rival) {
+		{Name: "re-arm, one timer", Works: []string{figure.LaterHot, figure.LaterAtHot, figure.TouchHot}, Run: func(m *Measurement, r rival.Rival) {
 			r.Make(1, nothing)
 			m.rearm(r, ", one timer", make([]uint32, unit))
 		}},
@@ -39,9 +40,9 @@ func shuffled(n int) []uint32 {
 }
 
 // rearm measures moves to a later time (d stays the same while time passes), the same by
-// a caller that knows the time, and moves to an earlier time.
+// a caller that knows the time, the same of idle timeouts, and moves to an earlier time.
 func (m *Measurement) rearm(r rival.Rival, which string, order []uint32) {
-	const far = 1000 * time.Hour
+	const far = 100 * time.Hour // a word reaches further: word.go
 	r.Rearm(order, far, 0)
 	next := cycle(order)
 	m.loop("re-arm later"+which, func(int) { r.Rearm(next(), far, 0) })
@@ -54,6 +55,14 @@ func (m *Measurement) rearm(r rival.Rival, which string, order []uint32) {
 		m.loop(later, func(int) { r.Rearm(next(), far, 0) }) // a rival without RearmAt
 	}
 
+	touch := "put an idle timeout off" + which
+	if idle, can := r.(rival.Toucher); can {
+		idle.RearmIdle(order, far)
+		m.loop(touch, func(int) { idle.Touch(next()) })
+	} else {
+		m.loop(touch, func(int) { r.Rearm(next(), far, 0) }) // a rival without idle timeouts
+	}
+
 	d := far
 	m.loop("re-arm earlier"+which, func(int) { d = r.Rearm(next(), d, -time.Microsecond) })
 	if d < time.Hour {
@@ -62,14 +71,12 @@ func (m *Measurement) rearm(r rival.Rival, which string, order []uint32) {
 }
 
 // cycle returns a function that returns unit after unit of order, and starts again after
-// the last.
+// the last. Several goroutines may call it at once.
 func cycle(order []uint32) func() []uint32 {
-	k := 0
+	var units atomic.Int64
+	all := int64(len(order) / unit)
 	return func() []uint32 {
-		if k+unit > len(order) {
-			k = 0
-		}
-		k += unit
-		return order[k-unit : k]
+		k := (units.Add(1) - 1) % all * unit
+		return order[k : k+unit]
 	}
 }

@@ -57,7 +57,7 @@ func (s Scene) RunsIn(round int, short bool) bool {
 
 // All returns all scenes, in the order of the table.
 func All() []Scene {
-	return slices.Concat(startStops(), rearms(), firings(), deletions(), memory(), tails(), latenesses(), idles(), closes())
+	return slices.Concat(startStops(), rearms(), shareds(), keys(), firings(), slacks(), deletions(), memory(), tails(), latenesses(), stalls(), idles(), closes())
 }
 
 // Find returns the scene with a name.

@@ -2,6 +2,7 @@ package scene
 
 import (
 	"testing"
+	"time"
 
 	"github.com/seed76848005/timerwheel/bench/internal/figure"
 	"github.com/seed76848005/timerwheel/bench/internal/rival"
@@ -69,4 +70,26 @@ func TestStopsMeasuresItsWorks(t *testing.T) {
 	}
 	require.Subset(t, works, s.Works)
 	require.Subset(t, works, []string{figure.DelIdle, figure.DelPending})
+}
+
+// A rival with slack fires the timers twice, and one without fires them once.
+func TestSlackIsMeasuredBesideNoSlack(t *testing.T) {
+	for _, kind := range rival.Kinds()[:2] {
+		r, err := kind.New(0)
+		require.NoError(t, err)
+		defer r.Close()
+		m := &Measurement{Short: true}
+		m.slack(r, 1000, 100*time.Millisecond)
+		require.NoError(t, m.Err())
+		var works []string
+		for _, f := range m.Figures {
+			works = append(works, f.Work)
+			require.Positive(t, f.Value)
+		}
+		want := []string{figure.NoSlackWakeUps, figure.NoSlackCPU}
+		if kind.Name == rival.Ours {
+			want = append(want, figure.SlackWakeUps, figure.SlackCPU)
+		}
+		require.Equal(t, want, works)
+	}
 }
