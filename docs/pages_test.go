@@ -39,13 +39,14 @@ func TestArchitectureNamesWhatExists(t *testing.T) {
 
 var pageNames = regexp.MustCompile(`[\w/]+\.[A-Za-z]\w*`)
 
-// declared returns the declarations of the library: Type.name of each method and field,
+// declared returns the declarations of the library, and of stdtime and timerctx beside it:
+// Type.name of each method and field,
 // and package.name of what is at the top level of a package.
 func declared(t *testing.T) map[string]bool {
 	code := map[string]bool{}
 	dirs, err := filepath.Glob(filepath.Join(root, "internal", "*"))
 	require.NoError(t, err)
-	for _, dir := range append(dirs, root) {
+	for _, dir := range append(dirs, root, filepath.Join(root, "stdtime"), filepath.Join(root, "timerctx")) {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		require.NoError(t, err)
 		for _, file := range files {
@@ -69,11 +70,16 @@ func declaredBy(file *ast.File, code map[string]bool) {
 					continue
 				}
 				code[file.Name.Name+"."+s.Name.Name] = true
-				if fields, ok := s.Type.(*ast.StructType); ok {
-					for _, f := range fields.Fields.List {
-						for _, name := range f.Names {
-							code[s.Name.Name+"."+name.Name] = true
-						}
+				var members []*ast.Field
+				switch x := s.Type.(type) {
+				case *ast.StructType:
+					members = x.Fields.List
+				case *ast.InterfaceType:
+					members = x.Methods.List
+				}
+				for _, m := range members {
+					for _, name := range m.Names {
+						code[s.Name.Name+"."+name.Name] = true
 					}
 				}
 			}

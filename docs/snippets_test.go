@@ -23,6 +23,7 @@ import (
 	// What the pages speak of. That go test sees when it changes, they are imported here.
 	_ "github.com/seed76848005/timerwheel"
 	_ "github.com/seed76848005/timerwheel/debug"
+	_ "github.com/seed76848005/timerwheel/keyed"
 	_ "github.com/seed76848005/timerwheel/stdtime"
 	_ "github.com/seed76848005/timerwheel/timerctx"
 )
@@ -63,10 +64,11 @@ func TestSnippets(t *testing.T) {
 
 // The packages that a snippet may use without importing them.
 var imports = []string{
-	"errors", "fmt", "net", "net/http", "sync", "testing", "time",
+	"errors", "fmt", "log", "net", "net/http", "sync", "testing", "time",
 	"go.uber.org/goleak",
 	"github.com/seed76848005/timerwheel",
 	"github.com/seed76848005/timerwheel/debug",
+	"github.com/seed76848005/timerwheel/keyed",
 	"github.com/seed76848005/timerwheel/stdtime",
 	"github.com/seed76848005/timerwheel/timerctx",
 }
