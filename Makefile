@@ -1,6 +1,6 @@
 # The commands of the checks. `make help` lists the targets; .ci/run calls them, in order,
 # on a fresh machine. They need GNU make 3.82 and Go, and some of them a C compiler,
-# chromium or spin.
+# chromium, node or spin.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -10,7 +10,7 @@ MAKEFLAGS += --no-print-directory
 modules := $(shell find . -name go.mod | sort | xargs -n 1 dirname)
 # Without code: the pinned tools, and the module of mistakes that the analyser is tested on.
 with_code := $(shell grep -Lx -e 'module .*/tools' -e 'module planted' $(addsuffix /go.mod,$(modules)) | xargs -n 1 dirname)
-tags := invariants schedules pauses
+tags := invariants schedules pauses yields
 
 bin := $(CURDIR)/.bin
 staticcheck := $(bin)/staticcheck
@@ -18,8 +18,10 @@ timerwheel_vet := $(bin)/timerwheel-vet
 
 .PHONY: help ci lint bench \
 	fmt tidy vet staticcheck timerwheel-vet tools \
-	test race invariants integrations browser profiles 386 old-go \
-	benchmarks speed pauses compare examples schedules verify soak
+	errcheck test race one-processor busy yields invariants integrations browser screenshots profiles \
+	wasm 386 cross old-go \
+	benchmarks speed pauses compare examples schedules verify soak fuzz-api fuzz-levels \
+	workflows published api version
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -64,26 +66,52 @@ timerwheel-vet: tools ## Test our analyser, and run it over the repository
 		(cd $$module && go vet -vettool=$(timerwheel_vet) -timerwheel.tests=false $$(go list ./... | grep -v '/examples/deadlocks$$')); \
 	done
 
+errcheck: ## What errcheck reports of our calls, and the list of exclusions in docs
+	CI=true go test -count=1 -run '^TestErrcheck' ./docs
+
 # What it does.
 
 test: ## The tests, with the race detector
 	go test -race ./...
 
 race: ## The tests of races on one, two and four processors, in any order
-	races=$$(sed -n 's/^func \(Test[A-Za-z0-9]*\).*/\1/p' race_test.go | paste -sd '|'); \
+	races=$$(sed -n 's/^func \(Test[A-Za-z0-9]*\).*/\1/p' race_test.go | paste -sd '|' -); \
 	go test -race -run "^($$races)\$$" -cpu 1,2,4 -shuffle on .
+
+one-processor: ## The tests of the wheel on one processor, in any order
+	go test -race -count=1 -cpu 1 -shuffle on .
+
+# The loops end with the shell that started them, however that ends.
+busy: | $(bin) ## The tests of the wheel beside eight busy loops, in any order
+	go test -race -c -o $(bin)/test-race .
+	trap 'kill $$(jobs -p)' EXIT; \
+	for _ in {1..8}; do while kill -0 $$$$ 2>/dev/null; do :; done & done; \
+	$(bin)/test-race -test.shuffle on -test.timeout 10m
+
+# Two tests are left out: one counts workers, which such yields bring, and in one a goroutine
+# that never yields has each of them for 10 ms.
+yields: ## The tests of the wheel, which others interrupt after its critical sections
+	go test -race -count=1 -short -tags yields -shuffle on \
+		-skip '^(TestHandlersThatComputeBringFewWorkers|TestOneProcessorAndASpinningGoroutine)$$' .
 
 invariants: ## The tests, with every critical section checked
 	go test -tags invariants ./...
 
 integrations: ## Collector and adapters, with the real projects
-	for module in prom integrations/*; do (cd $$module && go test -race ./...); done
+	for module in $(filter ./prom ./otel ./integrations/%,$(modules)); do (cd $$module && go test -race ./...); done
+	cd prom/check && go test .
 
 browser: ## The page of package debug, in chromium
 	cd debug/browser && CI=true go test .
 
+screenshots: ## Renew the pictures of docs/debug, in chromium
+	cd debug/browser && CI=true go test -trimpath -count=1 -run '^TestState' -screenshots '$(CURDIR)/docs/debug' .
+
 profiles: ## Execution traces and CPU profiles, read as the tools do
 	go test -C verify -race ./profiles
+
+wasm: ## What becomes of timers when the wall clock is set, in JavaScript under node
+	go test -C verify -count=1 -v ./wallclock
 
 386: | $(bin) ## The tests on 32 bits
 	GOARCH=386 CGO_ENABLED=0 go vet ./...
@@ -94,10 +122,23 @@ profiles: ## Execution traces and CPU profiles, read as the tools do
 		echo 'this machine does not run 32-bit programs: built only'; \
 	fi
 
+# Without cgo: there is no cross-compiler of C here. go vet covers the tests, which go build does not.
+platforms := js/wasm wasip1/wasm linux/386 linux/arm linux/arm64 freebsd/amd64 openbsd/amd64 darwin/arm64 windows/amd64
+
+cross: ## Build the package, its tests and examples for other systems
+	for platform in $(platforms); do \
+		echo $$platform; \
+		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} go build ./...; \
+		CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/} go vet ./...; \
+	done
+
 old-go: ## The tests with the older of the two Go releases
 	GOTOOLCHAIN=go1.25.5 go test -short ./...
 
 examples: ## Run the examples; each checks itself
+	go run -race ./examples/oneshot
+	go run -race ./examples/idleconn
+	go test -race ./examples/bubble
 	go run -race ./examples/idleconns -for 3s
 	go run ./examples/seedrace
 	go run ./examples/reliableudp
@@ -129,11 +170,39 @@ compare: ## Measure anew (ten minutes), and renew bench/results and the README
 
 # Why it is right.
 
-verify: ## The proof: model, schedules, machine, histories, mutants, fuzzing (ten minutes)
+verify: ## The proof: model, schedules, machine, histories, mutants, fuzzing (about a quarter of an hour)
 	verify/run
 
 schedules: ## Every order of the steps of small programs, with up to two pre-emptions
 	go test -C verify -count=1 -tags 'schedules invariants' -v -timeout 20m ./schedules
 
-soak: ## Every verb from many goroutines, for a minute
-	cd verify && go run -race ./soak -for 1m
+SOAKTIME := 1m
+FUZZTIME := 1m
+
+soak: ## Every verb from many goroutines, for a minute (SOAKTIME=1h: longer)
+	cd verify && go run -race ./soak -for $(SOAKTIME)
+
+fuzz-api: ## Fuzz the API against the reference, for a minute (FUZZTIME=1h: longer)
+	go test -run '^$$' -fuzz '^FuzzAPI$$' -fuzztime $(FUZZTIME) .
+
+fuzz-levels: ## Fuzz the levels, for a minute
+	go test -run '^$$' -fuzz '^FuzzLevels$$' -fuzztime $(FUZZTIME) ./internal/levels
+
+# How it is published: docs/releasing.md.
+
+workflows: ## The workflows and dependabot.yml parse, and name targets and modules that exist
+	cd .github && go tool -modfile=../tools/go.mod actionlint workflows/*.yml
+	go test -C release -count=1 -run 'TestWorkflows|TestDependabot' .
+
+published: ## A stranger's module gets each published module from a proxy that has this tree
+	go test -C release -count=1 -v -run 'TestStranger' .
+
+api: | $(bin) ## Fail if the API has changed incompatibly since the last tag, and the version does not say so
+	go build -C tools -o $(bin)/apidiff golang.org/x/exp/cmd/apidiff
+	release/api $(bin)/apidiff
+
+version: ## Let the modules require VERSION of each other: make version VERSION=v0.2.0
+	for module in $(modules); do \
+		sed -E 's#(github.com/seed76848005/timerwheel[a-z0-9/]*) v[0-9][^ ]*#\1 $(VERSION)#' $$module/go.mod >$$module/go.mod.new; \
+		mv $$module/go.mod.new $$module/go.mod; \
+	done
