@@ -174,7 +174,7 @@ verify: ## The proof: model, schedules, machine, histories, mutants, fuzzing (ab
 	verify/run
 
 schedules: ## Every order of the steps of small programs, with up to two pre-emptions
-	go test -C verify -count=1 -tags 'schedules invariants' -v -timeout 20m ./schedules
+	go test -C verify -count=1 -tags 'schedules invariants' -v -timeout 60m ./schedules
 
 SOAKTIME := 1m
 FUZZTIME := 1m

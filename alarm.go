@@ -2,8 +2,11 @@ package timerwheel
 
 import (
 	"math"
+	"math/bits"
+	"runtime"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	"github.com/seed76848005/timerwheel/internal/hook"
 )
@@ -22,55 +25,75 @@ import (
 //     closed. Own firings (own.go) need no worker, nor do the looks for stalls (watch.go):
 //     this does not hold for them.
 //
-// A goroutine from a bubble that the wheel was not made in never sets the alarm (restoreAlarm).
+// A goroutine from a bubble that the wheel was not made in never sets the alarm.
 //
 // The same holds of the lines that no worker serves (lines.go), with Wheel.mu in place of the
 // shard's lock. A timer in a line that a worker serves needs no wake-up.
 //
 // It holds because the alarm is only ever set earlier, with one exception: clear it first,
-// then look at each shard, then set it. Register, and the end of a run that puts its timer back
-// (finish), change the shard first and then read the alarm; rearm clears the alarm first and
-// then reads the shards. So at least one of the two sees what the other did. And no wake-up is
-// left over: the alarm is set to an earlier time only under the lock of the shard that needs
-// it, so a deletion that empties the shard comes after, and stops it.
+// then look at each shard that may have something, then set it. Register, and the end of a run
+// that puts its timer back (finish), change the shard first and then read the alarm; rearm clears
+// the alarm first and then reads the shards. So at least one of the two sees what the other did.
+// The same holds of the set of these shards (occupied): Register adds the shard before it reads
+// the alarm.
+//
+// A deletion leaves the alarm alone. So on a wheel on which one timer comes and goes the alarm is
+// hardly ever set (BenchmarkAfterFuncStop, others=0). If nothing is left, the alarm rings once more,
+// finds that, and is off.
+//
+// The runtime keeps the alarm alive while it is set, and so must the alarm the wheel, but only while
+// something pends. So each shard that has something pending has an anchor here (anchors), and
+// otherwise the alarm knows the wheel by a weak pointer.
 //
 // Wheel.mu guards the alarm; at is read without it.
 type alarm struct {
-	timer  *time.Timer
-	at     atomic.Int64          // when it rings, ns since base; never: not before it is set
-	target atomic.Pointer[Wheel] // the wheel that it calls; nil while it is not set
-	epoch  uint64                // counts the clearings
-	rings  int                   // callbacks that will come, or have begun and are no members yet
+	timer   *time.Timer
+	at      atomic.Int64 // when it rings, ns since base; never: not before it is set
+	wheel   weak.Pointer[Wheel]
+	anchors []anchor // by shard
+	epoch   uint64   // counts the clearings
+	rings   int      // callbacks that will come, or have begun and are no members yet
+}
+
+// An anchor keeps a wheel while a shard has something pending. The shard's lock guards it. It has a
+// cache line to itself: processors that use different shards share none.
+type anchor struct {
+	*Wheel
+	_ [56]byte
 }
 
 // newAlarm makes the runtime timer at once, not when it is first needed, so that it belongs
-// to the synctest bubble in which the wheel was made. The timer knows the wheel only while
-// it is set: the runtime may remember a stopped timer for long, and must not remember the
-// wheel with it.
+// to the synctest bubble in which the wheel was made.
 //
 // A Manual wheel has no alarm. Its host asks Next, and at is the time until which it may
 // sleep, as far as it knows, if it wants to hear of an earlier one (OnNext: on_next.go).
 // Otherwise, and while it is awake, nothing is earlier than the time that at gives.
-func newAlarm(manual bool) *alarm {
-	a := new(alarm)
-	if manual {
+func newAlarm(w *Wheel) *alarm {
+	a := &alarm{wheel: weak.Make(w), anchors: make([]anchor, len(w.shards))}
+	if w.manual {
 		a.at.Store(math.MinInt64)
 		return a
 	}
 	a.at.Store(never)
 	a.timer = time.AfterFunc(math.MaxInt64, a.call)
 	a.timer.Stop()
+	if w.bubble == 0 { // a bubble's timers are out of a cleanup's reach, and end with the bubble
+		runtime.AddCleanup(w, func(t *time.Timer) { t.Stop() }, a.timer)
+	}
 	return a
 }
 
-// call is what the runtime timer calls, on a goroutine of its own.
+// call is what the runtime timer calls, on a goroutine of its own. A wheel that was collected has
+// nothing pending.
 func (a *alarm) call() {
 	hook.Begins("the alarm's call")
-	a.target.Load().onAlarm()
+	if w := a.wheel.Value(); w != nil {
+		w.onAlarm()
+	}
 }
 
 // wakeBy makes sure that the wheel is awake at a time. Holds the lock of the shard that
-// needs it: so a call that empties the shard, and stops the alarm, comes after.
+// needs it: so a worker that finds the shard empty, and stops the alarm, comes after.
 func (w *Wheel) wakeBy(at int64) {
 	if at < w.alarm.at.Load() {
 		w.wakeEarlier(at)
@@ -118,7 +141,6 @@ func (w *Wheel) setAlarm(at int64) {
 		return // it rings now: the call that clears it has not begun yet
 	}
 	w.alarm.at.Store(at)
-	w.alarm.target.Store(w)
 	replaced := false
 	if at > now {
 		replaced = w.alarm.timer.Reset(time.Duration(at - now))
@@ -137,9 +159,6 @@ func (w *Wheel) stopAlarm() {
 	if w.alarm.timer.Stop() {
 		w.alarm.rings--
 	}
-	if w.alarm.rings == 0 {
-		w.alarm.target.Store(nil)
-	}
 }
 
 // clearAlarm makes every call that registers a timer set the alarm, until the goroutine
@@ -148,14 +167,6 @@ func (w *Wheel) clearAlarm() (epoch uint64) {
 	w.alarm.at.Store(never)
 	w.alarm.epoch++
 	return w.alarm.epoch
-}
-
-// restoreAlarm undoes clearAlarm, in the same critical section, for a goroutine that must not set
-// the alarm, as its clock is that of another bubble: so the alarm rings too early, and sets itself.
-// Holds mu.
-func (w *Wheel) restoreAlarm(before int64) {
-	w.alarm.at.Store(before)
-	w.alarm.epoch--
 }
 
 // rearm sets the alarm to exactly what the wheel needs, which may be later than it was, or
@@ -195,53 +206,16 @@ func (w *Wheel) nextWake() (next, anyway, began, due int64) {
 	if w.lines.unserved.Load() > 0 {
 		next = 0
 	}
-	for _, sh := range w.shards {
+	for set := w.occupied.Load(); set != 0; set &= set - 1 {
+		sh := w.shards[bits.TrailingZeros64(set)]
 		sh.lock()
 		next = min(next, sh.nextWake())
 		anyway = min(anyway, max(sh.nextOwn(), w.ownBusy.Load()))
 		if w.lookForStalls != nil {
 			began, due = min(began, sh.watches.began()), min(due, sh.firstDue())
 		}
+		sh.vacate()
 		sh.unlock()
 	}
 	return next, anyway, began, due
-}
-
-// quiesce stops the alarm after a deletion that has drained a shard, if nothing pends any
-// more on any: such a wheel is not woken. Of two calls that drain the last two shards at
-// once, the later one sees both drained.
-//
-// Where the wheel has no goroutine, so that none may have stalled, the shards need not be
-// locked: on a wheel on which one timer comes and goes that saves a lock for each shard
-// (BenchmarkAfterFuncStop, others=0).
-func (w *Wheel) quiesce() {
-	if w.manual || w.busy() {
-		return
-	}
-	w.mu.Lock()
-	before := w.alarm.at.Load()
-	w.clearAlarm()
-	if len(w.members)+w.starting > 0 || w.busy() || len(w.stalls.queue) > 0 {
-		if w.isForeign(w.elapsed()) {
-			w.restoreAlarm(before)
-			w.mu.Unlock()
-			return
-		}
-		w.mu.Unlock()
-		w.rearm(0)
-		return
-	}
-	w.stopAlarm()
-	w.noteDeserted()
-	w.mu.Unlock()
-}
-
-// busy reports whether something pends on some shard.
-func (w *Wheel) busy() bool {
-	for _, sh := range w.shards {
-		if sh.busy.Load() {
-			return true
-		}
-	}
-	return false
 }

@@ -16,29 +16,10 @@ import (
 func (w *Wheel) alarmIsOff() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.alarm.at.Load() == never && w.alarm.rings == 0 && w.alarm.target.Load() == nil
+	return w.alarm.at.Load() == never && w.alarm.rings == 0
 }
 
-// Promise 9.13: a Register that is overtaken by the deletion of its firing leaves no wake-up
-// behind, as it sets the alarm before it lets go of the shard.
-func TestNoWakeUpIsLeftByARegisterThatWasOvertaken(t *testing.T) {
-	w := newTestWheel(t, Options{})
-	tm := w.Alloc(func(Timer) {})
-	for range forcedRounds(5000) {
-		deleted := make(chan struct{})
-		go func() {
-			defer close(deleted)
-			for !tm.Stop() && !t.Failed() {
-				runtime.Gosched()
-			}
-		}()
-		require.NoError(t, tm.Register(time.Hour))
-		receive(t, deleted)
-		require.True(t, w.alarmIsOff(), "nothing pends, and the alarm is set")
-	}
-}
-
-// Promise 9.13: nor does a deletion that waits, and is overtaken by the end of the run and by Close.
+// Promise 9.13: a deletion that waits, and is overtaken by the end of the run and by Close, leaves no wake-up.
 func TestNoWakeUpIsLeftByAWaitThatWasOvertaken(t *testing.T) {
 	for range forcedRounds(500) {
 		w := newTestWheel(t, Options{OnStall: func(Stall) {}, StallAfter: time.Hour})
@@ -76,6 +57,7 @@ func forcedRounds(n int) int {
 // overtaken has a rearm of the wheel overtaken by f, after it has looked at the first of two shards.
 func overtaken(t *testing.T, w *Wheel, f func()) {
 	t.Helper()
+	w.occupied.Store(0b11)
 	release, over := hold(t, &w.shards[1].mu), make(chan struct{})
 	go func() {
 		defer close(over)
@@ -100,12 +82,53 @@ func TestNoWakeUpIsLostToARearmThatWasOvertaken(t *testing.T) {
 	}
 }
 
-// Promise 9.13: a rearm that has seen a timer that was deleted since does not set the alarm for it.
-func TestNoWakeUpIsLeftByARearmThatWasOvertaken(t *testing.T) {
-	w := twoShards(t)
-	tm := (&Group{sh: w.shards[0]}).AfterFunc(time.Hour, func() {})
-	overtaken(t, w, func() { require.True(t, tm.Stop()) })
-	require.True(t, w.alarmIsOff(), "nothing pends, and the alarm is set")
+// Promise 3.3: a wake-up looks only at shards that may have something, and a Register on any other makes
+// it one of these. The Register need not set the alarm, as it rings for the other shard anyway.
+func TestAShardThatWasPassedOverIsLookedAtAgain(t *testing.T) {
+	guarded(t, func(t *testing.T) {
+		w := twoShards(t)
+		var late atomic.Int64
+		start := time.Now()
+		(&Group{sh: w.shards[0]}).AfterFunc(time.Second, func() {})
+		require.EqualValues(t, 0b01, w.occupied.Load())
+		(&Group{sh: w.shards[1]}).AfterFunc(2*time.Second, func() { late.Store(int64(time.Since(start))) })
+		require.EqualValues(t, 0b11, w.occupied.Load())
+		time.Sleep(3 * time.Second)
+		require.EqualValues(t, 2*time.Second, late.Load())
+		require.Zero(t, w.occupied.Load(), "nothing pends")
+	})
+}
+
+// Promise 9.13: a shard that a deletion has emptied is passed over after the next wake-up.
+func TestAShardThatWasEmptiedIsPassedOver(t *testing.T) {
+	guarded(t, func(t *testing.T) {
+		w := twoShards(t)
+		tm := (&Group{sh: w.shards[0]}).AfterFunc(time.Second, func() {})
+		(&Group{sh: w.shards[1]}).AfterFunc(time.Hour, func() {})
+		require.True(t, tm.Stop())
+		require.EqualValues(t, 0b11, w.occupied.Load(), "a deletion leaves it to the wake-up")
+		time.Sleep(2 * time.Second)
+		require.EqualValues(t, 0b10, w.occupied.Load())
+	})
+}
+
+// Promise 3.3: a shard in which a handler runs, or is watched, is looked at though nothing pends there.
+func TestAShardInWhichAHandlerRunsIsLookedAt(t *testing.T) {
+	guarded(t, func(t *testing.T) {
+		stalled := make(chan Stall, 1)
+		w := newTestWheel(t, Options{StallAfter: time.Second, OnStall: func(s Stall) { stalled <- s }})
+		gate, open := newGate(t)
+		w.AfterFunc(0, func() { <-gate })
+		time.Sleep(500 * time.Millisecond)
+		w.rearm(0)
+		require.NotZero(t, w.occupied.Load())
+		time.Sleep(time.Second)
+		receive(t, stalled)
+		open()
+		synctest.Wait()
+		w.rearm(0)
+		require.Zero(t, w.occupied.Load())
+	})
 }
 
 // Promise 3.3: of two that need the alarm at the same moment the earlier gets it.
@@ -150,60 +173,15 @@ func TestEachEdgeOfAWaitIsWatched(t *testing.T) {
 	})
 }
 
-// Promise 3.3: a deletion that drains the wheel is overtaken by a Register, which finds the alarm set
-// for the firing that the deletion has removed, early enough. The deletion then does not stop it.
-func TestNoWakeUpIsLostToADeletionThatWasOvertaken(t *testing.T) {
-	w := newTestWheel(t, Options{})
-	tm := w.AfterFunc(time.Hour, func() {})
-	require.LessOrEqual(t, w.alarm.at.Load(), w.elapsed()+int64(time.Hour))
-	release, stopped := hold(t, &w.mu), make(chan bool, 1)
-	go func() { stopped <- tm.Stop() }()
-	blockedIn(t, 1, "quiesce")
-	within(t, func() { w.AfterFunc(2*time.Hour, func() {}) }) // without Wheel.mu, as the alarm rings before that
-	release()
-	require.True(t, receive(t, stopped))
-	require.LessOrEqual(t, w.alarm.at.Load(), w.elapsed()+int64(2*time.Hour), "the alarm does not ring for the timer")
-}
-
-// Promise 9.13: nor does a deletion that finds its timer, or a member, running, and waits for that or
-// does not.
-func TestNoWakeUpIsLeftByADeletionDuringARun(t *testing.T) {
-	for name, del := range map[string]func(g *Group, tm Timer){
-		"Del":           func(_ *Group, tm Timer) { tm.Del() },
-		"Stop":          func(_ *Group, tm Timer) { tm.Stop() },
-		"Shutdown":      func(_ *Group, tm Timer) { tm.Shutdown() },
-		"DelAsync":      func(_ *Group, tm Timer) { tm.DelAsync(func() {}) },
-		"DelSync":       func(_ *Group, tm Timer) { _, _ = tm.DelSync() },
-		"Group.Del":     func(g *Group, _ Timer) { g.Del() },
-		"Group.DelSync": func(g *Group, _ Timer) { _, _ = g.DelSync() },
-	} {
-		t.Run(name, func(t *testing.T) {
-			guarded(t, func(t *testing.T) {
-				w := newTestWheel(t, Options{})
-				g := w.NewGroup()
-				gate, open := newGate(t)
-				tm := g.Alloc(func(Timer) { <-gate })
-				require.NoError(t, tm.Register(0))
-				time.Sleep(10 * time.Millisecond)
-				require.NoError(t, tm.Register(time.Hour))
-				require.False(t, w.alarmIsOff())
-				go del(g, tm)
-				synctest.Wait()
-				require.True(t, tm.Running() && !tm.Pending())
-				require.True(t, w.alarmIsOff(), "nothing pends, and the alarm is set")
-				open()
-			})
-		})
-	}
-}
-
 // Promise 3.3: the goroutine that the alarm has called clears it before it does anything else. While it
 // waits, for a shard's lock or a processor, the alarm is set for what is registered: it calls another.
 func TestTheAlarmsGoroutineClearsItFirst(t *testing.T) {
 	w := twoShards(t)
+	w.occupied.Store(0b11)
+	w.nextShard.Store(1) // the worker begins with the shard that is locked
 	release := hold(t, &w.shards[1].mu)
 	(&Group{sh: w.shards[0]}).AfterFunc(time.Millisecond, func() {})
-	blockedIn(t, 1, "wanted")
+	blockedIn(t, 1, "drain")
 	(&Group{sh: w.shards[0]}).AfterFunc(time.Hour, func() {})
 	at := w.alarm.at.Load()
 	release()

@@ -71,7 +71,7 @@ func (w *Wheel) isForeign(now int64) bool {
 }
 
 // checkDeletion is checkBubble for a verb that only removes firings. From a wheel that was made in
-// no bubble, any goroutine can: at worst the alarm rings once too early (restoreAlarm).
+// no bubble, any goroutine can: it leaves the alarm alone.
 func (w *Wheel) checkDeletion() {
 	if w.bubble != 0 {
 		w.checkBubble()

@@ -103,7 +103,7 @@ func (g *Group) Del() Found {
 	defer guard()
 	sh.lock()
 	found := g.deleteAll()
-	sh.unlockDeleted(found)
+	sh.unlock()
 	return found
 }
 
@@ -135,7 +135,7 @@ func (g *Group) Shutdown() Found {
 	g.deleting++ // until no member is pending any more
 	found := g.deleteAll()
 	g.deleting--
-	sh.unlockDeleted(found)
+	sh.unlock()
 	return found
 }
 
@@ -181,10 +181,10 @@ func (g *Group) delSync(ctx context.Context, down bool) (Found, error) {
 	found := g.deleteAll()
 	if !found.Running {
 		g.deleting--
-		sh.unlockDeleted(found)
+		sh.unlock()
 		return found, nil
 	}
-	sh.unlockDeleted(found)
+	sh.unlock()
 
 	x := sh.w.newWait()
 	x.group = g

@@ -84,23 +84,27 @@ type progress struct {
 	fired uint64 // handlers begun
 	ran   int64  // time spent in runs that have ended, ns
 	since int64  // when wanted first saw so many begun, or hired for starvedAfter, ns since the wheel's base
+	known bool   // it has looked since there was no worker
 }
 
 // wanted reports whether one more worker is wanted beside those that are at work, and
 // decides how many others it hires. If it is not wanted, the alarm asks again at
 // wk.notBefore.
 func (w *Wheel) wanted(wk *worker, workers int) bool {
+	if workers == 0 {
+		return true
+	}
 	now := w.elapsed()
 	l := w.look(now)
 	slow, starved := w.progressed(l.progress)
 	if l.enoughReady() {
 		l.blocked, slow = false, false
 	}
-	wk.hiring = l.blocked && workers > 0
+	wk.hiring = l.blocked
 	if slow {
 		wk.hireBudget = workers
 	}
-	if workers == 0 || l.blocked || slow || starved || workers < runtime.GOMAXPROCS(0) {
+	if l.blocked || slow || starved || workers < runtime.GOMAXPROCS(0) {
 		return true
 	}
 	wk.notBefore = now + w.hireDelay
@@ -117,7 +121,7 @@ type look struct {
 
 // look looks at what the workers do.
 func (w *Wheel) look(now int64) look {
-	l := look{progress: progress{since: now}, blocked: w.userCalls.Load() > 0}
+	l := look{progress: progress{since: now, known: true}, blocked: w.userCalls.Load() > 0}
 	l.inUser = int(w.userCalls.Load() - w.returned.Load())
 	for _, sh := range w.shards {
 		sh.lock()
@@ -143,6 +147,9 @@ func (w *Wheel) progressed(p progress) (slow, starved bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	last := w.progress
+	if !last.known {
+		last = p
+	}
 	if p.fired == last.fired {
 		p.since = last.since
 	}

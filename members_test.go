@@ -127,6 +127,7 @@ func TestARearmingGoroutineIsStillAMember(t *testing.T) {
 		defer w.mu.Unlock()
 		return w.deserted()
 	}
+	w.occupied.Store(0b11)
 	release := hold(t, &w.shards[1].mu)
 	left := make(chan bool)
 	go func() {

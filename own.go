@@ -112,11 +112,15 @@ func (w *Wheel) fireOwn(wk *worker) {
 		return
 	}
 	r := ownRound{w: w, wk: wk, now: now, limit: now, yieldAfter: now + int64(timeSlice)}
-	for n, quiet := 0, 0; quiet < len(w.shards) && !r.replaced; n++ {
-		if r.fireSome(w.shards[n&(len(w.shards)-1)]) {
+	for no, quiet := uint32(0), uint64(0); !r.replaced; {
+		left := w.occupied.Load() &^ quiet
+		if left == 0 {
+			break
+		}
+		no = w.nextIn(left, no+1)
+		quiet |= 1 << no
+		if r.fireSome(w.shards[no]) {
 			quiet = 0
-		} else {
-			quiet++
 		}
 	}
 	if r.fired && !r.replaced {

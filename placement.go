@@ -92,3 +92,9 @@ func (w *Wheel) lockFor(g *Group) *shard {
 	reject(fmt.Sprintf("timerwheel: more than %d timers", len(w.shards)*maxRecords))
 	return nil
 }
+
+// nextIn returns the first shard of a set that is not empty, from a number onwards, in a circle.
+func (w *Wheel) nextIn(set uint64, from uint32) (no uint32) {
+	from &= uint32(len(w.shards) - 1)
+	return (from + uint32(bits.TrailingZeros64(bits.RotateLeft64(set, -int(from))))) % maxShards
+}

@@ -1,8 +1,6 @@
 package timerwheel
 
 import (
-	"sync/atomic"
-
 	"github.com/seed76848005/timerwheel/internal/hook"
 	"github.com/seed76848005/timerwheel/internal/levels"
 	"github.com/seed76848005/timerwheel/internal/slab"
@@ -37,8 +35,7 @@ type shard struct {
 	userChanges int         // how often that was another than before
 	witness     uint32      // the number, plus one, of a timer that shows that Saturated is not over; 0: none
 
-	busy      atomic.Bool // something is pending; read without the lock
-	advancing bool        // an Advance of a Manual wheel is under way: what becomes due now is deferred
+	advancing bool // an Advance of a Manual wheel is under way: what becomes due now is deferred
 
 	past history // with Debug
 
@@ -106,7 +103,24 @@ func (sh *shard) link(s *record) {
 	s.Flags |= pending
 	sh.counters.registered++
 	if sh.counters.pending++; sh.counters.pending == 1 {
-		sh.busy.Store(true)
+		sh.occupy()
+	}
+}
+
+// occupy records that the shard has something pending: a wake-up looks at it, and the alarm keeps
+// the wheel.
+func (sh *shard) occupy() {
+	sh.w.alarm.anchors[sh.no].Wheel = sh.w
+	if bit := uint64(1) << sh.no; sh.w.occupied.Load()&bit == 0 { // nearly always it is there
+		sh.w.occupied.Or(bit)
+	}
+}
+
+// vacate has wake-ups pass the shard over, if it has nothing for them. A deletion leaves that to the
+// next wake-up: so processors that use different shards do not write the same word all the time.
+func (sh *shard) vacate() {
+	if sh.counters.pending == 0 && sh.running.Len() == 0 && len(sh.watches) == 0 {
+		sh.w.occupied.And(^(uint64(1) << sh.no))
 	}
 }
 
@@ -153,7 +167,7 @@ func (sh *shard) unlink(i uint32, s *record) {
 	sh.shut(i, s)
 	s.Flags &^= pending | levels.InBucket | levels.Prompt | onGrid
 	if sh.counters.pending--; sh.counters.pending == 0 {
-		sh.busy.Store(false)
+		sh.w.alarm.anchors[sh.no].Wheel = nil
 	}
 }
 

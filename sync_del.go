@@ -195,15 +195,6 @@ func (sh *shard) delete(t Timer, mark levels.Flags) (i uint32, s *record, found 
 	return i, s, found
 }
 
-// unlockDeleted ends a critical section in which firings may have been removed.
-func (sh *shard) unlockDeleted(found Found) {
-	drained := found.Pending && sh.counters.pending == 0
-	sh.unlock()
-	if drained {
-		sh.w.quiesce()
-	}
-}
-
 // del is Del, and with the mark shutdown Shutdown.
 func (t Timer) del(mark levels.Flags) Found {
 	if t.w == nil {
@@ -214,7 +205,7 @@ func (t Timer) del(mark levels.Flags) Found {
 	defer guard()
 	sh.lock()
 	_, _, found := sh.delete(t, mark)
-	sh.unlockDeleted(found)
+	sh.unlock()
 	return found
 }
 
@@ -232,7 +223,7 @@ func (t Timer) delSync(ctx context.Context, mark levels.Flags) (Found, error) {
 	sh.lock()
 	if _, s := sh.lookup(t); s == nil || s.Flags&running == 0 {
 		_, _, found := sh.delete(t, mark)
-		sh.unlockDeleted(found)
+		sh.unlock()
 		return found, nil
 	}
 	sh.unlock()
@@ -249,7 +240,7 @@ func (t Timer) delSync(ctx context.Context, mark levels.Flags) (Found, error) {
 			s.Flags |= deleting
 		}
 	}
-	sh.unlockDeleted(found)
+	sh.unlock()
 	switch {
 	case deadlock:
 		return found, x.deadlock(t.wheel())
@@ -449,14 +440,14 @@ func (t Timer) delAsync(done func()) Found {
 	sh.lock()
 	i, s, found := sh.delete(t, 0)
 	if !found.Running {
-		sh.unlockDeleted(found)
+		sh.unlock()
 		t.wheel().callDone(done)
 		return found
 	}
 	x := &wait{done: done, at: here()}
 	sh.enlist(x, sh.findRun(i))
 	s.Flags |= deleting
-	sh.unlockDeleted(found)
+	sh.unlock()
 	return found
 }
 

@@ -22,7 +22,7 @@ import (
 // struct that holds Timers only may be.
 //
 // A wheel with nothing due and nothing running has no goroutine. A wheel with nothing pending
-// is not woken and need not be closed: it is garbage collected. Close ([Wheel.Close]) a wheel
+// is woken once more, at most, and need not be closed: it is garbage collected. Close ([Wheel.Close]) a wheel
 // that may have something pending.
 type Wheel struct {
 	tick       time.Duration
@@ -39,14 +39,15 @@ type Wheel struct {
 	stallStacks   int    // most goroutines of which a Stall has stacks
 	lookForStalls func() // called when the alarm rings; nil without an OnStall
 
-	shared        bool      // it is the one that Default returns
-	number        uint64    // no two wheels of the program have the same
-	base          time.Time // the wheel's time 0
-	settable      bool      // the wall clock may be set: clock.go
-	madeAt        time.Time // when New was called, by the caller's clock: bubble.go
-	bubble        uint64    // in which bubble of testing/synctest; 0: in none
-	plausible     int64     // a call at this time or later, or before 0, may come from another bubble, ns since base
-	shards        []*shard  // their number is a power of two
+	shared        bool          // it is the one that Default returns
+	number        uint64        // no two wheels of the program have the same
+	base          time.Time     // the wheel's time 0
+	settable      bool          // the wall clock may be set: clock.go
+	madeAt        time.Time     // when New was called, by the caller's clock: bubble.go
+	bubble        uint64        // in which bubble of testing/synctest; 0: in none
+	plausible     int64         // a call at this time or later, or before 0, may come from another bubble, ns since base
+	shards        []*shard      // their number is a power of two
+	occupied      atomic.Uint64 // the shards that may have something pending or running, a bit for each
 	localShards   *sync.Pool
 	nextLocal     atomic.Uint32 // hands shards to processors, in turns: no two have the same if that can be
 	nextShard     atomic.Uint32 // hands shards to workers to begin with, in turns
@@ -110,7 +111,6 @@ func New(o Options) (*Wheel, error) {
 		misuse:      misuseQueue{onMisuse: o.OnMisuse},
 		number:      wheelNumbers.Add(1),
 		base:        o.Start,
-		alarm:       newAlarm(o.Manual),
 		onNext:      o.OnNext,
 		members:     make(map[uint64]*worker),
 	}
@@ -130,6 +130,7 @@ func New(o Options) (*Wheel, error) {
 	for no := range n {
 		w.shards = append(w.shards, newShard(w, uint32(no)))
 	}
+	w.alarm = newAlarm(w)
 	w.localShards = new(sync.Pool)
 	if w.onStall != nil {
 		w.lookForStalls = w.startLook
@@ -150,7 +151,7 @@ func (w *Wheel) made() *Wheel {
 
 // Default returns the wheel that the program shares, with the zero Options. It is made at the
 // first call. It is for libraries whose users hand them no wheel. It cannot be closed: Close
-// returns ErrShared. With nothing pending it has no goroutine, and is not woken.
+// returns ErrShared. With nothing pending it has no goroutine, and is woken once more, at most.
 //
 // In a bubble of testing/synctest Default panics: the shared wheel belongs to no bubble, and a
 // test must make a wheel of its own there ([New]). So a library should take a *Wheel as an

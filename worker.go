@@ -65,6 +65,9 @@ func (w *Wheel) onAlarm() {
 	w.clearAlarm()
 	w.members[wk.goid] = wk
 	workers := w.workers
+	if workers == 0 {
+		w.progress = progress{}
+	}
 	w.mu.Unlock()
 	defer w.leave(wk)
 
@@ -85,13 +88,20 @@ func (wk *worker) work() {
 	w := wk.w
 	wk.hired = true
 	wk.yieldAfter = w.elapsed() + int64(timeSlice) // it has just been given a processor
-	next := int(w.nextShard.Add(1))                // so that not all begin with the same shard
-	for quiet := 0; quiet < len(w.shards) && wk.notBefore == 0; next++ {
+	no := w.nextShard.Add(1)                       // so that not all begin with the same shard
+	for quiet := uint64(0); wk.notBefore == 0; {   // the shards in which nothing was due
 		served := wk.serveUnserved()
-		if wk.drain(w.shards[next&(len(w.shards)-1)]) || served {
+		left := w.occupied.Load() &^ quiet
+		if left == 0 && !served {
+			return
+		}
+		if left != 0 {
+			no = w.nextIn(left, no+1)
+			quiet |= 1 << no
+			served = wk.drain(w.shards[no]) || served
+		}
+		if served {
 			quiet = 0
-		} else {
-			quiet++
 		}
 	}
 }

@@ -95,7 +95,7 @@
 /* - worker.go: (*worker).assist (*worker).giveWay (*worker).relock (*worker).dropLabels (*worker).scan */
 
 /* Left out: when the alarm rings. */
-/* - alarm.go: newAlarm (*alarm).call (*Wheel).restoreAlarm (*Wheel).wakeBy (*Wheel).wakeAnyway (*Wheel).clearAlarm (*Wheel).nextWake (*Wheel).quiesce (*Wheel).busy */
+/* - alarm.go: newAlarm (*alarm).call (*Wheel).wakeBy (*Wheel).wakeAnyway (*Wheel).clearAlarm (*Wheel).nextWake (*shard).occupy (*shard).vacate (*Wheel).nextIn */
 
 /* Left out: what only looks, and calls that only choose another's parameters. */
 /* - running.go: (*Wheel).Running */
