@@ -7,8 +7,10 @@ import (
 
 // counters count what a shard's timers do. The shard's lock guards them.
 type counters struct {
-	pending                    int
-	registered, fired, removed uint64
+	linked                     int    // timers whose record says that they are pending
+	inLanes                    int    // of linked: those whose words are open or parked, and counted in lanes
+	entered                    uint64 // those of inLanes that were opened with the lock, without those that were closed
+	registered, fired, removed uint64 // what the lanes count is not in it
 	refused, syncWaits         uint64
 	ownFired                   uint64 // of fired: own firings, which no worker runs
 	misuses                    uint64

@@ -41,7 +41,7 @@ func (sh *shard) scheduleNext(i uint32, s *record, period, now int64) {
 	s.When = nextInstant(s.When, period, max(s.When, sh.levels.BeginOfTick(now)))
 	s.Flags |= onGrid
 	sh.link(s)
-	sh.insert(i, s, now)
+	sh.insert(i, s, now) // the worker sets the alarm for all of the shard when it lets go of it
 }
 
 // skipMissed moves a periodic timer, whose next instant was due while it ran, to the first

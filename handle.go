@@ -61,6 +61,7 @@ const (
 	hasArg                              // it has an argument, in args: of a func(any) or func(Timer, any), or an *own.Firing with a function of the user's
 	isOwn                               // its body is an *own.Firing, and it stands in shard.own
 	isMember                            // it is a member of a group, and has a membership
+	reused                              // it was deleted before: its next deletion may park it
 )
 
 // A body is what is called when a timer fires: a func(), a func(Timer), a func(any), a
@@ -261,7 +262,9 @@ func (sh *shard) free(i uint32, s *record) {
 	if s.Flags&hasBody != 0 && sh.w.debug {
 		sh.recordFree(i, s)
 	}
-	s.Owners--
+	if s.Owners--; s.Owners == 0 {
+		sh.shut(i, s)
+	}
 	sh.release(i, s)
 }
 

@@ -21,7 +21,7 @@ import (
 const (
 	looksAPeriod = 8
 
-	touched    = 1 << 30     // in the word
+	touched    = 1 << 29     // in the word
 	advanceMax = touched - 1 // of the number of the Advance, which wraps around
 )
 
@@ -91,24 +91,26 @@ func (t Timer) Touch() bool {
 // stays open: it is one all the time, and a mark that is found later was made before this call had
 // its effect, or after. As now was read before the lock was taken, a look may have removed the mark of a
 // later Touch since: d counts from that.
-func (sh *shard) armIdle(i uint32, s *record, d time.Duration, now int64) {
+func (sh *shard) armIdle(i uint32, s *record, d time.Duration, now int64) (was bool) {
 	c := sh.words(i / chunkLen)
 	if c.periods == nil {
 		c.periods = new([chunkLen]int64)
 		sh.wordBytes += int64(unsafe.Sizeof(*c.periods))
 	}
 	word, period, from := &c.words[i%chunkLen], &c.periods[i%chunkLen], now
-	if word.Load()&idleKind == 0 {
+	if word.Load()&kindMask != idleKind {
 		sh.shut(i, s)
 	} else if d > 0 {
 		from = max(now, s.When-*period)
 	}
+	was = s.Flags&pending != 0
 	*period = int64(max(d, 0))
 	s.Flags |= levels.Open
 	sh.move(i, s, after(from, d), now)
 	if word.Load() == closedWord {
 		word.Store(idleWord(s.Gen))
 	}
+	return was
 }
 
 // touchedBy returns a time that is not before the Touch that left its mark in a word, and not

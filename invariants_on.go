@@ -38,8 +38,8 @@ func (sh *shard) check() {
 		}
 		n += in
 	}
-	if n != sh.counters.pending && !(sh.closed && n == 0) {
-		broken("%d timers are in lists, %d are pending", n, sh.counters.pending)
+	if n != sh.counters.linked && !(sh.closed && n == 0) {
+		broken("%d timers are in lists, %d are pending", n, sh.counters.linked)
 	}
 	sh.checkRuns()
 	sh.checkWatches()
@@ -128,7 +128,7 @@ func (sh *shard) checkWatches() {
 
 func (sh *shard) checkCounters() {
 	c := &sh.counters
-	if c.registered != c.fired+c.removed+uint64(c.pending) {
+	if c.registered != c.fired+c.removed+c.entered+uint64(c.linked-c.inLanes) {
 		broken("conservation: %+v", *c)
 	}
 	if c.histograms == nil {
@@ -156,7 +156,7 @@ func (sh *shard) checkRecords() {
 	if err := sh.records.Check(); err != nil {
 		broken("%v", err)
 	}
-	var live, pendings, runs int
+	var live, pendings, runs, inLanes int
 	for n := range uint32(sh.records.Chunks()) {
 		c := sh.records.Chunk(n)
 		if c == nil {
@@ -181,12 +181,36 @@ func (sh *shard) checkRecords() {
 			if s.Flags&running != 0 {
 				runs++
 			}
+			if sh.isInLane(i, s) {
+				inLanes++
+			}
 		}
 	}
-	if live != sh.records.Live() || pendings != sh.counters.pending || runs != sh.running.Len() {
-		broken("%d timers live, %d pending, %d running; counted are %d, %d, %d",
-			live, pendings, runs, sh.records.Live(), sh.counters.pending, sh.running.Len())
+	if inLanes != sh.counters.inLanes {
+		broken("%d timers are in lanes, counted are %d", inLanes, sh.counters.inLanes)
 	}
+	if n := sh.pending(); sh.anchor().Wheel == nil && n > 0 {
+		broken("%d timers are pending, and nothing keeps the wheel", n)
+	}
+	if live != sh.records.Live() || pendings != sh.counters.linked || runs != sh.running.Len() {
+		broken("%d timers live, %d pending, %d running; counted are %d, %d, %d",
+			live, pendings, runs, sh.records.Live(), sh.counters.linked, sh.running.Len())
+	}
+}
+
+// isInLane reports whether a timer's word is open, or parked, and counted in a lane.
+func (sh *shard) isInLane(i uint32, s *record) bool {
+	if s.Flags&levels.Open == 0 {
+		return false
+	}
+	kind := sh.openedWord(i).Load() & kindMask
+	if kind != ownedKind && kind != parkedKind {
+		return false
+	}
+	if s.Owners == 0 || s.Flags&running != 0 {
+		broken("timer %d can be stopped without the lock: %+v", i, *s)
+	}
+	return true
 }
 
 func (sh *shard) checkTimer(i uint32, s *record) {

@@ -61,7 +61,7 @@ func (sh *shard) pendingFrom(i uint32, some []pendingTimer) (seen []pendingTimer
 			i = (n + 1) * chunkLen
 			continue
 		}
-		if s := sh.records.At(i); s.Flags&pending != 0 && sh.firingOf(i, s) == nil {
+		if s := sh.records.At(i); sh.isPending(i, s) && sh.firingOf(i, s) == nil {
 			some = append(some, pendingTimer{sh.timer(i, s), sh.deadline(i, s)})
 		}
 		i++

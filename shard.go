@@ -22,6 +22,9 @@ type shard struct {
 	argChunks int                     // the number of these
 	floors    slab.Table[uint32]      // by chunk: a generation that is above all that were in handles
 	wordBytes int64                   // the storage of words: word.go
+	lanes     *lanes                  // nil while there is no word: parked.go
+	swept     uint32                  // the record with which sweep goes on
+	sweeps    bool                    // a parked timer's bucket was emptied since sweep looked
 	running   slab.Pages[runningSlot] // running.go
 	watches   watches                 // with OnStall: watch.go
 	closed    bool                    // no Register any more; what is pending is in no list, and is being dropped
@@ -65,32 +68,41 @@ func (sh *shard) unlock() {
 // the timer is put into the bucket of its new deadline. So the commonest call of all, pushing a
 // timeout back, needs no lock from the second time on: its word is open. On a Manual wheel it moves
 // at once, as the timers of a tick begin in the order in which they were registered for it.
-func (sh *shard) arm(i uint32, s *record, when, now int64) {
+//
+// The same goes for a timer that was parked.
+func (sh *shard) arm(i uint32, s *record, when, now int64) (was bool) {
 	sh.w.note(now)
-	sh.shut(i, s)
+	sh.closeWord(i, s)
+	was = s.Flags&pending != 0
 	if when > now && s.CanStay(when) && !sh.w.manual {
 		s.When, s.Flags = when, s.Flags&^(levels.Prompt|onGrid)
+		if !was {
+			sh.w.wakeBy(sh.link(s))
+		}
 		sh.open(i, s)
-		return
+		return was
 	}
+	sh.shut(i, s)
 	sh.move(i, s, when, now)
+	return was
 }
 
 // move is arm for a timer that must be put into another list: as an idle one, if its word is open.
 func (sh *shard) move(i uint32, s *record, when, now int64) {
+	wake := int64(never)
 	if s.Flags&pending != 0 {
 		sh.leaveLine(i, s)
 		sh.levelsOf(s).Remove(i, s)
 		sh.checkWitness(i)
 	} else {
-		sh.link(s)
+		wake = sh.link(s)
 	}
 	s.When = when
 	s.Flags &^= levels.Prompt | onGrid
 	if when <= now {
 		s.Flags |= levels.Prompt
 	}
-	wake := sh.insert(i, s, now)
+	wake = min(wake, sh.insert(i, s, now))
 	if s.Flags&isOwn != 0 {
 		sh.w.wakeAnyway(wake)
 		return
@@ -98,28 +110,41 @@ func (sh *shard) move(i uint32, s *record, when, now int64) {
 	sh.w.wakeBy(wake)
 }
 
-// link makes a timer pending: it takes the wheel's reference.
-func (sh *shard) link(s *record) {
+// link makes a timer pending: it takes the wheel's reference. It returns the time by which the wheel
+// must be awake for what was parked before: as nothing pended, the alarm was not set for that.
+func (sh *shard) link(s *record) (wake int64) {
 	s.Flags |= pending
 	sh.counters.registered++
-	if sh.counters.pending++; sh.counters.pending == 1 {
-		sh.occupy()
+	sh.counters.linked++
+	if sh.anchor().Wheel == nil {
+		return sh.occupy()
 	}
+	return never
 }
 
-// occupy records that the shard has something pending: a wake-up looks at it, and the alarm keeps
-// the wheel.
-func (sh *shard) occupy() {
-	sh.w.alarm.anchors[sh.no].Wheel = sh.w
+func (sh *shard) anchor() *anchor { return &sh.w.alarm.anchors[sh.no] }
+
+// occupy records that the shard has something pending: wake-ups look at it, and the alarm keeps
+// the wheel. It returns the time of the next of them.
+func (sh *shard) occupy() (wake int64) {
+	sh.anchor().Wheel = sh.w
 	if bit := uint64(1) << sh.no; sh.w.occupied.Load()&bit == 0 { // nearly always it is there
 		sh.w.occupied.Or(bit)
+	}
+	return sh.nextWake()
+}
+
+// checkDrained drops the anchor, if nothing is pending any more.
+func (sh *shard) checkDrained() {
+	if sh.pending() == 0 {
+		sh.anchor().Wheel = nil
 	}
 }
 
 // vacate has wake-ups pass the shard over, if it has nothing for them. A deletion leaves that to the
 // next wake-up: so processors that use different shards do not write the same word all the time.
 func (sh *shard) vacate() {
-	if sh.counters.pending == 0 && sh.running.Len() == 0 && len(sh.watches) == 0 {
+	if sh.anchor().Wheel == nil && sh.running.Len() == 0 && len(sh.watches) == 0 {
 		sh.w.occupied.And(^(uint64(1) << sh.no))
 	}
 }
@@ -146,6 +171,7 @@ func (sh *shard) place(i uint32, s *record, now int64) (wake int64) {
 
 // disarm removes a timer's firing, if there is one, and reports whether there was.
 func (sh *shard) disarm(i uint32, s *record) (found bool) {
+	sh.shut(i, s)
 	if s.Flags&pending == 0 {
 		return false
 	}
@@ -157,18 +183,16 @@ func (sh *shard) disarm(i uint32, s *record) (found bool) {
 	return true
 }
 
-// unlink takes a pending timer off the wheel, and drops the wheel's reference.
+// unlink takes a pending timer, whose word is closed, off the wheel, and drops the wheel's reference.
 func (sh *shard) unlink(i uint32, s *record) {
 	sh.leaveLine(i, s)
 	if !sh.closed {
 		sh.levelsOf(s).Remove(i, s)
 		sh.checkWitness(i)
 	}
-	sh.shut(i, s)
 	s.Flags &^= pending | levels.InBucket | levels.Prompt | onGrid
-	if sh.counters.pending--; sh.counters.pending == 0 {
-		sh.w.alarm.anchors[sh.no].Wheel = nil
-	}
+	sh.counters.linked--
+	sh.checkDrained()
 }
 
 // refuse returns the error of a Register that must be refused, and counts it; nil if the
@@ -219,11 +243,15 @@ func (sh *shard) needsClock(s *record, when int64) bool {
 
 // nextWake returns a time that is not after the next firing; never, if no timer is
 // waiting for a time or a worker. A timer that is held back does not count: the worker
-// that ends its run puts it back, or the one that serves its line runs it.
+// that ends its run puts it back, or the one that serves its line runs it. One that is parked counts
+// only if another is pending.
 func (sh *shard) nextWake() int64 { return sh.nextIn(&sh.levels) }
 
 // nextIn returns a time that is not after the next firing in the levels.
 func (sh *shard) nextIn(l *levels.Levels) int64 {
+	if sh.anchor().Wheel == nil {
+		return never
+	}
 	if !l.Empty(levels.Due) {
 		return 0
 	}
@@ -287,7 +315,7 @@ func (sh *shard) close() (orphans []orphan) {
 	sh.closed = true
 	sh.witness = 0
 	sh.levels, sh.own = levels.New(sh.levels.Tick(), &sh.records), nil
-	for i := uint32(0); sh.counters.pending > 0; i++ {
+	for i := uint32(0); sh.counters.linked > 0; i++ {
 		if sh.records.Chunk(i/chunkLen) == nil {
 			i |= chunkLen - 1 // the last one of it
 		} else if s := sh.records.At(i); s.Flags&pending != 0 {

@@ -51,7 +51,7 @@ func TestLongWorkSharesItsShard(t *testing.T) {
 		},
 		"Close": func() stage {
 			sh := hours(Options{}).sh
-			return stage{sh, func() { _ = sh.w.Close() }, func() bool { return sh.closed && sh.counters.pending > 0 }}
+			return stage{sh, func() { _ = sh.w.Close() }, func() bool { return sh.closed && sh.counters.linked > 0 }}
 		},
 		"a group's deletion": func() stage {
 			g := hours(Options{})
@@ -59,7 +59,7 @@ func TestLongWorkSharesItsShard(t *testing.T) {
 			require.NoError(t, last.Register(time.Hour))
 			return stage{g.sh, func() { _, _ = g.DelSync() }, func() bool {
 				i, s := g.sh.lookup(last)
-				if s.Flags&pending != 0 || g.sh.counters.pending == 0 {
+				if s.Flags&pending != 0 || g.sh.counters.linked == 0 {
 					return false
 				}
 				if err := g.sh.refusal(i, s); !errors.Is(err, ErrDeleting) {

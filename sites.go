@@ -78,7 +78,7 @@ func (sh *shard) countSites(n uint32, to map[birth]count) bool {
 		born := birth{o.allocated, o.handler}
 		sum := to[born]
 		sum.live++
-		if s.Flags&pending != 0 {
+		if sh.isPending(i, s) {
 			sum.pending++
 		}
 		to[born] = sum

@@ -80,11 +80,12 @@ func (w *Wheel) addStats(s *Stats) (firstDue int64) {
 func (s *Stats) add(sh *shard) {
 	c := &sh.counters
 	s.Live += sh.records.Live()
-	s.Pending += c.pending
+	open, starts, stops := sh.lanes.sum(c.entered)
+	s.Pending += c.linked - c.inLanes + open
 	s.Running += sh.running.Len()
-	s.Registered += c.registered
+	s.Registered += c.registered + starts
 	s.Fired += c.fired
-	s.Removed += c.removed
+	s.Removed += c.removed + stops
 	s.Refused += c.refused
 	s.SyncWaits += c.syncWaits
 	s.Misuses += c.misuses

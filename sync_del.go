@@ -122,6 +122,24 @@ import (
 // the handler begins, or after a deletion; the Touch that returns false although the timer is pending as
 // an idle timeout; and the deadline that is less than a period after the Touch.
 //
+// Rule 12: stopped in its place. A deletion of an owned timer whose word is open takes no lock either: it
+// changes the word to parked (parked.go). The timer is no longer pending, but its record stands in its
+// bucket as if it were, until a goroutine with the lock looks: that goes by the word (isPending), or
+// closes it, and then takes the timer off the wheel (shut), before it does anything else. A Register
+// for the same time or a later one opens the word again, and the timer stands where it is looked at in
+// time. Only a word that was opened while the timer had an owner and did not run can be parked: so such
+// a deletion has found no run, and drops no record. The critical section that ends either (a begin, the
+// Free of the last owner) closes the word. Closed by it: the firing that begins after its deletion; the
+// one-shot whose storage outlives its Stop; the deletion that does not see the run.
+//
+// How many words are open is counted in lanes, without the lock, but never from zero and never to it: a
+// Register adds one before it opens the word, and takes the lock where there is none; a deletion takes
+// one away after it has parked the word, and takes the lock where that was the last. So with the lock,
+// a shard in which nothing pends is known as such: its anchor is gone, and no wake-up looks at it; and
+// where a Register finds a number above zero, the alarm is set for all buckets that are not empty.
+// Closed by it: the wheel that is woken, or not collected, because of what was parked; and the Register
+// without the lock on a shard that no wake-up looks at.
+//
 // # How long that takes
 //
 // Each of these critical sections does the same work whether one deletion waits for a run
@@ -187,8 +205,13 @@ func (sh *shard) delete(t Timer, mark levels.Flags) (i uint32, s *record, found 
 		return i, nil, found
 	}
 	found.Running = s.Flags&running != 0
+	if mark == 0 && sh.mayPark(i, s) {
+		sh.park(i, s)
+		found.Pending = true
+		return i, s, found
+	}
 	found.Pending = sh.disarm(i, s)
-	s.Flags |= mark
+	s.Flags |= mark | reused
 	if sh.release(i, s) {
 		s = nil
 	}
@@ -201,6 +224,9 @@ func (t Timer) del(mark levels.Flags) Found {
 		return Found{}
 	}
 	t.wheel().checkDeletion()
+	if mark == 0 && t.stop() {
+		return Found{Pending: true}
+	}
 	sh := t.shard()
 	defer guard()
 	sh.lock()
@@ -218,6 +244,9 @@ func (t Timer) delSync(ctx context.Context, mark levels.Flags) (Found, error) {
 		return Found{}, nil
 	}
 	t.wheel().checkDeletion()
+	if mark == 0 && t.stop() {
+		return Found{Pending: true}, nil
+	}
 	sh := t.shard()
 	defer guard()
 	sh.lock()

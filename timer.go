@@ -103,8 +103,13 @@ func (t Timer) register(d, slack time.Duration, how arming) (was bool, err error
 		t.wheel().checkBubble()
 	}
 	when := after(now, d)
-	if how == plain && d > 0 && slack <= 0 && t.moveLater(when) {
-		return true, nil
+	if how == plain && d > 0 && slack <= 0 {
+		if t.moveLater(when) {
+			return true, nil
+		}
+		if t.start(when) {
+			return false, nil
+		}
 	}
 	defer guard()
 	sh.lock()
@@ -113,18 +118,17 @@ func (t Timer) register(d, slack time.Duration, how arming) (was bool, err error
 		sh.unlock()
 		return false, t.misused(err)
 	}
-	was = s.Flags&pending != 0
 	if slack > 0 {
 		when = sh.levels.Coarsest(when, after(when, slack))
 	}
 	switch {
 	case how == idling:
-		sh.armIdle(i, s, d, now)
-	case how == reducing && was && when >= sh.deadline(i, s):
+		was = sh.armIdle(i, s, d, now)
+	case how == reducing && sh.isPending(i, s) && when >= sh.deadline(i, s):
 		sh.unlock()
 		return true, nil
 	default:
-		sh.arm(i, s, when, now)
+		was = sh.arm(i, s, when, now)
 	}
 	if sh.w.debug {
 		sh.recordRegister(i, s)
@@ -156,7 +160,7 @@ func (t Timer) RegisterAt(when time.Time) error {
 	if t.wheel().misplaced(at) {
 		t.wheel().checkBubble()
 	}
-	if at >= t.wheel().alarm.at.Load() && t.moveLater(at) { // so it has not passed: see needsClock
+	if at >= t.wheel().alarm.at.Load() && (t.moveLater(at) || t.start(at)) { // so it has not passed: see needsClock
 		return nil
 	}
 	defer guard()
@@ -209,6 +213,9 @@ func (t Timer) Move(d time.Duration) bool {
 	defer guard()
 	sh.lock()
 	i, s := sh.lookup(t)
+	if s != nil {
+		sh.settle(i, s)
+	}
 	if s == nil || s.Flags&pending == 0 || sh.refusal(i, s) != nil {
 		sh.unlock()
 		return false
@@ -429,8 +436,8 @@ func (t Timer) has(f levels.Flags) bool {
 	sh := t.shard()
 	sh.lock()
 	defer sh.end()
-	_, s := sh.lookup(t)
-	return s != nil && s.Flags&f != 0
+	i, s := sh.lookup(t)
+	return s != nil && s.Flags&f != 0 && (f != pending || sh.isPending(i, s))
 }
 
 // When returns the deadline of a pending timer, by the wall clock as it is set now. If two goroutines
@@ -443,7 +450,7 @@ func (t Timer) When() (time.Time, bool) {
 	sh := t.shard()
 	sh.lock()
 	i, s := sh.lookup(t)
-	if s == nil || s.Flags&pending == 0 {
+	if s == nil || !sh.isPending(i, s) {
 		sh.unlock()
 		return time.Time{}, false
 	}

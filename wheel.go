@@ -350,7 +350,7 @@ func (w *Wheel) Next() (when time.Time, ok bool) {
 	next := int64(never)
 	for _, sh := range w.shards {
 		sh.lock()
-		ok = ok || sh.counters.pending > 0
+		ok = ok || sh.anchor().Wheel != nil
 		next = min(next, sh.nextFiring())
 		sh.hostAsked()
 		sh.unlock()

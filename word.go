@@ -11,7 +11,7 @@ import (
 )
 
 // This file is what can be done to a timer without its shard's lock: to move it to a later time,
-// and to say that an idle one was touched (idle.go).
+// to stop it and to start it again (parked.go), and to say that an idle one was touched (idle.go).
 //
 // Beside its record a timer may have a word. While the word is open it holds the generation and the
 // deadline, which may be later than the record's. A goroutine that has the handle may change an open
@@ -29,17 +29,22 @@ import (
 // directory of pages of chunks. A chunk is made when the first word in it is opened. One that is given
 // back is garbage: it is not used again, as somebody may be looking at it.
 
-// The layout of an open word. Every other word is closedWord: no generation is 0.
+// The layout of a word. Every other word is closedWord: no generation is 0.
 //
-//	generation: 32 │ 0 │ deadline: 31                in ticks, modulo 2^31
-//	generation: 32 │ 1 │ touched: 1 │ advances: 30   of an idle timer
+//	generation: 32 │ kind: 2 │ deadline: 30                in ticks, modulo 2^30
+//	generation: 32 │ idle: 2 │ touched: 1 │ advances: 29   of an idle timer
 const (
 	closedWord = 0
 	genShift   = 32
-	idleKind   = 1 << 31
 
-	ticksMask = 1<<31 - 1
-	maxReach  = 1 << 29 // ticks: a quarter of what the word tells apart
+	kindMask   = 3 << 30
+	openKind   = 0 << 30 // it can be moved
+	ownedKind  = 1 << 30 // and parked
+	parkedKind = 2 << 30
+	idleKind   = 3 << 30
+
+	ticksMask = 1<<30 - 1
+	maxReach  = 1 << 28 // ticks: a quarter of what the word tells apart
 )
 
 // A wordDirectory finds the chunks of a shard.
@@ -56,6 +61,7 @@ const (
 type wordChunk struct {
 	words   [chunkLen]openTimer
 	periods *[chunkLen]int64 // of idle timers, ns, not negative; the shard's lock guards it
+	lanes   *lanes           // of the shard: parked.go
 }
 
 // An openTimer is a timer's word, and the exact deadline, whose tick the word has. A move writes both.
@@ -77,14 +83,20 @@ func (w *Wheel) findWords(shard uint64, n uint32) *wordChunk {
 	return nil
 }
 
+// wordChunk returns the chunk in which the timer's word is; nil, if there is none. It needs no lock.
+func (t Timer) wordChunk() *wordChunk {
+	return t.wheel().findWords(t.id&(maxShards-1), t.index()/chunkLen)
+}
+
 // word returns the timer's word; nil, if there is none. It needs no lock.
 func (t Timer) word() *openTimer {
-	i := t.index()
-	if c := t.wheel().findWords(t.id&(maxShards-1), i/chunkLen); c != nil {
-		return &c.words[i%chunkLen]
+	if c := t.wordChunk(); c != nil {
+		return c.word(t)
 	}
 	return nil
 }
+
+func (c *wordChunk) word(t Timer) *openTimer { return &c.words[t.index()%chunkLen] }
 
 // words returns chunk n of the shard's words, and makes it if there is none.
 func (sh *shard) words(n uint32) *wordChunk {
@@ -105,7 +117,11 @@ func (sh *shard) makeWords(n uint32) *wordChunk {
 		page.Store(new(wordPage))
 		sh.wordBytes += int64(unsafe.Sizeof(wordPage{}))
 	}
-	c := new(wordChunk)
+	if sh.lanes == nil {
+		sh.lanes = new(lanes)
+		sh.wordBytes += int64(unsafe.Sizeof(lanes{}))
+	}
+	c := &wordChunk{lanes: sh.lanes}
 	page.Load()[n%wordPageLen].Store(c)
 	sh.wordBytes += c.bytes()
 	return c
@@ -142,17 +158,17 @@ func (t Timer) moveLater(when int64) bool {
 	}
 	w := t.wheel()
 	to := w.ticksUp(when)
-	moved := wordOf(uint32(t.id>>genShift), to)
+	moved := wordOf(uint32(t.id>>genShift), openKind, to)
 	hook.At("before the load of a move")
 	for {
 		word := x.Load()
 		last := w.reach.Load() // after the word: what that says is not beyond it
-		if (word^moved)&^ticksMask != 0 || to > last || deadlineIn(word, last) > to {
+		if (word^moved)&^(ownedKind|ticksMask) != 0 || to > last || deadlineIn(word, last) > to {
 			return false
 		}
 		hook.At("between the load and the swap of a move")
 		x.exact.Store(when)
-		if x.CompareAndSwap(word, moved) {
+		if x.CompareAndSwap(word, moved|word&ownedKind) {
 			return true
 		}
 	}
@@ -173,8 +189,8 @@ func (w *Wheel) ticksUp(at int64) int64 {
 }
 
 // wordOf returns the word of a timer with a deadline, in ticks.
-func wordOf(gen uint32, deadline int64) uint64 {
-	return uint64(gen)<<genShift | uint64(deadline)&ticksMask
+func wordOf(gen uint32, kind uint64, deadline int64) uint64 {
+	return uint64(gen)<<genShift | kind | uint64(deadline)&ticksMask
 }
 
 // deadlineIn returns the deadline that a word says, in ticks: of those that it can mean, the one that is
@@ -201,29 +217,59 @@ func (w *Wheel) note(now int64) {
 
 // open opens the word of a pending timer that stays in its bucket, if it may have one.
 func (sh *shard) open(i uint32, s *record) {
-	to := sh.w.ticksUp(s.When)
-	if s.Flags&isOwn != 0 || to > sh.w.reach.Load() {
+	if !sh.mayOpen(i, s) {
 		return
 	}
-	if b := sh.bodyOf(i, s); b != nil && (b.origin != nil || b.period > 0) {
-		return
+	kind := uint64(openKind)
+	if s.Owners > 0 && s.Flags&running == 0 {
+		kind = ownedKind
+		sh.enterLane(i)
 	}
+	sh.openAs(kind, i, s)
+}
+
+// mayOpen reports whether a timer may have a word that is not an idle one.
+func (sh *shard) mayOpen(i uint32, s *record) bool {
+	if s.Flags&isOwn != 0 || sh.w.ticksUp(s.When) > sh.w.reach.Load() {
+		return false
+	}
+	b := sh.bodyOf(i, s)
+	return b == nil || b.origin == nil && b.period == 0
+}
+
+func (sh *shard) openAs(kind uint64, i uint32, s *record) {
 	s.Flags |= levels.Open
 	x := &sh.words(i / chunkLen).words[i%chunkLen]
 	x.exact.Store(s.When)
-	x.Store(wordOf(s.Gen, to))
+	x.Store(wordOf(s.Gen, kind, sh.w.ticksUp(s.When)))
 }
 
-// shut closes a timer's word, if it is open. The deadline is then what the word said, but that of
-// an idle timer is not put off.
-func (sh *shard) shut(i uint32, s *record) {
+// closeWord closes a timer's word, if it is open. The deadline is then what the word said, but that of
+// an idle timer is not put off. A timer that was parked is not pending then: it stands in its bucket,
+// or in no list.
+func (sh *shard) closeWord(i uint32, s *record) {
 	if s.Flags&levels.Open == 0 {
 		return
 	}
 	s.Flags &^= levels.Open
 	x := sh.openedWord(i)
-	if word := x.Swap(closedWord); word&idleKind == 0 {
+	word := x.Swap(closedWord)
+	if word&kindMask != idleKind {
 		s.When = sh.w.says(x, word)
+	}
+	switch word & kindMask {
+	case ownedKind:
+		sh.leaveLane(i)
+	case parkedKind:
+		sh.unpark(i, s)
+	}
+}
+
+// shut closes a timer's word, if it is open, and takes it off the wheel if it was parked.
+func (sh *shard) shut(i uint32, s *record) {
+	sh.closeWord(i, s)
+	if s.Flags&(pending|levels.InBucket) == levels.InBucket {
+		sh.levels.Remove(i, s)
 	}
 }
 
@@ -240,7 +286,7 @@ func (w *Wheel) says(x *openTimer, word uint64) int64 {
 // stays open. A mark may be older than the last RegisterIdle: it makes no deadline earlier.
 func (sh *shard) look(i uint32, s *record) {
 	x := sh.openedWord(i)
-	if x.Load()&idleKind == 0 {
+	if x.Load()&kindMask != idleKind {
 		sh.shut(i, s)
 		return
 	}
@@ -253,18 +299,36 @@ func (sh *shard) look(i uint32, s *record) {
 	s.When = max(s.When, after(sh.touchedBy(word), time.Duration(period)))
 }
 
-// deadline returns the deadline of a pending timer, as if the wheel looked at it now. It closes no word:
-// a timer may stand in the list Due only because its word is open, and must be looked at there (isUp).
+// deadline returns the deadline of a pending timer, as if the wheel looked at it now; never, if it is
+// parked. It closes no word: a timer may stand in the list Due only because its word is open, and must be
+// looked at there (isUp).
 func (sh *shard) deadline(i uint32, s *record) int64 {
 	if s.Flags&levels.Open == 0 {
 		return s.When
 	}
 	x := sh.openedWord(i)
-	if word := x.Load(); word&idleKind == 0 {
+	switch word := x.Load(); word & kindMask {
+	case idleKind:
+		sh.look(i, s)
+		return s.When
+	case parkedKind:
+		return never
+	default:
 		return sh.w.says(x, word)
 	}
-	sh.look(i, s)
-	return s.When
+}
+
+// settle closes a timer's word, unless it is that of an idle timer: then the record says whether the
+// timer is pending.
+func (sh *shard) settle(i uint32, s *record) {
+	if s.Flags&levels.Open != 0 && sh.openedWord(i).Load()&kindMask != idleKind {
+		sh.shut(i, s)
+	}
+}
+
+// isPending reports whether a timer is pending. One that is parked is not, though its record says so.
+func (sh *shard) isPending(i uint32, s *record) bool {
+	return s.Flags&pending != 0 && (s.Flags&levels.Open == 0 || sh.openedWord(i).Load()&kindMask != parkedKind)
 }
 
 // dueAt reports whether a pending timer is due at a tick.
@@ -281,12 +345,16 @@ func (sh *shard) insertOpen(i uint32, s *record, now int64) (tick int64) {
 
 // isUp reports whether a timer in the list Due, or in that of those held back, is due. One whose word
 // is open may have come there only to be looked at, or may have been put off since: then it moves to
-// where it belongs.
+// where it belongs. One that is parked leaves the wheel.
 func (sh *shard) isUp(i uint32, s *record, now int64) bool {
 	if s.Flags&levels.Open == 0 {
 		return true
 	}
 	sh.look(i, s)
+	if s.Flags&pending == 0 {
+		sh.sweeps = true
+		return false
+	}
 	if sh.levels.DueNow(s) {
 		return true
 	}

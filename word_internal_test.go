@@ -48,9 +48,9 @@ func TestAChunkOfWordsIsNotReused(t *testing.T) {
 func TestWordsTellDeadlinesApart(t *testing.T) {
 	const last = int64(5 * (ticksMask + 1) / 2)
 	for _, back := range []int64{0, 1, maxReach, ticksMask} {
-		require.EqualValues(t, last-back, deadlineIn(wordOf(math.MaxUint32, last-back), last))
+		require.EqualValues(t, last-back, deadlineIn(wordOf(math.MaxUint32, openKind, last-back), last))
 	}
-	require.EqualValues(t, last, deadlineIn(wordOf(1, last-ticksMask-1), last), "later, not earlier")
+	require.EqualValues(t, last, deadlineIn(wordOf(1, openKind, last-ticksMask-1), last), "later, not earlier")
 }
 
 // Promise 13.12: from its second move to a later time on, a timer is moved without its shard's lock.

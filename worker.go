@@ -155,6 +155,10 @@ func (wk *worker) drain(sh *shard) (busy bool) {
 			break
 		}
 	}
+	if sh.sweeps {
+		sh.sweeps = false
+		sh.sweep()
+	}
 	busy = busy || sh.nextWake() <= now
 	sh.unlock()
 	return busy

@@ -1,0 +1,225 @@
+package timerwheel
+
+import (
+	"sync/atomic"
+
+	"github.com/seed76848005/timerwheel/internal/hook"
+	"github.com/seed76848005/timerwheel/internal/levels"
+)
+
+// This file stops a timer in its place, and starts it there again, without the shard's lock. That
+// is what a server does all the time: it arms a timeout, deletes it when the answer comes, and arms it
+// for the next request. Rule 12 of sync_del.go says why it is safe.
+//
+// A timer that is parked still stands in its bucket, but is not pending. It leaves the wheel when its
+// bucket is emptied, when it is registered for an earlier time, and when its last owner frees it. The
+// first deletion of a timer takes it off the wheel, as it may be the only one; the later ones park it.
+// A timer without an owner is never parked: its storage and its function go with its deletion.
+//
+// Parked timers take no storage but their entries in the lists. But a bucket in which only they stand
+// costs a wake-up, so a worker that comes across one takes the others off as well, if more are parked
+// than pending (sweep).
+
+// lanes count the timers of a shard whose words are open and can be parked, and how often such words
+// were opened without the lock. Timers that are used by different processors are mostly counted in
+// different lanes, each of which has a cache line.
+type lanes [8]lane
+
+// A lane counts in one word, so that what it says is consistent.
+type lane struct {
+	atomic.Uint64 // starts: 37 │ open: 27
+	_             [56]byte
+}
+
+const (
+	openBits = indexBits + 1
+	openMask = 1<<openBits - 1
+	oneStart = 1<<openBits + 1 // it is open, too
+
+	laneIsFull = 1 << 63 // half of what the lane can count; then the shard's counters take the starts over
+)
+
+// of returns the lane of a timer.
+func (l *lanes) of(i uint32) *lane { return &l[i%uint32(len(l))] }
+
+// sum returns how many words are open, and how often they were opened and parked without the lock.
+// entered is how many were opened with it, less those that were closed while they were open.
+func (l *lanes) sum(entered uint64) (open int, starts, stops uint64) {
+	if l == nil {
+		return 0, 0, 0
+	}
+	for k := range l {
+		n := l[k].Load()
+		open += int(n & openMask)
+		starts += n >> openBits
+	}
+	return open, starts, entered + starts - uint64(open)
+}
+
+// pending returns how many of the shard's timers are pending. A deletion without the lock that has not
+// returned may still count as not made, and a Register as made.
+func (sh *shard) pending() int {
+	n := sh.counters.linked - sh.counters.inLanes
+	if sh.counters.inLanes > 0 && n == 0 {
+		n, _, _ = sh.lanes.sum(0)
+	}
+	return n
+}
+
+// stop parks the timer without the lock, and reports whether it did. It was pending then, and did not
+// run. Where it does not, the lock is needed.
+func (t Timer) stop() bool {
+	c := t.wordChunk()
+	if c == nil {
+		return false
+	}
+	x := c.word(t)
+	hook.At("before the load of a stop")
+	for {
+		word := x.Load()
+		if uint32(word>>genShift) != uint32(t.id>>genShift) || word&kindMask != ownedKind {
+			return false
+		}
+		hook.At("between the load and the swap of a stop")
+		if x.CompareAndSwap(word, word&^kindMask|parkedKind) {
+			hook.At("between the swap of a stop and its count")
+			t.leave(c, 1)
+			return true
+		}
+	}
+}
+
+// start arms the timer, which must be parked, for the time for which it was armed before or a later
+// one, without the lock, and reports whether it did.
+func (t Timer) start(when int64) bool {
+	c := t.wordChunk()
+	if c == nil {
+		return false
+	}
+	x := c.word(t)
+	w := t.wheel()
+	to := w.ticksUp(when)
+	hook.At("before the load of a start")
+	word := x.Load()
+	last := w.reach.Load() // after the word: what that says is not beyond it
+	if uint32(word>>genShift) != uint32(t.id>>genShift) || word&kindMask != parkedKind ||
+		to > last || deadlineIn(word, last) > to || !c.lanes.of(t.index()).enter() {
+		return false
+	}
+	hook.At("between the count of a start and its swap")
+	x.exact.Store(when)
+	if x.CompareAndSwap(word, wordOf(uint32(t.id>>genShift), ownedKind, to)) {
+		return true
+	}
+	t.leave(c, oneStart)
+	return false
+}
+
+// enter counts a word that is about to be opened without the lock, unless none is open.
+func (l *lane) enter() bool {
+	for {
+		n := l.Load()
+		if n&openMask == 0 {
+			return false
+		}
+		if l.CompareAndSwap(n, n+oneStart) {
+			return true
+		}
+	}
+}
+
+// leave takes a word that is not open, or was not opened after all, from its lane's count. If it was
+// the last one there, it looks with the lock whether any timer is pending.
+func (t Timer) leave(c *wordChunk, count uint64) {
+	l := c.lanes.of(t.index())
+	if n := l.Add(-count); n&openMask != 0 && n < laneIsFull {
+		return
+	}
+	defer guard()
+	sh := t.shard()
+	sh.lock()
+	sh.empty(l)
+	sh.checkDrained()
+	sh.unlock()
+}
+
+// empty takes a lane's starts over to the shard's counters.
+func (sh *shard) empty(l *lane) {
+	starts := l.Load() >> openBits
+	l.Add(-(starts << openBits))
+	sh.counters.registered += starts
+	sh.counters.entered += starts
+}
+
+// enterLane counts a word that is opened with the lock.
+func (sh *shard) enterLane(i uint32) {
+	sh.counters.inLanes++
+	sh.counters.entered++
+	sh.words(i / chunkLen).lanes.of(i).Add(1)
+}
+
+// leaveLane counts a word that was closed while it was open.
+func (sh *shard) leaveLane(i uint32) {
+	sh.counters.inLanes--
+	sh.counters.entered--
+	sh.lanes.of(i).Add(^uint64(0))
+}
+
+// mayPark reports whether a deletion leaves a pending timer, whose word is closed, in its bucket.
+func (sh *shard) mayPark(i uint32, s *record) bool {
+	const all = pending | levels.InBucket | reused
+	return s.Flags&(all|levels.Prompt|levels.Open|running) == all && s.Owners > 0 &&
+		!sh.w.manual && !sh.closed && sh.mayOpen(i, s)
+}
+
+// park stops a timer in its place, with the lock.
+func (sh *shard) park(i uint32, s *record) {
+	sh.openAs(parkedKind, i, s)
+	sh.counters.removed++
+	sh.counters.inLanes++
+	sh.checkDrained()
+}
+
+// unpark ends the parking of a timer whose word has just been closed. It is not pending, but still
+// stands in its bucket; if it stands in another list, or in none, it is taken off the wheel.
+func (sh *shard) unpark(i uint32, s *record) {
+	s.Flags &^= pending
+	sh.counters.linked--
+	sh.counters.inLanes--
+	if sh.closed {
+		s.Flags &^= levels.InBucket
+	} else if s.Flags&levels.InBucket == 0 {
+		sh.levels.Remove(i, s)
+	}
+}
+
+// sweepLen is the number of records that sweep looks at in one critical section.
+const sweepLen = batch
+
+// sweep takes parked timers off the wheel, while more are parked than pending, and as long as it finds
+// some. It lets go of the lock after each batch.
+func (sh *shard) sweep() {
+	for found := true; found && !sh.closed && sh.parked() > sh.pending(); {
+		found = false
+		for range sweepLen {
+			if n := uint32(sh.records.Chunks()) * chunkLen; sh.swept >= n {
+				sh.swept = 0
+			}
+			if sh.records.Chunk(sh.swept/chunkLen) == nil {
+				sh.swept |= chunkLen - 1
+			} else if s := sh.records.At(sh.swept); s.Flags&pending != 0 && !sh.isPending(sh.swept, s) {
+				sh.shut(sh.swept, s)
+				found = true
+			}
+			sh.swept++
+		}
+		sh.unlock()
+		sh.lock()
+	}
+}
+
+// parked returns how many of the shard's timers are parked.
+func (sh *shard) parked() int {
+	open, _, _ := sh.lanes.sum(0)
+	return sh.counters.inLanes - open
+}
