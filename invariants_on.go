@@ -189,6 +189,9 @@ func (sh *shard) checkRecords() {
 	if inLanes != sh.counters.inLanes {
 		broken("%d timers are in lanes, counted are %d", inLanes, sh.counters.inLanes)
 	}
+	if sh.ballast && sh.counters.linked == sh.counters.inLanes {
+		broken("the lanes count one too many, and no other timer is pending")
+	}
 	if n := sh.pending(); sh.anchor().Wheel == nil && n > 0 {
 		broken("%d timers are pending, and nothing keeps the wheel", n)
 	}

@@ -42,28 +42,60 @@ const (
 // of returns the lane of a timer.
 func (l *lanes) of(i uint32) *lane { return &l[i%uint32(len(l))] }
 
-// sum returns how many words are open, and how often they were opened and parked without the lock.
-// entered is how many were opened with it, less those that were closed while they were open.
-func (l *lanes) sum(entered uint64) (open int, starts, stops uint64) {
-	if l == nil {
+// countLanes returns how many words are open, and how often they were opened and parked without the lock.
+func (sh *shard) countLanes() (open int, starts, stops uint64) {
+	if sh.lanes == nil {
 		return 0, 0, 0
 	}
-	for k := range l {
-		n := l[k].Load()
+	for k := range sh.lanes {
+		n := sh.lanes[k].Load()
 		open += int(n & openMask)
 		starts += n >> openBits
 	}
-	return open, starts, entered + starts - uint64(open)
+	if sh.ballast {
+		open -= len(sh.lanes)
+	}
+	return open, starts, sh.counters.entered + starts - uint64(open)
+}
+
+// setBallast adds one to each lane, while many timers that are in no lane are pending: then it does not
+// matter which word is the last open one in a lane, and no lock is needed there ("arm+stop of a reused
+// timer" of bench/).
+func (sh *shard) setBallast() {
+	if sh.ballast || sh.counters.linked-sh.counters.inLanes < batch {
+		return
+	}
+	sh.ballast = true
+	for k := range sh.lanes {
+		sh.lanes[k].Add(1)
+	}
+}
+
+func (sh *shard) dropBallast() {
+	sh.ballast = false
+	for k := range sh.lanes {
+		sh.lanes[k].Add(^uint64(0))
+	}
 }
 
 // pending returns how many of the shard's timers are pending. A deletion without the lock that has not
 // returned may still count as not made, and a Register as made.
 func (sh *shard) pending() int {
-	n := sh.counters.linked - sh.counters.inLanes
-	if sh.counters.inLanes > 0 && n == 0 {
-		n, _, _ = sh.lanes.sum(0)
+	open, _, _ := sh.countLanes()
+	return sh.counters.linked - sh.counters.inLanes + open
+}
+
+// checkDrained drops the anchor, if nothing is pending any more.
+func (sh *shard) checkDrained() {
+	if sh.counters.linked > sh.counters.inLanes {
+		return
 	}
-	return n
+	if sh.ballast {
+		sh.dropBallast()
+	}
+	if sh.pending() == 0 {
+		sh.anchor().Wheel = nil
+	}
 }
 
 // stop parks the timer without the lock, and reports whether it did. It was pending then, and did not
@@ -140,6 +172,7 @@ func (t Timer) leave(c *wordChunk, count uint64) {
 	sh.lock()
 	sh.empty(l)
 	sh.checkDrained()
+	sh.setBallast()
 	sh.unlock()
 }
 
@@ -220,6 +253,6 @@ func (sh *shard) sweep() {
 
 // parked returns how many of the shard's timers are parked.
 func (sh *shard) parked() int {
-	open, _, _ := sh.lanes.sum(0)
+	open, _, _ := sh.countLanes()
 	return sh.counters.inLanes - open
 }

@@ -23,6 +23,7 @@ type shard struct {
 	floors    slab.Table[uint32]      // by chunk: a generation that is above all that were in handles
 	wordBytes int64                   // the storage of words: word.go
 	lanes     *lanes                  // nil while there is no word: parked.go
+	ballast   bool                    // each lane counts one too many
 	swept     uint32                  // the record with which sweep goes on
 	sweeps    bool                    // a parked timer's bucket was emptied since sweep looked
 	running   slab.Pages[runningSlot] // running.go
@@ -78,6 +79,7 @@ func (sh *shard) arm(i uint32, s *record, when, now int64) (was bool) {
 		s.When, s.Flags = when, s.Flags&^(levels.Prompt|onGrid)
 		if !was {
 			sh.w.wakeBy(sh.link(s))
+			sh.setBallast()
 		}
 		sh.open(i, s)
 		return was
@@ -132,13 +134,6 @@ func (sh *shard) occupy() (wake int64) {
 		sh.w.occupied.Or(bit)
 	}
 	return sh.nextWake()
-}
-
-// checkDrained drops the anchor, if nothing is pending any more.
-func (sh *shard) checkDrained() {
-	if sh.pending() == 0 {
-		sh.anchor().Wheel = nil
-	}
 }
 
 // vacate has wake-ups pass the shard over, if it has nothing for them. A deletion leaves that to the

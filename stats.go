@@ -80,7 +80,7 @@ func (w *Wheel) addStats(s *Stats) (firstDue int64) {
 func (s *Stats) add(sh *shard) {
 	c := &sh.counters
 	s.Live += sh.records.Live()
-	open, starts, stops := sh.lanes.sum(c.entered)
+	open, starts, stops := sh.countLanes()
 	s.Pending += c.linked - c.inLanes + open
 	s.Running += sh.running.Len()
 	s.Registered += c.registered + starts
