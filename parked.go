@@ -47,6 +47,8 @@ const (
 func (l *lanes) of(i uint32) *lane { return &l[i%uint32(len(l))] }
 
 // countLanes returns how many words are open, and how often they were opened and parked without the lock.
+// A call in flight may count a word that is not open any more, or not yet: but none that is closed, as after
+// Close all are.
 func (sh *shard) countLanes() (open int, started, stopped uint64) {
 	if sh.lanes == nil {
 		return 0, 0, 0
@@ -59,6 +61,7 @@ func (sh *shard) countLanes() (open int, started, stopped uint64) {
 	if sh.ballast {
 		open -= len(sh.lanes)
 	}
+	open = min(open, sh.counters.inLanes)
 	return open, started, sh.counters.entered + started - uint64(open)
 }
 
