@@ -299,23 +299,21 @@ func (sh *shard) look(i uint32, s *record) {
 	s.When = max(s.When, after(sh.touchedBy(word), time.Duration(period)))
 }
 
-// deadline returns the deadline of a pending timer, as if the wheel looked at it now; never, if it is
-// parked. It closes no word: a timer may stand in the list Due only because its word is open, and must be
-// looked at there (isUp).
+// deadline returns the deadline of a pending timer, as if the wheel looked at it now. If it was parked since
+// the caller found it pending, that is the deadline that it had. It closes no word: a timer may stand in
+// the list Due only because its word is open, and must be looked at there (isUp).
 func (sh *shard) deadline(i uint32, s *record) int64 {
 	if s.Flags&levels.Open == 0 {
 		return s.When
 	}
+	hook.At("before the load of a deadline")
 	x := sh.openedWord(i)
-	switch word := x.Load(); word & kindMask {
-	case idleKind:
+	word := x.Load()
+	if word&kindMask == idleKind {
 		sh.look(i, s)
 		return s.When
-	case parkedKind:
-		return never
-	default:
-		return sh.w.says(x, word)
 	}
+	return sh.w.says(x, word)
 }
 
 // settle closes a timer's word, unless it is that of an idle timer: then the record says whether the
@@ -331,8 +329,11 @@ func (sh *shard) isPending(i uint32, s *record) bool {
 	return s.Flags&pending != 0 && (s.Flags&levels.Open == 0 || sh.openedWord(i).Load()&kindMask != parkedKind)
 }
 
-// dueAt reports whether a pending timer is due at a tick.
+// dueAt reports whether a timer in a list is pending, and due at a tick.
 func (sh *shard) dueAt(i uint32, s *record, tick int64) bool {
+	if !sh.isPending(i, s) {
+		return false
+	}
 	deadline := sh.deadline(i, s)
 	return sh.levels.DueAt(s, tick) && (deadline == s.When || sh.w.ticksUp(deadline) <= tick)
 }

@@ -20,6 +20,7 @@ var parked = []scenario{
 	{name: "a stop against DelSync", sees: []string{"stopped", "too late"}, setUp: stopAgainstDelSync},
 	{name: "a stop against Shutdown", sees: []string{"stopped", "too late"}, setUp: stopAgainstShutdown},
 	{name: "a stop against Close", sees: []string{"stopped", "too late"}, setUp: stopAgainstClose},
+	{name: "a stop against calls that look", ticks: 1, sees: []string{"stopped", "looked"}, setUp: stopAgainstWhen},
 	{name: "two stops at once", sees: []string{"stopped", "too late"}, setUp: twoStops},
 	{name: "a start against the bucket's end", ticks: 1, sees: []string{"started"}, setUp: startAgainstBucket},
 	{name: "a start against the next tenant", ticks: 1, sees: []string{"started", "stale", "replaced"}, setUp: startAgainstTenant},
@@ -273,6 +274,27 @@ func stopAgainstShutdown(x *world) {
 		x.check(errors.Is(p.t.Register(time.Hour), timerwheel.ErrShutdown), "Register after Shutdown")
 		return found
 	})
+}
+
+// Who asks for the deadline learns of it, or that there is none.
+func stopAgainstWhen(x *world) {
+	c := x.parkedWorld()
+	p := c.stoppable(x, 2*tick)
+	c.company(x)
+	c.begins(x)
+	stopped := false
+	x.actor("the stopper", func() { stopped = p.stop() })
+	x.actor("the observer", func() {
+		when, ok := p.t.When()
+		x.check(!ok || when.Equal(p.due), "it is due at %v, and was registered for %v", when, p.due)
+		if ok {
+			x.saw("looked")
+		}
+		for t, when := range x.w.Timers() {
+			x.check(t != p.t || when.Equal(p.due), "it is due at %v, and was registered for %v", when, p.due)
+		}
+	})
+	p.ranTimes(x, 1, as(func() bool { return !stopped }))
 }
 
 func twoStops(x *world) { stopAgainst(x, func(p *parkedProbe) timerwheel.Found { return p.t.Del() }) }
