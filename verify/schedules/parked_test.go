@@ -15,6 +15,7 @@ import (
 var parked = []scenario{
 	{name: "a stop against the begin", ticks: 1, sees: []string{"stopped", "too late"}, setUp: stopAgainstBegin},
 	{name: "a stop against the last Free", ticks: 1, sees: []string{"stopped", "replaced"}, setUp: stopAgainstFree},
+	{name: "a stop against the next tenant", ticks: 1, sees: []string{"stopped", "too late", "replaced"}, setUp: stopAgainstTenant},
 	{name: "a stop against an earlier Register", ticks: 1, sees: []string{"stopped", "ran"}, setUp: stopAgainstEarlier},
 	{name: "a stop against a later Register", ticks: 1, sees: []string{"stopped", "ran"}, setUp: stopAgainstLater},
 	{name: "a stop against DelSync", sees: []string{"stopped", "too late"}, setUp: stopAgainstDelSync},
@@ -32,6 +33,7 @@ var parked = []scenario{
 	{name: "a start that is taken back", sees: []string{"started", "refused for ever"}, setUp: startTakenBack},
 	{name: "two stops drain a shard", setUp: stopsDrain},
 	{name: "a start while two stops drain a shard", ticks: 1, setUp: startWhileStopsDrain},
+	{name: "a start on a drained shard, with the alarm off", ticks: 1, setUp: startWithTheAlarmOff},
 	{name: "a start on a drained shard", ticks: 1, setUp: startOnDrained},
 	{name: "a stop while the ballast is dropped", setUp: stopWhileBallastIsDropped},
 	{name: "a start while the ballast is dropped", ticks: 1, setUp: startWhileBallastIsDropped},
@@ -213,6 +215,35 @@ func stopAgainstFree(x *world) {
 	p.ranTimes(x, 1, never)
 	tenant.ranTimes(x, 1, once)
 	x.atEnd(func() { x.check(!p.t.Valid() && tenant.t.Valid(), "it still lives, or the tenant does not") })
+}
+
+// The timer is deleted and freed, which recycles it, and its record gets a tenant, which can be stopped, too.
+func stopAgainstTenant(x *world) {
+	c := x.parkedWorld()
+	p := c.stoppable(x, time.Hour)
+	c.company(x)
+	tenant := &parkedProbe{counts: c}
+	var handler func(timerwheel.Timer)
+	tenant.movedProbe, handler = x.movedProbe()
+	c.begins(x)
+	freed := false
+	x.actor("the owner", func() {
+		p.stop()
+		x.check(p.t.Free() == nil, "Free")
+		freed = true
+		tenant.t = x.w.Alloc(handler)
+		c.probes = append(c.probes, tenant)
+		tenant.openFor(2 * tick)
+		if replaced(p.t, tenant.t) {
+			x.saw("replaced")
+		}
+	})
+	x.actor("the stopper", func() {
+		after := freed
+		x.check(!p.stop() || !after, "a stale handle has stopped a timer")
+	})
+	p.ranTimes(x, 1, never)
+	tenant.ranTimes(x, 1, once)
 }
 
 func stopAgainstEarlier(x *world) { stopAgainstRegister(x, 3*tick, tick) }
@@ -527,6 +558,20 @@ func startOnDrained(x *world) {
 	x.actor("the other starter", func() { x.check(q.start(3*tick) == nil, "Register") })
 	p.ranTimes(x, 1, once)
 	q.ranTimes(x, 1, once)
+}
+
+// When the timer is started, the wheel has seen that nothing pends: it must be woken for the timer's bucket, in
+// which the timer stays, though the deadline is later.
+func startWithTheAlarmOff(x *world) {
+	c := x.parkedWorld()
+	p, before := c.stopped(x, 3*tick), c.stoppable(x, tick)
+	x.until("the alarm is off", func() bool {
+		return before.ended == 1 && len(x.owners) == 0 && x.w.Stats().Workers == 0
+	})
+	c.begins(x)
+	x.actor("the starter", func() { x.check(p.start(3*tick) == nil, "Register") })
+	x.actor("the observer", func() { p.t.Pending() })
+	p.ranTimes(x, 1, once)
 }
 
 // ballast makes as many other timers as it takes for the lanes' ballast, and deletes all of them but one.
