@@ -7,7 +7,7 @@ import (
 
 // The lines that enclose the generated part of a page.
 const (
-	pageBegins = "<!-- bench: what follows is made by the command in it -->\n"
+	pageBegins = "<!-- bench: begin -->\n"
 	pageEnds   = "<!-- bench: end -->\n"
 )
 
