@@ -28,6 +28,22 @@ func TestTables(t *testing.T) {
 `, r.Table())
 }
 
+// The README shows each work of its table, and no target.
+func TestFront(t *testing.T) {
+	r := resultsOf(StartStop, Samples{30, 33, 36}, Samples{100, 100, 100})
+	r.Add(Held, Bytes, rival.Ours, 49.9)
+	r.Add(Close, Nanoseconds, rival.Ours, 80e6)
+	require.Equal(t, `| work | timerwheel | time |
+|---|---|---|
+| start+stop, 1M pending, serial | 33 ns | 100 ns |
+| memory a pending timer, 1M pending | 49.9 B | – |
+`, r.Front())
+
+	all, err := Read("../../results/figures.json")
+	require.NoError(t, err)
+	require.Equal(t, len(frontWorks), strings.Count(all.Front(), "\n")-2, "a work was not measured")
+}
+
 func TestRenew(t *testing.T) {
 	r := resultsOf(Close, Samples{1e6}, nil)
 	page, err := r.Renew("before\n" + pageBegins + "old\n" + pageEnds + "after\n")

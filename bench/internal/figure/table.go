@@ -40,6 +40,20 @@ func (r *Results) Targets() string {
 	return t.String()
 }
 
+// frontWorks are the works that the repository's README shows.
+var frontWorks = []string{StartStop, MoveShared, Held, GC, Firing}
+
+// Front returns the table of the README. It leaves out what was not measured.
+func (r *Results) Front() string {
+	t := table{{"work", rival.Ours, rival.Time}}
+	for _, work := range frontWorks {
+		if ours := r.Samples(work, rival.Ours); len(ours) > 0 {
+			t = append(t, []string{work, r.unit(work).cell(ours), r.unit(work).cell(r.Samples(work, rival.Time))})
+		}
+	}
+	return t.String()
+}
+
 // Table returns the table of all figures, with their spread.
 func (r *Results) Table() string {
 	head := []string{"work"}
