@@ -6,6 +6,7 @@ import (
 	"math"
 	"runtime"
 	"runtime/metrics"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -60,33 +61,38 @@ func TestEarly(t *testing.T) {
 func TestWhatStopSays(t *testing.T) {
 	eachInBubble(t, func(t *testing.T, l library) {
 		after := l.open(t)
-		began, release := make(chan struct{}), make(chan struct{})
-		start := func(d time.Duration) timer {
-			return after(d, func() { began <- struct{}{}; <-release })
-		}
-
-		handler := start(50 * tick)
+		began, blocked, release := block(t)
+		handler := after(50*tick, blocked)
 		<-began
 		require.Equal(t, l.running, handler.stop(), "running")
-		release <- struct{}{}
+		release()
 		synctest.Wait()
 		require.Equal(t, l.returned, handler.stop(), "returned")
 
-		pending := start(time.Hour)
+		pending := after(time.Hour, func() {})
 		require.Equal(t, l.pending, pending.stop(), "pending")
 		require.Equal(t, l.stopped, pending.stop(), "stopped before")
 	})
+}
+
+// block returns a function that blocks until release is called or the test ends, and a channel
+// that says that it has begun.
+func block(t *testing.T) (began <-chan struct{}, blocked, release func()) {
+	in, out := make(chan struct{}), make(chan struct{})
+	release = sync.OnceFunc(func() { close(out) })
+	t.Cleanup(release) // before a wheel that was opened earlier waits for its handlers
+	return in, func() { close(in); <-out }, release
 }
 
 // TestStopThatWaits stops a timer whose handler is blocked until the stop has returned or, if
 // it is to wait, for a moment.
 func TestStopThatWaits(t *testing.T) {
 	each(t, func(t *testing.T, l library) {
-		began, release := make(chan struct{}), make(chan struct{})
+		after := l.open(t)
+		began, blocked, release := block(t)
 		var over atomic.Bool
-		handler := l.open(t)(10*tick, func() {
-			close(began)
-			<-release
+		handler := after(10*tick, func() {
+			blocked()
 			over.Store(true)
 		})
 		<-began
@@ -101,13 +107,13 @@ func TestStopThatWaits(t *testing.T) {
 		}()
 		if l.waits == waits {
 			stays(t, returned)
-			close(release)
+			release()
 			require.True(t, <-returned, "the stop has returned before the handler")
 			return
 		}
 		require.False(t, <-returned)
 		require.Equal(t, none, handler.stopSync())
-		close(release)
+		release()
 	})
 }
 
