@@ -68,7 +68,7 @@ func libraries() []library {
 			name: "time", open: openTime, hold: holdTime,
 			pending: "true", running: "false", returned: "false", stopped: "false",
 			waits: none, ownHandler: none,
-			bytes: 139, releases: atOnce,
+			bytes: 130, releases: atOnce,
 		},
 		{
 			name: "hand-rolled", open: openHandRolled, hold: holdHandRolled,
