@@ -71,31 +71,6 @@ func TestJSON(t *testing.T) {
 	require.Equal(t, *r, got)
 }
 
-// Each plot names the origin of its figures and the rivals that it shows.
-func TestPlots(t *testing.T) {
-	r := resultsOf(StartStop, Samples{30}, Samples{100})
-	r.Machine, r.Go, r.Date = "a machine", "go1.99", "2001-02-03"
-	r.Add("start+stop, 1M pending, 2 procs", Nanoseconds, "go-zero", 5000)
-	r.Add("start+stop, 1M pending, 2 procs", Nanoseconds, rival.Ours, 50)
-	r.AddCurve(Curve{"start+stop in a storm", rival.Time, []float64{0.5, 1}, []Samples{{100}, {1e9}}})
-	dir := t.TempDir()
-	require.NoError(t, r.Plot(dir))
-	for file, want := range map[string][]string{
-		"calls.svg": {"a machine, go1.99", "2001-02-03", "timerwheel", "go-zero", StartStop},
-		"procs.svg": {"a machine, go1.99", "GOMAXPROCS", "go-zero"},
-		"tail.svg":  {"a machine, go1.99", "median", "most"},
-	} {
-		svg, err := os.ReadFile(filepath.Join(dir, file))
-		require.NoError(t, err)
-		for _, text := range want {
-			require.Contains(t, string(svg), text, "%s", file)
-		}
-	}
-	for _, file := range []string{"memory.svg", "lateness.svg", "cascade.svg", "firings.svg"} {
-		require.NoFileExists(t, filepath.Join(dir, file), "none of its works was measured")
-	}
-}
-
 // The committed table, plots and section of the repository's README are those that the
 // committed figures make.
 func TestCommittedPagesMatchTheFigures(t *testing.T) {
