@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"regexp"
@@ -105,6 +106,22 @@ func TestFailedChildIsAnError(t *testing.T) {
 	require.Error(t, err)
 	_, err = runInChild(job{Scene: "drained", Rival: "no such rival"}, 1)
 	require.Error(t, err)
+}
+
+// A scene that fails has a second chance, and no third.
+func TestAttempt(t *testing.T) {
+	for failures, want := range []bool{true, true, false} {
+		n := 0
+		m, err := attempt(func() (*scene.Measurement, error) {
+			if n++; n <= failures {
+				return nil, errors.New("too late")
+			}
+			return &scene.Measurement{}, nil
+		})
+		require.Equal(t, want, err == nil)
+		require.Equal(t, want, m != nil)
+		require.Equal(t, min(failures+1, 2), n)
+	}
 }
 
 // A figure that is bad by chance passes after it is measured again. One that is really bad
