@@ -21,6 +21,9 @@ func TestTables(t *testing.T) {
 `, r.Targets())
 	require.Contains(t, resultsOf(StartStop, Samples{4221}, Samples{10_000}).Targets(), "| 0.4221 | ≤ 0.42 of time's | **FAIL** |")
 	require.Contains(t, resultsOf(StartStop, Samples{4199}, Samples{10_000}).Targets(), "| 0.42 | ≤ 0.42 of time's | pass |")
+	own := resultsOf(DelIdle, Samples{20}, nil)
+	own.Add(DelSyncIdle, Nanoseconds, rival.Ours, 22)
+	require.Contains(t, own.Targets(), "| 22 ns | – | – | ≤ 1.20 of Del's (20 ns) | pass |")
 	require.Equal(t, `| work | timerwheel | time | hand-rolled | go-zero | ours / time's |
 |---|---|---|---|---|---|
 | start+stop, 1M pending, serial | 33 ns ±5% | 100 ns | – | – | 0.33 |

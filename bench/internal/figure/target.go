@@ -111,24 +111,26 @@ func (r *Results) unit(work string) Unit {
 	return Count
 }
 
-// text returns the bound as the table shows it.
-func (t Target) text(u Unit) string {
+// bound returns the bound as the table shows it. Where that refers to another work of this
+// library, its figure stands in no other column.
+func (v Verdict) bound() string {
+	t := v.Target
 	switch {
 	case t.Times == 0 && t.Plus == 0:
 		return "0"
 	case t.Times == 0:
-		return "≤ " + u.Format(t.Plus)
+		return "≤ " + v.Unit.Format(t.Plus)
 	}
 	reference := t.Reference.Rival + "'s"
 	if t.Reference.Rival == rival.Ours {
-		reference = ownReferences[t.Reference.Work]
+		reference = fmt.Sprintf("%s (%s)", ownReferences[t.Reference.Work], v.Unit.cell(v.Reference))
 	}
 	text := fmt.Sprintf("≤ %.2f of %s", t.Times, reference)
 	if t.Times == 1 {
 		text = "≤ " + reference
 	}
 	if t.Plus != 0 {
-		text += " + " + u.Format(t.Plus)
+		text += " + " + v.Unit.Format(t.Plus)
 	}
 	return text
 }

@@ -84,6 +84,6 @@ var ownReferences = map[string]string{
 
 	BusySlowest: "that beside a busy loop",
 
-	MoveSharedSerial: "that of one goroutine (1.8 times its throughput)",
-	StopSharedSerial: "that of one goroutine (1.5 times its throughput)",
+	MoveSharedSerial: "that of one goroutine",
+	StopSharedSerial: "that of one goroutine",
 }
