@@ -16,11 +16,14 @@ func TestTables(t *testing.T) {
 	r.Add(Close, Nanoseconds, "go-zero", 20e3)
 	require.Equal(t, `| work | timerwheel | time | ours / time's | target |  |
 |---|---|---|---|---|---|
-| start+stop, 1M pending, serial | 33 ns | 100 ns | 0.33 | ≤ 0.35 of time's | pass |
+| start+stop, 1M pending, serial | 33 ns | 100 ns | 0.33 | ≤ 0.42 of time's | pass |
 | Close, 1M pending | 80 ms | – | – | ≤ 50 ms | **FAIL** |
 `, r.Targets())
-	require.Contains(t, resultsOf(StartStop, Samples{3521}, Samples{10_000}).Targets(), "| 0.3521 | ≤ 0.35 of time's | **FAIL** |")
-	require.Contains(t, resultsOf(StartStop, Samples{3499}, Samples{10_000}).Targets(), "| 0.35 | ≤ 0.35 of time's | pass |")
+	require.Contains(t, resultsOf(StartStop, Samples{4221}, Samples{10_000}).Targets(), "| 0.4221 | ≤ 0.42 of time's | **FAIL** |")
+	require.Contains(t, resultsOf(StartStop, Samples{4199}, Samples{10_000}).Targets(), "| 0.42 | ≤ 0.42 of time's | pass |")
+	own := resultsOf(DelIdle, Samples{20}, nil)
+	own.Add(DelSyncIdle, Nanoseconds, rival.Ours, 22)
+	require.Contains(t, own.Targets(), "| 22 ns | – | – | ≤ 1.20 of Del's (20 ns) | pass |")
 	require.Equal(t, `| work | timerwheel | time | hand-rolled | go-zero | ours / time's |
 |---|---|---|---|---|---|
 | start+stop, 1M pending, serial | 33 ns ±5% | 100 ns | – | – | 0.33 |
@@ -84,7 +87,7 @@ func TestCommittedPagesMatchTheFigures(t *testing.T) {
 	renewed, err := r.Renew(string(page))
 	require.NoError(t, err)
 	require.Equal(t, renewed, string(page), "go run -C bench ./cmd/compare -from results/figures.json -readme ../README.md renews it")
-	require.Len(t, r.Verdicts(), len(Targets()), "a target was not measured")
+	requireMeasured(t, r)
 	dir := t.TempDir()
 	require.NoError(t, r.Plot(dir))
 	made, err := filepath.Glob(filepath.Join(dir, "*.svg"))
@@ -97,6 +100,33 @@ func TestCommittedPagesMatchTheFigures(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, string(want), string(have), "%s is not made from these figures", filepath.Base(file))
 	}
+}
+
+// younger holds the works with a target that were not yet in the last full run of compare.
+// Such a run empties it.
+var younger = []string{
+	LaterAboveClock, FiringInOrder,
+	At(LoneInBubble, 2), At(LoneInBubble, 64), At(Lone, 2), At(Lone, 64),
+	Advance, AdvanceDeep,
+	At(HeldEmpty, 2), At(HeldEmpty, 64), At(New, 2), At(New, 64),
+	StormSlowest, // for its control
+	DrainedWakeUps, Section,
+}
+
+// requireMeasured fails if a target was not measured that is older than the figures.
+func requireMeasured(t *testing.T, r Results) {
+	t.Helper()
+	measured := map[string]bool{}
+	for _, v := range r.Verdicts() {
+		measured[v.Target.Work] = true
+	}
+	var missing []string
+	for _, target := range Targets() {
+		if !measured[target.Work] {
+			missing = append(missing, target.Work)
+		}
+	}
+	require.ElementsMatch(t, younger, missing, "the works with a target that were not measured")
 }
 
 // The README explains each target that is not met.

@@ -35,7 +35,7 @@ func (r *Results) Targets() string {
 		if !v.Pass() {
 			verdict = "**FAIL**"
 		}
-		t = append(t, []string{v.Target.Work, v.Unit.cell(v.Ours), v.Unit.cell(time), v.ratio(time), v.Target.text(v.Unit), verdict})
+		t = append(t, []string{v.Target.Work, v.Unit.cell(v.Ours), v.Unit.cell(time), v.ratio(time), v.bound(), verdict})
 	}
 	return t.String()
 }
