@@ -198,6 +198,7 @@ func TestParkedTimersDoNotKeepTheWheel(t *testing.T) {
 		require.True(t, timers[0].Stop())
 		require.NoError(t, late.Register(200*time.Minute))
 		time.Sleep(201 * time.Minute)
+		synctest.Wait()
 		require.Equal(t, 200*time.Minute, fired)
 	})
 	p := func() weak.Pointer[Wheel] {
@@ -230,6 +231,7 @@ func TestAStartOnADrainedShardIsLookedAt(t *testing.T) {
 		require.LessOrEqual(t, w.alarm.at.Load(), w.elapsed()+int64(time.Second), "the bucket of the near one is not looked at")
 		require.NoError(t, near.Register(2*time.Second))
 		time.Sleep(2 * time.Hour)
+		synctest.Wait()
 		require.Equal(t, []time.Duration{2 * time.Second, time.Hour}, fired)
 	})
 }
