@@ -266,7 +266,7 @@ func TestParkedTimersAreSwept(t *testing.T) {
 	})
 }
 
-// Promise 8.1: a lane whose count of starts is nearly full hands it to the shard's counters.
+// Promise 2.41: a lane whose count of starts is nearly full hands it to the shard's counters.
 func TestAFullLaneIsEmptied(t *testing.T) {
 	w := newTestWheel(t, Options{})
 	g := w.NewGroup()
