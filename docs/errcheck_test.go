@@ -21,16 +21,7 @@ import (
 // them, and with errcheck_excludes.txt all that are not on that list. It is built from the module in
 // tools, which may need the network: without it the test is skipped, unless CI is set (make errcheck).
 func TestErrcheck(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds a program")
-	}
-	errcheck := filepath.Join(t.TempDir(), "errcheck")
-	out, err := exec.Command("go", "build", "-C", filepath.Join(root, "tools"), "-o", errcheck, "github.com/kisielk/errcheck").CombinedOutput()
-	if err != nil && os.Getenv("CI") == "" {
-		t.Skipf("errcheck cannot be built here: %s", out)
-	}
-	require.NoError(t, err, "%s", out)
-
+	errcheck := buildErrcheck(t)
 	all := callsWithAnError()
 	require.Equal(t, slices.Sorted(maps.Keys(all)), reported(t, errcheck))
 	for _, name := range excluded(t) {
@@ -38,6 +29,31 @@ func TestErrcheck(t *testing.T) {
 		delete(all, name)
 	}
 	require.Equal(t, slices.Sorted(maps.Keys(all)), reported(t, errcheck, "-exclude", "errcheck_excludes.txt"))
+}
+
+// errcheck reports nothing of the code with which the README begins, without any exclusion.
+func TestErrcheckOfTheREADME(t *testing.T) {
+	out, err := exec.Command(buildErrcheck(t), ".").CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil {
+		require.ErrorAs(t, err, &exit, "%s", out)
+		require.Equal(t, 1, exit.ExitCode(), "%s", out) // it has reports
+	}
+	require.Contains(t, string(out), "library_test.go", "errcheck looks at tests")
+	require.NotContains(t, string(out), "readme_test.go")
+}
+
+func buildErrcheck(t *testing.T) (program string) {
+	if testing.Short() {
+		t.Skip("builds a program")
+	}
+	program = filepath.Join(t.TempDir(), "errcheck")
+	out, err := exec.Command("go", "build", "-C", filepath.Join(root, "tools"), "-o", program, "github.com/kisielk/errcheck").CombinedOutput()
+	if err != nil && os.Getenv("CI") == "" {
+		t.Skipf("errcheck cannot be built here: %s", out)
+	}
+	require.NoError(t, err, "%s", out)
+	return program
 }
 
 // errcheck.md shows the list, the same list for golangci-lint, and names every call that returns an error.

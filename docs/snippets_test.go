@@ -30,8 +30,8 @@ import (
 
 // Every block of Go on a page is one of these:
 //
-//   - A quotation: the line above it is <!-- from FILE -->, and it stands in that
-//     test file word for word. So it is compiled, and run, with the tests.
+//   - A quotation: the line above it is <!-- from FILE -->, with the path from
+//     the page, and it stands in that test file word for word. So it is compiled, and run, with the tests.
 //   - A program: it begins with "package". It is run, and prints what follows its
 //     "// Output:".
 //   - A snippet: anything else. Its types are checked, as declarations or as the
@@ -48,7 +48,7 @@ func TestSnippets(t *testing.T) {
 			t.Run(fmt.Sprintf("%s:%d", filepath.Base(page), b.line), func(t *testing.T) {
 				switch {
 				case b.from != "":
-					source, err := os.ReadFile(b.from)
+					source, err := os.ReadFile(filepath.Join(filepath.Dir(page), b.from))
 					require.NoError(t, err)
 					require.Regexp(t, `_test\.go$`, b.from)
 					require.True(t, strings.Contains(string(source), b.code), "the page and %s differ", b.from)

@@ -56,7 +56,7 @@ func (d *deadlockedProgram) end(t *testing.T) (printed string) {
 }
 
 // The page of another program that deadlocks shows the handler that wants a lock and the
-// deletion that waits for it, and the two waits of a circle of three handlers. The README
+// deletion that waits for it, and the two waits of a circle of three handlers. docs/deadlocks.md
 // shows the same.
 func TestPageOfADeadlockedProgram(t *testing.T) {
 	tab := newTab(t)
@@ -86,7 +86,7 @@ func TestPageOfADeadlockedProgram(t *testing.T) {
 	}
 	require.Equal(t, 2, eval[int](t, tab, `document.querySelectorAll("#graph g.blocking").length`), "the handler that wants the lock, and the one whose deletion was refused")
 
-	require.Equal(t, normalize(inREADME(t)), normalize(waits))
+	require.Equal(t, normalize(onThePage(t)), normalize(waits))
 
 	// No arrow crosses another, and names are in their boxes.
 	rows := eval[[]string](t, tab, `[...document.querySelectorAll("#graph g")].sort((a, b) => a.getCTM().e - b.getCTM().e || a.getCTM().f - b.getCTM().f).map((g) => g.getAttribute("class"))`)
@@ -101,12 +101,12 @@ func TestPageOfADeadlockedProgram(t *testing.T) {
 
 func stage(handler string) string { return handler[strings.LastIndex(handler, ".")+1:] }
 
-// inREADME returns the lines of the README that say who waits for whom.
-func inREADME(t *testing.T) []string {
+// onThePage returns the lines of docs/deadlocks.md that say who waits for whom.
+func onThePage(t *testing.T) []string {
 	t.Helper()
-	readme, err := os.ReadFile("../../README.md")
+	page, err := os.ReadFile("../../docs/deadlocks.md")
 	require.NoError(t, err)
-	block := regexp.MustCompile(`(?s)-http localhost:8080.*?\n` + "```text\n(.*?)\n```").FindSubmatch(readme)
+	block := regexp.MustCompile(`(?s)-http localhost:8080.*?\n` + "```text\n(.*?)\n```").FindSubmatch(page)
 	require.NotNil(t, block)
 	return strings.Split(string(block[1]), "\n")
 }

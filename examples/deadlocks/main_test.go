@@ -11,12 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The README shows the output of the program, except for times, handles, the order of the
+// docs/deadlocks.md shows the output of the program, except for times, handles, the order of the
 // lines, and which stage of the pipeline would close the circle, at which line.
-func TestREADMEShowsTheOutput(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+func TestThePageShowsTheOutput(t *testing.T) {
+	page, err := os.ReadFile("../../docs/deadlocks.md")
 	require.NoError(t, err)
-	_, section, found := strings.Cut(string(readme), "\n## Deadlocks are named\n")
+	_, section, found := strings.Cut(string(page), "\n## Deadlocks are named\n")
 	require.True(t, found)
 	_, block, found := strings.Cut(section, "\n```text\n")
 	require.True(t, found)

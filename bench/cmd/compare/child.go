@@ -9,6 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/seed76848005/timerwheel/bench/internal/rival"
@@ -18,9 +21,9 @@ import (
 // This file contains both ends of the child process that runs one scene of one rival. The
 // child is this program, started with childArgument before its job.
 //
-// The child writes lines to its output: "idle" when it wants the parent to measure it
-// while it does nothing, and at its end the measurement. The answer to "idle" comes
-// through its input.
+// The child writes lines to its output: "idle" and a duration when it wants the parent to
+// measure it while it does nothing, and at its end the measurement. The answer to "idle"
+// comes through its input.
 
 const childArgument = "child"
 
@@ -32,23 +35,43 @@ type job struct {
 
 // childMain is the main function of a child.
 func childMain() {
-	measurement, err := runJob(os.Args[2])
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(2)
-	}
-	fmt.Println(measurement)
-}
-
-func runJob(text string) (string, error) {
 	var j job
-	if err := json.Unmarshal([]byte(text), &j); err != nil {
-		return "", err
+	if err := json.Unmarshal([]byte(os.Args[2]), &j); err != nil {
+		failChild(err)
 	}
 	s, err := scene.Find(j.Scene)
 	if err != nil {
-		return "", err
+		failChild(err)
 	}
+	run := func() {
+		measurement, err := runJob(j, s)
+		if err != nil {
+			failChild(err)
+		}
+		fmt.Println(measurement)
+	}
+	if s.InBubble {
+		inBubble(run)
+	}
+	run()
+}
+
+func failChild(err error) {
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(2)
+}
+
+// inBubble runs f in a bubble and exits. Only a test may make a bubble, so f becomes one; its
+// verdict follows the measurement on the output, where the parent does not read it.
+func inBubble(f func()) {
+	every := func(_, _ string) (bool, error) { return true, nil }
+	testing.Main(every, []testing.InternalTest{{Name: "Scene", F: func(t *testing.T) {
+		synctest.Test(t, func(*testing.T) { f() })
+	}}}, nil, nil)
+}
+
+// runJob runs a scene of a rival and returns its measurement.
+func runJob(j job, s scene.Scene) (string, error) {
 	for _, kind := range rival.Kinds() {
 		if kind.Name == j.Rival {
 			m := &scene.Measurement{Short: j.Short, Idle: askParent}
@@ -57,6 +80,9 @@ func runJob(text string) (string, error) {
 				return "", err
 			}
 			s.Run(m, r)
+			if s.InBubble { // which ends when its last goroutine has ended
+				r.Close()
+			}
 			text, err := json.Marshal(m)
 			return string(text), errors.Join(m.Err(), err)
 		}
@@ -65,8 +91,8 @@ func runJob(text string) (string, error) {
 }
 
 // askParent has the parent measure this process while it does nothing.
-func askParent() (used scene.Usage, err error) {
-	fmt.Println("idle")
+func askParent(span time.Duration) (used scene.Usage, err error) {
+	fmt.Println("idle", span)
 	return used, json.NewDecoder(os.Stdin).Decode(&used)
 }
 
@@ -88,12 +114,12 @@ func runInChild(j job, procs int) (*scene.Measurement, error) {
 	if err := errors.Join(err1, err2, c.Start()); err != nil {
 		return nil, err
 	}
-	m, err := readMeasurement(c, in, out, j.Short)
+	m, err := readMeasurement(c, in, out)
 	return m, errors.Join(err, c.Wait())
 }
 
 // readMeasurement answers a child until it writes its measurement.
-func readMeasurement(c *exec.Cmd, in io.Writer, out io.Reader, short bool) (*scene.Measurement, error) {
+func readMeasurement(c *exec.Cmd, in io.Writer, out io.Reader) (*scene.Measurement, error) {
 	lines := bufio.NewReader(out)
 	for {
 		line, err := lines.ReadBytes('\n')
@@ -103,11 +129,12 @@ func readMeasurement(c *exec.Cmd, in io.Writer, out io.Reader, short bool) (*sce
 		if err != nil {
 			return nil, err
 		}
-		if string(line) != "idle\n" {
+		text, idle := strings.CutPrefix(string(line), "idle ")
+		if !idle {
 			m := new(scene.Measurement)
 			return m, json.Unmarshal(line, m)
 		}
-		used, err := usageInTenSeconds(c.Process.Pid, short)
+		used, err := usageWhileIdle(c.Process.Pid, strings.TrimSpace(text))
 		if err != nil {
 			return nil, err
 		}
@@ -117,19 +144,13 @@ func readMeasurement(c *exec.Cmd, in io.Writer, out io.Reader, short bool) (*sce
 	}
 }
 
-// usageInTenSeconds returns what a process uses in ten seconds, after one second in which
-// it may become idle. In a short run it extrapolates from two seconds.
-func usageInTenSeconds(pid int, short bool) (scene.Usage, error) {
-	scale := 1
-	if short {
-		scale = 5
+// usageWhileIdle returns what a process uses in a time, after one second in which it may
+// become idle.
+func usageWhileIdle(pid int, text string) (used scene.Usage, err error) {
+	span, err := time.ParseDuration(text)
+	if err != nil {
+		return used, err
 	}
 	time.Sleep(time.Second)
-	before, err1 := usage(pid)
-	time.Sleep(10 * time.Second / time.Duration(scale))
-	after, err2 := usage(pid)
-	return scene.Usage{
-		WakeUps: float64(scale) * (after.WakeUps - before.WakeUps),
-		CPU:     float64(scale) * (after.CPU - before.CPU),
-	}, errors.Join(err1, err2)
+	return usageDuring(pid, span)
 }

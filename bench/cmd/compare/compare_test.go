@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"os"
+	"os/exec"
 	"regexp"
 	"testing"
 	"time"
@@ -12,8 +14,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestMain lets this program run as a child, as compare does.
+// TestMain lets this program run as a child, as compare does, and as a process that wakes five
+// times a second.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "blink" {
+		for {
+			time.Sleep(200 * time.Millisecond)
+		}
+	}
 	if len(os.Args) > 1 && os.Args[1] == childArgument {
 		childMain()
 		return
@@ -57,11 +65,63 @@ func TestIdleUsage(t *testing.T) {
 	require.Greater(t, wakeUps["go-zero"], 1000.0, "go-zero ticks, and the parent does not see it")
 }
 
+// The parent counts a wake-up once, however many threads it wakes.
+func TestBursts(t *testing.T) {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	blink := exec.Command(self, "blink")
+	require.NoError(t, blink.Start())
+	defer func() { _ = blink.Process.Kill(); _ = blink.Wait() }()
+	time.Sleep(300 * time.Millisecond) // until it has started
+	used, err := usageDuring(blink.Process.Pid, 2*time.Second)
+	require.NoError(t, err)
+	require.InDelta(t, 10, used.Bursts, 3)
+	require.GreaterOrEqual(t, used.WakeUps, used.Bursts)
+	_, err = usageDuring(0, time.Second)
+	require.Error(t, err)
+}
+
+// A scene in a bubble is measured like others.
+func TestSceneInBubble(t *testing.T) {
+	work := figure.At(figure.LoneInBubble, 2)
+	for _, kind := range []string{rival.Ours, rival.Time} {
+		m, err := runInChild(job{Scene: work, Rival: kind, Short: true}, 2)
+		require.NoError(t, err)
+		require.Len(t, m.Figures, 1)
+		require.Equal(t, work, m.Figures[0].Work)
+		require.Positive(t, m.Figures[0].Value)
+	}
+}
+
+// A wheel whose timers have all fired or been stopped is woken at most once.
+func TestAfterDrain(t *testing.T) {
+	m, err := runInChild(job{Scene: "idle after a drain", Rival: rival.Ours, Short: true}, 2)
+	require.NoError(t, err)
+	require.Len(t, m.Figures, 1)
+	require.LessOrEqual(t, m.Figures[0].Value, 1.0)
+}
+
 func TestFailedChildIsAnError(t *testing.T) {
 	_, err := runInChild(job{Scene: "no such scene", Rival: rival.Ours}, 1)
 	require.Error(t, err)
 	_, err = runInChild(job{Scene: "drained", Rival: "no such rival"}, 1)
 	require.Error(t, err)
+}
+
+// A scene that fails has a second chance, and no third.
+func TestAttempt(t *testing.T) {
+	for failures, want := range []bool{true, true, false} {
+		n := 0
+		m, err := attempt(func() (*scene.Measurement, error) {
+			if n++; n <= failures {
+				return nil, errors.New("too late")
+			}
+			return &scene.Measurement{}, nil
+		})
+		require.Equal(t, want, err == nil)
+		require.Equal(t, want, m != nil)
+		require.Equal(t, min(failures+1, 2), n)
+	}
 }
 
 // A figure that is bad by chance passes after it is measured again. One that is really bad

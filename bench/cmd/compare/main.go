@@ -53,9 +53,9 @@ func main() {
 func parse() (o options) {
 	flag.IntVar(&o.rounds, "rounds", 5, "number of rounds; expensive scenes run in every other round")
 	flag.IntVar(&o.procs, "procs", runtime.NumCPU(), "GOMAXPROCS of scenes that do not set their own")
-	flag.BoolVar(&o.short, "short", false, "at most two minutes: two rounds, shorter loops, this library and time only, scenes with targets only")
+	flag.BoolVar(&o.short, "short", false, "two to three minutes: two rounds, shorter loops, this library and time only, scenes with targets only")
 	only := flag.String("only", "", "run only the scenes whose names match this `regexp`")
-	flag.Float64Var(&o.check, "check", 0, "exit with 1 if a figure is worse than `F` times what its target allows or, of a target that is not met, F times the worst figure known")
+	flag.Float64Var(&o.check, "check", 0, "exit with 1 if a figure is worse than `F` times what its target allows or, of a target that is not met, F times the worst figure known on this kind of processor")
 	flag.BoolVar(&o.json, "json", false, "print the figures as JSON instead of tables")
 	flag.StringVar(&o.results, "results", "", "`directory` for tables, figures and plots; a full run writes to results by default")
 	flag.StringVar(&o.readme, "readme", "", "renew the generated section of this `file`, such as ../README.md")
@@ -93,23 +93,14 @@ func compare(o options) (ok bool, err error) {
 
 // emptyResults returns Results that name their origin and have no figures yet.
 func emptyResults() figure.Results {
+	processor, machine := describe()
 	return figure.Results{
-		Machine: machine(),
-		Go:      runtime.Version(),
-		Date:    time.Now().UTC().Format(time.DateOnly),
-		Command: strings.Join(append([]string{"go run -C bench ./cmd/compare"}, os.Args[1:]...), " "),
+		Machine:   machine,
+		Processor: processor,
+		Go:        runtime.Version(),
+		Date:      time.Now().UTC().Format(time.DateOnly),
+		Command:   strings.Join(append([]string{"go run -C bench ./cmd/compare"}, os.Args[1:]...), " "),
 	}
-}
-
-// machine describes this machine, as far as the system describes it.
-func machine() string {
-	name := runtime.GOARCH
-	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		if m := regexp.MustCompile(`model name\s*: (.*)`).FindSubmatch(info); m != nil {
-			name = string(m[1])
-		}
-	}
-	return fmt.Sprintf("%s, %d processors, %s/%s", name, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
 }
 
 // publish prints the tables, and writes the files that the options name.

@@ -42,7 +42,9 @@ func run(o options, r *figure.Results, s scene.Scene, round int) error {
 		}
 		kind := kinds[k].Name
 		fmt.Fprintf(os.Stderr, clearLine+"round %d of %d: %s: %s", round+1, o.rounds, s.Name, kind)
-		result, err := runInChild(job{Scene: s.Name, Rival: kind, Short: o.short}, procs(o, s))
+		result, err := attempt(func() (*scene.Measurement, error) {
+			return runInChild(job{Scene: s.Name, Rival: kind, Short: o.short}, procs(o, s))
+		})
 		if err != nil && (kind == rival.Ours || kind == rival.Time) {
 			return fmt.Errorf("%s: %s: %w", kind, s.Name, err)
 		}
@@ -59,6 +61,17 @@ func run(o options, r *figure.Results, s scene.Scene, round int) error {
 		}
 	}
 	return nil
+}
+
+// attempt runs a scene, and once more if it fails: on a busy machine a storm may begin before
+// it is armed.
+func attempt(run func() (*scene.Measurement, error)) (m *scene.Measurement, err error) {
+	for range 2 {
+		if m, err = run(); err == nil {
+			break
+		}
+	}
+	return m, err
 }
 
 // rivals returns the rivals that run a scene: all, but only those that targets compare in

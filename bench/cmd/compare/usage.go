@@ -2,16 +2,42 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/seed76848005/timerwheel/bench/internal/scene"
 )
 
 var switches = regexp.MustCompile(`(?m)^(?:non)?voluntary_ctxt_switches:\s*(\d+)$`)
+
+// glimpse is how often usageDuring looks at a process.
+const glimpse = 50 * time.Millisecond
+
+// usageDuring returns what the threads of a process use from now on until span has passed. In
+// each glimpse in which one of them ran it sees a burst; a burst may span two glimpses.
+func usageDuring(pid int, span time.Duration) (used scene.Usage, err error) {
+	began := time.Now()
+	first, err := usage(pid)
+	last, in := first, 0.0 // how many glimpses the present burst lasts
+	for err == nil && time.Since(began) < span {
+		time.Sleep(min(glimpse, span-time.Since(began)))
+		before := last
+		if last, err = usage(pid); last.WakeUps == before.WakeUps {
+			used.Bursts += math.Ceil(in / 2)
+			in = 0
+		} else {
+			in++
+		}
+	}
+	used.Bursts += math.Ceil(in / 2)
+	used.WakeUps, used.CPU = last.WakeUps-first.WakeUps, last.CPU-first.CPU
+	return used, err
+}
 
 // usage returns what the threads of a process have used since it began. It counts context
 // switches as wake-ups: the system switches away from a thread only after it woke it.

@@ -10,7 +10,7 @@
 // that allocates. So pauses does each work several times. Where one goroutine does the
 // work, the rounds consist of the same sections. The shortest time of a section in all
 // rounds is the library's; pauses prints the longest of these times, and -check judges by
-// it alone.
+// it alone; -longest prints nothing else, for the table of cmd/compare.
 //
 // It also prints the longest section of the best and of the worst round, the longest by
 // the wall clock, and where a mutex was released after a section that was long in every

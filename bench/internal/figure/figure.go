@@ -11,13 +11,14 @@ import (
 
 // Results holds the figures of one comparison.
 type Results struct {
-	Machine string  `json:"machine"`
-	Procs   int     `json:"procs"` // GOMAXPROCS of works that do not set their own
-	Go      string  `json:"go"`
-	Date    string  `json:"date"`
-	Command string  `json:"command"`
-	Works   []Work  `json:"works"` // in the order of the table
-	Curves  []Curve `json:"curves"`
+	Machine   string    `json:"machine"`
+	Processor Processor `json:"processor,omitempty"`
+	Procs     int       `json:"procs"` // GOMAXPROCS of works that do not set their own
+	Go        string    `json:"go"`
+	Date      string    `json:"date"`
+	Command   string    `json:"command"`
+	Works     []Work    `json:"works"` // in the order of the table
+	Curves    []Curve   `json:"curves"`
 }
 
 // A Work is what one line of the table measures.

@@ -7,7 +7,7 @@ import (
 
 // The lines that enclose the generated part of a page.
 const (
-	pageBegins = "<!-- bench: what follows is made by the command in it -->\n"
+	pageBegins = "<!-- bench: begin -->\n"
 	pageEnds   = "<!-- bench: end -->\n"
 )
 
@@ -36,24 +36,10 @@ a dash means.
 %s`, "`"+r.Command+"`", r.origin(), r.Targets(), r.Table())
 }
 
-// Section returns the generated part of the repository's README.
+// Section returns the generated part of the repository's README: the command, the origin of
+// the figures, and the works that a user asks about first. The targets are in Page.
 func (r *Results) Section() string {
-	return fmt.Sprintf(`
-`+"```sh\n%s\n```"+`
-
-%s
-
-![start and stop, re-arm](bench/results/calls.svg)
-
-![start and stop while a million timers fire](bench/results/tail.svg)
-
-%s
-Everything that was measured, with go-zero's wheel and a hand-rolled wrapper
-beside it: [bench/results/table.md](bench/results/table.md); how, and how far to
-trust it: [bench](bench); what stands in the way of the targets that are not met:
-[there](bench/README.md#what-is-not-met-and-why).
-
-`, r.Command, r.origin(), r.Targets())
+	return fmt.Sprintf("\n```sh\n%s\n```\n\n%s\n\n%s\n", r.Command, r.origin(), r.Front())
 }
 
 // Renew returns a page with its generated part replaced.

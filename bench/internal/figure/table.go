@@ -35,7 +35,21 @@ func (r *Results) Targets() string {
 		if !v.Pass() {
 			verdict = "**FAIL**"
 		}
-		t = append(t, []string{v.Target.Work, v.Unit.cell(v.Ours), v.Unit.cell(time), v.ratio(time), v.Target.text(v.Unit), verdict})
+		t = append(t, []string{v.Target.Work, v.Unit.cell(v.Ours), v.Unit.cell(time), v.ratio(time), v.bound(), verdict})
+	}
+	return t.String()
+}
+
+// frontWorks are the works that the repository's README shows.
+var frontWorks = []string{StartStop, MoveShared, Held, GC, Firing}
+
+// Front returns the table of the README. It leaves out what was not measured.
+func (r *Results) Front() string {
+	t := table{{"work", rival.Ours, rival.Time}}
+	for _, work := range frontWorks {
+		if ours := r.Samples(work, rival.Ours); len(ours) > 0 {
+			t = append(t, []string{work, r.unit(work).cell(ours), r.unit(work).cell(r.Samples(work, rival.Time))})
+		}
 	}
 	return t.String()
 }

@@ -34,10 +34,10 @@ func TestVerdicts(t *testing.T) {
 		results *Results
 		used    float64
 	}{
-		"a fraction of time's, met":        {resultsOf(StartStop, Samples{35}, Samples{100}), 1},
-		"a fraction of time's, not met":    {resultsOf(StartStop, Samples{42}, Samples{100}), 1.2},
-		"the median of the rounds counts":  {resultsOf(StartStop, Samples{35, 350, 35}, Samples{100, 100, 100}), 1},
-		"each round has its own time":      {resultsOf(StartStop, Samples{20, 70, 7}, Samples{100, 200, 10}), 1},
+		"a fraction of time's, met":        {resultsOf(StartStop, Samples{42}, Samples{100}), 1},
+		"a fraction of time's, not met":    {resultsOf(StartStop, Samples{63}, Samples{100}), 1.5},
+		"the median of the rounds counts":  {resultsOf(StartStop, Samples{42, 420, 42}, Samples{100, 100, 100}), 1},
+		"each round has its own time":      {resultsOf(StartStop, Samples{20, 84, 8.4}, Samples{100, 200, 20}), 1},
 		"time's plus a constant, met":      {resultsOf(Late, Samples{4e6}, Samples{2e6}), 1},
 		"time's plus a constant, not met":  {resultsOf(Late, Samples{6e6}, Samples{2e6}), 1.5},
 		"a constant, met":                  {resultsOf(Close, Samples{25e6}, nil), 0.5},
@@ -67,18 +67,39 @@ func TestWithin(t *testing.T) {
 	require.False(t, Verdict{Used: math.Inf(1)}.Within(1e9))
 	require.True(t, Verdict{Used: 1}.Pass())
 
-	v.Target.WorstKnown = 2
-	require.False(t, v.Pass(), "WorstKnown does not make a missed target pass")
+	v.Worst = 2
+	require.False(t, v.Pass(), "Worst does not make a missed target pass")
 	require.True(t, v.NoWorse(1))
 	v.Used = 2.7
 	require.False(t, v.NoWorse(1.3))
 	require.True(t, v.NoWorse(1.4))
 }
 
+// What is known of a processor counts on it; what is known of none of its kind is the widest.
+func TestWorstKnownOfProcessors(t *testing.T) {
+	w := worst{zen4: 2, "another": 1, unknown: 3}
+	require.EqualValues(t, 2, w.on(zen4))
+	require.EqualValues(t, 1, w.on("another"))
+	require.EqualValues(t, 3, w.on("never seen"))
+	require.EqualValues(t, 3, w.on(unknown))
+	require.Zero(t, worst(nil).on(zen4), "the target is met")
+	for _, target := range Targets() {
+		for kind, times := range target.WorstKnown {
+			require.LessOrEqual(t, times, target.WorstKnown[unknown], "%s on %s", target.Work, kind)
+		}
+	}
+
+	r := resultsOf(ArmStop, Samples{85 * 2.5}, Samples{100})
+	require.True(t, verdict(t, r).NoWorse(1))
+	worst := verdict(t, r).Target.WorstKnown
+	r.Processor = zen4
+	require.InDelta(t, worst[zen4], verdict(t, r).Worst, 1e-9)
+}
+
 // The reference of a target may be another figure of this library: DelSync is compared
 // with Del, round by round.
 func TestVerdictOnOwnReference(t *testing.T) {
-	r := resultsOf(DelSyncIdle, Samples{26}, Samples{1})
+	r := resultsOf(DelSyncIdle, Samples{24}, Samples{1})
 	require.Empty(t, r.Verdicts(), "the reference was not measured")
 	r.Add(DelIdle, Nanoseconds, rival.Ours, 20)
 	require.InDelta(t, 1, verdict(t, r).Used, 1e-9)

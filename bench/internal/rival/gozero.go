@@ -12,6 +12,7 @@ import (
 // whether a removal found a task, and it has no deletion that waits.
 type goZero struct {
 	w       *collection.TimingWheel
+	tick    time.Duration
 	keys    atomic.Uint64 // the last key of a one-shot; the keys of reused timers are lower
 	started uint64        // the first key of StartAll
 	f       func()
@@ -26,7 +27,7 @@ func newGoZero(tick time.Duration) (Rival, error) {
 	if tick == 0 {
 		tick = time.Millisecond
 	}
-	r := new(goZero)
+	r := &goZero{tick: tick}
 	r.keys.Store(1 << 32)
 	var err error
 	r.w, err = collection.NewTimingWheel(tick, buckets, func(_, f any) { f.(func())() })
@@ -116,6 +117,8 @@ func (r *goZero) Every(period time.Duration, f func()) {
 	}
 	_ = r.w.SetTimer(key, again, period)
 }
+
+func (r *goZero) Another() (Rival, error) { return newGoZero(r.tick) }
 
 func (r *goZero) Close() {
 	r.closed.Store(true)

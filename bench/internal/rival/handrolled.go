@@ -249,6 +249,8 @@ func (r *handRolled) DeleteKeys(keys []uint32) (deleted int) {
 	return deleted
 }
 
+func (r *handRolled) Another() (Rival, error) { return newHandRolled(0) }
+
 // Close stops the timers of Make, as std's Close does.
 func (r *handRolled) Close() {
 	r.closed.Store(true)

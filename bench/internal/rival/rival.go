@@ -48,6 +48,9 @@ type Rival interface {
 	// Every calls f periodically until Close.
 	Every(period time.Duration, f func())
 
+	// Another returns another Rival of this kind, with the same tick and without timers.
+	Another() (Rival, error)
+
 	// Close releases the rival. No timer of Make and no series of Every fires any more.
 	Close()
 }
@@ -114,6 +117,13 @@ type StallReporter interface {
 	// Reporting returns another Rival of this kind, which calls f for each handler that has
 	// run for that long. If f is nil, it does not look for them.
 	Reporting(after time.Duration, f func()) (Rival, error)
+}
+
+// A Driver is a Rival whose time can be driven by its host.
+type Driver interface {
+	// Driven returns another Rival of this kind, and a function that advances the time of that
+	// Rival n times by step. The function returns how many timers fired in it.
+	Driven() (r Rival, advance func(n int, step time.Duration) (fired int), err error)
 }
 
 // A FullCloser is a Rival whose Close ends all its timers. Close of another Rival ends

@@ -33,6 +33,8 @@ func TestRivalsDoTheWork(t *testing.T) {
 				"connections are ended":          areDisconnected,
 				"a series continues":             continues,
 				"a stall is reported":            reportsStalls,
+				"another rival is separate":      isAnother,
+				"a host drives its time":         isDriven,
 			} {
 				t.Run(name, func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
@@ -242,6 +244,38 @@ func reportsStalls(t *testing.T, r Rival) {
 		require.Equal(t, f != nil, reports() > before)
 		watched.Close()
 	}
+}
+
+// What one has ended the other still fires.
+func isAnother(t *testing.T, r Rival) {
+	another, err := r.Another()
+	require.NoError(t, err)
+	require.IsType(t, r, another)
+	f, calls := counter()
+	r.Make(1, f)
+	another.Make(1, f)
+	r.Rearm([]uint32{0}, 20*tick, 0)
+	another.Rearm([]uint32{0}, 20*tick, 0)
+	another.Close()
+	time.Sleep(time.Second)
+	require.Equal(t, 1, calls())
+}
+
+func isDriven(t *testing.T, r Rival) {
+	d, can := r.(Driver)
+	if !can {
+		t.Skip("it has a clock of its own")
+	}
+	driven, advance, err := d.Driven()
+	require.NoError(t, err)
+	defer driven.Close()
+	f, calls := counter()
+	driven.AfterFunc(50*tick, f)
+	time.Sleep(time.Second)
+	require.Zero(t, advance(100, tick/4))
+	require.Zero(t, advance(24, tick))
+	require.Equal(t, 1, advance(3, tick))
+	require.Equal(t, 1, calls())
 }
 
 // StopSync returns after the handler. This test does not run in a bubble, because the

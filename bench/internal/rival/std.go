@@ -108,6 +108,8 @@ func (r *std) Every(period time.Duration, f func()) {
 	t.Reset(period)
 }
 
+func (r *std) Another() (Rival, error) { return newStd(0) }
+
 // Close stops the timers of Make. It cannot stop the others.
 func (r *std) Close() {
 	r.closed.Store(true)

@@ -11,6 +11,7 @@ import (
 // those that are found by key with package keyed.
 type wheel struct {
 	w       *timerwheel.Wheel
+	tick    time.Duration
 	started []timerwheel.Timer
 	timers  []timerwheel.Timer
 	byKey   *keyed.Timers[uint32]
@@ -21,7 +22,7 @@ type wheel struct {
 
 func newWheel(tick time.Duration) (Rival, error) {
 	w, err := timerwheel.New(timerwheel.Options{Tick: tick})
-	return &wheel{w: w}, err
+	return &wheel{w: w, tick: tick}, err
 }
 
 func (r *wheel) AfterFunc(d time.Duration, f func()) { r.w.AfterFunc(d, f) }
@@ -189,6 +190,24 @@ func (r *wheel) Reporting(after time.Duration, f func()) (Rival, error) {
 	w, err := timerwheel.New(o)
 	return &wheel{w: w}, err
 }
+
+func (r *wheel) Driven() (Rival, func(int, time.Duration) int, error) {
+	w, err := timerwheel.New(timerwheel.Options{Tick: r.tick, Manual: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	now := w.Now()
+	return &wheel{w: w, tick: r.tick}, func(n int, step time.Duration) (fired int) {
+		for range n {
+			now = now.Add(step)
+			k, _ := w.Advance(now)
+			fired += k
+		}
+		return fired
+	}, nil
+}
+
+func (r *wheel) Another() (Rival, error) { return newWheel(r.tick) }
 
 func (r *wheel) Close() { _ = r.w.Close() }
 

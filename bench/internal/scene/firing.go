@@ -14,7 +14,12 @@ import (
 // say nothing, because it consists of waiting as long as the firings are in time.
 func firings() []Scene {
 	return []Scene{
-		{Name: figure.Firing, Cost: Expensive, Works: []string{figure.Firing}, Run: storm},
+		{Name: figure.Firing, Cost: Expensive, Works: []string{figure.Firing}, Run: func(m *Measurement, r rival.Rival) {
+			m.storm(figure.Firing, r, million, func(int) time.Duration { return rand.N(stormWidth) })
+		}},
+		{Name: figure.FiringInOrder, Cost: Expensive, Works: []string{figure.FiringInOrder}, Run: func(m *Measurement, r rival.Rival) {
+			m.storm(figure.FiringInOrder, r, million, func(k int) time.Duration { return time.Duration(k) * stormWidth / million })
+		}},
 		{Name: "periodic", Cost: Expensive, Run: periodic},
 	}
 }
@@ -31,21 +36,24 @@ func lead(r rival.Rival) time.Duration {
 	return max(6*took*million/sample, 2*time.Second)
 }
 
-// storm fires a million timers over two seconds. It arms them in random order before the
-// first is due.
-func storm(m *Measurement, r rival.Rival) {
-	const width = 2 * time.Second
+// stormWidth is the time over which the timers of a storm are due.
+const stormWidth = 2 * time.Second
+
+// storm fires n timers. The kth is due that long after the lead, in which all of them are
+// armed: at a random time, or in the order in which they are armed, as timeouts of a constant
+// duration are.
+func (m *Measurement) storm(work string, r rival.Rival, n int, due func(k int) time.Duration) {
 	lead := lead(r)
 	var fired atomic.Int64
 	done := make(chan struct{})
 	f := func() {
-		if fired.Add(1) == million {
+		if fired.Add(1) == int64(n) {
 			close(done)
 		}
 	}
 	began := time.Now()
-	for range million {
-		r.AfterFunc(time.Until(began.Add(lead))+rand.N(width), f)
+	for k := range n {
+		r.AfterFunc(time.Until(began.Add(lead))+due(k), f)
 	}
 	if took := time.Since(began); took > lead {
 		m.failf("arming took %v: the first timers were due before it ended", took)
@@ -53,7 +61,7 @@ func storm(m *Measurement, r rival.Rival) {
 	runtime.GC()
 	before := cpu()
 	<-done
-	m.report(figure.Firing, figure.Nanoseconds, float64(cpu()-before)/million)
+	m.report(work, figure.Nanoseconds, float64(cpu()-before)/float64(n))
 }
 
 // periodic measures 10,000 periodic timers of 10 ms for a second and a half.

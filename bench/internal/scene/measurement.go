@@ -16,10 +16,10 @@ type Measurement struct {
 	Short   bool
 	Figures []Figure
 
-	// Idle returns what this process uses in ten seconds in which it does nothing. The
-	// parent process measures that, because a process cannot observe itself while it
-	// does nothing.
-	Idle func() (Usage, error) `json:"-"`
+	// Idle returns what this process uses in a time in which it does nothing, after a second
+	// in which it may become idle. The parent process measures that, because a process cannot
+	// observe itself while it does nothing.
+	Idle func(time.Duration) (Usage, error) `json:"-"`
 
 	// Curves are distributions, for plots: for each work, the figure at each of the
 	// quantiles that the scene asks for.
@@ -35,9 +35,10 @@ type Figure struct {
 	Value float64
 }
 
-// A Usage is how often threads of a process were woken, and the processor time that they
-// used, in nanoseconds.
-type Usage struct{ WakeUps, CPU float64 }
+// A Usage is what a process has used: how often its threads were woken, in how many bursts,
+// and their processor time in nanoseconds. One wake-up of a process may wake several threads
+// one after the other, which are one burst.
+type Usage struct{ WakeUps, Bursts, CPU float64 }
 
 // Err returns the first error of the scene.
 func (m *Measurement) Err() error { return m.err }

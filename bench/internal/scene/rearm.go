@@ -14,9 +14,12 @@ import (
 // order.
 func rearms() []Scene {
 	return []Scene{
-		{Name: "re-arm, one timer", Works: []string{figure.LaterHot, figure.LaterAtHot, figure.TouchHot}, Run: func(m *Measurement, r rival.Rival) {
+		{Name: "re-arm, one timer", Works: []string{figure.LaterAboveClock, figure.LaterAtHot, figure.TouchHot}, Run: func(m *Measurement, r rival.Rival) {
 			r.Make(1, nothing)
-			m.rearm(r, ", one timer", make([]uint32, unit))
+			same := make([]uint32, unit)
+			m.rearm(r, ", one timer", same)
+			r.Rearm(same[:1], far, 0) // it was moved to earlier times
+			m.aboveClock(figure.LaterAboveClock, func(int) { r.Rearm(same, far, 0) })
 		}},
 		{Name: "re-arm, one timer, 1M others", Run: func(m *Measurement, r rival.Rival) {
 			populate(r, million)
@@ -39,10 +42,12 @@ func shuffled(n int) []uint32 {
 	return order
 }
 
+// far is how far away the timers are that are moved. A word reaches further: word.go.
+const far = 100 * time.Hour
+
 // rearm measures moves to a later time (d stays the same while time passes), the same by
 // a caller that knows the time, the same of idle timeouts, and moves to an earlier time.
 func (m *Measurement) rearm(r rival.Rival, which string, order []uint32) {
-	const far = 100 * time.Hour // a word reaches further: word.go
 	r.Rearm(order, far, 0)
 	next := cycle(order)
 	m.loop("re-arm later"+which, func(int) { r.Rearm(next(), far, 0) })
@@ -68,6 +73,31 @@ func (m *Measurement) rearm(r rival.Rival, which string, order []uint32) {
 	if d < time.Hour {
 		m.failf("the moves to earlier times came down to %v", d)
 	}
+}
+
+// aboveClock measures f above as many readings of the clock, in turns with these, so that both
+// find the machine alike. Its figure is the median of the turns' differences.
+func (m *Measurement) aboveClock(work string, f func(n int)) {
+	const turns = 20
+	began := time.Now()
+	var now time.Duration
+	clock := func(n int) {
+		for range n {
+			now += time.Since(began)
+		}
+	}
+	var clocks, above figure.Samples
+	for range turns {
+		n, took := repeat(clock, m.span()/turns)
+		clocks = append(clocks, float64(took)/float64(n))
+		n, took = repeat(f, m.span()/turns)
+		above = append(above, float64(took)/float64(n)-clocks[len(clocks)-1])
+	}
+	if now == 0 {
+		m.failf("the clock stood still")
+	}
+	m.report("one reading of the clock", figure.Nanoseconds, clocks.Median())
+	m.report(work, figure.Nanoseconds, above.Median())
 }
 
 // cycle returns a function that returns unit after unit of order, and starts again after

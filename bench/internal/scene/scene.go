@@ -21,7 +21,10 @@ type Scene struct {
 	Cost  Cost
 	Works []string // those with a target
 	Skip  string   // the rival that would take minutes, if any
-	Run   func(*Measurement, rival.Rival)
+
+	InBubble bool // in a synctest bubble, the rival too
+
+	Run func(*Measurement, rival.Rival)
 }
 
 // Measures reports whether the scene measures a work that has a target.
@@ -57,7 +60,8 @@ func (s Scene) RunsIn(round int, short bool) bool {
 
 // All returns all scenes, in the order of the table.
 func All() []Scene {
-	return slices.Concat(startStops(), rearms(), shareds(), keys(), firings(), slacks(), deletions(), memory(), tails(), latenesses(), stalls(), idles(), closes())
+	return slices.Concat(startStops(), rearms(), shareds(), keys(), firings(), wakeUps(), slacks(), deletions(), drives(), memory(), empties(),
+		tails(), latenesses(), stalls(), sections(), idles(), closes())
 }
 
 // Find returns the scene with a name.

@@ -39,7 +39,8 @@ func startStops() (scenes []Scene) {
 
 // startStopWorks holds the works that have a target, by the number of other timers.
 var startStopWorks = map[string][]string{
-	"1M": {figure.StartStop, figure.StartStopParallel, figure.StartStopAllocs, figure.ArmStop},
+	"none": {figure.StartStopNone, figure.StartStopNoneParallel},
+	"1M":   {figure.StartStop, figure.StartStopParallel, figure.StartStopAllocs, figure.ArmStop},
 }
 
 var counts = map[string]int{"none": 0, "10k": 10_000, "1M": million}

@@ -2,6 +2,8 @@ package scene
 
 import (
 	"math/rand/v2"
+	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -34,9 +36,33 @@ func tailInStorm(m *Measurement, r rival.Rival) {
 	}
 	time.Sleep(time.Until(began.Add(lead - 10*time.Millisecond)))
 	p := newProbe(r)
+	probed := time.Now()
 	p.until(func() bool { return fired.Load() == million })
+	over := time.Now()
 	m.tail("storm", p)
-	m.report("a storm of 1M due within 300 ms, until the last has fired", figure.Nanoseconds, float64(time.Since(began.Add(lead))))
+	m.report("a storm of 1M due within 300 ms, until the last has fired", figure.Nanoseconds, float64(over.Sub(began.Add(lead))))
+	m.besideBusyLoop(r, over.Sub(probed))
+}
+
+// besideBusyLoop is the control of a storm: it starts and stops timers for as long, while a
+// busy loop has the processor that the storm had. So what is slow in it is the system's and
+// the runtime's. It has one loop less than processors, because the probe needs one as well.
+func (m *Measurement) besideBusyLoop(r rival.Rival, span time.Duration) {
+	var over atomic.Bool
+	var loops sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) - 1 {
+		loops.Go(func() {
+			for !over.Load() {
+			}
+		})
+	}
+	r.AfterFunc(30*time.Second, nothing) // so that no start of a minute is the next to fire
+	p := newProbe(r)
+	began := time.Now()
+	p.until(func() bool { return time.Since(began) > span })
+	over.Store(true)
+	loops.Wait()
+	m.report(figure.BusySlowest, figure.Nanoseconds, p.took.Quantile(1))
 }
 
 // tailInCascade starts and stops timers while a wheel moves a million others from one
