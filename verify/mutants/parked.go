@@ -58,7 +58,7 @@ var parkedMutants = []mutant{
 		Rule: "stats.go",
 		Edits: []edit{{"stats.go",
 			`s.Pending += c.linked - c.inLanes + open`,
-			`s.Pending += c.linked`}},
+			`s.Pending += c.linked + 0*open`}},
 		Red: tests("TestATimerStoppedInItsPlaceIsNotPending"),
 	},
 	{
@@ -141,7 +141,7 @@ var parkedMutants = []mutant{
 		Edits: []edit{{"parked.go",
 			`== all && s.Owners > 0 &&`,
 			`== all &&`}},
-		Red: tests("TestWhatIsNotParked"),
+		Red: tests("TestTheDeletionOfATimerWithoutAnOwnerRecyclesIt"),
 	},
 	{
 		Name: "the word of a timer without an owner can be parked",
@@ -183,8 +183,16 @@ var parkedMutants = []mutant{
 		Rule: "alarm.go",
 		Edits: []edit{{"shard.go",
 			`if sh.anchor().Wheel == nil && sh.running.Len() == 0 && len(sh.watches) == 0 {`,
-			`if sh.anchor().Wheel == nil {`}},
-		Red: tests("TestAStalledHandlerIsReported"),
+			`if sh.anchor().Wheel == nil && len(sh.watches) == 0 {`}},
+		Red: tests("TestOnStallReportsAHandler", "TestAfterAFreezeWhatLooksStalledIsLookedAtOnceMore", "TestSlowHandlersDoubleTheWorkers"),
+	},
+	{
+		Name: "a wake-up passes a shard over in which only stalls are looked for",
+		Rule: "alarm.go",
+		Edits: []edit{{"shard.go",
+			`if sh.anchor().Wheel == nil && sh.running.Len() == 0 && len(sh.watches) == 0 {`,
+			`if sh.anchor().Wheel == nil && sh.running.Len() == 0 {`}},
+		Red: tests("TestOnStallReportsAHandler", "TestOnStallReportsWhenAllWorkersAreBlocked"),
 	},
 	{
 		Name: "a wake-up looks at shards in which there was something once",
@@ -205,12 +213,9 @@ var parkedMutants = []mutant{
 	{
 		Name: "a wheel on which something pends is not kept",
 		Rule: "alarm.go",
-		Edits: []edit{{"alarm.go",
-			`alarm{wheel: weak.Make(w), anchors: make([]anchor, len(w.shards))}`,
-			`alarm{wheel: weak.Make(w), anchors: make([]anchor, 2*len(w.shards))}
-	kept := a.anchors
-	a.anchors = append([]anchor{}, kept[:len(w.shards)]...)
-	w.kept = a.anchors`}},
+		Edits: []edit{{"shard.go",
+			`sh.anchor().Wheel = sh.w`,
+			`_ = sh`}},
 		Red: tests("TestAForgottenWheelFiresWhatPends"),
 	},
 	{
