@@ -26,7 +26,7 @@ var mutants = []mutant{
 		sh.lock()
 		_, _, found := sh.delete(t, mark)
 		sh.unlock()`}},
-		Red: tests("TestNoHandlerBeginsInTheMidstOfADeletion"),
+		Red: explored("DelSync of a due timer"),
 	},
 	{
 		Name: "DelSync's second look goes by the number of the record, not by the generation",
@@ -1544,7 +1544,7 @@ var givenBack *wordChunk
 	sh.w.wakeBy(wake)
 	sh.lock()
 `}},
-		Red: explored("one wake-up at most is left over by another"),
+		Red: explored("Touch against RegisterIdle"),
 	},
 	{
 		Name: "a worker that leaves rearms the alarm before another may be hired",

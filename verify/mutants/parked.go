@@ -183,16 +183,8 @@ var parkedMutants = []mutant{
 		Rule: "alarm.go",
 		Edits: []edit{{"shard.go",
 			`if sh.anchor().Wheel == nil && sh.running.Len() == 0 && len(sh.watches) == 0 {`,
-			`if sh.anchor().Wheel == nil && len(sh.watches) == 0 {`}},
-		Red: tests("TestOnStallReportsAHandler", "TestAfterAFreezeWhatLooksStalledIsLookedAtOnceMore", "TestSlowHandlersDoubleTheWorkers"),
-	},
-	{
-		Name: "a wake-up passes a shard over in which only stalls are looked for",
-		Rule: "alarm.go",
-		Edits: []edit{{"shard.go",
-			`if sh.anchor().Wheel == nil && sh.running.Len() == 0 && len(sh.watches) == 0 {`,
-			`if sh.anchor().Wheel == nil && sh.running.Len() == 0 {`}},
-		Red: tests("TestOnStallReportsAHandler", "TestOnStallReportsWhenAllWorkersAreBlocked"),
+			`if sh.anchor().Wheel == nil {`}},
+		Red: tests("TestAfterAFreezeWhatLooksStalledIsLookedAtOnceMore"),
 	},
 	{
 		Name: "a wake-up looks at shards in which there was something once",

@@ -1,4 +1,4 @@
-/* Two actors stop a timer and start it again, without the lock where they can, while it fires, and a
+/* One actor stops a timer, and one starts it again, without the lock where they can, while it fires; a
    third deletes it and waits, or shuts it down. */
 /* reaches: started_in_place start_taken_back lane_empty parked_with_lock unparked drained_by_stop waited refused refused_shutdown */
 
@@ -44,7 +44,6 @@ init {
 		run worker(0);
 		run user(t);
 		run stops();
-		run starts();
 		run starts()
 	}
 }
