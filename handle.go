@@ -263,7 +263,7 @@ func (sh *shard) free(i uint32, s *record) {
 		sh.recordFree(i, s)
 	}
 	if s.Owners--; s.Owners == 0 {
-		sh.shut(i, s)
+		sh.settle(i, s)
 	}
 	sh.release(i, s)
 }

@@ -42,7 +42,8 @@ type Inspection struct {
 //
 // The wheel examines bucket k at the tick Start + k*Span; on the second level, at each tick of
 // the bucket at which something is due. Its timers fire in the Span ticks from then on, or
-// later: a timer that was pushed back stays in its bucket until the wheel examines that.
+// later: a timer that was pushed back stays in its bucket until the wheel examines that. So does one that
+// was deleted and may soon be registered again: it is in Timers, but not pending.
 type LevelInfo struct {
 	Start  int64   // where its first bucket begins, ticks since the wheel's start
 	Span   int64   // of a bucket, ticks

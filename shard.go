@@ -227,9 +227,12 @@ func (sh *shard) refusal(i uint32, s *record) error {
 }
 
 // needsClock reports whether a Register for when must know the time: because the wheel
-// would have to be woken earlier for it than the alarm is set.
+// would have to be woken earlier for it, or for what is parked, than the alarm is set.
 func (sh *shard) needsClock(s *record, when int64) bool {
 	look := when
+	if sh.anchor().Wheel == nil {
+		look = min(look, sh.nextBucket(&sh.levels))
+	}
 	if !s.CanStay(when) {
 		look = min(look, sh.nanos(sh.levelsOf(s).LooksAt(when)))
 	}
@@ -247,6 +250,11 @@ func (sh *shard) nextIn(l *levels.Levels) int64 {
 	if sh.anchor().Wheel == nil {
 		return never
 	}
+	return sh.nextBucket(l)
+}
+
+// nextBucket is nextIn, also if nothing but parked timers is there.
+func (sh *shard) nextBucket(l *levels.Levels) int64 {
 	if !l.Empty(levels.Due) {
 		return 0
 	}

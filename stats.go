@@ -6,7 +6,9 @@ import (
 )
 
 // Stats says what a wheel holds and what it has done. Each shard's part is one consistent
-// snapshot, so under any races Registered == Fired + Removed + Pending.
+// snapshot, so under any races Registered == Fired + Removed + Pending. A Register that is under way may
+// count as made, and a deletion as not made. (If two Registers of one timer race, the one that comes too
+// late may count for that moment, and then no more.)
 type Stats struct {
 	Live    int // timers that have not been recycled
 	Pending int // timers that are pending
