@@ -1,0 +1,214 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/seed76848005/timerwheel/examples/durable/internal/process"
+	"github.com/stretchr/testify/require"
+)
+
+// dieBeforeCommit is set in the environment of a process that kills itself when its first deadline has
+// done its work outside of the store, and not in the store.
+const dieBeforeCommit = "DURABLE_DIE_BEFORE_COMMIT"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(process.Env) == "" {
+		os.Exit(m.Run())
+	}
+	hook = func(s *service) {
+		if os.Getenv(dieBeforeCommit) == "" {
+			return
+		}
+		s.beforeCommit = func(string) {
+			self, err := os.FindProcess(os.Getpid())
+			if err == nil {
+				err = self.Kill()
+			}
+			fmt.Fprintln(os.Stderr, err)
+			select {} // until the kill
+		}
+	}
+	os.Exit(command(os.Args[1:]))
+}
+
+// The program: processes are killed at any moment, and nothing is lost, doubled, revoked or early.
+func TestKilledAtAnyMoment(t *testing.T) {
+	require.NoError(t, run(filepath.Join(t.TempDir(), "db"), 15, 8, time.Second))
+}
+
+// A process that is killed between what a deadline does outside of the store and its transaction does
+// it again after the restart, with the same ID; and in the store once.
+func TestKilledBeforeTheCommit(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "db")
+	c, err := startClient(file, dieBeforeCommit+"=1")
+	require.NoError(t, err)
+	when := time.Now().Add(time.Second).Round(0)
+	for i := range 3 {
+		answer, err := c.do("set key%d %s id%d", i, when.Add(time.Duration(i)*time.Hour).Format(time.RFC3339Nano), i)
+		require.NoError(t, err)
+		require.Equal(t, "new", answer)
+	}
+	<-c.ended
+	require.Error(t, c.child.Wait())
+
+	c, err = startClient(file)
+	require.NoError(t, err)
+	require.Equal(t, 3, <-c.armed)
+	await(t, func() bool { left, err := c.do("left"); return err == nil && left == "2" })
+	require.NoError(t, c.stop())
+
+	s, err := openStore(file)
+	require.NoError(t, err)
+	fired, err := s.firings()
+	require.NoError(t, err)
+	require.NoError(t, s.close())
+	require.Len(t, fired, 1)
+	require.Equal(t, "id0", fired[0].ID)
+	require.True(t, fired[0].When.Equal(when))
+	require.False(t, fired[0].At.Before(when))
+	outside, err := os.ReadFile(file + ".outbox")
+	require.NoError(t, err)
+	require.Equal(t, "key0 id0\nkey0 id0\n", string(outside))
+}
+
+// service starts a service in this process.
+func testService(t *testing.T) *service {
+	s, _, err := start(filepath.Join(t.TempDir(), "db"), time.Hour)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.stop()) })
+	return s
+}
+
+// await waits until a condition holds, however slow the machine is.
+func await(t *testing.T, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(2 * time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
+		require.True(t, time.Now().Before(end), "in vain")
+	}
+}
+
+// The wall clock is set back: to the store, the deadline is an hour later than the timer knows. The timer
+// fires, the deadline does not, and is armed again.
+func TestTheClockIsSetBack(t *testing.T) {
+	s := testService(t)
+	later := deadline{time.Now().Add(time.Hour).Round(0), "id"}
+	_, err := s.store.put("key", later)
+	require.NoError(t, err)
+	require.NoError(t, s.timers.Set("key", 0))
+	await(t, func() bool {
+		for _, when := range s.timers.All() {
+			return when.After(time.Now().Add(time.Minute))
+		}
+		return false
+	})
+	fired, err := s.store.firings()
+	require.NoError(t, err)
+	require.Empty(t, fired)
+	_, found, err := s.store.get("key")
+	require.NoError(t, err)
+	require.True(t, found)
+}
+
+// The wall clock is set forward: to the store, the deadline has passed, and its timer is an hour away. The
+// sweep fires it. It also drops a timer that the store knows nothing of.
+func TestTheSweepFollowsTheStore(t *testing.T) {
+	s := testService(t)
+	_, err := s.set("key", deadline{time.Now().Add(time.Hour), "id"})
+	require.NoError(t, err)
+	_, err = s.store.put("key", deadline{time.Now().Add(-time.Hour).Round(0), "id"})
+	require.NoError(t, err)
+	require.NoError(t, s.timers.Set("stray", time.Hour))
+	n, err := s.sweep()
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	await(t, func() bool {
+		fired, err := s.store.firings()
+		return err == nil && len(fired) == 1
+	})
+	require.Zero(t, s.timers.Len())
+}
+
+// Set and cancel wait for a firing in flight. So they never say that a deadline has not fired, when it
+// has begun to.
+func TestACancelWaitsForTheFiring(t *testing.T) {
+	s := testService(t)
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	s.beforeCommit = func(string) { close(begun); <-goOn }
+	_, err := s.set("key", deadline{time.Now().Round(0), "id"})
+	require.NoError(t, err)
+	<-begun
+	var returned atomic.Bool
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		found, err := s.cancel("key")
+		returned.Store(true)
+		require.NoError(t, err)
+		require.False(t, found)
+	}()
+	await(t, func() bool { // the cancel waits, for the handler
+		for _, r := range s.wheel.Running() {
+			if r.Waiters > 0 {
+				return true
+			}
+		}
+		return returned.Load()
+	})
+	require.False(t, returned.Load())
+	close(goOn)
+	<-done
+}
+
+// Judge finds each fault.
+func TestJudge(t *testing.T) {
+	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	a, b := deadline{noon, "a"}, deadline{noon.Add(time.Hour), "b"}
+	at := func(d deadline, after time.Duration) firing { return firing{"key", d, d.When.Add(after)} }
+	setA, setB := op{set: true, d: a}, op{set: true, d: b}
+	moved, cancelled := op{set: true, d: b, had: true}, op{had: true}
+	lostB, lostCancel := op{set: true, d: b, lost: true}, op{lost: true}
+	for name, c := range map[string]struct {
+		ops     []op
+		fired   []firing
+		outside string
+		want    verdict
+	}{
+		"right: fired":                       {[]op{setA}, []firing{at(a, 0)}, "a", verdict{}},
+		"right: fired, and again":            {[]op{setA, setB}, []firing{at(a, 0), at(b, 0)}, "a b", verdict{}},
+		"right: moved":                       {[]op{setA, moved}, []firing{at(b, 0)}, "b", verdict{}},
+		"right: cancelled":                   {[]op{setA, cancelled}, nil, "", verdict{}},
+		"right: fired, then cancelled":       {[]op{setA, {}}, []firing{at(a, 0)}, "a", verdict{}},
+		"right: an unanswered set, not done": {[]op{setA, lostB}, []firing{at(a, 0)}, "a", verdict{}},
+		"right: an unanswered set, done":     {[]op{setA, lostB}, []firing{at(b, 0)}, "b", verdict{}},
+		"right: an unanswered cancel":        {[]op{setA, lostCancel}, nil, "", verdict{}},
+		"lost":                               {[]op{setA}, nil, "", verdict{lost: 1}},
+		"lost, though said to have fired":    {[]op{setA, {}}, nil, "", verdict{lost: 1}},
+		"lost, before a set":                 {[]op{setA, setB}, []firing{at(b, 0)}, "b", verdict{lost: 1}},
+		"lost, both":                         {[]op{setA, lostB}, nil, "", verdict{lost: 1}},
+		"found what had not been there":      {[]op{setA, cancelled, cancelled}, nil, "", verdict{lost: 1}},
+		"doubled":                            {[]op{setA}, []firing{at(a, 0), at(a, 1)}, "a", verdict{doubled: 1}},
+		"revoked by a set":                   {[]op{setA, moved}, []firing{at(a, 0), at(b, 0)}, "a b", verdict{revoked: 1}},
+		"revoked by a cancel":                {[]op{setA, cancelled}, []firing{at(a, 0)}, "a", verdict{revoked: 1}},
+		"early":                              {[]op{setA}, []firing{at(a, -1)}, "a", verdict{early: 1}},
+		"strange":                            {[]op{setA}, []firing{at(a, 0), at(b, 0)}, "a b", verdict{strange: 1}},
+		"strange: another time":              {[]op{setA}, []firing{at(deadline{noon.Add(1), "a"}, 0)}, "a", verdict{strange: 1}},
+		"unheard":                            {[]op{setA}, []firing{at(a, 0)}, "", verdict{unheard: 1, again: -1}},
+		"again":                              {[]op{setA}, []firing{at(a, 0)}, "a a a", verdict{again: 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			outside := map[string]int{}
+			for _, id := range strings.Fields(c.outside) {
+				outside[id]++
+			}
+			got := judge(map[string][]op{"key": c.ops}, c.fired, outside)
+			require.Equal(t, c.want, verdict{lost: got.lost, doubled: got.doubled, revoked: got.revoked, early: got.early,
+				strange: got.strange, unheard: got.unheard, again: got.again})
+		})
+	}
+}
