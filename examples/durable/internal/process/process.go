@@ -71,5 +71,15 @@ func (c *Child) Wait() error {
 	return c.err
 }
 
+// HasEnded reports whether the child has ended.
+func (c *Child) HasEnded() bool {
+	select {
+	case <-c.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // Process returns the child's process.
 func (c *Child) Process() *os.Process { return c.cmd.Process }
