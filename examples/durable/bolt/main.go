@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/seed76848005/timerwheel/examples/durable/internal/report"
+	"github.com/seed76848005/timerwheel/examples/internal/progress"
 )
 
 const about = `Bolt keeps deadlines in a file of bbolt. It kills the process that has armed them, many times, and checks
@@ -85,7 +86,9 @@ func run(file string, kills, number int, ahead time.Duration) error {
 	fmt.Printf("bolt: %d users set, move and cancel deadlines of up to %v, in a process that is killed %d times\n", number, ahead, kills)
 	u := newUsers(ahead)
 	u.start(number)
+	stop := progress.Start(func() string { return fmt.Sprintf("%d commands were answered", u.ops.Load()) })
 	armed, err := killAgainAndAgain(u, file, kills)
+	stop()
 	if err != nil {
 		return err
 	}
@@ -119,7 +122,11 @@ func killAgainAndAgain(u *users, file string, kills int) (armed int, err error) 
 				return armed, fmt.Errorf("a process ended by itself: %w", c.stop())
 			}
 			armed += found
-			for enough := 1 + rand.N[int64](300); c.answers.Load() < enough; time.Sleep(time.Millisecond) {
+			enough := 1 + rand.N[int64](300)
+			if last {
+				enough = 300
+			}
+			for ; c.answers.Load() < enough; time.Sleep(time.Millisecond) {
 				select {
 				case <-c.ended:
 					return armed, fmt.Errorf("a process ended by itself: %w", c.stop())
@@ -142,13 +149,16 @@ func killAgainAndAgain(u *users, file string, kills int) (armed int, err error) 
 
 // drain waits until all deadlines have fired, and lets the process shut down.
 func drain(c *client) error {
-	for {
+	for end := time.Now().Add(5 * time.Minute); ; {
 		left, err := c.do("left")
 		if err != nil {
 			return err
 		}
 		if left == "0" {
 			return c.stop()
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("%s deadlines do not fire", left)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

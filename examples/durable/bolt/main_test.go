@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -39,7 +40,13 @@ func TestMain(m *testing.M) {
 
 // The program: processes are killed at any moment, and nothing is lost, doubled, revoked or early.
 func TestKilledAtAnyMoment(t *testing.T) {
-	require.NoError(t, run(filepath.Join(t.TempDir(), "db"), 15, 8, time.Second))
+	require.NoError(t, run(filepath.Join(t.TempDir(), "db"), 10, 8, time.Second))
+}
+
+// Without a kill, nothing is done twice outside of the store either, and nothing that was replaced or
+// cancelled is done there.
+func TestNotKilled(t *testing.T) {
+	require.NoError(t, run(filepath.Join(t.TempDir(), "db"), 0, 8, time.Second))
 }
 
 // A process that is killed between what a deadline does outside of the store and its transaction does
@@ -77,9 +84,9 @@ func TestKilledBeforeTheCommit(t *testing.T) {
 	require.Equal(t, "key0 id0\nkey0 id0\n", string(outside))
 }
 
-// service starts a service in this process.
-func testService(t *testing.T) *service {
-	s, _, err := start(filepath.Join(t.TempDir(), "db"), time.Hour)
+// testService starts a service in this process.
+func testService(t *testing.T, sweepEvery time.Duration) *service {
+	s, _, err := start(filepath.Join(t.TempDir(), "db"), sweepEvery)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.stop()) })
 	return s
@@ -96,7 +103,7 @@ func await(t *testing.T, holds func() bool) {
 // The wall clock is set back: to the store, the deadline is an hour later than the timer knows. The timer
 // fires, the deadline does not, and is armed again.
 func TestTheClockIsSetBack(t *testing.T) {
-	s := testService(t)
+	s := testService(t, time.Hour)
 	later := deadline{time.Now().Add(time.Hour).Round(0), "id"}
 	_, err := s.store.put("key", later)
 	require.NoError(t, err)
@@ -118,26 +125,22 @@ func TestTheClockIsSetBack(t *testing.T) {
 // The wall clock is set forward: to the store, the deadline has passed, and its timer is an hour away. The
 // sweep fires it. It also drops a timer that the store knows nothing of.
 func TestTheSweepFollowsTheStore(t *testing.T) {
-	s := testService(t)
-	_, err := s.set("key", deadline{time.Now().Add(time.Hour), "id"})
+	s := testService(t, 10*time.Millisecond)
+	_, err := s.store.put("key", deadline{time.Now().Add(-time.Hour).Round(0), "id"})
 	require.NoError(t, err)
-	_, err = s.store.put("key", deadline{time.Now().Add(-time.Hour).Round(0), "id"})
-	require.NoError(t, err)
+	require.NoError(t, s.timers.Set("key", time.Hour))
 	require.NoError(t, s.timers.Set("stray", time.Hour))
-	n, err := s.sweep()
-	require.NoError(t, err)
-	require.Equal(t, 1, n)
 	await(t, func() bool {
 		fired, err := s.store.firings()
 		return err == nil && len(fired) == 1
 	})
-	require.Zero(t, s.timers.Len())
+	await(t, func() bool { return s.timers.Len() == 0 })
 }
 
 // Set and cancel wait for a firing in flight. So they never say that a deadline has not fired, when it
 // has begun to.
 func TestACancelWaitsForTheFiring(t *testing.T) {
-	s := testService(t)
+	s := testService(t, time.Hour)
 	begun, goOn := make(chan struct{}), make(chan struct{})
 	s.beforeCommit = func(string) { close(begun); <-goOn }
 	_, err := s.set("key", deadline{time.Now().Round(0), "id"})
@@ -211,4 +214,15 @@ func TestJudge(t *testing.T) {
 				strange: got.strange, unheard: got.unheard, again: got.again})
 		})
 	}
+}
+
+// The help begins with a sentence that says what the program is.
+func TestHelp(t *testing.T) {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	help := exec.Command(self, "-h")
+	help.Env = append(os.Environ(), process.Env+"=1")
+	text, err := help.CombinedOutput()
+	require.NoError(t, err)
+	require.Regexp(t, `(?s)^Bolt keeps .*\.\n\n  -[a-z]+ `, string(text))
 }

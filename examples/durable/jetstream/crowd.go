@@ -19,6 +19,7 @@ type crowd struct {
 	plan      plan
 	members   []*member
 	scheduled map[string]time.Time // by ID
+	count     atomic.Int64         // of scheduled
 }
 
 // A member is a worker's process.
@@ -60,6 +61,7 @@ func (c *crowd) schedule(ahead time.Duration) error {
 	n := len(c.scheduled)
 	id, when := fmt.Sprint("d", n), time.Now().Add(ahead).Round(0)
 	c.scheduled[id] = when
+	c.count.Add(1)
 	err := c.engine.schedule(ctx, id, when, c.plan)
 	if err == nil && n%10 == 0 {
 		err = c.engine.schedule(ctx, id, when, c.plan)

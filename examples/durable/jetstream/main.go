@@ -24,6 +24,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nuid"
 	"github.com/seed76848005/timerwheel/examples/durable/internal/report"
+	"github.com/seed76848005/timerwheel/examples/internal/progress"
 )
 
 const about = `Jetstream shares deadlines between processes with NATS JetStream. It kills workers that hold deadlines, and
@@ -120,11 +121,13 @@ func run(url string, workers, number, kills int, p plan) error {
 			return err
 		}
 	}
+	stop := progress.Start(func() string { return fmt.Sprintf("%d deadlines were scheduled", c.count.Load()) })
 	kills, err = c.killWhileScheduling(number, kills)
-	if err != nil {
-		return err
+	var v *verdict
+	if err == nil {
+		v, err = c.judge()
 	}
-	v, err := c.judge()
+	stop()
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -187,6 +188,35 @@ func TestStalledBeforeTheEffect(t *testing.T) {
 	require.Zero(t, v.lost+v.twice+v.early+v.strange+v.sameClaim)
 }
 
+// A program that has had no answer hands a deadline over again, after it has fired: the engine knows it.
+func TestHandedOverAgain(t *testing.T) {
+	t.Parallel()
+	c := testCrowd(t, testServer(t).ClientURL())
+	m := c.mustAdd(t)
+	c.mustSchedule(t, 1, 0)
+	await(t, func() bool { return len(ids(t, m, "ack")) == 1 })
+	require.NoError(t, c.engine.schedule(t.Context(), "d0", c.scheduled["d0"], c.plan))
+	v, err := c.judge() // when the engine has nothing left
+	require.NoError(t, err)
+	require.Equal(t, 1, v.attempts)
+	require.NoError(t, v.report(0))
+}
+
+// A worker that ends gives its claims back. Otherwise another would get them when they have lapsed, which
+// is in an hour here.
+func TestAWorkerThatEndsGivesItsClaimsBack(t *testing.T) {
+	t.Parallel()
+	c, err := newCrowd(testServer(t).ClientURL(), t.TempDir(), plan{lead: time.Hour, ackWait: time.Hour})
+	require.NoError(t, err)
+	t.Cleanup(c.end)
+	ends := c.mustAdd(t)
+	c.mustSchedule(t, 10, time.Hour)
+	await(t, func() bool { return len(ids(t, ends, "claim")) == 10 })
+	require.NoError(t, ends.Stop())
+	next := c.mustAdd(t)
+	await(t, func() bool { return len(ids(t, next, "claim")) == 10 })
+}
+
 // The server stops, and starts again: it has kept the deadlines, and the workers come back to it.
 func TestTheServerRestarts(t *testing.T) {
 	t.Parallel()
@@ -293,4 +323,15 @@ func TestJournal(t *testing.T) {
 	require.NoError(t, os.WriteFile(name, []byte("claim d1"), 0o600))
 	_, err = readJournal(name)
 	require.Error(t, err)
+}
+
+// The help begins with a sentence that says what the program is.
+func TestHelp(t *testing.T) {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	help := exec.Command(self, "-h")
+	help.Env = append(os.Environ(), process.Env+"=1")
+	text, err := help.CombinedOutput()
+	require.NoError(t, err)
+	require.Regexp(t, `(?s)^Jetstream shares .*\.\n\n  -[a-z]+ `, string(text))
 }
