@@ -15,10 +15,13 @@ import (
 // the effect.
 func TestAPausedWorkerDropsItsClaims(t *testing.T) {
 	t.Parallel()
-	c := testCrowd(t, testServer(t).ClientURL())
+	const lead = 10 * time.Second // long enough to stop the worker before the first deadline
+	c, err := newCrowd(testServer(t).ClientURL(), t.TempDir(), plan{lead, defaults.ackWait})
+	require.NoError(t, err)
+	t.Cleanup(c.end)
 	paused := c.mustAdd(t)
 	const number = 20
-	c.mustSchedule(t, number, defaults.lead+time.Second)
+	c.mustSchedule(t, number, lead)
 	await(t, func() bool { return len(ids(t, paused, "claim")) >= number })
 	require.NoError(t, paused.Process().Signal(syscall.SIGSTOP))
 	defer paused.Process().Signal(syscall.SIGCONT)
