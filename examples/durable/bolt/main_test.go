@@ -56,6 +56,11 @@ func TestNotKilled(t *testing.T) {
 func TestKilledBeforeTheCommit(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "db")
+	outside := func() string {
+		lines, err := os.ReadFile(file + ".outbox")
+		require.NoError(t, err)
+		return string(lines)
+	}
 	c, err := startClient(file, dieBeforeCommit+"=1")
 	require.NoError(t, err)
 	when := time.Now().Round(0)
@@ -69,6 +74,13 @@ func TestKilledBeforeTheCommit(t *testing.T) {
 	}
 	<-c.ended
 	require.Error(t, c.child.Wait())
+	require.Equal(t, "key0 id0\n", outside(), "done")
+	s, err := openStore(file)
+	require.NoError(t, err)
+	_, found, err := s.get("key0")
+	require.NoError(t, err)
+	require.True(t, found, "and not removed")
+	require.NoError(t, s.close())
 
 	c, err = startClient(file)
 	require.NoError(t, err)
@@ -76,7 +88,7 @@ func TestKilledBeforeTheCommit(t *testing.T) {
 	await(t, func() bool { left, err := c.do("left"); return err == nil && left == "2" })
 	require.NoError(t, c.stop())
 
-	s, err := openStore(file)
+	s, err = openStore(file)
 	require.NoError(t, err)
 	fired, err := s.firings()
 	require.NoError(t, err)
@@ -85,9 +97,7 @@ func TestKilledBeforeTheCommit(t *testing.T) {
 	require.Equal(t, "id0", fired[0].ID)
 	require.True(t, fired[0].When.Equal(when))
 	require.False(t, fired[0].At.Before(when))
-	outside, err := os.ReadFile(file + ".outbox")
-	require.NoError(t, err)
-	require.Equal(t, "key0 id0\nkey0 id0\n", string(outside))
+	require.Equal(t, "key0 id0\nkey0 id0\n", outside())
 }
 
 // testService starts a service in this process.
@@ -104,6 +114,30 @@ func await(t *testing.T, holds func() bool) {
 	for end := time.Now().Add(2 * time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
 		require.True(t, time.Now().Before(end), "in vain")
 	}
+}
+
+// A start fires what was missed, and does not leave that to the first sweep. What is still to come, it arms.
+func TestAStartArmsWhatIsStored(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "db")
+	s, err := openStore(file)
+	require.NoError(t, err)
+	now := time.Now().Round(0)
+	for key, when := range map[string]time.Time{"missed": now.Add(-time.Hour), "soon": now.Add(100 * time.Millisecond), "later": now.Add(time.Hour)} {
+		_, err := s.put(key, deadline{when, key})
+		require.NoError(t, err)
+	}
+	require.NoError(t, s.close())
+
+	restarted, armed, err := start(file, 24*time.Hour)
+	require.NoError(t, err)
+	require.Equal(t, 3, armed)
+	await(t, func() bool { left, err := restarted.store.deadlines(); return err == nil && len(left) == 1 })
+	fired, err := restarted.store.firings()
+	require.NoError(t, err)
+	require.Len(t, fired, 2)
+	require.False(t, fired[1].At.Before(fired[1].When))
+	require.Equal(t, 1, restarted.timers.Len())
+	require.NoError(t, restarted.stop())
 }
 
 // The wall clock is set back: to the store, the deadline is an hour later than the timer knows. The timer

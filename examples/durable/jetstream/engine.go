@@ -67,8 +67,12 @@ func (e *engine) create(ctx context.Context, p plan) error {
 			Duplicates: remembered,
 		},
 	} {
-		if _, err := e.js.CreateStream(ctx, config); err != nil {
+		s, err := e.js.CreateStream(ctx, config)
+		if err != nil {
 			return err
+		}
+		if config.AllowMsgSchedules && !s.CachedInfo().Config.AllowMsgSchedules {
+			return errors.New("the server is too old: it knows no schedules")
 		}
 	}
 	_, err := e.js.CreateConsumer(ctx, e.name+"-deadlines", jetstream.ConsumerConfig{
