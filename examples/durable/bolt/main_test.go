@@ -6,11 +6,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/seed76848005/timerwheel/examples/durable/internal/process"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -181,8 +183,10 @@ func TestTheSweepFollowsTheStore(t *testing.T) {
 // has begun to.
 func TestACancelWaitsForTheFiring(t *testing.T) {
 	s := testService(t, time.Hour)
-	begun, goOn := make(chan struct{}), make(chan struct{})
-	s.beforeCommit = func(string) { close(begun); <-goOn }
+	begun, wait := make(chan struct{}), make(chan struct{})
+	goOn := sync.OnceFunc(func() { close(wait) })
+	defer goOn() // also if the test fails
+	s.beforeCommit = func(string) { close(begun); <-wait }
 	_, err := s.set("key", deadline{time.Now().Round(0), "id"})
 	require.NoError(t, err)
 	<-begun
@@ -192,8 +196,8 @@ func TestACancelWaitsForTheFiring(t *testing.T) {
 		defer close(done)
 		found, err := s.cancel("key")
 		returned.Store(true)
-		require.NoError(t, err)
-		require.False(t, found)
+		assert.NoError(t, err)
+		assert.False(t, found)
 	}()
 	await(t, func() bool { // the cancel waits, for the handler
 		for _, r := range s.wheel.Running() {
@@ -204,7 +208,7 @@ func TestACancelWaitsForTheFiring(t *testing.T) {
 		return returned.Load()
 	})
 	require.False(t, returned.Load())
-	close(goOn)
+	goOn()
 	<-done
 }
 
