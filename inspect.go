@@ -180,7 +180,7 @@ func (sh *shard) countTicks(to []LevelInfo) (late int, ahead bool) {
 func (sh *shard) countWord(word int, each, all *LevelInfo) (late int, ahead bool) {
 	sh.lock()
 	defer sh.end()
-	for _, l := range sh.allLevels() {
+	for _, l := range sh.busyLevels() {
 		for tick, timers := range l.Buckets(0, word) {
 			switch start := tick &^ (levels.Digits - 1); {
 			case start < each.Start:
@@ -196,13 +196,21 @@ func (sh *shard) countWord(word int, each, all *LevelInfo) (late int, ahead bool
 	return late, ahead
 }
 
+// busyLevels returns the levels in which something may be pending, and not only parked.
+func (sh *shard) busyLevels() []*levels.Levels {
+	if sh.anchor().Wheel == nil {
+		return nil
+	}
+	return sh.allLevels()
+}
+
 // countLevel adds the shard's timers on a higher level.
 func (sh *shard) countLevel(to []LevelInfo) (late int, ahead bool) {
 	sh.lock()
 	defer sh.end()
 	info := &to[0]
 	level := uint(bits.TrailingZeros64(uint64(info.Span)))/levels.DigitBits - 1
-	for _, l := range sh.allLevels() {
+	for _, l := range sh.busyLevels() {
 		for start, timers := range l.Buckets(level, 0) {
 			if start < info.Start {
 				late += timers
@@ -219,7 +227,7 @@ func (sh *shard) countLevel(to []LevelInfo) (late int, ahead bool) {
 func (sh *shard) countLists(in *Inspection) {
 	sh.lock()
 	defer sh.end()
-	for _, l := range sh.allLevels() {
+	for _, l := range sh.busyLevels() {
 		in.Due += l.Count(levels.Due)
 		in.Held += l.Count(levels.Held)
 		in.Deferred += l.Count(levels.Deferred)

@@ -27,7 +27,7 @@ type lanes [8]lane
 
 // A lane counts in one word, so that what it says is consistent.
 type lane struct {
-	atomic.Uint64 // starts: 37 │ open: 27
+	atomic.Uint64 // starts: 37, signed │ open: 27
 	_             [56]byte
 }
 
@@ -36,7 +36,9 @@ const (
 	openMask = 1<<openBits - 1
 	oneStart = 1<<openBits + 1 // it is open, too
 
-	laneIsFull = 1 << 63 // half of what the lane can count; then the shard's counters take the starts over
+	// A lane that has counted as much hands its starts to the shard's counters. It may have counted less
+	// than nothing, where a start that had counted was not made: so its starts have a sign.
+	laneIsFull = 1 << 62
 )
 
 // of returns the lane of a timer.
@@ -50,7 +52,7 @@ func (sh *shard) countLanes() (open int, starts, stops uint64) {
 	for k := range sh.lanes {
 		n := sh.lanes[k].Load()
 		open += int(n & openMask)
-		starts += n >> openBits
+		starts += startsIn(n)
 	}
 	if sh.ballast {
 		open -= len(sh.lanes)
@@ -147,6 +149,31 @@ func (t Timer) start(when int64) bool {
 	return false
 }
 
+// disown makes a timer, whose last owner frees it, one that cannot be stopped without the lock. If it is
+// parked, it leaves the wheel. Otherwise its word stays open: it may stand in the list Due only because
+// of that (isUp).
+func (sh *shard) disown(i uint32, s *record) {
+	for s.Flags&levels.Open != 0 {
+		x := sh.openedWord(i)
+		word := x.Load()
+		switch word & kindMask {
+		case ownedKind:
+			if x.CompareAndSwap(word, word&^kindMask|openKind) {
+				sh.leaveLane(i)
+				return
+			}
+		case parkedKind:
+			if x.CompareAndSwap(word, closedWord) {
+				s.Flags &^= levels.Open
+				sh.unpark(i, s)
+			}
+		default:
+			return
+		}
+	}
+	sh.takeOff(i, s)
+}
+
 // enter counts a word that is about to be opened without the lock, unless none is open.
 func (l *lane) enter() bool {
 	for {
@@ -176,9 +203,12 @@ func (t Timer) leave(c *wordChunk, count uint64) {
 	sh.unlock()
 }
 
+// startsIn returns the starts that a lane says.
+func startsIn(n uint64) uint64 { return uint64(int64(n) >> openBits) }
+
 // empty takes a lane's starts over to the shard's counters.
 func (sh *shard) empty(l *lane) {
-	starts := l.Load() >> openBits
+	starts := startsIn(l.Load())
 	l.Add(-(starts << openBits))
 	sh.counters.registered += starts
 	sh.counters.entered += starts
@@ -189,6 +219,9 @@ func (sh *shard) enterLane(i uint32) {
 	sh.counters.inLanes++
 	sh.counters.entered++
 	sh.words(i / chunkLen).lanes.of(i).Add(1)
+	if sh.ballast && sh.counters.linked == sh.counters.inLanes {
+		sh.dropBallast()
+	}
 }
 
 // leaveLane counts a word that was closed while it was open.
@@ -226,29 +259,34 @@ func (sh *shard) unpark(i uint32, s *record) {
 	}
 }
 
-// sweepLen is the number of records that sweep looks at in one critical section.
-const sweepLen = batch
-
 // sweep takes parked timers off the wheel, while more are parked than pending, and as long as it finds
-// some. It lets go of the lock after each batch.
-func (sh *shard) sweep() {
-	for found := true; found && !sh.closed && sh.parked() > sh.pending(); {
-		found = false
-		for range sweepLen {
-			if n := uint32(sh.records.Chunks()) * chunkLen; sh.swept >= n {
-				sh.swept = 0
-			}
-			if sh.records.Chunk(sh.swept/chunkLen) == nil {
-				sh.swept |= chunkLen - 1
-			} else if s := sh.records.At(sh.swept); s.Flags&pending != 0 && !sh.isPending(sh.swept, s) {
-				sh.shut(sh.swept, s)
-				found = true
-			}
-			sh.swept++
+// some in each batch. When the worker is to leave the shard, or something is due, it leaves the rest to the
+// next visit.
+func (wk *worker) sweep(sh *shard, now int64) {
+	for sh.parked() > sh.pending() && sh.sweepSome() {
+		if now = wk.giveWay(sh); now >= wk.leaveAfter || sh.nextWake() <= now {
+			return
 		}
-		sh.unlock()
-		sh.lock()
 	}
+	sh.sweeps = false
+}
+
+// sweepSome takes those of a batch of records off the wheel that are parked, and reports whether it has
+// found any.
+func (sh *shard) sweepSome() (found bool) {
+	for range batch {
+		if sh.swept >= uint32(sh.records.Chunks())*chunkLen {
+			sh.swept = 0
+		}
+		if sh.closed || sh.records.Chunk(sh.swept/chunkLen) == nil {
+			sh.swept |= chunkLen - 1 // the last one of it
+		} else if s := sh.records.At(sh.swept); s.Flags&pending != 0 && !sh.isPending(sh.swept, s) {
+			sh.shut(sh.swept, s)
+			found = true
+		}
+		sh.swept++
+	}
+	return found
 }
 
 // parked returns how many of the shard's timers are parked.

@@ -237,3 +237,49 @@ func TestAStartHappensBeforeTheHandler(t *testing.T) {
 		require.Equal(t, 1, seen)
 	})
 }
+
+// Promise 2.23: When says the deadline of a timer that is stopped and started all the time, or that it is
+// not pending.
+func TestWhenOfATimerThatIsStoppedAndStarted(t *testing.T) {
+	w := openWheel(t, timerwheel.Options{})
+	for range 400 {
+		w.Alloc(func(timerwheel.Timer) {}).Register(time.Hour)
+	}
+	tm := stoppedInPlace(t, w.Alloc(func(timerwheel.Timer) {}), time.Hour)
+	var pending, idle atomic.Int64
+	stormUntil(t, 100*time.Millisecond, 2, func() bool { return pending.Load() > 100 && idle.Load() > 100 }, func(k int) {
+		if k == 0 {
+			_ = tm.Register(time.Hour)
+			tm.Stop()
+			return
+		}
+		at, ok := tm.When()
+		if !ok {
+			idle.Add(1)
+			return
+		}
+		pending.Add(1)
+		if time.Until(at) > 2*time.Hour {
+			t.Errorf("it is pending for %v", time.Until(at))
+		}
+	})
+}
+
+// Promise 2.20: Reduce never makes a deadline later, whatever another goroutine does at the same time.
+func TestReduceRacesWithAStart(t *testing.T) {
+	w := openWheel(t, timerwheel.Options{})
+	for range 400 {
+		w.Alloc(func(timerwheel.Timer) {}).Register(10 * time.Hour)
+	}
+	tm := w.Alloc(func(timerwheel.Timer) {})
+	for range forcedSteps(t) / 20 {
+		stoppedInPlace(t, tm, time.Hour)
+		var both sync.WaitGroup
+		both.Go(func() { _ = tm.Register(2 * time.Hour) })
+		both.Go(func() { _ = tm.Reduce(8 * time.Hour) })
+		both.Wait()
+		at, ok := tm.When()
+		require.True(t, ok)
+		require.Less(t, time.Until(at), 3*time.Hour)
+	}
+}
