@@ -25,39 +25,44 @@ import (
 // different lanes, each of which has a cache line.
 type lanes [8]lane
 
-// A lane counts in one word, so that what it says is consistent.
+// A lane counts in one word, so that what it says is consistent. The starts may be less than none: a start
+// that fails is taken back, perhaps after the shard's counters have taken it over.
 type lane struct {
 	atomic.Uint64 // starts: 37, signed │ open: 27
 	_             [56]byte
 }
+
+// starts returns how many starts a lane's word counts.
+func starts(n uint64) uint64 { return uint64(int64(n) >> openBits) }
 
 const (
 	openBits = indexBits + 1
 	openMask = 1<<openBits - 1
 	oneStart = 1<<openBits + 1 // it is open, too
 
-	// A lane that has counted as much hands its starts to the shard's counters. It may have counted less
-	// than nothing, where a start that had counted was not made: so its starts have a sign.
-	laneIsFull = 1 << 62
+	laneIsFull = 1 << 62 // a quarter of what the lane can count; then the shard's counters take the starts over
 )
 
 // of returns the lane of a timer.
 func (l *lanes) of(i uint32) *lane { return &l[i%uint32(len(l))] }
 
 // countLanes returns how many words are open, and how often they were opened and parked without the lock.
-func (sh *shard) countLanes() (open int, starts, stops uint64) {
+// A call in flight may count a word that is not open any more, or not yet: but none that is closed, as after
+// Close all are.
+func (sh *shard) countLanes() (open int, started, stopped uint64) {
 	if sh.lanes == nil {
 		return 0, 0, 0
 	}
 	for k := range sh.lanes {
 		n := sh.lanes[k].Load()
 		open += int(n & openMask)
-		starts += startsIn(n)
+		started += starts(n)
 	}
 	if sh.ballast {
 		open -= len(sh.lanes)
 	}
-	return open, starts, sh.counters.entered + starts - uint64(open)
+	open = min(open, sh.counters.inLanes)
+	return open, started, sh.counters.entered + started - uint64(open)
 }
 
 // setBallast adds one to each lane, while many timers that are in no lane are pending: then it does not
@@ -203,25 +208,21 @@ func (t Timer) leave(c *wordChunk, count uint64) {
 	sh.unlock()
 }
 
-// startsIn returns the starts that a lane says.
-func startsIn(n uint64) uint64 { return uint64(int64(n) >> openBits) }
-
 // empty takes a lane's starts over to the shard's counters.
 func (sh *shard) empty(l *lane) {
-	starts := startsIn(l.Load())
-	l.Add(-(starts << openBits))
-	sh.counters.registered += starts
-	sh.counters.entered += starts
+	n := starts(l.Load())
+	l.Add(-(n << openBits))
+	sh.counters.registered += n
+	sh.counters.entered += n
 }
 
-// enterLane counts a word that is opened with the lock.
+// enterLane counts a word that is opened with the lock. It may be that of the last timer that was in no
+// lane.
 func (sh *shard) enterLane(i uint32) {
 	sh.counters.inLanes++
 	sh.counters.entered++
 	sh.words(i / chunkLen).lanes.of(i).Add(1)
-	if sh.ballast && sh.counters.linked == sh.counters.inLanes {
-		sh.dropBallast()
-	}
+	sh.checkDrained()
 }
 
 // leaveLane counts a word that was closed while it was open.

@@ -283,3 +283,33 @@ func TestReduceRacesWithAStart(t *testing.T) {
 		require.Less(t, time.Until(at), 3*time.Hour)
 	}
 }
+
+// Promise 13.15: a timer that was deleted before, and whose last owner frees it while it is pending, has no
+// owner any more: its next deletion recycles it, with its function.
+func TestTheDeletionOfATimerWithoutAnOwnerRecyclesIt(t *testing.T) {
+	w := openWheel(t, timerwheel.Options{})
+	tm := w.Alloc(func(timerwheel.Timer) { t.Error("fired") })
+	require.True(t, armed(tm, time.Hour).Stop())
+	require.NoError(t, armed(tm, time.Hour).Free())
+	require.True(t, tm.Stop())
+	require.False(t, tm.Valid(), "its storage is kept")
+	require.Zero(t, w.Stats().Live)
+}
+
+// Promise 13.16: where all workers are blocked, timers that were stopped in their places are not due when
+// their times come.
+func TestParkedTimersAreNotDue(t *testing.T) {
+	bubble(t, "", timerwheel.Options{MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {
+		saturate(t, w)
+		armed(w.Alloc(delIgnore), time.Hour)
+		for range 100 {
+			stoppedInPlace(t, w.Alloc(delIgnore), time.Second)
+		}
+		stopped := stoppedInPlace(t, w.Alloc(delIgnore), time.Second)
+		time.Sleep(2 * time.Second)
+		require.Zero(t, w.Stats().Due)
+		armed(stopped, time.Second)
+		time.Sleep(2 * time.Second)
+		require.Equal(t, 1, w.Stats().Due)
+	})
+}

@@ -559,6 +559,22 @@ var drainings = append([]draining{
 		armed(armed(w.Alloc(func(timerwheel.Timer) { close(fired) }), time.Hour), time.Millisecond)
 		receive(t, fired)
 	}},
+	{name: "stopped in their places, of many that were moved", run: func(t *testing.T, w *timerwheel.Wheel) {
+		var all []timerwheel.Timer
+		for range 200 {
+			all = append(all, armed(w.Alloc(func(timerwheel.Timer) { runtime.KeepAlive(w) }), time.Hour))
+		}
+		tm := w.Alloc(func(timerwheel.Timer) { runtime.KeepAlive(w) })
+		for range 3 {
+			require.True(t, armed(tm, time.Hour).Stop())
+		}
+		for _, tm := range all {
+			armed(tm, 2*time.Hour)
+		}
+		for _, tm := range all {
+			require.True(t, tm.Stop())
+		}
+	}},
 	{name: "deleted at every distance", run: func(t *testing.T, w *timerwheel.Wheel) {
 		for d := time.Duration(1); d < math.MaxInt64/3; d *= 3 {
 			drainByDeletion(t, w, time.Minute+d, delNoError)

@@ -320,6 +320,7 @@ func (sh *shard) pendingDeadline(i uint32, s *record) (at int64, ok bool) {
 	case s.Flags&levels.Open == 0:
 		return s.When, true
 	}
+	hook.At("before the load of a deadline")
 	x := sh.openedWord(i)
 	switch word := x.Load(); word & kindMask {
 	case idleKind:
@@ -343,8 +344,11 @@ func (sh *shard) isPending(i uint32, s *record) bool {
 	return s.Flags&pending != 0 && (s.Flags&levels.Open == 0 || sh.openedWord(i).Load()&kindMask != parkedKind)
 }
 
-// dueAt reports whether a pending timer is due at a tick.
+// dueAt reports whether a timer in a list is pending, and due at a tick.
 func (sh *shard) dueAt(i uint32, s *record, tick int64) bool {
+	if !sh.isPending(i, s) {
+		return false
+	}
 	deadline := sh.deadline(i, s)
 	return sh.levels.DueAt(s, tick) && (deadline == s.When || sh.w.ticksUp(deadline) <= tick)
 }

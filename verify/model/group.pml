@@ -80,7 +80,7 @@ inline groupShutdown() {
 #endif
 	section {
 		deleteMember(RECORDS - 1, ignored);
-		/* = group.go: (*Group).Shutdown "g.deleting--" "sh.unlockDeleted(found)" */
+		/* = group.go: (*Group).Shutdown "g.deleting--" "sh.unlock()" */
 		group.deleting--;
 		groupShutDown = true;
 		unlock()

@@ -103,7 +103,7 @@ inline registerIdle(t, err) {
 		/* = timer.go: Timer.register "i, s := sh.lookup(t)" "if err := sh.refuse(i, s); err != nil {" */
 		refusal(t, err);
 		if
-		/* = timer.go: Timer.register "sh.armIdle(i, s, d, now)" */
+		/* = timer.go: Timer.register "was = sh.armIdle(i, s, d, now)" */
 		:: err == ok -> armIdle(indexOf(t)); mayRegister(t)
 		:: else -> mayRefuse(t, err)
 		fi;
@@ -127,7 +127,7 @@ inline armIdle(i) {
 }
 
 inline endIdle(i) {
-	/* = word.go: (*shard).shut "s.Flags &^= levels.Open" "if word := x.Swap(closedWord); word&idleKind == 0 {" */
+	/* = word.go: (*shard).closeWord "s.Flags &^= levels.Open" "if word&kindMask != idleKind {" */
 	if
 	:: record[i].idle ->
 		record[i].idle = false;
@@ -189,10 +189,10 @@ inline lookAt(i) {
 
 /* Left out: where the words lie; when the wheel looks, and calls that look; Manual wheels. */
 /* - idle.go: idleWord Timer.RegisterIdle */
-/* - word.go: Timer.index (*Wheel).findWords Timer.word (*shard).words (*shard).makeWords (*wordChunk).bytes (*shard).dropWords (*shard).openedWord */
-/* - word.go: (*shard).insertOpen (*shard).deadline (*shard).dueAt */
+/* - word.go: Timer.index (*Wheel).findWords Timer.word Timer.wordChunk (*wordChunk).word (*shard).words (*shard).makeWords (*wordChunk).bytes (*shard).dropWords (*shard).openedWord */
+/* - word.go: (*shard).settle (*shard).insertOpen (*shard).deadline (*shard).dueAt */
 
 /* Left out: moves to a later time without the lock. The model has no time: such a move changes nothing in
    it. What it must not do (succeed after a deletion or through a stale handle, be lost to a begin) is in
    the schedules. */
-/* - word.go: Timer.moveLater (*Wheel).ticksUp wordOf deadlineIn (*Wheel).says (*Wheel).note (*shard).open */
+/* - word.go: Timer.moveLater (*Wheel).ticksUp wordOf deadlineIn (*Wheel).says (*Wheel).note (*shard).mayOpen */

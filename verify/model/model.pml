@@ -4,7 +4,7 @@
    be broken on purpose, and scenarios has programs that use all of it.
 
    One critical section of the code is one section here, except for those that look at an
-   idle timeout (idle.pml). Between sections, other processes may make any steps. A comment that begins with an equals sign quotes the
+   idle timeout (idle.pml), and for the calls without the lock (idle.pml, parked.pml). Between sections, other processes may make any steps. A comment that begins with an equals sign quotes the
    lines of the code that the step beneath it stands for. A comment that begins with a
    minus names functions that the model leaves out. names_test.go fails if a quoted line
    is gone, or if a function of the protocol has neither comment.
@@ -27,8 +27,8 @@
    - The order of a line. Any timer in it may be the first. There is one lock, and so one line.
    - Manual wheels, stalls, and the counters beside the three that must balance.
    - Memory order. All that is modelled is under a mutex, or after a channel was closed, or
-     is the one atomic word of an idle timeout, so the sections of the code, and the steps
-     of a Touch, have one order, as those of the model have.
+     is one atomic word, of a timer or of a lane, so the sections of the code, and the steps
+     of the calls without the lock, have one order, as those of the model have.
 
    The model assumes that mutexes are fair, and that a goroutine of a worker makes its
    next step if it can. It assumes nothing else about progress: what the formula of a
@@ -49,6 +49,9 @@
 #ifndef member
 #define member(i) true /* the timer in record i is a member of the group; matters only if that is deleted */
 #endif
+#ifndef LANES
+#define LANES 0 /* no timer is stopped in its place; at most two */
+#endif
 #ifndef MISBEHAVES
 #define MISBEHAVES false /* a handler may end by a panic or a Goexit */
 #endif
@@ -67,6 +70,7 @@
 #include "promises.pml"
 #include "handle.pml"
 #include "idle.pml"
+#include "parked.pml"
 #include "lines.pml"
 #include "shard.pml"
 #include "timer.pml"
@@ -95,7 +99,9 @@
 /* - worker.go: (*worker).assist (*worker).giveWay (*worker).relock (*worker).dropLabels (*worker).scan */
 
 /* Left out: when the alarm rings. */
-/* - alarm.go: newAlarm (*alarm).call (*Wheel).wakeBy (*Wheel).wakeAnyway (*Wheel).clearAlarm (*Wheel).nextWake (*shard).occupy (*shard).vacate (*Wheel).nextIn */
+/* - alarm.go: newAlarm (*alarm).call (*Wheel).wakeBy (*Wheel).wakeAnyway (*Wheel).clearAlarm (*Wheel).nextWake */
+/* - shard.go: (*shard).anchor (*shard).vacate */
+/* - placement.go: (*Wheel).nextIn */
 
 /* Left out: what only looks, and calls that only choose another's parameters. */
 /* - running.go: (*Wheel).Running */

@@ -85,6 +85,16 @@ mtype = {
 	rearm_removes_mark,    /* idle: assertion: it removes the mark */
 	rearm_by_old_clock,    /* idle: assertion: it goes by its clock, though a look has read a later one */
 
+	/* Rule 12 */
+	stop_any_generation,   /* stop_free: assertion: a stop does not look at the generation */
+	start_any_generation,  /* stop_free: assertion: nor does a start */
+	begins_unlooked,       /* stop_in_place: assertion: a run begins without a look at the word, which stays open */
+	free_leaves_word,      /* stop_free: assertion: the Free of the last owner leaves the word open */
+	counted_late,          /* drained: assertion: a start opens the word before it counts */
+	start_from_zero,       /* drained: assertion: it does not take the lock where no word is open */
+	stop_to_zero,          /* drained: assertion: nor does the stop of the last one */
+	ballast_kept,          /* drained: assertion: the ballast stays when the last timer that was in no lane gets one */
+
 	/* Promise 2 */
 	removed_uncounted,     /* three_processors: assertion: a firing that is removed is not counted */
 

@@ -23,7 +23,7 @@ const root = "../.."
 // it quotes the function, or says that it leaves the function out.
 var modelled = []string{
 	"alarm.go", "group.go", "handle.go", "hiring.go", "idle.go", "lines.go", "members.go", "membership.go", "own.go",
-	"running.go", "shard.go", "sync_del.go", "word.go", "worker.go",
+	"parked.go", "running.go", "shard.go", "sync_del.go", "word.go", "worker.go",
 }
 
 // A name is a comment in the model. It says which lines of a function the step beneath it

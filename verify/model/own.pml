@@ -63,7 +63,7 @@ end_asleep:
 	:: !called[c] -> goto end_asleep /* the alarm was stopped */
 	fi;
 	/* = worker.go: (*Wheel).onAlarm "w.fireOwn(wk)" */
-	/* = own.go: (*Wheel).fireOwn "if r.fireSome(w.shards[n&(len(w.shards)-1)]) {" */
+	/* = own.go: (*Wheel).fireOwn "if r.fireSome(w.shards[no]) {" */
 	skip; /* spin wants no loop right after a section */
 	do
 	:: takeOwn(0) -> fireOwn(0); skip

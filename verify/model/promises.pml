@@ -7,7 +7,7 @@
 /* After a deletion that waits has returned nil, there was an instant during the call at
    which the timer was neither pending nor running. That is checked by the record's
    flags, if the timer still lives, and by the ghost flight. */
-#define isIdle(i)  (!record[i].pending && !record[i].running)
+#define isIdle(i)  (!pends(i) && !record[i].running)
 #define isQuiet(t) (t != ALL && !inFlight(t) && (!lives(t) || isIdle(indexOf(t))))
 
 /* After a group's deletion that held for all its members at once. */
@@ -64,6 +64,7 @@ inline mayWaitFor(x, r) {
    down: after a Shutdown that found neither a firing nor a run, no run is to come. */
 inline mayBegin(w, t) {
 	must(run_once_at_a_time, !inFlight(t));
+	must(begin_no_run_that_was_stopped, pends(indexOf(t)));
 	must(begin_no_run_that_was_touched, !record[indexOf(t)].fresh);
 	must(begin_no_run_after_Shutdown, shutDown != t && !(groupShutDown && member(indexOf(t))));
 	wk[w].flight = t
@@ -107,6 +108,13 @@ inline mayTouch(x, is) {
 	record[indexOf(touch[x].timer)].fresh = record[indexOf(touch[x].timer)].fresh || is
 }
 
+#if LANES > 0
+/* A stop without the lock takes effect while its timer, and no other, is pending and does not run; a start
+   while it is not pending, and does not run. */
+inline mayStop(t)  { must(stop_what_pends_and_does_not_run, lives(t) && pends(indexOf(t)) && !record[indexOf(t)].running && !inFlight(t)) }
+inline mayStart(t) { must(start_what_was_stopped, lives(t) && !pends(indexOf(t)) && !record[indexOf(t)].running && !inFlight(t)) }
+#endif
+
 /* What is touched before a look reads its clock has been taken into account. */
 inline readClock(i) {
 	record[i].fresh = false;
@@ -147,7 +155,11 @@ inline seesNoHandler(t) {
 inline check() {
 	n = 0;
 	for (k : 0 .. RECORDS - 1) {
-		n = n + record[k].pending;
+		n = n + isElsewhere(k);
+#if LANES > 0
+		/* = invariants_on.go: (*shard).isInLane "if s.Owners == 0 || s.Flags&running != 0 {" */
+		must(have_an_open_word_of_its_own_while_it_stands_in_a_bucket_and_has_an_owner, !kindOf(k) || record[k].pending && record[k].kindGen == record[k].gen && record[k].owners > 0 && !record[k].running);
+#endif
 		/* = invariants_on.go: (*shard).checkTimer "case s.Owners == 0 && !inList && !inRun:" */
 		must(recycle_in_time, !record[k].live || record[k].owners > 0 || record[k].pending || record[k].running);
 		/* = invariants_on.go: (*shard).checkRecords "if s.Flags != 0 {" */
@@ -168,10 +180,17 @@ inline check() {
 	/* = invariants_on.go: (*Wheel).checkLines "case (ln.wk == nil) != (ln.elem != nil):" "case ln.wk == nil && ln.empty():" */
 	must(have_one_worker_for_a_line, !server || !unserved);
 	must(have_a_timer_in_a_line_without_a_worker, !unserved || anyRecord(standsInLine));
+#if LANES > 0
+	/* = invariants_on.go: (*shard).checkRecords "if n := sh.pending(); sh.anchor().Wheel == nil && n > 0 {" */
+	must(keep_the_wheel_while_something_pends, anchored || !anyRecord(pends));
+	must(know_when_nothing_pends, !anchored || inCall || anyRecord(pends));
+	/* = invariants_on.go: (*shard).checkRecords "if sh.ballast && sh.counters.linked == sh.counters.inLanes {" */
+	must(have_ballast_beside_others_only, !ballast || anyRecord(isElsewhere));
+#endif
 	for (k : 0 .. OWNS - 1) {
 		n = n + own[k].pending
 	}
-	/* = invariants_on.go: (*shard).checkCounters "if c.registered != c.fired+c.removed+uint64(c.pending) {" */
+	/* = invariants_on.go: (*shard).checkCounters "if c.registered != c.fired+c.removed+c.entered+uint64(c.linked-c.inLanes) {" */
 	must(balance, ledger == n);
 	for (k : 0 .. WORKERS - 1) {
 		/* = invariants_on.go: (*shard).checkRuns "if r.wk.slotIndex != k || s.Flags&running == 0 {" */

@@ -3,36 +3,56 @@
 inline link(i) {
 	/* = shard.go: (*shard).link "s.Flags |= pending" "sh.counters.registered++" */
 	record[i].pending = true;
+#if LANES > 0
+	/* = shard.go: (*shard).link "if sh.anchor().Wheel == nil {" "return sh.occupy()" */
+	/* = shard.go: (*shard).occupy "sh.anchor().Wheel = sh.w" */
+	anchored = true;
+#endif
 	ledger++
 }
 
 inline unlink(i) {
 	/* = shard.go: (*shard).unlink "sh.levelsOf(s).Remove(i, s)" "s.Flags &^= pending | levels.InBucket | levels.Prompt | onGrid" */
 	must(take_off_what_pends, record[i].pending);
-	/* = shard.go: (*shard).unlink "sh.shut(i, s)" */
-	if
-	:: MUTANT == deletion_leaves_word -> record[i].idle = false
-	:: else -> endIdle(i)
-	fi;
 	/* = shard.go: (*shard).unlink "sh.leaveLine(i, s)" */
 	leaveLine(i);
 	record[i].pending = false;
-	record[i].list = 0
+	record[i].list = 0;
+	/* = shard.go: (*shard).unlink "sh.checkDrained()" */
+	checkDrained()
 }
 
 /* arm makes a timer pending, or moves it. Without time, the bucket where it stays and
    the one where it is put are the same. */
 inline arm(i) {
 	/* = shard.go: (*shard).arm "sh.shut(i, s)" "sh.move(i, s, when, now)" */
+#if LANES > 0
+	may = may && record[i].list == bucket;
+#endif
 	if
 	:: MUTANT == register_leaves_word -> record[i].idle = false
-	:: else -> endIdle(i)
+	:: else -> shutWord(i)
 	fi;
+#if LANES > 0
+	/* = shard.go: (*shard).arm "sh.closeWord(i, s)" "if when > now && s.CanStay(when) && !sh.w.manual {" */
+	if
+	:: may ->
+		record[i].list = bucket;
+		/* = shard.go: (*shard).arm "if !was {" "sh.w.wakeBy(sh.link(s))" "sh.setBallast()" "sh.open(i, s)" */
+		if
+		:: !record[i].pending -> link(i); setBallast()
+		:: else -> skip
+		fi;
+		openWord(i)
+	:: else -> put(i)
+	fi
+#else
 	put(i)
+#endif
 }
 
 inline put(i) {
-	/* = shard.go: (*shard).move "if s.Flags&pending != 0 {" "sh.link(s)" "wake := sh.insert(i, s, now)" "sh.w.wakeBy(wake)" */
+	/* = shard.go: (*shard).move "if s.Flags&pending != 0 {" "wake = sh.link(s)" "wake = min(wake, sh.insert(i, s, now))" "sh.w.wakeBy(wake)" */
 	if
 	/* = shard.go: (*shard).move "sh.leaveLine(i, s)" */
 	:: record[i].pending -> leaveLine(i); reached(moved)
@@ -53,7 +73,11 @@ inline insert(i) {
 	record[i].running && MUTANT == firing_left)
 
 inline disarm(i) {
-	/* = shard.go: (*shard).disarm "if s.Flags&pending == 0 {" "sh.unlink(i, s)" "sh.counters.removed++" */
+	/* = shard.go: (*shard).disarm "sh.shut(i, s)" "if s.Flags&pending == 0 {" "sh.unlink(i, s)" "sh.counters.removed++" */
+	if
+	:: MUTANT == deletion_leaves_word -> record[i].idle = false
+	:: else -> shutWord(i)
+	fi;
 	if
 	:: !record[i].pending -> skip
 	:: record[i].pending && outOfReach(i) -> skip
@@ -91,8 +115,8 @@ inline refusal(t, err) {
 }
 
 /* = shard.go: (*shard).nextWake "func (sh *shard) nextWake() int64 { return sh.nextIn(&sh.levels) }" */
-/* = shard.go: (*shard).nextIn "if !l.Empty(levels.Due) {" "tick, ok := l.Next()" */
-#define somethingIsDue (anyRecord(inLine) || anyRecord(inBucket))
+/* = shard.go: (*shard).nextIn "if sh.anchor().Wheel == nil {" "if !l.Empty(levels.Due) {" "tick, ok := l.Next()" */
+#define somethingIsDue (isAnchored && (anyRecord(inLine) || anyRecord(inBucket)))
 
 /* pop chooses a timer that is due; RECORDS, if none is. Any of the timers in buckets may
    have become due since the last pop. */
@@ -146,7 +170,7 @@ inline closeShard(i) {
 	}
 	do
 	:: section {
-		/* = shard.go: (*shard).close "for i := uint32(0); sh.counters.pending > 0; i++ {" */
+		/* = shard.go: (*shard).close "for i := uint32(0); sh.counters.linked > 0; i++ {" */
 		anyRecord(isPending) ->
 		i = 0;
 		do
@@ -172,5 +196,9 @@ inline unlock() {
 	/* = shard.go: (*shard).unlock "sh.check()" "sh.mu.Unlock()" */
 	check();
 	observe();
+#if LANES > 0
+	may = false;
+	heavy = false;
+#endif
 	skip /* spin wants no section to end with a loop */
 }

@@ -4,6 +4,7 @@
 mtype = { bucket, due, held }; /* the lists of pending timers; 0: none */
 mtype = { ok, ErrStale, ErrFreed, ErrShutdown, ErrDeleting, ErrClosed, ErrDeadlock, ErrNotLocked, ErrContext };
 mtype = { again, enlisted };   /* a delSync that has not ended: it looks again; it waits */
+mtype = { ownedWord, parkedWord }; /* kinds of words */
 mtype = { awaited, over };     /* Wheel.gone */
 
 /* record is handle.go's. */
@@ -21,6 +22,10 @@ typedef Record {
 	byte word;       /* of the idle timeout beside it: the generation; 0: closed */
 	bool marked;     /* the word says that it was touched */
 	bool fresh;      /* ghost: it was touched, and no look has read its clock since */
+#if LANES > 0
+	mtype kind;      /* of its word: owned or parked; 0: closed, or an idle timeout's */
+	byte kindGen;    /* the generation in it */
+#endif
 	bool lookedSince; /* ghost: a look has read its clock since a RegisterIdle has read its own */
 	byte tenant = 1  /* ghost: counts the tenants, independently of gen */
 }
@@ -138,6 +143,40 @@ hidden byte ignored;      /* an error that the caller does not look at */
 hidden byte foundRunning; /* found.Running of the last delete */
 hidden byte theRun;       /* the worker that findRun has found */
 hidden byte reach;        /* the workers that reaches has come to */
+
+/* Of parked.go. */
+#if LANES > 0
+byte lane[LANES]; /* what each lane counts as open */
+bool ballast;     /* each of them counts one too many */
+bool anchored;    /* the alarm keeps the wheel, and wake-ups look at the shard */
+byte inCall;      /* ghost: stops and starts in flight whose step in a word or a lane is not the last */
+#endif
+
+#if LANES > 0
+/* Chosen before a section, which uses it up. */
+bool may;   /* a timer stays in its bucket */
+bool heavy; /* many timers that are in no lane are pending */
+#endif
+
+#if LANES > 0
+/* = parked.go: (*lanes).of "func (l *lanes) of(i uint32) *lane { return &l[i%uint32(len(l))] }" */
+#define laneOf(i) lane[(i) % LANES]
+#if LANES == 1
+#define counted (lane[0])
+#else
+#define counted (lane[0] + lane[1])
+#endif
+#define kindOf(i) (record[i].kind)
+#define isAnchored anchored
+#else
+#define kindOf(i) 0
+#define isAnchored true
+#endif
+
+/* = word.go: (*shard).isPending "return s.Flags&pending != 0 && (s.Flags&levels.Open == 0 || sh.openedWord(i).Load()&kindMask != parkedKind)" */
+#define pends(i) (record[i].pending && (LANES == 0 || kindOf(i) != parkedWord))
+#define isElsewhere(i) (record[i].pending && !kindOf(i)) /* counters.linked - counters.inLanes */
+#define isInLane(i) (kindOf(i) != 0)
 
 /* Whether something holds of a record, of a worker, or of a wait. */
 #if RECORDS == 1

@@ -14,11 +14,18 @@ inline delete(t, down) {
 		mayUse(t);
 		/* = sync_del.go: (*shard).delete "found.Running = s.Flags&running != 0" "found.Pending = sh.disarm(i, s)" */
 		foundRunning = record[indexOf(t)].running;
-		disarm(indexOf(t));
-		/* = sync_del.go: (*shard).delete "s.Flags |= mark" "if sh.release(i, s) {" */
-		record[indexOf(t)].shutdown = record[indexOf(t)].shutdown || down && marks(foundRunning);
-		shutDown = (down -> t : shutDown);
-		release(indexOf(t))
+		if
+#if LANES > 0
+		/* = sync_del.go: (*shard).delete "if mark == 0 && sh.mayPark(i, s) {" "sh.park(i, s)" */
+		:: !down && mayPark(indexOf(t)) -> park(indexOf(t))
+#endif
+		:: else ->
+			disarm(indexOf(t));
+			/* = sync_del.go: (*shard).delete "s.Flags |= mark | reused" "if sh.release(i, s) {" */
+			record[indexOf(t)].shutdown = record[indexOf(t)].shutdown || down && marks(foundRunning);
+			shutDown = (down -> t : shutDown);
+			release(indexOf(t))
+		fi
 	fi
 }
 
@@ -27,9 +34,8 @@ inline del(t, down) {
 	section {
 		/* = timer.go: Timer.Del "func (t Timer) Del() Found { return t.del(0) }" */
 		/* = timer.go: Timer.Shutdown "func (t Timer) Shutdown() Found { return t.del(shutdown) }" */
-		/* = sync_del.go: Timer.del "_, _, found := sh.delete(t, mark)" "sh.unlockDeleted(found)" */
+		/* = sync_del.go: Timer.del "_, _, found := sh.delete(t, mark)" "sh.unlock()" */
 		delete(t, down);
-		/* = sync_del.go: (*shard).unlockDeleted "sh.unlock()" */
 		unlock()
 	}
 }

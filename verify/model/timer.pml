@@ -34,7 +34,7 @@ inline register(t, err) {
 		refusal(t, err);
 		if
 		:: err == ok ->
-			/* = timer.go: Timer.register "sh.arm(i, s, when, now)" */
+			/* = timer.go: Timer.register "was = sh.arm(i, s, when, now)" */
 			arm(indexOf(t));
 			mayRegister(t)
 		:: else -> mayRefuse(t, err)
@@ -63,9 +63,15 @@ inline free(t, err) {
 		:: lookup(t) && record[indexOf(t)].owners == 0 -> mayUse(t); err = ErrFreed; reached(freed_too_often)
 		:: else ->
 			/* = timer.go: Timer.Free "sh.free(i, s)" */
-			/* = handle.go: (*shard).free "s.Owners--" "sh.release(i, s)" */
+			/* = handle.go: (*shard).free "if s.Owners--; s.Owners == 0 {" "sh.shut(i, s)" "sh.release(i, s)" */
 			mayUse(t);
 			record[indexOf(t)].owners--;
+#if LANES > 0
+			if
+			:: record[indexOf(t)].owners == 0 && MUTANT != free_leaves_word -> shutWord(indexOf(t))
+			:: else -> skip
+			fi;
+#endif
 			release(indexOf(t));
 			err = ok
 		fi;

@@ -11,6 +11,11 @@ inline nextDue(i) {
 		pop(i);
 		if
 		:: i == RECORDS -> break
+#if LANES > 0
+		/* = word.go: (*shard).isUp "sh.look(i, s)" "if s.Flags&pending == 0 {" */
+		/* = word.go: (*shard).look "sh.shut(i, s)" */
+		:: i < RECORDS && kindOf(i) && MUTANT != begins_unlooked -> section { shutWord(i) }
+#endif
 		/* = worker.go: (*worker).next "if s.Flags&running == 0 {" "sh.holdBack(i, s)" */
 		:: i < RECORDS && record[i].running && MUTANT != overlap ->
 			section { holdBack(i); reached(held_back) }
@@ -44,7 +49,7 @@ inline begin(w, i, t) {
 	:: else -> publish(w, i)
 	fi;
 	/* = worker.go: (*worker).begin "sh.scheduleNext(i, s, b.period, now)" */
-	/* = every.go: (*shard).scheduleNext "sh.link(s)" "sh.insert(i, s, now)" */
+	/* = every.go: (*shard).scheduleNext "sh.link(s)" "sh.insert(i, s, now) // the worker sets the alarm for all of the shard when it lets go of it" */
 	if
 	:: periodic(i) -> link(i); insert(i)
 	:: else -> skip
@@ -126,7 +131,7 @@ end_asleep:
 	fi;
 	/* = worker.go: (*Wheel).onAlarm "if w.wanted(wk, workers) && w.hire() {" */
 	/* = hiring.go: (*Wheel).hire "if !w.mayHire() {" */
-	/* = worker.go: (*worker).work "served := wk.serveUnserved()" "if wk.drain(w.shards[next&(len(w.shards)-1)]) || served {" */
+	/* = worker.go: (*worker).work "served := wk.serveUnserved()" "served = wk.drain(w.shards[no]) || served" */
 	if
 	:: wheelClosed -> goto leaves
 	:: else -> skip

@@ -19,7 +19,7 @@ var debugMutants = []mutant{
 	{
 		Name:  "a timer that is remembered is moved without a trace",
 		Rule:  "word.go",
-		Edits: []edit{{"word.go", `(b.origin != nil || b.period > 0)`, `b.period > 0`}},
+		Edits: []edit{{"word.go", `b.origin == nil && b.period == 0`, `b.period == 0`}},
 		Red:   tests("TestWhatHasNoOpenWord"),
 	},
 	{

@@ -21,12 +21,12 @@ var mutants = []mutant{
 		Rule: "sync_del 1",
 		Edits: []edit{{"sync_del.go", `
 		_, _, found := sh.delete(t, mark)
-		sh.unlockDeleted(found)`, `
+		sh.unlock()`, `
 		sh.unlock()
 		sh.lock()
 		_, _, found := sh.delete(t, mark)
-		sh.unlockDeleted(found)`}},
-		Red: tests("TestNoHandlerBeginsInTheMidstOfADeletion"),
+		sh.unlock()`}},
+		Red: explored("DelSync of a due timer"),
 	},
 	{
 		Name: "DelSync's second look goes by the number of the record, not by the generation",
@@ -170,9 +170,9 @@ var mutants = []mutant{
 		Rule: "sync_del 5",
 		Edits: []edit{{"sync_del.go", `
 	s.Flags |= deleting
-	sh.unlockDeleted`, `
+	sh.unlock()`, `
 	_ = s
-	sh.unlockDeleted`}},
+	sh.unlock()`}},
 		Red: tests("TestRegisterIsRefusedWhileADeletionWaits"),
 	},
 	{
@@ -183,10 +183,10 @@ var mutants = []mutant{
 			s.Flags |= deleting
 		}
 	}
-	sh.unlockDeleted(found)
+	sh.unlock()
 `, `
 	}
-	sh.unlockDeleted(found)
+	sh.unlock()
 	sh.lock()
 	if _, s = sh.lookup(t); s != nil && !deadlock && s.Flags&running != 0 {
 		s.Flags |= deleting
@@ -232,13 +232,13 @@ var mutants = []mutant{
 		Edits: []edit{{"group.go", `
 	if !found.Running {
 		g.deleting--
-		sh.unlockDeleted(found)
+		sh.unlock()
 		return found, nil
 	}
-	sh.unlockDeleted(found)
+	sh.unlock()
 `, `
 	g.deleting--
-	sh.unlockDeleted(found)
+	sh.unlock()
 	if !found.Running {
 		return found, nil
 	}
@@ -959,8 +959,8 @@ var mutants = []mutant{
 		Edits: []edit{
 			{"shard.go", `
 	sh.shut(i, s)
-	s.Flags &^= pending`, `
-	s.Flags &^= pending`},
+	if s.Flags&pending == 0 {`, `
+	if s.Flags&pending == 0 {`},
 		},
 		Red: tests("TestTouchIsFalseWithoutAnIdleTimeout"),
 	},
@@ -969,10 +969,10 @@ var mutants = []mutant{
 		Rule: "sync_del 11",
 		Edits: []edit{
 			{"shard.go", `
-	sh.shut(i, s)
-	if when > now`, `
+	sh.closeWord(i, s)
+	was =`, `
 	s.Flags &^= levels.Open
-	if when > now`},
+	was =`},
 		},
 		Red: tests("TestTouchIsFalseWithoutAnIdleTimeout"),
 	},
@@ -981,9 +981,13 @@ var mutants = []mutant{
 		Rule: "sync_del 11",
 		Edits: []edit{
 			{"shard.go", `
+	sh.closeWord(i, s)
+	was =`, `
+	was =`},
+			{"shard.go", `
 	sh.shut(i, s)
-	if when > now`, `
-	if when > now`},
+	sh.move(`, `
+	sh.move(`},
 		},
 		Red: tests("TestAnIdleTimerStaysOneUntilItIsMoved", "TestTheLastOfManyMovesCounts"),
 	},
@@ -1054,9 +1058,9 @@ var mutants = []mutant{
 		Name: "words that were given back are used again",
 		Rule: "sync_del 11",
 		Edits: []edit{
-			{"word.go", `c := new(wordChunk)`, `c := givenBack
+			{"word.go", `c := &wordChunk{lanes: sh.lanes}`, `c := givenBack
 	if givenBack = nil; c == nil {
-		c = new(wordChunk)
+		c = &wordChunk{lanes: sh.lanes}
 	}`},
 			{"word.go", `sh.wordBytes -= c.bytes()`, `sh.wordBytes -= c.bytes()
 		givenBack = c`},
@@ -1259,8 +1263,8 @@ var givenBack *wordChunk
 		Name: "a worker that waits for a timer's lock does not count as blocked",
 		Rule: "hiring.go",
 		Edits: []edit{{"hiring.go",
-			`l := look{progress: progress{since: now}, blocked: w.userCalls.Load() > 0}`,
-			`l := look{progress: progress{since: now}}`}},
+			`l := look{progress: progress{since: now, known: true}, blocked: w.userCalls.Load() > 0}`,
+			`l := look{progress: progress{since: now, known: true}}`}},
 		Red: tests("TestWorkersBlockedOutsideHandlersDelayNoOtherTimer"),
 	},
 	{
@@ -1531,50 +1535,6 @@ var givenBack *wordChunk
 		Red: tests("TestTheEndOfARunSetsTheAlarmForWhatItPutsBack"),
 	},
 	{
-		Name: "a wheel on which nothing is pending any more keeps its wake-up",
-		Rule: "alarm.go",
-		Edits: []edit{{"alarm.go",
-			`if w.manual || w.busy() {`,
-			`if true {`}},
-		Red: explored("no wake-up is left over"),
-	},
-	{
-		Name: "a deletion that stops the alarm does not look at the shards again",
-		Rule: "alarm.go",
-		Edits: []edit{{"alarm.go",
-			`if len(w.members)+w.starting > 0 || w.busy() || len(w.stalls.queue) > 0 {`,
-			`if len(w.members)+w.starting > 0 || len(w.stalls.queue) > 0 {`}},
-		Red: explored("no wake-up is lost to a deletion"),
-	},
-	{
-		Name: "a deletion looks at the shards again before it locks the alarm that it stops",
-		Rule: "alarm.go",
-		Edits: []edit{{"alarm.go", `
-	w.mu.Lock()
-	before := w.alarm.at.Load()
-	w.clearAlarm()
-	if len(w.members)+w.starting > 0 || w.busy() || len(w.stalls.queue) > 0 {
-`, `
-	busy := w.busy()
-	w.mu.Lock()
-	before := w.alarm.at.Load()
-	w.clearAlarm()
-	if len(w.members)+w.starting > 0 || busy || len(w.stalls.queue) > 0 {
-`}},
-		Red: tests("TestNoWakeUpIsLostToADeletionThatWasOvertaken"),
-	},
-	{
-		Name: "a deletion that stops the alarm does not overtake a rearm in progress",
-		Rule: "alarm.go",
-		Edits: []edit{{"alarm.go", `
-	before := w.alarm.at.Load()
-	w.clearAlarm()
-	if len(w.members)`, `
-	before := w.alarm.at.Load()
-	if len(w.members)`}},
-		Red: tests("TestNoWakeUpIsLeftByARearmThatWasOvertaken"),
-	},
-	{
 		Name: "Register sets the alarm after the shard's critical section",
 		Rule: "alarm.go",
 		Edits: []edit{{"shard.go", `
@@ -1584,7 +1544,7 @@ var givenBack *wordChunk
 	sh.w.wakeBy(wake)
 	sh.lock()
 `}},
-		Red: explored("no wake-up is left over by another"),
+		Red: explored("Touch against RegisterIdle"),
 	},
 	{
 		Name: "a worker that leaves rearms the alarm before another may be hired",
@@ -1658,18 +1618,6 @@ var givenBack *wordChunk
 `}},
 		Red: explored("Close against DelAsync"),
 	},
-	{
-		Name: "a wheel whose last timer was deleted is woken",
-		Rule: "alarm.go",
-		Edits: []edit{{"sync_del.go", `
-	if drained {
-		sh.w.quiesce()
-	}
-`, `
-	_ = drained
-`}},
-		Red: tests("TestADrainedWheelHasNoGoroutineAndNoWakeUp"),
-	},
 
 	{
 		Name: "the goroutine that the alarm has called does not clear it first",
@@ -1681,43 +1629,6 @@ var givenBack *wordChunk
 	w.alarm.rings--
 `}},
 		Red: tests("TestTheAlarmsGoroutineClearsItFirst"),
-	},
-	{
-		Name: "a deletion that has cleared the alarm, and then finds timers, does not set it",
-		Rule: "alarm.go",
-		Edits: []edit{{"alarm.go", `
-		w.mu.Unlock()
-		w.rearm(0)
-		return
-	}
-	w.stopAlarm()`, `
-		w.mu.Unlock()
-		return
-	}
-	w.stopAlarm()`}},
-		Red: tests("TestNoWakeUpIsLostToADeletionThatWasOvertaken"),
-	},
-	{
-		Name: "DelSync of a running timer leaves the wake-up of the firing that it has removed",
-		Rule: "alarm.go",
-		Edits: []edit{{"sync_del.go", `
-	sh.unlockDeleted(found)
-	switch {`, `
-	sh.unlock()
-	switch {`}},
-		Red: tests("TestNoWakeUpIsLeftByADeletionDuringARun"),
-	},
-	{
-		Name: "a group's deletion that waits leaves the wake-up of the firings that it has removed",
-		Rule: "alarm.go",
-		Edits: []edit{{"group.go", `
-	sh.unlockDeleted(found)
-
-	x := `, `
-	sh.unlock()
-
-	x := `}},
-		Red: tests("TestNoWakeUpIsLeftByADeletionDuringARun"),
 	},
 	{
 		Name: "a timer that is registered after a quiet time is placed as seen from before it",
@@ -1739,14 +1650,6 @@ var givenBack *wordChunk
 	},
 
 	// bubble.go, broken.go: calls from the wrong bubble, panics of the library's own.
-	{
-		Name: "a deletion in a bubble sets the alarm of a wheel from outside by the bubble's clock",
-		Rule: "bubble.go",
-		Edits: []edit{{"alarm.go",
-			`if w.isForeign(w.elapsed()) {`,
-			`if false {`}},
-		Red: tests("TestFiringsCanBeRemovedInABubble"),
-	},
 	{
 		Name: "a time that was read outside arms a timer in a bubble",
 		Rule: "bubble.go",
@@ -2294,11 +2197,9 @@ var givenBack *wordChunk
 		Edits: []edit{{"shard.go", `
 		sh.checkWitness(i)
 	}
-	sh.shut(i, s)
-`, `
+	s.Flags &^= pending |`, `
 	}
-	sh.shut(i, s)
-`}},
+	s.Flags &^= pending |`}},
 		Red: tests("TestSaturatedIsOverWhenNoTimerIsInLine"),
 	},
 	{
@@ -2401,14 +2302,6 @@ var givenBack *wordChunk
 			`if w.closed && w.workers == 0 {`,
 			`if false {`}},
 		Red: tests("TestCloseDoesNotWaitForTheNextDump"),
-	},
-	{
-		Name: "a deletion stops the alarm of reports that wait for their stacks",
-		Rule: "alarm.go",
-		Edits: []edit{{"alarm.go",
-			` || len(w.stalls.queue) > 0 {`,
-			` {`}},
-		Red: tests("TestAStallWaitsForTheNextDumpOnAWheelWithoutTimers"),
 	},
 
 	// due.go: what is due and has not begun.
@@ -2593,8 +2486,8 @@ var givenBack *wordChunk
 		Name: "Reduce does not look",
 		Rule: "idle.go",
 		Edits: []edit{{"timer.go",
-			`case how == reducing && was && when >= sh.deadline(i, s):`,
-			`case how == reducing && was && when >= s.When:`}},
+			`case how == reducing && sh.isPending(i, s) && when >= sh.deadline(i, s):`,
+			`case how == reducing && sh.isPending(i, s) && when >= s.When:`}},
 		Red: tests("TestAnIdleTimerStaysOneUntilItIsMoved"),
 	},
 	{
@@ -3005,8 +2898,8 @@ var givenBack *wordChunk
 		Name: "Timers yields what packages stdtime and timerctx have pending",
 		Rule: "pending.go",
 		Edits: []edit{{"pending.go",
-			`s.Flags&pending != 0 && sh.firingOf(i, s) == nil {`,
-			`s.Flags&pending != 0 {`}},
+			`sh.isPending(i, s) && sh.firingOf(i, s) == nil {`,
+			`sh.isPending(i, s) {`}},
 		Red: tests("TestTimersDoesNotYieldOwnFirings"),
 	},
 	{

@@ -7,8 +7,8 @@ var wordMutants = []mutant{
 		Name: "a move without the lock goes by the number of the record, not by the generation",
 		Rule: "sync_del 11",
 		Edits: []edit{{"word.go",
-			`if (word^moved)&^ticksMask != 0 || to > last || deadlineIn(word, last) > to {`,
-			`if word == closedWord || word&idleKind != 0 || to > last || deadlineIn(word, last) > to {`}},
+			`if (word^moved)&^(ownedKind|ticksMask) != 0 || to > last || deadlineIn(word, last) > to {`,
+			`if word == closedWord || word&parkedKind != 0 || to > last || deadlineIn(word, last) > to {`}},
 		Red: explored("a move against the next tenant"),
 	},
 	{
@@ -16,16 +16,19 @@ var wordMutants = []mutant{
 		Rule: "sync_del 11",
 		Edits: []edit{{"shard.go", `
 	sh.shut(i, s)
-	s.Flags &^= pending`, `
-	s.Flags &^= pending | levels.Open`}},
+	if s.Flags&pending == 0 {`, `
+	s.Flags &^= levels.Open
+	if s.Flags&pending == 0 {`}},
 		Red: tests("TestAMovedTimerIsDeletedAndRefused"),
 	},
 	{
 		Name: "a look at a timer that was moved does not read the word",
 		Rule: "word.go",
 		Edits: []edit{{"word.go",
-			`if word := x.Swap(closedWord); word&idleKind == 0 {`,
-			`if word := x.Swap(closedWord); word&idleKind == 0 && false {`}},
+			`if word&kindMask != idleKind {
+		s.When =`,
+			`if word&kindMask != idleKind && false {
+		s.When =`}},
 		Red: tests("TestTheLastOfManyMovesCounts"),
 	},
 	{
@@ -39,9 +42,10 @@ var wordMutants = []mutant{
 	if s.Flags&levels.Open == 0 {
 		return true
 	}
-	if sh.openedWord(i).Load()&idleKind == 0 {
-		sh.openedWord(i).Store(closedWord)
-		s.Flags &^= levels.Open
+	if word := sh.openedWord(i).Load(); word&kindMask != idleKind && word&kindMask != parkedKind {
+		when := s.When
+		sh.closeWord(i, s)
+		s.When = when
 		return true
 	}
 	sh.look(i, s)`}},
@@ -75,7 +79,7 @@ var wordMutants = []mutant{
 		Name: "words are opened for deadlines that they cannot hold",
 		Rule: "word.go",
 		Edits: []edit{{"word.go",
-			`if s.Flags&isOwn != 0 || to > sh.w.reach.Load() {`,
+			`if s.Flags&isOwn != 0 || sh.w.ticksUp(s.When) > sh.w.reach.Load() {`,
 			`if s.Flags&isOwn != 0 {`}},
 		Red: tests("TestWhatHasNoOpenWord"),
 	},
@@ -99,16 +103,16 @@ var wordMutants = []mutant{
 		Name: "the words of periodic timers are opened",
 		Rule: "word.go",
 		Edits: []edit{{"word.go",
-			`(b.origin != nil || b.period > 0) {`,
-			`b.origin != nil {`}},
+			`b.origin == nil && b.period == 0`,
+			`b.origin == nil`}},
 		Red: tests("TestWhatHasNoOpenWord"),
 	},
 	{
 		Name: "no word is ever opened",
 		Rule: "word.go",
 		Edits: []edit{{"word.go",
-			`if s.Flags&isOwn != 0 || to`,
-			`if true || to`}},
+			`if s.Flags&isOwn != 0 || sh`,
+			`if true || sh`}},
 		Red: tests("TestMovesToLaterTakeNoLock"),
 	},
 	{
@@ -131,16 +135,25 @@ var wordMutants = []mutant{
 		Name: "whoever asks for a deadline closes the word",
 		Rule: "sync_del 11",
 		Edits: []edit{{"word.go",
-			`if word := x.Load(); word&idleKind == 0 {`,
-			`if word := x.Load(); word&idleKind == 0 && sh == nil {`}},
+			`
+	return sh.w.says(x, word)
+}
+
+// settle`,
+			`
+	sh.shut(i, s)
+	return s.When
+}
+
+// settle`}},
 		Red: tests("TestToLookAtAMovedTimerMakesItNotDue"),
 	},
 	{
 		Name: "a Register for now of a timer whose word is open waits for the end of the tick",
 		Rule: "word.go",
 		Edits: []edit{{"timer.go",
-			`if how == plain && d > 0 && slack <= 0 && t.moveLater(when) {`,
-			`if how == plain && slack <= 0 && t.moveLater(when) {`}},
+			`if how == plain && d > 0 && slack <= 0 {`,
+			`if how == plain && slack <= 0 {`}},
 		Red: tests("TestAtOnceIsAtOnceForAMovedTimer"),
 	},
 	{
@@ -155,8 +168,8 @@ var wordMutants = []mutant{
 		Name: "a RegisterAt for the past of a timer whose word is open waits for the end of the tick",
 		Rule: "word.go",
 		Edits: []edit{{"timer.go",
-			`if at >= t.wheel().alarm.at.Load() && t.moveLater(at) {`,
-			`if t.moveLater(at) {`}},
+			`if at >= t.wheel().alarm.at.Load() && (t.moveLater(at)`,
+			`if (t.moveLater(at)`}},
 		Red: tests("TestAtOnceIsAtOnceForAMovedTimer"),
 	},
 }

@@ -20,9 +20,10 @@ type director struct {
 	last     *actor // made the last step
 	moving   *actor // makes a step now; nil while the director itself runs
 	choose   func(options []*actor, preempts bool) int
-	released bool // no goroutine is directed any more
-	endless  bool // a run did not end
-	traced   bool // remember in which function a step ends
+	released bool   // no goroutine is directed any more
+	endless  bool   // a run did not end
+	traced   bool   // remember in which function a step ends
+	watch    func() // is called after each step; may be nil
 
 	mu     sync.Mutex     // new actors come while another makes a step
 	actors []*actor       // all actors so far, in the order of their first step
@@ -168,6 +169,9 @@ func (d *director) step() bool {
 	a.resume <- struct{}{}
 	synctest.Wait()
 	d.moving = nil
+	if d.watch != nil {
+		d.watch()
+	}
 	return true
 }
 

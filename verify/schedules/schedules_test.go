@@ -16,7 +16,7 @@ var preemptions = flag.Int("preemptions", 2, "the most pre-emptions of a schedul
 // one shard.
 func TestSchedules(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	all := slices.Concat(deletions, references, circles, ends, clocks, ownFirings, idleTimeouts, moves)
+	all := slices.Concat(deletions, references, circles, ends, clocks, ownFirings, idleTimeouts, moves, parked)
 	total := 0
 	for _, s := range all {
 		t.Run(s.name, func(t *testing.T) {
