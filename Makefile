@@ -97,8 +97,8 @@ yields: ## The tests of the wheel, which others interrupt after its critical sec
 invariants: ## The tests, with every critical section checked
 	go test -tags invariants ./...
 
-integrations: ## Collector and adapters, with the real projects
-	for module in $(filter ./prom ./otel ./integrations/%,$(modules)); do (cd $$module && go test -race ./...); done
+integrations: ## Collector, adapters and durable deadlines, with the real projects
+	for module in $(filter ./prom ./otel ./integrations/% ./examples/%,$(modules)); do (cd $$module && go test -race ./...); done
 	cd prom/check && go test .
 
 browser: ## The page of package debug, in chromium

@@ -41,9 +41,9 @@ import (
 // hardly ever set (BenchmarkAfterFuncStop, others=0). If nothing is left, the alarm rings once more,
 // finds that, and is off.
 //
-// The runtime keeps the alarm alive while it is set, and so must the alarm the wheel, but only while
-// something pends. So each shard that has something pending has an anchor here (anchors), and
-// otherwise the alarm knows the wheel by a weak pointer.
+// The runtime keeps the alarm alive, and the alarm must keep the wheel, but only while something pends. So
+// each shard that has something pending has an anchor here (anchors), and otherwise the alarm knows the
+// wheel by a weak pointer.
 //
 // Wheel.mu guards the alarm; at is read without it.
 type alarm struct {

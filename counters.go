@@ -9,7 +9,7 @@ import (
 type counters struct {
 	linked                     int    // timers whose record says that they are pending
 	inLanes                    int    // of linked: those whose words are open or parked, and counted in lanes
-	entered                    uint64 // those of inLanes that were opened with the lock, without those that were closed
+	entered                    uint64 // words opened with the lock, less words closed while open; may be below 0. It makes the stops: countLanes
 	registered, fired, removed uint64 // what the lanes count is not in it
 	refused, syncWaits         uint64
 	ownFired                   uint64 // of fired: own firings, which no worker runs

@@ -29,6 +29,7 @@ import (
 //	free      nothing                   its generation is in no handle; its body is nil; flags are 0
 //	idle      the owners                owners > 0; in no list
 //	pending   the owners, the wheel     in exactly one list of the levels (of a closed shard: in none); When is its deadline, or its word says a later one
+//	parked    the owners                its flags and its list are those of a pending timer, but its word says that it is idle (parked.go)
 //	running   the owners, a worker      in exactly one worker's running slot
 //	retired   nothing, for ever         its generations are used up; in no handle
 //
@@ -51,7 +52,7 @@ type record = levels.Record
 
 // The flags of a record, after those that the levels know.
 const (
-	pending  = levels.FirstFree << iota // the wheel's reference
+	pending  = levels.FirstFree << iota // the wheel's reference; a timer that is parked has it as well (isPending)
 	running                             // a worker's reference
 	locking                             // it stands in the line of its lock (lines.go); that holds no reference
 	deleting                            // a deletion waits for the run in flight: no Register
@@ -263,7 +264,7 @@ func (sh *shard) free(i uint32, s *record) {
 		sh.recordFree(i, s)
 	}
 	if s.Owners--; s.Owners == 0 {
-		sh.shut(i, s)
+		sh.disown(i, s)
 	}
 	sh.release(i, s)
 }

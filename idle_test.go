@@ -96,6 +96,22 @@ func touchAndWait(t *testing.T, w *timerwheel.Wheel, d, at time.Duration, touche
 	assert.False(t, tm.Touch())
 }
 
+// Promise 14.2: an idle timeout whose last owner has freed it, and that pends, can still be touched.
+func TestTouchAfterTheLastFree(t *testing.T) {
+	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
+		var fired time.Duration
+		start := time.Now()
+		tm := w.Alloc(func(timerwheel.Timer) { fired = time.Since(start) })
+		require.NoError(t, tm.RegisterIdle(8*time.Second))
+		require.NoError(t, tm.Free())
+		time.Sleep(4 * time.Second)
+		require.True(t, tm.Touch())
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		require.GreaterOrEqual(t, fired, 12*time.Second)
+	})
+}
+
 // Promise 14: Touch is false where the timer is not pending as an idle timeout, and changes nothing.
 func TestTouchIsFalseWithoutAnIdleTimeout(t *testing.T) {
 	type wheel = timerwheel.Wheel

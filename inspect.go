@@ -42,7 +42,8 @@ type Inspection struct {
 //
 // The wheel examines bucket k at the tick Start + k*Span; on the second level, at each tick of
 // the bucket at which something is due. Its timers fire in the Span ticks from then on, or
-// later: a timer that was pushed back stays in its bucket until the wheel examines that.
+// later: a timer that was pushed back stays in its bucket until the wheel examines that. So does one that
+// was deleted and may soon be registered again: it is in Timers, but not pending.
 type LevelInfo struct {
 	Start  int64   // where its first bucket begins, ticks since the wheel's start
 	Span   int64   // of a bucket, ticks
@@ -179,7 +180,7 @@ func (sh *shard) countTicks(to []LevelInfo) (late int, ahead bool) {
 func (sh *shard) countWord(word int, each, all *LevelInfo) (late int, ahead bool) {
 	sh.lock()
 	defer sh.end()
-	for _, l := range sh.allLevels() {
+	for _, l := range sh.busyLevels() {
 		for tick, timers := range l.Buckets(0, word) {
 			switch start := tick &^ (levels.Digits - 1); {
 			case start < each.Start:
@@ -195,13 +196,21 @@ func (sh *shard) countWord(word int, each, all *LevelInfo) (late int, ahead bool
 	return late, ahead
 }
 
+// busyLevels returns the levels in which something may be pending, and not only parked.
+func (sh *shard) busyLevels() []*levels.Levels {
+	if sh.anchor().Wheel == nil {
+		return nil
+	}
+	return sh.allLevels()
+}
+
 // countLevel adds the shard's timers on a higher level.
 func (sh *shard) countLevel(to []LevelInfo) (late int, ahead bool) {
 	sh.lock()
 	defer sh.end()
 	info := &to[0]
 	level := uint(bits.TrailingZeros64(uint64(info.Span)))/levels.DigitBits - 1
-	for _, l := range sh.allLevels() {
+	for _, l := range sh.busyLevels() {
 		for start, timers := range l.Buckets(level, 0) {
 			if start < info.Start {
 				late += timers
@@ -218,7 +227,7 @@ func (sh *shard) countLevel(to []LevelInfo) (late int, ahead bool) {
 func (sh *shard) countLists(in *Inspection) {
 	sh.lock()
 	defer sh.end()
-	for _, l := range sh.allLevels() {
+	for _, l := range sh.busyLevels() {
 		in.Due += l.Count(levels.Due)
 		in.Held += l.Count(levels.Held)
 		in.Deferred += l.Count(levels.Deferred)

@@ -24,6 +24,9 @@ func (sh *shard) check() {
 	if sh.w.untold {
 		broken("a timer was armed, and unlockArmed does not let go of the lock: the host is not told")
 	}
+	if sh.ballast && sh.counters.linked == sh.counters.inLanes {
+		broken("the lanes count one too many, and no other timer is pending")
+	}
 	const small, rarely = 64, 256
 	if n := sections.Add(1); sh.records.Live() > small && n%rarely != 0 {
 		return
@@ -188,9 +191,6 @@ func (sh *shard) checkRecords() {
 	}
 	if inLanes != sh.counters.inLanes {
 		broken("%d timers are in lanes, counted are %d", inLanes, sh.counters.inLanes)
-	}
-	if sh.ballast && sh.counters.linked == sh.counters.inLanes {
-		broken("the lanes count one too many, and no other timer is pending")
 	}
 	if n := sh.pending(); sh.anchor().Wheel == nil && n > 0 {
 		broken("%d timers are pending, and nothing keeps the wheel", n)

@@ -28,7 +28,7 @@ type lanes [8]lane
 // A lane counts in one word, so that what it says is consistent. The starts may be less than none: a start
 // that fails is taken back, perhaps after the shard's counters have taken it over.
 type lane struct {
-	atomic.Uint64 // starts: 37 │ open: 27
+	atomic.Uint64 // starts: 37, signed │ open: 27
 	_             [56]byte
 }
 
@@ -154,6 +154,31 @@ func (t Timer) start(when int64) bool {
 	return false
 }
 
+// disown makes a timer, whose last owner frees it, one that cannot be stopped without the lock. If it is
+// parked, it leaves the wheel. Otherwise its word stays open: it may stand in the list Due only because
+// of that (isUp).
+func (sh *shard) disown(i uint32, s *record) {
+	for s.Flags&levels.Open != 0 {
+		x := sh.openedWord(i)
+		word := x.Load()
+		switch word & kindMask {
+		case ownedKind:
+			if x.CompareAndSwap(word, word&^kindMask|openKind) {
+				sh.leaveLane(i)
+				return
+			}
+		case parkedKind:
+			if x.CompareAndSwap(word, closedWord) {
+				s.Flags &^= levels.Open
+				sh.unpark(i, s)
+			}
+		default:
+			return
+		}
+	}
+	sh.takeOff(i, s)
+}
+
 // enter counts a word that is about to be opened without the lock, unless none is open.
 func (l *lane) enter() bool {
 	for {
@@ -235,29 +260,34 @@ func (sh *shard) unpark(i uint32, s *record) {
 	}
 }
 
-// sweepLen is the number of records that sweep looks at in one critical section.
-const sweepLen = batch
-
 // sweep takes parked timers off the wheel, while more are parked than pending, and as long as it finds
-// some. It lets go of the lock after each batch.
-func (sh *shard) sweep() {
-	for found := true; found && !sh.closed && sh.parked() > sh.pending(); {
-		found = false
-		for range sweepLen {
-			if n := uint32(sh.records.Chunks()) * chunkLen; sh.swept >= n {
-				sh.swept = 0
-			}
-			if sh.records.Chunk(sh.swept/chunkLen) == nil {
-				sh.swept |= chunkLen - 1
-			} else if s := sh.records.At(sh.swept); s.Flags&pending != 0 && !sh.isPending(sh.swept, s) {
-				sh.shut(sh.swept, s)
-				found = true
-			}
-			sh.swept++
+// some in each batch. When the worker is to leave the shard, or something is due, it leaves the rest to the
+// next visit.
+func (wk *worker) sweep(sh *shard, now int64) {
+	for sh.parked() > sh.pending() && sh.sweepSome() {
+		if now = wk.giveWay(sh); now >= wk.leaveAfter || sh.nextWake() <= now {
+			return
 		}
-		sh.unlock()
-		sh.lock()
 	}
+	sh.sweeps = false
+}
+
+// sweepSome takes those of a batch of records off the wheel that are parked, and reports whether it has
+// found any.
+func (sh *shard) sweepSome() (found bool) {
+	for range batch {
+		if sh.swept >= uint32(sh.records.Chunks())*chunkLen {
+			sh.swept = 0
+		}
+		if sh.closed || sh.records.Chunk(sh.swept/chunkLen) == nil {
+			sh.swept |= chunkLen - 1 // the last one of it
+		} else if s := sh.records.At(sh.swept); s.Flags&pending != 0 && !sh.isPending(sh.swept, s) {
+			sh.shut(sh.swept, s)
+			found = true
+		}
+		sh.swept++
+	}
+	return found
 }
 
 // parked returns how many of the shard's timers are parked.

@@ -7,6 +7,7 @@ import (
 	"time"
 	"weak"
 
+	"github.com/seed76848005/timerwheel/internal/levels"
 	"github.com/stretchr/testify/require"
 )
 
@@ -293,4 +294,108 @@ func TestAFullLaneIsEmptied(t *testing.T) {
 	require.Equal(t, before.Registered+3, w.Stats().Registered)
 	require.Equal(t, before.Removed+3, w.Stats().Removed)
 	require.Less(t, lane.Load(), uint64(4<<openBits), "the starts are not handed over")
+}
+
+// Promise 2.41: a start that has counted, was overtaken, and is not made takes back what it has counted,
+// though the lane has been emptied in between.
+func TestAStartThatIsNotMadeDoesNotCount(t *testing.T) {
+	w := newTestWheel(t, Options{})
+	g := w.NewGroup()
+	var same []Timer // in one lane
+	for range 3 * len(lanes{}) {
+		if tm := g.Alloc(func(Timer) {}); tm.index()%uint32(len(lanes{})) == 0 {
+			same = append(same, tm)
+		}
+	}
+	a, b, c := same[0], same[1], same[2]
+	for _, tm := range same {
+		require.True(t, parkable(t, tm, time.Hour).Stop())
+	}
+	require.NoError(t, a.Register(2*time.Hour))
+	before := w.Stats()
+	release := hold(t, &g.sh.mu)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		a.Stop()
+	}()
+	blockedIn(t, 1, "lock") // the lane has no open word, and a has yet to look
+	i, s := g.sh.lookup(b)
+	g.sh.arm(i, s, w.elapsed()+int64(2*time.Hour), w.elapsed())
+	lane := g.sh.lanes.of(c.index())
+	require.True(t, lane.enter())
+	release()
+	receive(t, over)
+	c.leave(c.wordChunk(), oneStart) // its swap has failed
+	after := w.Stats()
+	require.Equal(t, before.Registered+1, after.Registered)
+	require.Equal(t, before.Removed+1, after.Removed)
+	require.Equal(t, before.Pending, after.Pending)
+	require.Less(t, lane.Load(), uint64(laneIsFull))
+}
+
+// Promise 9.14: ballast does not keep a wheel on which nothing pends.
+func TestBallastDoesNotKeepTheWheel(t *testing.T) {
+	w := newTestWheel(t, Options{})
+	g := w.NewGroup()
+	tm := g.Alloc(func(Timer) {})
+	require.True(t, parkable(t, tm, time.Hour).Stop())
+	var others []Timer
+	for range batch {
+		others = append(others, g.Alloc(func(Timer) {}))
+		require.NoError(t, others[len(others)-1].Register(time.Hour))
+	}
+	require.NoError(t, tm.Register(2*time.Hour))
+	require.True(t, g.sh.ballast)
+	for _, other := range others[1:] {
+		other.Del()
+	}
+	require.NoError(t, others[0].Register(2*time.Hour)) // from now on it is in a lane, too
+	require.False(t, g.sh.ballast)
+	require.True(t, others[0].Stop())
+	require.True(t, tm.Stop())
+	require.Nil(t, g.sh.anchor().Wheel)
+	_, ok := w.Next()
+	require.False(t, ok)
+}
+
+// Promise 2.48: what is parked on a shard where nothing pends is not in line, nor in a bucket.
+func TestInspectPassesOverWhatIsParked(t *testing.T) {
+	guarded(t, func(t *testing.T) {
+		w := newTestWheel(t, Options{})
+		for k := range 100 {
+			require.True(t, parkable(t, w.Alloc(func(Timer) {}), time.Duration(1+k)*10*time.Millisecond).Stop())
+		}
+		time.Sleep(300 * time.Millisecond)
+		synctest.Wait()
+		in := w.Inspect()
+		require.Zero(t, in.Due+in.Held)
+		for _, level := range in.Levels {
+			require.Equal(t, [64]int{}, level.Timers)
+		}
+	})
+}
+
+// Promise 3.2: the Free of the last owner does not make a timer due that stands in the list Due only to be
+// looked at.
+func TestWhatIsLookedAtIsNotDue(t *testing.T) {
+	guarded(t, func(t *testing.T) {
+		w := newTestWheel(t, Options{})
+		g := w.NewGroup()
+		var fired time.Duration
+		start := time.Now()
+		tm := parkable(t, g.Alloc(func(Timer) { fired = time.Since(start) }), time.Second)
+		require.NoError(t, tm.Register(time.Hour)) // without the lock: it stands in the bucket of the second
+		time.Sleep(500 * time.Millisecond)
+		g.sh.lock()
+		i, s := g.sh.lookup(tm)
+		g.sh.levels.Remove(i, s)
+		g.sh.levels.Push(levels.Due, i, s)
+		g.sh.unlock()
+		require.NoError(t, tm.Free())
+		w.rearm(0)
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		require.GreaterOrEqual(t, fired, time.Hour)
+	})
 }

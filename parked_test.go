@@ -238,7 +238,53 @@ func TestAStartHappensBeforeTheHandler(t *testing.T) {
 	})
 }
 
-// Promise 13.14: a timer that was deleted before, and whose last owner frees it while it is pending, has no
+// Promise 2.23: When says the deadline of a timer that is stopped and started all the time, or that it is
+// not pending.
+func TestWhenOfATimerThatIsStoppedAndStarted(t *testing.T) {
+	w := openWheel(t, timerwheel.Options{})
+	for range 400 {
+		w.Alloc(func(timerwheel.Timer) {}).Register(time.Hour)
+	}
+	tm := stoppedInPlace(t, w.Alloc(func(timerwheel.Timer) {}), time.Hour)
+	var pending, idle atomic.Int64
+	stormUntil(t, 100*time.Millisecond, 2, func() bool { return pending.Load() > 100 && idle.Load() > 100 }, func(k int) {
+		if k == 0 {
+			_ = tm.Register(time.Hour)
+			tm.Stop()
+			return
+		}
+		at, ok := tm.When()
+		if !ok {
+			idle.Add(1)
+			return
+		}
+		pending.Add(1)
+		if time.Until(at) > 2*time.Hour {
+			t.Errorf("it is pending for %v", time.Until(at))
+		}
+	})
+}
+
+// Promise 2.20: Reduce never makes a deadline later, whatever another goroutine does at the same time.
+func TestReduceRacesWithAStart(t *testing.T) {
+	w := openWheel(t, timerwheel.Options{})
+	for range 400 {
+		w.Alloc(func(timerwheel.Timer) {}).Register(10 * time.Hour)
+	}
+	tm := w.Alloc(func(timerwheel.Timer) {})
+	for range forcedSteps(t) / 20 {
+		stoppedInPlace(t, tm, time.Hour)
+		var both sync.WaitGroup
+		both.Go(func() { _ = tm.Register(2 * time.Hour) })
+		both.Go(func() { _ = tm.Reduce(8 * time.Hour) })
+		both.Wait()
+		at, ok := tm.When()
+		require.True(t, ok)
+		require.Less(t, time.Until(at), 3*time.Hour)
+	}
+}
+
+// Promise 13.15: a timer that was deleted before, and whose last owner frees it while it is pending, has no
 // owner any more: its next deletion recycles it, with its function.
 func TestTheDeletionOfATimerWithoutAnOwnerRecyclesIt(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{})
@@ -250,7 +296,7 @@ func TestTheDeletionOfATimerWithoutAnOwnerRecyclesIt(t *testing.T) {
 	require.Zero(t, w.Stats().Live)
 }
 
-// Promise 2.65: where all workers are blocked, timers that were stopped in their places are not due when
+// Promise 13.16: where all workers are blocked, timers that were stopped in their places are not due when
 // their times come.
 func TestParkedTimersAreNotDue(t *testing.T) {
 	bubble(t, "", timerwheel.Options{MaxWorkers: 1}, func(t *testing.T, w *timerwheel.Wheel) {

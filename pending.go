@@ -61,8 +61,9 @@ func (sh *shard) pendingFrom(i uint32, some []pendingTimer) (seen []pendingTimer
 			i = (n + 1) * chunkLen
 			continue
 		}
-		if s := sh.records.At(i); sh.isPending(i, s) && sh.firingOf(i, s) == nil {
-			some = append(some, pendingTimer{sh.timer(i, s), sh.deadline(i, s)})
+		s := sh.records.At(i)
+		if when, ok := sh.pendingDeadline(i, s); ok && sh.firingOf(i, s) == nil {
+			some = append(some, pendingTimer{sh.timer(i, s), when})
 		}
 		i++
 	}

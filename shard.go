@@ -72,8 +72,25 @@ func (sh *shard) unlock() {
 //
 // The same goes for a timer that was parked.
 func (sh *shard) arm(i uint32, s *record, when, now int64) (was bool) {
-	sh.w.note(now)
 	sh.closeWord(i, s)
+	return sh.armClosed(i, s, when, now)
+}
+
+// reduce is arm, unless that made the deadline of a pending timer later.
+func (sh *shard) reduce(i uint32, s *record, when, now int64) (was bool) {
+	if deadline, ok := sh.pendingDeadline(i, s); ok && deadline <= when {
+		return true
+	}
+	sh.closeWord(i, s)
+	if s.Flags&pending != 0 { // it may have been started since
+		when = min(when, s.When)
+	}
+	return sh.armClosed(i, s, when, now)
+}
+
+// armClosed is arm for a timer whose word has just been closed.
+func (sh *shard) armClosed(i uint32, s *record, when, now int64) (was bool) {
+	sh.w.note(now)
 	was = s.Flags&pending != 0
 	if when > now && s.CanStay(when) && !sh.w.manual {
 		s.When, s.Flags = when, s.Flags&^(levels.Prompt|onGrid)
@@ -84,7 +101,7 @@ func (sh *shard) arm(i uint32, s *record, when, now int64) (was bool) {
 		sh.open(i, s)
 		return was
 	}
-	sh.shut(i, s)
+	sh.takeOff(i, s)
 	sh.move(i, s, when, now)
 	return was
 }
@@ -227,9 +244,12 @@ func (sh *shard) refusal(i uint32, s *record) error {
 }
 
 // needsClock reports whether a Register for when must know the time: because the wheel
-// would have to be woken earlier for it than the alarm is set.
+// would have to be woken earlier for it, or for what is parked, than the alarm is set.
 func (sh *shard) needsClock(s *record, when int64) bool {
 	look := when
+	if sh.anchor().Wheel == nil {
+		look = min(look, sh.nextBucket(&sh.levels))
+	}
 	if !s.CanStay(when) {
 		look = min(look, sh.nanos(sh.levelsOf(s).LooksAt(when)))
 	}
@@ -247,6 +267,11 @@ func (sh *shard) nextIn(l *levels.Levels) int64 {
 	if sh.anchor().Wheel == nil {
 		return never
 	}
+	return sh.nextBucket(l)
+}
+
+// nextBucket is nextIn, also if nothing but parked timers is there.
+func (sh *shard) nextBucket(l *levels.Levels) int64 {
 	if !l.Empty(levels.Due) {
 		return 0
 	}

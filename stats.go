@@ -6,7 +6,9 @@ import (
 )
 
 // Stats says what a wheel holds and what it has done. Each shard's part is one consistent
-// snapshot, so under any races Registered == Fired + Removed + Pending.
+// snapshot, so under any races Registered == Fired + Removed + Pending. A Register that is under way may
+// count as made, and a deletion as not made. (So Registered may for a moment count one Register that is
+// refused, or finds that another call has changed its timer at the same instant.)
 type Stats struct {
 	Live    int // timers that have not been recycled
 	Pending int // timers that are pending

@@ -128,15 +128,16 @@ import (
 // closes it, and then takes the timer off the wheel (shut), before it does anything else. A Register
 // for the same time or a later one opens the word again, and the timer stands where it is looked at in
 // time. Only a word that was opened while the timer had an owner and did not run can be parked: so such
-// a deletion has found no run, and drops no record. The critical section that ends either (a begin, the
-// Free of the last owner) closes the word. Closed by it: the firing that begins after its deletion; the
+// a deletion has found no run, and drops no record. The begin of a run closes the word, and the Free
+// of the last owner makes it one that cannot be parked (disown). Closed by it: the firing that begins after its deletion; the
 // one-shot whose storage outlives its Stop; the deletion that does not see the run.
 //
-// How many words are open is counted in lanes, without the lock, but never from zero and never to it: a
-// Register adds one before it opens the word, and takes the lock where there is none; a deletion takes
-// one away after it has parked the word, and takes the lock where that was the last. So with the lock,
-// a shard in which nothing pends is known as such: its anchor is gone, and no wake-up looks at it; and
-// where a Register finds a number above zero, the alarm is set for all buckets that are not empty.
+// How many words are open is counted in lanes, without the lock. A Register adds one before it opens the
+// word, but takes the lock where there was none. A deletion takes one away after it has parked the word,
+// and where that was the last, it takes the lock and looks whether anything else is pending. So with the
+// lock a shard in which nothing pends is known as such: its anchor is gone, and no wake-up looks at it.
+// And where a Register finds a number above zero, the alarm is set for all buckets that are not empty.
+// (While many timers that are in no lane pend, each lane counts one too many, for the same reason: setBallast.)
 // Closed by it: the wheel that is woken, or not collected, because of what was parked; and the Register
 // without the lock on a shard that no wake-up looks at.
 //

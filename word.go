@@ -268,6 +268,11 @@ func (sh *shard) closeWord(i uint32, s *record) {
 // shut closes a timer's word, if it is open, and takes it off the wheel if it was parked.
 func (sh *shard) shut(i uint32, s *record) {
 	sh.closeWord(i, s)
+	sh.takeOff(i, s)
+}
+
+// takeOff takes a timer that has just been unparked out of its bucket.
+func (sh *shard) takeOff(i uint32, s *record) {
 	if s.Flags&(pending|levels.InBucket) == levels.InBucket {
 		sh.levels.Remove(i, s)
 	}
@@ -299,29 +304,39 @@ func (sh *shard) look(i uint32, s *record) {
 	s.When = max(s.When, after(sh.touchedBy(word), time.Duration(period)))
 }
 
-// deadline returns the deadline of a pending timer, as if the wheel looked at it now. If it was parked since
-// the caller found it pending, that is the deadline that it had. It closes no word: a timer may stand in
-// the list Due only because its word is open, and must be looked at there (isUp).
+// deadline returns the deadline of a pending timer, as if the wheel looked at it now; never, if it is
+// parked. It closes no word: a timer may stand in the list Due only because its word is open, and must be
+// looked at there (isUp).
 func (sh *shard) deadline(i uint32, s *record) int64 {
-	if s.Flags&levels.Open == 0 {
-		return s.When
+	at, _ := sh.pendingDeadline(i, s)
+	return at
+}
+
+// pendingDeadline returns the deadline of a timer; never, and false, if it is not pending.
+func (sh *shard) pendingDeadline(i uint32, s *record) (at int64, ok bool) {
+	switch {
+	case s.Flags&pending == 0:
+		return never, false
+	case s.Flags&levels.Open == 0:
+		return s.When, true
 	}
 	hook.At("before the load of a deadline")
 	x := sh.openedWord(i)
-	word := x.Load()
-	if word&kindMask == idleKind {
+	switch word := x.Load(); word & kindMask {
+	case idleKind:
 		sh.look(i, s)
-		return s.When
+		return s.When, true
+	case parkedKind:
+		return never, false
+	default:
+		return sh.w.says(x, word), true
 	}
-	return sh.w.says(x, word)
 }
 
-// settle closes a timer's word, unless it is that of an idle timer: then the record says whether the
-// timer is pending.
-func (sh *shard) settle(i uint32, s *record) {
-	if s.Flags&levels.Open != 0 && sh.openedWord(i).Load()&kindMask != idleKind {
-		sh.shut(i, s)
-	}
+// closePending closes a timer's word, for armClosed, and reports whether the timer is pending.
+func (sh *shard) closePending(i uint32, s *record) bool {
+	sh.shut(i, s)
+	return s.Flags&pending != 0
 }
 
 // isPending reports whether a timer is pending. One that is parked is not, though its record says so.

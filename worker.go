@@ -155,9 +155,9 @@ func (wk *worker) drain(sh *shard) (busy bool) {
 			break
 		}
 	}
-	if sh.sweeps {
-		sh.sweeps = false
-		sh.sweep()
+	if sh.sweeps && now < wk.leaveAfter {
+		wk.sweep(sh, now)
+		now = wk.w.elapsed()
 	}
 	busy = busy || sh.nextWake() <= now
 	sh.unlock()

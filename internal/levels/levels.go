@@ -81,7 +81,7 @@ const (
 	numLists
 )
 
-// Levels is one shard's wheel. Every pending timer of the shard is in exactly one of its lists,
+// Levels is one shard's wheel. Every pending timer of the shard, and every one that was stopped in its place, is in exactly one of its lists,
 // and its record's position says where. Close is the exception: it drops the lists before the
 // timers.
 type Levels struct {

@@ -190,7 +190,7 @@ inline lookAt(i) {
 /* Left out: where the words lie; when the wheel looks, and calls that look; Manual wheels. */
 /* - idle.go: idleWord Timer.RegisterIdle */
 /* - word.go: Timer.index (*Wheel).findWords Timer.word Timer.wordChunk (*wordChunk).word (*shard).words (*shard).makeWords (*wordChunk).bytes (*shard).dropWords (*shard).openedWord */
-/* - word.go: (*shard).settle (*shard).insertOpen (*shard).deadline (*shard).dueAt */
+/* - word.go: (*shard).closePending (*shard).insertOpen (*shard).deadline (*shard).pendingDeadline (*shard).dueAt */
 
 /* Left out: moves to a later time without the lock. The model has no time: such a move changes nothing in
    it. What it must not do (succeed after a deletion or through a stale handle, be lost to a begin) is in

@@ -88,7 +88,8 @@ inline park(i) {
 
 /* shutWord closes a timer's word, and takes the timer off the wheel if it was parked. */
 inline shutWord(i) {
-	/* = word.go: (*shard).shut "sh.closeWord(i, s)" "sh.levels.Remove(i, s)" */
+	/* = word.go: (*shard).shut "sh.closeWord(i, s)" "sh.takeOff(i, s)" */
+	/* = word.go: (*shard).takeOff "sh.levels.Remove(i, s)" */
 	endIdle(i);
 #if LANES > 0
 	/* = word.go: (*shard).closeWord "word := x.Swap(closedWord)" */
@@ -105,6 +106,18 @@ inline shutWord(i) {
 }
 
 #if LANES > 0
+/* disown ends that a timer's word can be parked. Moves without the lock are not in the model: so a word
+   that can only be moved is as one that is closed. */
+inline disown(i) {
+	/* = parked.go: (*shard).disown "if x.CompareAndSwap(word, word&^kindMask|openKind) {" "sh.leaveLane(i)" */
+	if
+	:: kindOf(i) == ownedWord -> record[i].kind = 0; record[i].kindGen = closedWord; ledger++; laneOf(i)--
+	/* = parked.go: (*shard).disown "if x.CompareAndSwap(word, closedWord) {" "sh.unpark(i, s)" "sh.takeOff(i, s)" */
+	:: kindOf(i) == parkedWord -> record[i].kind = 0; record[i].kindGen = closedWord; record[i].pending = false; record[i].list = 0; reached(unparked)
+	:: else -> skip
+	fi
+}
+
 #define wordIs(t, k) (kindOf(indexOf(t)) == k && (record[indexOf(t)].kindGen == genOf(t)))
 
 /* stop parks the timer without the lock, and sets did if it was parked. last is scratch. */
@@ -218,4 +231,4 @@ end_starts: do \
 
 /* Left out: the counts of starts, which are in the schedules; that a lane may be full; sweeps, which are
    looks at other times. */
-/* - parked.go: starts (*shard).empty (*shard).sweep (*shard).parked */
+/* - parked.go: starts (*shard).empty (*worker).sweep (*shard).sweepSome (*shard).parked */

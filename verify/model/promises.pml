@@ -184,7 +184,7 @@ inline check() {
 	/* = invariants_on.go: (*shard).checkRecords "if n := sh.pending(); sh.anchor().Wheel == nil && n > 0 {" */
 	must(keep_the_wheel_while_something_pends, anchored || !anyRecord(pends));
 	must(know_when_nothing_pends, !anchored || inCall || anyRecord(pends));
-	/* = invariants_on.go: (*shard).checkRecords "if sh.ballast && sh.counters.linked == sh.counters.inLanes {" */
+	/* = invariants_on.go: (*shard).check "if sh.ballast && sh.counters.linked == sh.counters.inLanes {" */
 	must(have_ballast_beside_others_only, !ballast || anyRecord(isElsewhere));
 #endif
 	for (k : 0 .. OWNS - 1) {

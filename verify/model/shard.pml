@@ -25,7 +25,7 @@ inline unlink(i) {
 /* arm makes a timer pending, or moves it. Without time, the bucket where it stays and
    the one where it is put are the same. */
 inline arm(i) {
-	/* = shard.go: (*shard).arm "sh.shut(i, s)" "sh.move(i, s, when, now)" */
+	/* = shard.go: (*shard).armClosed "sh.takeOff(i, s)" "sh.move(i, s, when, now)" */
 #if LANES > 0
 	may = may && record[i].list == bucket;
 #endif
@@ -34,11 +34,12 @@ inline arm(i) {
 	:: else -> shutWord(i)
 	fi;
 #if LANES > 0
-	/* = shard.go: (*shard).arm "sh.closeWord(i, s)" "if when > now && s.CanStay(when) && !sh.w.manual {" */
+	/* = shard.go: (*shard).arm "sh.closeWord(i, s)" */
+	/* = shard.go: (*shard).armClosed "if when > now && s.CanStay(when) && !sh.w.manual {" */
 	if
 	:: may ->
 		record[i].list = bucket;
-		/* = shard.go: (*shard).arm "if !was {" "sh.w.wakeBy(sh.link(s))" "sh.setBallast()" "sh.open(i, s)" */
+		/* = shard.go: (*shard).armClosed "if !was {" "sh.w.wakeBy(sh.link(s))" "sh.setBallast()" "sh.open(i, s)" */
 		if
 		:: !record[i].pending -> link(i); setBallast()
 		:: else -> skip
@@ -115,7 +116,8 @@ inline refusal(t, err) {
 }
 
 /* = shard.go: (*shard).nextWake "func (sh *shard) nextWake() int64 { return sh.nextIn(&sh.levels) }" */
-/* = shard.go: (*shard).nextIn "if sh.anchor().Wheel == nil {" "if !l.Empty(levels.Due) {" "tick, ok := l.Next()" */
+/* = shard.go: (*shard).nextIn "if sh.anchor().Wheel == nil {" */
+/* = shard.go: (*shard).nextBucket "if !l.Empty(levels.Due) {" "tick, ok := l.Next()" */
 #define somethingIsDue (isAnchored && (anyRecord(inLine) || anyRecord(inBucket)))
 
 /* pop chooses a timer that is due; RECORDS, if none is. Any of the timers in buckets may

@@ -63,12 +63,12 @@ inline free(t, err) {
 		:: lookup(t) && record[indexOf(t)].owners == 0 -> mayUse(t); err = ErrFreed; reached(freed_too_often)
 		:: else ->
 			/* = timer.go: Timer.Free "sh.free(i, s)" */
-			/* = handle.go: (*shard).free "if s.Owners--; s.Owners == 0 {" "sh.shut(i, s)" "sh.release(i, s)" */
+			/* = handle.go: (*shard).free "if s.Owners--; s.Owners == 0 {" "sh.disown(i, s)" "sh.release(i, s)" */
 			mayUse(t);
 			record[indexOf(t)].owners--;
 #if LANES > 0
 			if
-			:: record[indexOf(t)].owners == 0 && MUTANT != free_leaves_word -> shutWord(indexOf(t))
+			:: record[indexOf(t)].owners == 0 && MUTANT != free_leaves_word -> disown(indexOf(t))
 			:: else -> skip
 			fi;
 #endif

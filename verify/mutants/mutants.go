@@ -970,9 +970,9 @@ var mutants = []mutant{
 		Edits: []edit{
 			{"shard.go", `
 	sh.closeWord(i, s)
-	was =`, `
+	return`, `
 	s.Flags &^= levels.Open
-	was =`},
+	return`},
 		},
 		Red: tests("TestTouchIsFalseWithoutAnIdleTimeout"),
 	},
@@ -982,12 +982,8 @@ var mutants = []mutant{
 		Edits: []edit{
 			{"shard.go", `
 	sh.closeWord(i, s)
-	was =`, `
-	was =`},
-			{"shard.go", `
-	sh.shut(i, s)
-	sh.move(`, `
-	sh.move(`},
+	return`, `
+	return`},
 		},
 		Red: tests("TestAnIdleTimerStaysOneUntilItIsMoved", "TestTheLastOfManyMovesCounts"),
 	},
@@ -2478,24 +2474,26 @@ var givenBack *wordChunk
 		Name: "When does not look",
 		Rule: "idle.go",
 		Edits: []edit{{"timer.go",
-			`at := sh.deadline(i, s)`,
-			`_, at := i, s.When`}},
+			`at, ok := sh.pendingDeadline(i, s)`,
+			`at, ok := s.When, sh.isPending(i, s)`}},
 		Red: tests("TestTouchPutsTheHandlerOff"),
 	},
 	{
 		Name: "Reduce does not look",
 		Rule: "idle.go",
-		Edits: []edit{{"timer.go",
-			`case how == reducing && sh.isPending(i, s) && when >= sh.deadline(i, s):`,
-			`case how == reducing && sh.isPending(i, s) && when >= s.When:`}},
+		Edits: []edit{{"shard.go",
+			`if deadline, ok := sh.pendingDeadline(i, s); ok && deadline <= when {`,
+			`if sh.isPending(i, s) && s.When <= when {`}},
 		Red: tests("TestAnIdleTimerStaysOneUntilItIsMoved"),
 	},
 	{
 		Name: "Timers does not look",
 		Rule: "idle.go",
 		Edits: []edit{{"pending.go",
-			`some = append(some, pendingTimer{sh.timer(i, s), sh.deadline(i, s)})`,
-			`some = append(some, pendingTimer{sh.timer(i, s), s.When})`}},
+			`some = append(some, pendingTimer{sh.timer(i, s), when})`,
+			`some = append(some, pendingTimer{sh.timer(i, s), s.When})`}, {"pending.go",
+			`if when, ok := sh.pendingDeadline(i, s); ok &&`,
+			`if ok := sh.isPending(i, s); ok &&`}},
 		Red: tests("TestTimersYieldsTheDeadlinesThatTouchesHaveMade"),
 	},
 	{
@@ -2882,7 +2880,7 @@ var givenBack *wordChunk
 		Name: "Move arms what is not pending",
 		Rule: "timer.go",
 		Edits: []edit{{"timer.go",
-			`if s == nil || s.Flags&pending == 0 || sh.refusal(i, s) != nil {`,
+			`if s == nil || sh.refusal(i, s) != nil || !sh.closePending(i, s) {`,
 			`if s == nil || sh.refusal(i, s) != nil {`}},
 		Red: tests("TestMoveMovesOnlyWhatIsPending"),
 	},
@@ -2898,8 +2896,8 @@ var givenBack *wordChunk
 		Name: "Timers yields what packages stdtime and timerctx have pending",
 		Rule: "pending.go",
 		Edits: []edit{{"pending.go",
-			`sh.isPending(i, s) && sh.firingOf(i, s) == nil {`,
-			`sh.isPending(i, s) {`}},
+			`ok && sh.firingOf(i, s) == nil {`,
+			`ok {`}},
 		Red: tests("TestTimersDoesNotYieldOwnFirings"),
 	},
 	{

@@ -32,7 +32,7 @@ var parkedMutants = []mutant{
 		Rule: "sync_del 12",
 		Edits: []edit{{"handle.go", `
 	if s.Owners--; s.Owners == 0 {
-		sh.shut(i, s)
+		sh.disown(i, s)
 	}`, `
 	s.Owners--`}},
 		Red: tests("TestTheLastFreeOfAParkedTimerRecyclesIt"),
@@ -75,18 +75,15 @@ var parkedMutants = []mutant{
 	{
 		Name: "a timer that is parked while When looks has no deadline",
 		Rule: "word.go",
-		Edits: []edit{{"word.go", `
-	return sh.w.says(x, word)
-}
-
-// settle`, `
-	if word&kindMask == parkedKind {
-		return never
-	}
-	return sh.w.says(x, word)
-}
-
-// settle`}},
+		Edits: []edit{{"timer.go",
+			`at, ok := sh.pendingDeadline(i, s)`,
+			`at, ok := sh.deadline(i, s), sh.isPending(i, s)`}, {"word.go", `
+	case parkedKind:
+		return never, false
+`, `
+	case parkedKind:
+		return never, true
+`}},
 		Red: explored("a stop against calls that look"),
 	},
 	{
@@ -174,8 +171,8 @@ var parkedMutants = []mutant{
 	if sh.anchor().Wheel == nil {
 		return never
 	}
-	if !l.Empty`, `
-	if !l.Empty`}},
+	return sh.nextBucket(l)`, `
+	return sh.nextBucket(l)`}},
 		Red: tests("TestParkedTimersDoNotKeepTheWheel"),
 	},
 	{
@@ -214,21 +211,16 @@ var parkedMutants = []mutant{
 		Name: "no parked timer is taken off before its own bucket is emptied",
 		Rule: "parked.go",
 		Edits: []edit{{"worker.go",
-			`if sh.sweeps {`,
+			`if sh.sweeps && now < wk.leaveAfter {`,
 			`if false {`}},
 		Red: tests("TestParkedTimersAreSwept"),
 	},
 	{
 		Name: "a sweep ends after one batch",
 		Rule: "parked.go",
-		Edits: []edit{{"parked.go", `
-			sh.swept++
-		}
-		sh.unlock()
-		sh.lock()`, `
-			sh.swept++
-		}
-		found = false`}},
+		Edits: []edit{{"parked.go",
+			`for sh.parked() > sh.pending() && sh.sweepSome() {`,
+			`if sh.parked() > sh.pending() && sh.sweepSome() {`}},
 		Red: tests("TestParkedTimersAreSwept"),
 	},
 	{

@@ -134,18 +134,14 @@ var wordMutants = []mutant{
 	{
 		Name: "whoever asks for a deadline closes the word",
 		Rule: "sync_del 11",
-		Edits: []edit{{"word.go",
-			`
-	return sh.w.says(x, word)
-}
-
-// settle`,
-			`
-	sh.shut(i, s)
-	return s.When
-}
-
-// settle`}},
+		Edits: []edit{{"word.go", `
+	default:
+		return sh.w.says(x, word), true
+`, `
+	default:
+		sh.shut(i, s)
+		return s.When, true
+`}},
 		Red: tests("TestToLookAtAMovedTimerMakesItNotDue"),
 	},
 	{
