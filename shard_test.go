@@ -225,6 +225,12 @@ func TestNeedsClock(t *testing.T) {
 	w.alarm.at.Store(4000 * ms)
 	require.True(t, sh.needsClock(s, 3999*ms))
 	require.False(t, sh.needsClock(s, 4001*ms), "its bucket is looked at at its tick")
+
+	w.alarm.at.Store(never)
+	parked := (&Group{sh: sh}).Alloc(func(Timer) {})
+	require.True(t, parkable(t, parked, time.Second).Stop())
+	w.alarm.at.Store(5000 * ms)
+	require.True(t, sh.needsClock(s, 8192*ms), "what is parked must be looked at")
 }
 
 // Promise 3.6, also where RegisterAt had no reason to read the clock: a clock can express how late

@@ -275,6 +275,45 @@ var parkedMutants = []mutant{
 	sh.words(i / chunkLen).lanes.of(i).Add(1)`}},
 		Red: tests("TestADrainedWheelIsCollected"),
 	},
+	{
+		Name: "the Free of the last owner closes the word",
+		Rule: "sync_del 12",
+		Edits: []edit{{"handle.go",
+			`sh.disown(i, s)`,
+			`sh.shut(i, s)`}},
+		Red: tests("TestWhatIsLookedAtIsNotDue", "TestTouchAfterTheLastFree"),
+	},
+	{
+		Name: "a Move of a timer that was parked since arms it",
+		Rule: "sync_del 12",
+		Edits: []edit{{"word.go", `
+	sh.shut(i, s)
+	return s.Flags&pending != 0
+`, `
+	sh.shut(i, s)
+	return true
+`}},
+		Red: tests("TestATimerStoppedInItsPlaceIsNotPending"),
+	},
+	{
+		Name: "Inspect shows what is parked where nothing pends",
+		Rule: "inspect.go",
+		Edits: []edit{{"inspect.go", `
+	if sh.anchor().Wheel == nil {
+		return nil
+	}
+`, `
+`}},
+		Red: tests("TestInspectPassesOverWhatIsParked"),
+	},
+	{
+		Name: "a RegisterAt that must wake the wheel for parked timers reads no clock",
+		Rule: "shard.go",
+		Edits: []edit{{"shard.go",
+			`look = min(look, sh.nextBucket(&sh.levels))`,
+			`look = min(look, never)`}},
+		Red: tests("TestNeedsClock"),
+	},
 }
 
 func init() { mutants = append(mutants, parkedMutants...) }
