@@ -263,9 +263,9 @@ func (sh *shard) unpark(i uint32, s *record) {
 // sweep takes parked timers off the wheel, while more are parked than pending, and as long as it finds
 // some in each batch. When the worker is to leave the shard, or something is due, it leaves the rest to the
 // next visit.
-func (wk *worker) sweep(sh *shard, now int64) {
+func (wk *worker) sweep(sh *shard) {
 	for sh.parked() > sh.pending() && sh.sweepSome() {
-		if now = wk.giveWay(sh); now >= wk.leaveAfter || sh.nextWake() <= now {
+		if now := wk.giveWay(sh); now >= wk.leaveAfter || sh.nextWake() <= now {
 			return
 		}
 	}

@@ -156,7 +156,7 @@ func (sh *shard) occupy() (wake int64) {
 // vacate has wake-ups pass the shard over, if it has nothing for them. A deletion leaves that to the
 // next wake-up: so processors that use different shards do not write the same word all the time.
 func (sh *shard) vacate() {
-	if sh.anchor().Wheel == nil && sh.running.Len() == 0 && len(sh.watches) == 0 {
+	if sh.anchor().Wheel == nil && len(sh.watches) == 0 {
 		sh.w.occupied.And(^(uint64(1) << sh.no))
 	}
 }

@@ -47,7 +47,7 @@ type Wheel struct {
 	bubble        uint64        // in which bubble of testing/synctest; 0: in none
 	plausible     int64         // a call at this time or later, or before 0, may come from another bubble, ns since base
 	shards        []*shard      // their number is a power of two
-	occupied      atomic.Uint64 // the shards that may have something pending or running, a bit for each
+	occupied      atomic.Uint64 // the shards that may have something for a wake-up, a bit for each
 	localShards   *sync.Pool
 	nextLocal     atomic.Uint32 // hands shards to processors, in turns: no two have the same if that can be
 	nextShard     atomic.Uint32 // hands shards to workers to begin with, in turns

@@ -156,7 +156,7 @@ func (wk *worker) drain(sh *shard) (busy bool) {
 		}
 	}
 	if sh.sweeps && now < wk.leaveAfter {
-		wk.sweep(sh, now)
+		wk.sweep(sh)
 		now = wk.w.elapsed()
 	}
 	busy = busy || sh.nextWake() <= now
