@@ -59,10 +59,11 @@ staticcheck: tools ## staticcheck, with each build tag
 	cd bench && $(staticcheck) -tags pauses ./cmd/pauses
 	cd verify && $(staticcheck) -tags schedules ./schedules
 
-# Without tests and the example of deadlocks, which are wrong on purpose.
+# Without tests and the example of deadlocks, which are wrong on purpose; and without examples/durable,
+# whose dependencies would take two minutes.
 timerwheel-vet: tools ## Test our analyser, and run it over the repository
 	go test -C vet -race ./...
-	for module in $(with_code); do \
+	for module in $(filter-out ./examples/durable,$(with_code)); do \
 		(cd $$module && go vet -vettool=$(timerwheel_vet) -timerwheel.tests=false $$(go list ./... | grep -v '/examples/deadlocks$$')); \
 	done
 
