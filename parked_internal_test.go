@@ -189,7 +189,7 @@ func TestParkedTimersDoNotKeepTheWheel(t *testing.T) {
 		timers := park(t, w)
 		for _, sh := range w.shards {
 			require.Nil(t, sh.anchor().Wheel)
-			require.EqualValues(t, never, sh.nextWake(), "a wake-up for what is parked")
+			require.EqualValues(t, int64(never), sh.nextWake(), "a wake-up for what is parked")
 		}
 		w.rearm(0)
 		require.True(t, w.alarmIsOff())
