@@ -31,7 +31,7 @@ type Group struct {
 
 // NewGroup makes a group without members. It needs no closing: a group without members is
 // garbage when the program holds no reference to it. Each new group gets the next shard, in
-// turns, whoever makes it: so the groups of one accept loop do not share one lock.
+// turns, in whichever goroutine it is made: so the groups of one accept loop do not share one lock.
 func (w *Wheel) NewGroup() *Group { return &Group{sh: w.made().drawShard()} }
 
 // shard returns the group's shard, if NewGroup has made the group. Each method of a Group calls
@@ -155,8 +155,8 @@ func (g *Group) ShutdownSyncContext(ctx context.Context) (Found, error) { return
 //	g.ShutdownSync()
 //	g.Free()
 //
-// A member that is made while Free runs may keep its reference; one that another goroutine frees
-// meanwhile loses one reference to each. Free is O(members), and lets go of the lock after some 64.
+// A member that is made while Free runs may keep its reference. One that another goroutine frees in
+// that time loses two references, one to each. Free is O(members), and lets go of the lock after some 64.
 func (g *Group) Free() {
 	sh := g.shard()
 	sh.lock()

@@ -250,7 +250,7 @@ func walkBesideChange(t *testing.T, many int, change func(sh *shard, g *Group, m
 		}
 		delete(seen, tm)
 	}
-	require.Empty(t, seen, "a member that was made meanwhile")
+	require.Empty(t, seen, "a member that was made in that time")
 	require.Empty(t, sh.groups.walks)
 }
 

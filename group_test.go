@@ -556,7 +556,7 @@ func TestGroupFreeRacesWithTheOwners(t *testing.T) {
 }
 
 // Promise 8.14 and 8.17: of members that have two owners Free drops one reference each, also if the
-// members before and behind them go meanwhile.
+// members before and behind them go in that time.
 func TestGroupFreeDropsOneReferenceWhileOthersGo(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{})
 	for range raceRounds(10) {

@@ -857,7 +857,7 @@ func lawBroken(s timerwheel.Stats) string {
 }
 
 // armVerbs are the ways to arm a timer that report a refusal. On an idle timer they do the same, if
-// nobody touches it.
+// it is not touched.
 var armVerbs = []struct {
 	name string
 	arm  func(timerwheel.Timer, time.Duration) error

@@ -131,7 +131,7 @@ func (w *Wheel) look(now int64) look {
 		l.ran = after(l.ran, time.Duration(sh.counters.sumRun))
 		sh.unlock()
 	}
-	l.workers = w.atWork() // at the end, as others may have been hired meanwhile
+	l.workers = w.atWork() // at the end, as others may have been hired since the first shard
 	return l
 }
 

@@ -22,7 +22,7 @@ func latest(touched time.Time, d time.Duration) time.Time {
 	return touched.Add(d + max(d/8, tick) + 2*tick)
 }
 
-// Promise 14: an idle timeout fires when d has passed since its RegisterIdle, if nobody touches it:
+// Promise 14: an idle timeout fires when d has passed since its RegisterIdle, if it is not touched:
 // never earlier, and as late as any timer.
 func TestAnIdleTimerThatNobodyTouchesFiresAtItsTime(t *testing.T) {
 	for _, d := range []time.Duration{0, -time.Hour, 1, tick / 2, tick, 7 * tick, 8 * tick, 9*tick + 1, time.Second, time.Minute + 1, 90 * time.Hour} {
@@ -582,7 +582,7 @@ func TestIdleTimersAllocateNothing(t *testing.T) {
 }
 
 // Promise 14: "If Touch returns true, the handler does not begin before d has passed since that call
-// began", and a stale handle touches nobody, under races: goroutines touch timers that fire, are
+// began", and a stale handle touches no timer, under races: goroutines touch timers that fire, are
 // deleted, and are recycled for the next tenant all the time.
 func TestTouchRaces(t *testing.T) {
 	const d = 2 * tick

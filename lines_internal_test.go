@@ -173,7 +173,7 @@ func TestTheFirstOfALineMayLeaveAtTheLastMoment(t *testing.T) {
 		go func() {
 			defer close(served)
 			x.wk.serve()
-			for x.wk.serveUnserved() { // as it has left the line meanwhile
+			for x.wk.serveUnserved() { // as it has left the line by now
 			}
 		}()
 		blockedIn(t, 1, "takeFirst")

@@ -212,7 +212,7 @@ func TestALineEmptiesWhileItsLockIsHeld(t *testing.T) {
 }
 
 // Promise 6.13: a handler, or a Lock, that does not return in the middle of a line leaves the rest of
-// it to others, whatever OnPanic does meanwhile.
+// it to others, whatever OnPanic does in that time.
 func TestALineSurvivesWhatDoesNotReturn(t *testing.T) {
 	const n, at = 6, 2
 	for _, workers := range []int{0, 2} {

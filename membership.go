@@ -128,7 +128,7 @@ func (t *groupTable) forget(n uint32) {
 
 // eachMember calls f, which may recycle that timer and no other, for each member, last to
 // first. It lets go of the lock after every batch: it comes once to each member that is one all
-// the time, and to none that is made meanwhile.
+// the time, and to none that is made in that time.
 func (g *Group) eachMember(f func(i uint32, s *record)) {
 	sh := g.sh
 	for n, at := 1, g.first; at != 0; n++ {

@@ -174,8 +174,8 @@ func TestAnAdvanceCountsAsAQuestion(t *testing.T) {
 	h.requireTold(t, 4*time.Hour) // at its end nothing was pending
 }
 
-// Promise 10.23: what is registered while an Advance is under way is not told, whoever registers
-// it. Next knows it, and what comes after the end is compared with it.
+// Promise 10.23: OnNext is not called for what any goroutine registers while an Advance is under way. Next
+// knows it, and what comes after the end is compared with it.
 func TestOnNextIsSilentDuringAnAdvance(t *testing.T) {
 	h := openHost(t, timerwheel.Options{})
 	tm := h.Alloc(delIgnore)

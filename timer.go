@@ -229,8 +229,7 @@ func (t Timer) Move(d time.Duration) bool {
 // the timer is stale, or not pending, there is nothing to delete.
 //
 // From the second time on, Del of a timer with an owner leaves it in its place, and a Register for the same
-// time or a later one starts it there: neither takes a lock, unless no other timer is pending. So a timeout
-// that is armed and deleted for each request costs a few nanoseconds above the reading of the clock.
+// time or a later one starts it there. Neither takes a lock, unless the timer is the only one that pends.
 //
 // (It is the kernel's del_timer, and time.Timer's Stop.)
 func (t Timer) Del() Found { return t.del(0) }

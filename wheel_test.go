@@ -559,7 +559,7 @@ func TestAnEmptyWheelIsSmall(t *testing.T) {
 	for procs, most := range map[int]uint64{2: 16 << 10, 64: 64 << 10} {
 		before := runtime.GOMAXPROCS(procs)
 		least := uint64(math.MaxUint64)
-		for range 10 { // others may allocate meanwhile
+		for range 10 { // others may allocate at the same time
 			var one, other runtime.MemStats
 			runtime.ReadMemStats(&one)
 			w, err := timerwheel.New(timerwheel.Options{})

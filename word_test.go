@@ -140,7 +140,7 @@ func TestAMovedTimerIsDeletedAndRefused(t *testing.T) {
 }
 
 // Promises 3.2 and 3.10: a timer that was moved without the lock stands in the list of those that are due
-// until a worker looks at it. Others that look at it meanwhile do not make it due.
+// until a worker looks at it. Others that look at it in that time do not make it due.
 func TestToLookAtAMovedTimerMakesItNotDue(t *testing.T) {
 	for name, look := range map[string]func(w *timerwheel.Wheel, tm timerwheel.Timer){
 		"When":    func(_ *timerwheel.Wheel, tm timerwheel.Timer) { tm.When() },

@@ -182,7 +182,7 @@ func TestVerdict(t *testing.T) {
 			want: []Finding{{red, stuckDeletion, "main.slowBackend (main.go:25) waits for main.other (other.go:7), which has run for 9 s.",
 				"Goroutine 2 has been blocked for longer than StallAfter, 1 s. Other timers still fire on time: 2 of 4 workers are busy, none is due late. Perhaps a deadlock: does main.slowBackend hold a lock that main.other wants? The wheel cannot see locks. Compare goroutines 2 and 1 " + see + ". Unlock before the deletion, or delete with Del, which does not wait."}},
 		},
-		"a DelAsync keeps nobody waiting": {
+		"a DelAsync blocks no goroutine": {
 			in:   inspection(running(run(slow, 1, 100*time.Millisecond, timerwheel.WaitInfo{At: closer, Async: true, Since: ago(time.Minute)}))),
 			want: []Finding{{green, healthy, "Healthy: no timer is pending; 1 of 4 workers is busy.", ""}},
 		},

@@ -219,7 +219,7 @@ func TestADeadlineThatIsExtendedInTime(t *testing.T) {
 	require.Zero(t, w.Stats().Fired)
 }
 
-// Whoever comes first, a deadline that set has just set to an hour does not pass.
+// In either order, a deadline that set has just set to an hour does not pass.
 func TestDeadlinesThatAreExtendedAllTheTime(t *testing.T) {
 	w := newWheel(t)
 	var all sync.WaitGroup

@@ -290,7 +290,7 @@ func TestUnregisteredWheelCanBeCollected(t *testing.T) {
 	got, _ := collect(t, reader)
 	require.Empty(t, got)
 	require.Eventually(t, gone, time.Minute, time.Millisecond)
-	runtime.KeepAlive(registration) // whoever keeps it does not keep the wheel
+	runtime.KeepAlive(registration) // a program that keeps the registration does not keep the wheel
 }
 
 func TestNilArguments(t *testing.T) {

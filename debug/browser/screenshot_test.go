@@ -66,7 +66,7 @@ func shrink(t *testing.T, taken []byte) []byte {
 	return b.Bytes()
 }
 
-// colorAt returns a colour without its last bits, which nobody sees.
+// colorAt returns a colour without its last bits, which make no visible difference.
 func colorAt(from image.Image, x, y int) color.RGBA {
 	c := color.RGBAModel.Convert(from.At(x, y)).(color.RGBA)
 	return color.RGBA{c.R&^3 | c.R>>6, c.G&^3 | c.G>>6, c.B&^3 | c.B>>6, 255}

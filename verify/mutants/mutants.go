@@ -1297,7 +1297,7 @@ var givenBack *wordChunk
 		Red: tests("TestANewWorkerHiresOnEvidenceOnly"),
 	},
 	{
-		Name: "nobody watches a bubble from where a handler begins",
+		Name: "no goroutine watches a bubble from where a handler begins",
 		Rule: "hiring.go",
 		Edits: []edit{{"worker.go", `
 	if next <= now {
@@ -1315,7 +1315,7 @@ var givenBack *wordChunk
 		Red: tests("TestWhatBlocksAtOnceHoldsUpNothingInABubble"),
 	},
 	{
-		Name: "nobody watches a bubble whose workers block, when something becomes due",
+		Name: "no goroutine watches a bubble whose workers block, when something becomes due",
 		Rule: "hiring.go",
 		Edits: []edit{{"worker.go", `
 	} else {

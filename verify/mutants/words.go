@@ -132,7 +132,7 @@ var wordMutants = []mutant{
 		Red: tests("TestTheDeadlineBesideAWordIsCheckedAgainstIt"),
 	},
 	{
-		Name: "whoever asks for a deadline closes the word",
+		Name: "a call that asks for a deadline closes the word",
 		Rule: "sync_del 11",
 		Edits: []edit{{"word.go", `
 	default:

@@ -59,7 +59,7 @@ func (p *movedProbe) move(d time.Duration) bool {
 		return false
 	}
 	p.saw("moved")
-	p.check(p.begun == begun, "a move is true, and the handler has begun meanwhile")
+	p.check(p.begun == begun, "a move is true, and the handler has begun before it returned")
 	if to.After(p.due) {
 		p.due = to
 	}

@@ -193,7 +193,7 @@ func stopAgainstBegin(x *world) {
 	p.ranTimes(x, 1, as(func() bool { return !stopped }))
 }
 
-// Whoever comes first, the deletion takes the firing, and the record gets a tenant.
+// In either order, the deletion takes the firing, and the record gets a tenant.
 func stopAgainstFree(x *world) {
 	c := x.parkedWorld()
 	p := c.stoppable(x, time.Hour)

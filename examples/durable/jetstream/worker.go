@@ -158,7 +158,7 @@ func (w *worker) keep() {
 		w.note("late", "-", &claim{})
 	}
 	if err != nil {
-		return // nobody knows whether the engine has heard it
+		return // whether the engine has received it is unknown
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
