@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
@@ -48,6 +49,11 @@ func receive[T any](t testing.TB, c <-chan T) T {
 // end is part of the bubble.
 func openWheel(t testing.TB, o timerwheel.Options) *timerwheel.Wheel {
 	t.Helper()
+	if o.OnStall != nil && o.StallStacks == 0 {
+		// While a collection frees the stacks of dead goroutines, runtime.NumGoroutine counts those
+		// too: after a test with many, the default could be too low.
+		o.StallStacks = math.MaxInt
+	}
 	w, err := timerwheel.New(o)
 	require.NoError(t, err)
 	t.Cleanup(func() {

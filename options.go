@@ -78,8 +78,9 @@ type Options struct {
 	// stacks. To take them stops the whole program for 4 to 15 µs for each goroutine that
 	// there is, so it is done at most once each StallAfter, for all that has stalled by then
 	// and not been reported. With more goroutines a Stall comes at once and has no stacks; it
-	// still names the handler and, with Debug, the lines. Default 1000; -1 means no stacks;
-	// less is an error. Without OnStall it is ignored.
+	// still names the handler and, with Debug, the lines. [runtime.NumGoroutine] counts them:
+	// while a collection frees the stacks of goroutines that have ended, it counts those too.
+	// Default 1000; -1 means no stacks; less is an error. Without OnStall it is ignored.
 	StallStacks int
 
 	// Debug makes the wheel remember where each timer was allocated, registered, deleted

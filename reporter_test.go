@@ -79,12 +79,12 @@ func TestAStallOfAProgramWithManyGoroutinesHasNoStacks(t *testing.T) {
 	for name, o := range map[string]timerwheel.Options{
 		"none":             {StallStacks: -1},
 		"fewer than there": {StallStacks: 5},
-		"the default":      {},
+		"as many as there": {StallStacks: 1000},
 	} {
 		var log timedStalls
 		o.OnStall, o.Debug = log.onStall, true
 		bubble(t, name, o, func(t *testing.T, w *timerwheel.Wheel) {
-			if o.StallStacks == 0 {
+			if o.StallStacks == 1000 {
 				release := openedAtTheEnd(t)
 				for range 1000 { // and the others
 					go func() { <-release }()
@@ -109,7 +109,7 @@ func TestAStallOfAProgramWithManyGoroutinesHasNoStacks(t *testing.T) {
 // Promise 11.20: up to StallStacks goroutines there are stacks.
 func TestAStallHasStacksUpToTheLimit(t *testing.T) {
 	var log timedStalls
-	bubble(t, "", timerwheel.Options{OnStall: log.onStall, StallStacks: 3000}, func(t *testing.T, w *timerwheel.Wheel) {
+	bubble(t, "", timerwheel.Options{OnStall: log.onStall, StallStacks: 100_000}, func(t *testing.T, w *timerwheel.Wheel) {
 		release := openedAtTheEnd(t)
 		for range 1500 {
 			go func() { <-release }()
