@@ -54,7 +54,7 @@ var breakages = []struct {
 	{"in Alloc, whose caller recovers", "(*Wheel).newOwned", func() {
 		defer func() { _ = recover(); select {} }()
 		w, _ := New(Options{Manual: true})
-		breakBodies(w.Alloc(func(Timer) {}))
+		breakAnnexes(w.Alloc(func(Timer) {}))
 		w.Alloc(func(Timer) {})
 	}},
 	{"in AfterFunc, whose caller recovers", "(*shard).move", func() {
@@ -73,7 +73,7 @@ var breakages = []struct {
 		recovering(func(w *Wheel) { t := w.AfterFunc(time.Hour, func() {}); breakLevels(t); t.Move(time.Minute) })
 	}},
 	{"in Free, whose caller recovers", "Timer.Free", func() {
-		recovering(func(w *Wheel) { t := w.Alloc(func(Timer) {}); breakBodies(t); _ = t.Free() })
+		recovering(func(w *Wheel) { t := w.Alloc(func(Timer) {}); breakAnnexes(t); _ = t.Free() })
 	}},
 	{"in Del, whose caller recovers", "Timer.del", func() {
 		recovering(func(w *Wheel) { t := w.AfterFunc(time.Hour, func() {}); breakLevels(t); t.Del() })
@@ -123,7 +123,7 @@ var breakages = []struct {
 	{"in Close, whose caller recovers", "(*shard).close", func() {
 		w, _ := New(Options{})
 		defer func() { _ = recover(); _ = w.Close() }()
-		breakBodies(w.AfterFunc(time.Hour, func() {}))
+		breakAnnexes(w.AfterFunc(time.Hour, func() {}))
 		_ = w.Close()
 	}},
 	{"in Advance, whose caller recovers", "(*shard).prefetch", func() {
@@ -157,7 +157,7 @@ func breakDue(t Timer) {
 	sh := t.shard()
 	sh.mu.Lock()
 	i, _ := sh.lookup(t)
-	*sh.body(i) = nil
+	sh.annex(i).funcs[i%chunkLen] = nil
 	sh.mu.Unlock()
 }
 
@@ -177,11 +177,11 @@ func breakLevels(t Timer) {
 	sh.mu.Unlock()
 }
 
-// breakBodies makes a shard forget where the functions of its timers are.
-func breakBodies(t Timer) {
+// breakAnnexes makes a shard forget where the functions of its timers are.
+func breakAnnexes(t Timer) {
 	sh := t.shard()
 	sh.mu.Lock()
-	sh.bodies = slab.Table[*values]{}
+	sh.annexes = slab.Table[*annex]{}
 	sh.mu.Unlock()
 }
 

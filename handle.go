@@ -5,7 +5,6 @@ import (
 	"unsafe"
 
 	"github.com/seed76848005/timerwheel/internal/levels"
-	"github.com/seed76848005/timerwheel/internal/own"
 	"github.com/seed76848005/timerwheel/internal/slab"
 )
 
@@ -26,7 +25,7 @@ import (
 //	              recycle: the generation moves on
 //
 //	state     holds a reference         its invariant
-//	free      nothing                   its generation is in no handle; its body is nil; flags are 0
+//	free      nothing                   its generation is in no handle; it has no function; flags are 0
 //	idle      the owners                owners > 0; in no list
 //	pending   the owners, the wheel     in exactly one list of the levels (of a closed shard: in none); When is its deadline, or its word says a later one
 //	parked    the owners                its flags and its list are those of a pending timer, but its word says that it is idle (parked.go)
@@ -52,30 +51,19 @@ type record = levels.Record
 
 // The flags of a record, after those that the levels know.
 const (
-	pending  = levels.FirstFree << iota // the wheel's reference; a timer that is parked has it as well (isPending)
-	running                             // a worker's reference
-	locking                             // it stands in the line of its lock (lines.go); that holds no reference
-	deleting                            // a deletion waits for the run in flight: no Register
-	shutdown                            // no Register any more
-	onGrid                              // its deadline is an instant of its period, not one that a Register set
-	hasBody                             // its body is a *body
-	hasArg                              // it has an argument, in args: of a func(any) or func(Timer, any), or an *own.Firing with a function of the user's
-	isOwn                               // its body is an *own.Firing, and it stands in shard.own
-	isMember                            // it is a member of a group, and has a membership
-	reused                              // it was deleted before: its next deletion may park it
+	pending    = levels.FirstFree << iota // the wheel's reference; a timer that is parked has it as well (isPending)
+	running                               // a worker's reference
+	locking                               // it stands in the line of its lock (lines.go); that holds no reference
+	deleting                              // a deletion waits for the run in flight: no Register
+	shutdown                              // no Register any more
+	onGrid                                // its deadline is an instant of its period, not one that a Register set
+	takesTimer                            // its function is a func(Timer) or func(Timer, any)
+	hasArg                                // its function is a func(any) or func(Timer, any)
+	hasBody                               // its function is in a *body
+	isOwn                                 // its function is an *own.Firing, and it stands in shard.own
+	isMember                              // it is a member of a group, and has a membership
+	reused                                // it was deleted before: its next deletion may park it
 )
-
-// A body is what is called when a timer fires: a func(), a func(Timer), a func(any), a
-// func(Timer, any), an *own.Firing of the library's own packages, or, for a timer with any of
-// the rarer features, a *body. Functions and pointers fit into an interface without an
-// allocation.
-type body struct {
-	f       any      // func(), func(Timer), func(any) or func(Timer, any)
-	arg     any      // of the last two
-	bound   *binding // of a lock-bound timer, else nil
-	period  int64    // of a periodic timer, ns
-	*origin          // with Debug, else nil
-}
 
 const (
 	chunkBits  = levels.ChunkBits
@@ -108,17 +96,17 @@ func (sh *shard) lookup(t Timer) (i uint32, s *record) {
 // timer returns the handle to a record in use.
 func (sh *shard) timer(i uint32, s *record) Timer { return Timer{unsafe.Pointer(sh.w), sh.id(i, s)} }
 
-// reserve makes sure that there is a free record, if the shard can have one more, and
-// reports whether there is. It makes new storage without the lock: the garbage collector
-// may require the allocation to help it first, and the system provides each page when it
-// is first touched ("growth" of bench/cmd/pauses).
-func (sh *shard) reserve() bool {
+// reserve makes sure that there is a free record, for a timer with the function f, if the shard
+// can have one more, and reports whether there is. It makes new storage without the lock: the
+// garbage collector may require the allocation to help it first, and the system provides each page
+// when it is first touched ("growth" of bench/cmd/pauses).
+func (sh *shard) reserve(f any) bool {
 	if sh.records.Free() > 0 {
 		return true
 	}
 	rows := sh.records.NextCap()
 	sh.unlock()
-	c := newSpareChunk(rows)
+	c := newSpareChunk(rows, f)
 	sh.lock()
 	if sh.records.Free() == 0 && sh.hasRoom() {
 		sh.install(c)
@@ -131,47 +119,32 @@ func (sh *shard) hasRoom() bool {
 	return sh.records.Free() > 0 || sh.records.Holes() > 0 || sh.records.Chunks() < maxRecords/chunkLen
 }
 
-// values are the bodies of a chunk's timers, or their arguments. The runtime puts a word
-// before an object of that size that has pointers. With one more word none of the values
-// lies across the end of a cache line, as every fourth would: that is another miss, and a
-// tenth of the cost of a firing ("CPU a firing" of bench/).
-type values struct {
-	_     [8]byte
-	items [chunkLen]any
-}
-
-// A spareChunk is storage for more timers: a chunk of records, their bodies, and, if the
-// shard's tables are nearly full, the tables' successors.
+// A spareChunk is storage for more timers: a chunk of records, its annex, and, if the shard's
+// tables are nearly full, the tables' successors.
 type spareChunk struct {
 	records *levels.Chunk
-	bodies  *values
+	annex   *annex
 
-	recordRows        []*levels.Chunk
-	bodyRows, argRows []*values
-	membershipRows    []*memberships
-	floorRows         []uint32
+	recordRows []*levels.Chunk
+	annexRows  []*annex
+	floorRows  []uint32
 }
 
-// What giveBack gives back, for the next peak. The values are all nil.
-var (
-	spareRecords = slab.NewSpares(levels.NewChunk)
-	spareValues  = slab.NewSpares(func() *values { return new(values) })
-)
+// What giveBack gives back, for the next peak.
+var spareRecords = slab.NewSpares(levels.NewChunk)
 
-// newSpareChunk makes a chunk as one that was never used, and tables with that many rows. It
-// writes all of it: the system provides memory when it is first used.
-func newSpareChunk(rows int) spareChunk {
+// newSpareChunk makes a chunk as one that was never used, with room for functions like f, and
+// tables with that many rows. It writes all of it: the system provides memory when it is first used.
+func newSpareChunk(rows int, f any) spareChunk {
 	c := spareChunk{
-		records:        spareRecords.Take(),
-		bodies:         spareValues.Take(),
-		recordRows:     slab.Touched[*levels.Chunk](rows),
-		bodyRows:       slab.Touched[*values](rows),
-		argRows:        slab.Touched[*values](rows),
-		membershipRows: slab.Touched[*memberships](rows),
-		floorRows:      slab.Touched[uint32](rows),
+		records:    spareRecords.Take(),
+		annex:      newAnnex(f),
+		recordRows: slab.Touched[*levels.Chunk](rows),
+		annexRows:  slab.Touched[*annex](rows),
+		floorRows:  slab.Touched[uint32](rows),
 	}
 	for k := range c.records.Items {
-		c.records.Items[k].Gen, c.bodies.items[k] = firstGen, nil
+		c.records.Items[k].Gen = firstGen
 	}
 	return c
 }
@@ -180,82 +153,39 @@ func newSpareChunk(rows int) spareChunk {
 func (sh *shard) install(c spareChunk) {
 	used := sh.records.Used() + 1
 	sh.records.SetNext(c.recordRows)
-	sh.bodies.SetNext(c.bodyRows, used)
-	sh.args.SetNext(c.argRows, used)
-	sh.memberships.SetNext(c.membershipRows, used)
+	sh.annexes.SetNext(c.annexRows, used)
 	sh.floors.SetNext(c.floorRows, used)
-	sh.initChunk(sh.records.Grow(c.records), c.bodies)
+	sh.initChunk(sh.records.Grow(c.records), c.annex)
 }
 
-// initChunk prepares a new chunk: the bodies beside it, and generations above the floor
-// that the chunk before it left, if there was one.
-func (sh *shard) initChunk(n uint32, bodies *values) {
-	if int(n) == sh.bodies.Len() {
-		sh.bodies.Push(bodies)
-		sh.args.Push(nil)
-		sh.memberships.Push(nil)
+// initChunk prepares a new chunk: the annex beside it, and generations above the floor that the
+// chunk before it left, if there was one.
+func (sh *shard) initChunk(n uint32, x *annex) {
+	if int(n) == sh.annexes.Len() {
+		sh.annexes.Push(x)
 		sh.floors.Push(firstGen)
 	} else {
-		sh.bodies.Set(n, bodies)
+		sh.annexes.Set(n, x)
 		items := &sh.records.Chunk(n).Items
 		for i := range items {
 			items[i].Gen = sh.floors.Row(n)
 		}
 	}
+	sh.annexBytes += x.bytes()
 	used := sh.records.Used()
-	sh.bodies.Grew(used)
-	sh.args.Grew(used)
-	sh.memberships.Grew(used)
+	sh.annexes.Grew(used)
 	sh.floors.Grew(used)
 }
 
 // newTimer takes a free record, which there must be: see lockFor. The caller makes its
-// one reference: an owner's, or the wheel's.
+// one reference: an owner's, or the wheel's. The function is a func(), a func(Timer), a func(any), a
+// func(Timer, any), a *body, or an *own.Firing of the library's own packages.
 func (sh *shard) newTimer(f, arg any) (i uint32, s *record) {
 	i = sh.records.Alloc()
-	*sh.body(i) = f
 	s = sh.records.At(i)
 	s.Owners = 0
-	switch f.(type) {
-	case *body:
-		s.Flags = hasBody
-	case *own.Firing:
-		s.Flags = isOwn
-	default:
-		if arg != nil {
-			s.Flags = hasArg
-			*sh.argOf(i) = arg
-		}
-	}
+	s.Flags = sh.setFunction(i, f, arg)
 	return i, s
-}
-
-// body returns the address of a timer's body. It checks that the chunk exists for the
-// reason that slab.Slab.At gives.
-func (sh *shard) body(i uint32) *any {
-	bodies := sh.bodies.Row(i / chunkLen)
-	if bodies == nil {
-		panic("timerwheel: a timer in no chunk")
-	}
-	return &bodies.items[i%chunkLen]
-}
-
-// argOf returns the address of the argument of a timer's function.
-func (sh *shard) argOf(i uint32) *any {
-	n := i / chunkLen
-	if sh.args.Row(n) == nil {
-		sh.args.Set(n, spareValues.Take())
-		sh.argChunks++
-	}
-	return &sh.args.Row(n).items[i%chunkLen]
-}
-
-// bodyOf returns a timer's *body; nil if it needs none.
-func (sh *shard) bodyOf(i uint32, s *record) *body {
-	if s.Flags&hasBody == 0 {
-		return nil
-	}
-	return (*sh.body(i)).(*body)
 }
 
 // free drops an owner's reference.
@@ -288,10 +218,7 @@ func (sh *shard) recycle(i uint32, s *record) {
 	if s.Flags&hasBody != 0 && sh.w.debug {
 		sh.remember(i, s)
 	}
-	*sh.body(i) = nil
-	if s.Flags&hasArg != 0 {
-		*sh.argOf(i) = nil
-	}
+	sh.dropFunction(i, s)
 	s.Flags = 0
 	poison(s)
 	var emptied bool
@@ -320,22 +247,12 @@ func (sh *shard) giveBack(i uint32) {
 	if c.Lost() == 0 {
 		spareRecords.Give(c)
 	}
-	spareValues.Give(sh.bodies.Row(n))
-	sh.bodies.Set(n, nil)
-	if args := sh.args.Row(n); args != nil {
-		spareValues.Give(args)
-		sh.args.Set(n, nil)
-		sh.argChunks--
-	}
+	x := sh.annexes.Row(n)
+	sh.annexBytes -= x.bytes()
+	x.giveBack()
+	sh.annexes.Set(n, nil)
 	sh.dropWords(n)
-	if members := sh.memberships.Row(n); members != nil {
-		spareMemberships.Give(members)
-		sh.memberships.Set(n, nil)
-		sh.membershipChunks--
-	}
 	used := sh.records.Used()
-	sh.bodies.Shrank(used)
-	sh.args.Shrank(used)
-	sh.memberships.Shrank(used)
+	sh.annexes.Shrank(used)
 	sh.floors.Shrank(used)
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"unsafe"
 
 	"github.com/stretchr/testify/require"
 )
@@ -70,7 +69,7 @@ func TestGenerationsDoNotRestart(t *testing.T) {
 		}
 		require.Equal(t, 1, sh.records.Held(), "chunks without timers are held")
 		for n := range uint32(sh.records.Chunks()) {
-			require.Equal(t, sh.records.Chunk(n) == nil, sh.bodies.Row(n) == nil, "chunk %d", n)
+			require.Equal(t, sh.records.Chunk(n) == nil, sh.annexes.Row(n) == nil, "chunk %d", n)
 		}
 	}
 	for h := range seen {
@@ -153,7 +152,7 @@ func TestStorageThatIsMadeTwiceIsAddedOnce(t *testing.T) {
 	wg.Go(func() { sh.w.Alloc(func(Timer) {}) })
 	blockedIn(t, 1, "lockLocal")
 	askFor(&sh.mu)
-	ok := sh.reserve() // lets the other look before it adds anything
+	ok := sh.reserve(func(Timer) {}) // lets the other look before it adds anything
 	release()
 	within(t, wg.Wait)
 	require.True(t, ok)
@@ -165,22 +164,26 @@ func TestStorageThatIsMadeTwiceIsAddedOnce(t *testing.T) {
 func TestNoStorageIsAddedBeyondTheLastNumber(t *testing.T) {
 	const last = maxRecords/chunkLen - 1
 	sh := newTestShard(t)
-	spare := newSpareChunk(0)
+	spare := newSpareChunk(0, func(Timer) {})
 	grow := func() (number uint32) {
 		if rows := sh.records.NextCap(); rows > 0 {
-			next := newSpareChunk(rows)
-			next.records, next.bodies = spare.records, spare.bodies
+			next := newSpareChunk(rows, func(Timer) {})
+			next.records, next.annex = spare.records, spare.annex
 			sh.install(next)
 		} else {
 			sh.install(spare)
 		}
 		return uint32(sh.records.Chunks() - 1)
 	}
+	dropAnnex := func(number uint32) {
+		sh.annexBytes -= sh.annexes.Row(number).bytes()
+		sh.annexes.Set(number, nil)
+	}
 	release := hold(t, &sh.mu)
 	for range last { // as if all of their records had been retired: one chunk serves for all
 		number := grow()
 		sh.records.Drop(number*chunkLen, false)
-		sh.bodies.Set(number, nil)
+		dropAnnex(number)
 	}
 	over := inTurn(t, sh, func() {
 		if grow() != last {
@@ -190,7 +193,7 @@ func TestNoStorageIsAddedBeyondTheLastNumber(t *testing.T) {
 			sh.records.Alloc()
 		}
 	})
-	ok := sh.reserve()
+	ok := sh.reserve(func(Timer) {})
 	release()
 	receive(t, over)
 	require.False(t, ok, "there is a free record")
@@ -201,7 +204,7 @@ func TestNoStorageIsAddedBeyondTheLastNumber(t *testing.T) {
 		sh.records.Release(last*chunkLen + i)
 	}
 	sh.records.Drop(last*chunkLen, true)
-	sh.bodies.Set(last, nil)
+	dropAnnex(last)
 	timers := allocAll(sh, chunkLen) // the numbers of a chunk that was given back are there again
 	require.Equal(t, last+1, sh.records.Chunks())
 	require.Panics(t, func() { allocAll(sh, 1) })
@@ -223,12 +226,4 @@ func inTurn(t *testing.T, sh *shard, f func()) (over <-chan struct{}) {
 	blockedIn(t, 1, "lock")
 	askFor(&sh.mu)
 	return done
-}
-
-// None of a chunk's values lies across the end of a cache line.
-func TestValuesAreAligned(t *testing.T) {
-	for range 100 {
-		v := &newSpareChunk(0).bodies.items[0]
-		require.Zero(t, uintptr(unsafe.Pointer(v))%unsafe.Sizeof(*v))
-	}
 }

@@ -347,7 +347,10 @@ func TestClosureIsCollectableWhenTheLastReferenceGoes(t *testing.T) {
 		return nil
 	}
 	makers := map[string]func(made) timerwheel.Timer{ // the owned are idle, the others pending
-		"Alloc":              func(m made) timerwheel.Timer { return m.w.Alloc(m.c.handle) },
+		"Alloc": func(m made) timerwheel.Timer { return m.w.Alloc(m.c.handle) },
+		"AllocArg": func(m made) timerwheel.Timer {
+			return m.w.AllocArg(func(tm timerwheel.Timer, c any) { c.(*captured).handle(tm) }, m.c)
+		},
 		"AllocLocked":        func(m made) timerwheel.Timer { return m.w.AllocLocked(m.c, m.c.handle) },
 		"AfterFunc":          func(m made) timerwheel.Timer { return m.w.AfterFunc(time.Hour, m.c.call) },
 		"AfterFuncArg":       func(m made) timerwheel.Timer { return m.w.AfterFuncArg(time.Hour, func(any) {}, m.c) },

@@ -53,24 +53,20 @@ func (sh *shard) check() {
 // checkMemberships verifies that the list of each group leads through its members, and that a timer
 // that is no member has no membership.
 func (sh *shard) checkMemberships() {
-	chunks, counted := 0, make(map[*Group]uint32)
-	for n := range uint32(sh.memberships.Len()) {
-		all := sh.memberships.Row(n)
-		if all == nil {
+	counted := make(map[*Group]uint32)
+	for n := range uint32(sh.annexes.Len()) {
+		x := sh.annexes.Row(n)
+		if x == nil || x.memberships == nil {
 			continue
 		}
-		chunks++
-		for pos := range all {
+		for pos, m := range x.memberships {
 			i := n<<levels.ChunkBits | uint32(pos)
 			if s := sh.records.At(i); s.Flags&isMember != 0 {
 				counted[sh.checkMember(i, s)]++
-			} else if all[pos] != (membership{}) {
-				broken("timer %d is no member, and has a membership: %+v", i, all[pos])
+			} else if m != (membership{}) {
+				broken("timer %d is no member, and has a membership: %+v", i, m)
 			}
 		}
-	}
-	if chunks != sh.membershipChunks {
-		broken("%d chunks have memberships, %d are counted", chunks, sh.membershipChunks)
 	}
 	for g, n := range counted {
 		if n != g.members {
@@ -160,16 +156,18 @@ func (sh *shard) checkRecords() {
 		broken("%v", err)
 	}
 	var live, pendings, runs, inLanes int
+	var annexBytes int64
 	for n := range uint32(sh.records.Chunks()) {
 		c := sh.records.Chunk(n)
 		if c == nil {
 			continue
 		}
+		annexBytes += sh.annexes.Row(n).bytes()
 		for pos := range c.Items {
 			i, s := n<<levels.ChunkBits|uint32(pos), &c.Items[pos]
-			if *sh.body(i) == nil {
+			if sh.function(i, s) == nil {
 				if s.Flags != 0 {
-					broken("timer %d has no body: %+v", i, *s)
+					broken("timer %d has no function: %+v", i, *s)
 				}
 				continue
 			}
@@ -188,6 +186,9 @@ func (sh *shard) checkRecords() {
 				inLanes++
 			}
 		}
+	}
+	if annexBytes != sh.annexBytes {
+		broken("the annexes hold %d bytes, counted are %d", annexBytes, sh.annexBytes)
 	}
 	if inLanes != sh.counters.inLanes {
 		broken("%d timers are in lanes, counted are %d", inLanes, sh.counters.inLanes)
@@ -219,7 +220,6 @@ func (sh *shard) isInLane(i uint32, s *record) bool {
 func (sh *shard) checkTimer(i uint32, s *record) {
 	inRun := s.Flags&running != 0
 	inList := s.Flags&pending != 0
-	_, isBody := (*sh.body(i)).(*body)
 	word := uint64(closedWord)
 	if c := sh.w.findWords(uint64(sh.no), i/chunkLen); c != nil {
 		word = c.words[i%chunkLen].Load()
@@ -234,8 +234,6 @@ func (sh *shard) checkTimer(i uint32, s *record) {
 		broken("timer %d is marked, and does not run: %+v", i, *s)
 	case inList && (s.Flags&shutdown != 0 || g.shutDown() && !g.beingDeleted()):
 		broken("timer %d is pending after its shutdown: %+v", i, *s)
-	case isBody != (s.Flags&hasBody != 0):
-		broken("timer %d has the wrong kind of body: %+v", i, *s)
 	case !sh.closed && inList && sh.levelsOf(s).ListOf(s) == levels.Held && s.Flags&(running|locking) == 0:
 		broken("timer %d is held back, and nothing will put it back: %+v", i, *s)
 	}

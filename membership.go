@@ -2,7 +2,6 @@ package timerwheel
 
 import (
 	"slices"
-	"unsafe" // Sizeof
 
 	"github.com/seed76848005/timerwheel/internal/slab"
 )
@@ -29,9 +28,6 @@ func (l link) record() uint32 { return uint32(l) - 1 }
 // memberships are those of a chunk's timers.
 type memberships [chunkLen]membership
 
-// What giveBack gives back, for the next peak. The memberships are all zero.
-var spareMemberships = slab.NewSpares(func() *memberships { return new(memberships) })
-
 // A groupTable has the groups of a shard that have members. It keeps those alive, as the
 // timers must find them.
 type groupTable struct {
@@ -41,7 +37,7 @@ type groupTable struct {
 
 // membership returns the address of a member's membership.
 func (sh *shard) membership(i uint32) *membership {
-	return &sh.memberships.Row(i / chunkLen)[i%chunkLen]
+	return &sh.annex(i).memberships[i%chunkLen]
 }
 
 // groupOf returns the group that a timer is a member of; nil if there is none.
@@ -55,11 +51,7 @@ func (sh *shard) groupOf(i uint32, s *record) *Group {
 // admit makes a new timer a member, the first of the list.
 func (g *Group) admit(i uint32, s *record) {
 	sh := g.sh
-	if n := i / chunkLen; sh.memberships.Row(n) == nil {
-		sh.memberships.Set(n, spareMemberships.Take())
-		sh.membershipChunks++
-	}
-	m := sh.membership(i)
+	m := &made(sh, &sh.annex(i).memberships, spareMemberships)[i%chunkLen]
 	if g.first == 0 {
 		m.group = sh.number(g)
 	} else {
@@ -109,13 +101,12 @@ func (sh *shard) dismiss(i uint32) {
 	*m = membership{}
 }
 
-// membershipBytes returns the storage that the shard holds for memberships and groups.
-func (sh *shard) membershipBytes() int64 {
-	n := sh.memberships.Bytes() + int64(sh.membershipChunks)*int64(unsafe.Sizeof(memberships{}))
-	if sh.groups != nil {
-		n += sh.groups.numbers.Bytes()
+// groupBytes returns the storage that the shard holds for groups.
+func (sh *shard) groupBytes() int64 {
+	if sh.groups == nil {
+		return 0
 	}
-	return n
+	return sh.groups.numbers.Bytes()
 }
 
 // forget drops a group that has no member any more.

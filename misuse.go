@@ -265,7 +265,7 @@ func (sh *shard) findLeaks(n uint32, leaks map[birth]*misuseReport) bool {
 	}
 	for k := range c.Items {
 		i, s := n<<levels.ChunkBits|uint32(k), &c.Items[k]
-		if *sh.body(i) == nil || sh.firingOf(i, s) != nil {
+		if sh.function(i, s) == nil || sh.firingOf(i, s) != nil {
 			continue // it is free, or stdtime's; another one has an owner, as nothing else holds a reference any more
 		}
 		sh.counters.misuses++

@@ -134,10 +134,7 @@ func (sh *shard) handlerOf(i uint32, s *record) uintptr {
 	if b := sh.bodyOf(i, s); b != nil {
 		return handlerCode(b.f, b.arg)
 	}
-	if s.Flags&hasArg != 0 {
-		return handlerCode(*sh.body(i), *sh.argOf(i))
-	}
-	return code(*sh.body(i))
+	return handlerCode(sh.function(i, s), sh.argOf(i, s))
 }
 
 // handlerCode returns the code of a handler: of the user's function, where one of the library's

@@ -46,7 +46,7 @@ func (w *Wheel) afterOwn(d time.Duration, f func(any), x *own.Firing) Timer {
 		w.hasOwn.Store(true)
 	}
 	defer guard()
-	sh := w.lockFor(nil)
+	sh := w.lockFor(nil, body)
 	if sh.closed {
 		sh.counters.refused++
 		sh.unlock()
@@ -209,16 +209,14 @@ type orphan struct {
 // firingOf returns the firing that a timer of the library's own packages has, on a Manual wheel
 // and with a function of the user's, too; nil, if the timer is another's, or free.
 func (sh *shard) firingOf(i uint32, s *record) *own.Firing {
-	var firing any
-	switch {
-	case s.Flags&isOwn != 0:
-		firing = *sh.body(i)
-	case s.Flags&hasArg != 0:
-		firing = *sh.argOf(i)
-	case s.Flags&hasBody != 0:
-		firing = sh.bodyOf(i, s).arg
+	if s.Flags&isOwn != 0 {
+		return sh.annex(i).firings[i%chunkLen]
 	}
-	x, _ := firing.(*own.Firing)
+	arg := sh.argOf(i, s)
+	if b := sh.bodyOf(i, s); b != nil {
+		arg = b.arg
+	}
+	x, _ := arg.(*own.Firing)
 	return x
 }
 

@@ -76,7 +76,7 @@ func armOn(t *testing.T, sh *shard, x *own.Firing, d time.Duration) Timer {
 	now := sh.w.elapsed()
 	sh.lock()
 	defer sh.unlock()
-	require.True(t, sh.reserve())
+	require.True(t, sh.reserve(x))
 	i, s := sh.newTimer(x, nil)
 	s.Owners = 1
 	sh.arm(i, s, after(now, d), now)

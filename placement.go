@@ -68,12 +68,12 @@ func (sh *shard) noteUser(n *localShard) {
 	}
 }
 
-// lockFor locks the shard for a new timer of the group, or of none, and makes sure that
-// it has a free record.
-func (w *Wheel) lockFor(g *Group) *shard {
+// lockFor locks the shard for a new timer of the group, or of none, and makes sure that it has
+// storage for it and its function.
+func (w *Wheel) lockFor(g *Group, f any) *shard {
 	if g != nil {
 		g.sh.lock()
-		if !g.sh.reserve() {
+		if !g.sh.reserve(f) {
 			g.sh.unlock()
 			reject(fmt.Sprintf("timerwheel: more than %d timers in the shard of a group", maxRecords))
 		}
@@ -81,7 +81,7 @@ func (w *Wheel) lockFor(g *Group) *shard {
 	}
 	sh := w.lockLocal()
 	for range w.shards {
-		if sh.reserve() {
+		if sh.reserve(f) {
 			return sh
 		}
 		sh.unlock()

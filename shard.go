@@ -15,25 +15,22 @@ type shard struct {
 	w  *Wheel
 	no uint32
 
-	mu        hook.Mutex
-	records   levels.Records
-	bodies    slab.Table[*values]     // beside the chunks of records
-	args      slab.Table[*values]     // likewise, of chunks in which a function has ever had an argument
-	argChunks int                     // the number of these
-	floors    slab.Table[uint32]      // by chunk: a generation that is above all that were in handles
-	wordBytes int64                   // the storage of words: word.go
-	lanes     *lanes                  // nil while there is no word: parked.go
-	ballast   bool                    // each lane counts one too many
-	swept     uint32                  // the record with which sweep goes on
-	sweeps    bool                    // a parked timer's bucket was emptied since sweep looked
-	running   slab.Pages[runningSlot] // running.go
-	watches   watches                 // with OnStall: watch.go
-	closed    bool                    // no Register any more; what is pending is in no list, and is being dropped
-	counters  counters
+	mu         hook.Mutex
+	records    levels.Records
+	annexes    slab.Table[*annex] // beside the chunks of records: annex.go
+	annexBytes int64
+	floors     slab.Table[uint32]      // by chunk: a generation that is above all that were in handles
+	wordBytes  int64                   // the storage of words: word.go
+	lanes      *lanes                  // nil while there is no word: parked.go
+	ballast    bool                    // each lane counts one too many
+	swept      uint32                  // the record with which sweep goes on
+	sweeps     bool                    // a parked timer's bucket was emptied since sweep looked
+	running    slab.Pages[runningSlot] // running.go
+	watches    watches                 // with OnStall: watch.go
+	closed     bool                    // no Register any more; what is pending is in no list, and is being dropped
+	counters   counters
 
-	memberships      slab.Table[*memberships] // beside the chunks of records in which there has ever been a group's timer: membership.go
-	membershipChunks int                      // the number of these
-	groups           *groupTable              // nil while no group has had a member
+	groups *groupTable // nil while no group has had a member: membership.go
 
 	lastUser    *localShard // of the processor that was the last to take a timer from here: placement.go
 	userChanges int         // how often that was another than before
@@ -318,7 +315,7 @@ func (sh *shard) pop(now int64) (i uint32, ok, more bool) {
 func (sh *shard) prefetch() {
 	for block := range sh.levels.All(levels.Due) {
 		for _, i := range block {
-			if *sh.body(i) == nil || sh.records.Chunk(i/chunkLen).Empty() {
+			if sh.function(i, sh.records.At(i)) == nil || sh.records.Chunk(i/chunkLen).Empty() {
 				panic("timerwheel: a due timer that does not live")
 			}
 		}

@@ -1,9 +1,6 @@
 package timerwheel
 
-import (
-	"time"
-	"unsafe" // Sizeof
-)
+import "time"
 
 // Stats says what a wheel holds and what it has done. Each shard's part is one consistent
 // snapshot, so under any races Registered == Fired + Removed + Pending. A Register that is under way may
@@ -107,7 +104,5 @@ func (s *Stats) add(sh *shard) {
 // bytes returns the storage that the shard holds for timers.
 func (sh *shard) bytes() int64 {
 	return sh.records.Bytes() + sh.levels.Bytes() +
-		int64(sh.records.Held())*int64(unsafe.Sizeof(values{})) +
-		int64(sh.argChunks)*int64(unsafe.Sizeof(values{})) +
-		sh.bodies.Bytes() + sh.args.Bytes() + sh.floors.Bytes() + sh.wordBytes + sh.ownBytes() + sh.membershipBytes()
+		sh.annexes.Bytes() + sh.annexBytes + sh.floors.Bytes() + sh.wordBytes + sh.ownBytes() + sh.groupBytes()
 }

@@ -244,7 +244,7 @@ func (w *Wheel) allocLocked(g *Group, l sync.Locker, f func(Timer)) Timer {
 func (w *Wheel) newOwned(g *Group, f, arg any) Timer {
 	w.checkBubble()
 	f = w.withOrigin(f, arg)
-	sh := w.lockFor(g)
+	sh := w.lockFor(g, f)
 	defer sh.end()
 	i, s := sh.newTimer(f, arg)
 	if g != nil {
@@ -320,7 +320,7 @@ func (w *Wheel) newPending(g *Group, d time.Duration, f, arg any) Timer {
 	}
 	f = w.withOrigin(f, arg)
 	defer guard()
-	sh := w.lockFor(g)
+	sh := w.lockFor(g, f)
 	if sh.closed || g.beingDeleted() || g.shutDown() {
 		sh.counters.refused++
 		sh.unlock()

@@ -293,14 +293,12 @@ func (wk *worker) begin(sh *shard, i uint32, s *record, now int64) (f, arg any, 
 	wk.publish(sh, i, since)
 	wk.fired++
 
-	f, t = *sh.body(i), sh.timer(i, s)
-	if b := sh.bodyOf(i, s); b != nil {
+	f, arg, t = sh.function(i, s), sh.argOf(i, s), sh.timer(i, s)
+	if b, ok := f.(*body); ok {
 		f, arg = b.f, b.arg
 		if b.period > 0 {
 			sh.scheduleNext(i, s, b.period, now)
 		}
-	} else if s.Flags&hasArg != 0 {
-		arg = *sh.argOf(i)
 	}
 	if sh.w.debug {
 		wk.code = sh.handlerOf(i, s)

@@ -37,7 +37,7 @@ var mutants = []mutant{
 `, `
 	x := t.wheel().newWait()
 	sh.lock()
-	if i := uint32(t.id) >> shardBits; sh.records.Chunk(i/chunkLen) != nil && *sh.body(i) != nil {
+	if i := uint32(t.id) >> shardBits; sh.records.Chunk(i/chunkLen) != nil && sh.function(i, sh.records.At(i)) != nil {
 		t = sh.timer(i, sh.records.At(i))
 	}
 `}},
@@ -1165,7 +1165,7 @@ var givenBack *wordChunk
 		Name: "the closure is kept after the last reference",
 		Rule: "handle.go",
 		Edits: []edit{{"handle.go", `
-	*sh.body(i) = nil
+	sh.dropFunction(i, s)
 `, `
 `}},
 		Red: tests("TestClosureIsCollectableWhenTheLastReferenceGoes"),
@@ -1958,18 +1958,19 @@ var givenBack *wordChunk
 		Red: tests("TestAWalkComesOnceToEachMember"),
 	},
 	{
-		Name: "memberships are not given back with their chunk",
-		Rule: "membership.go",
+		Name: "what is beside a chunk is not given back with it",
+		Rule: "annex.go",
 		Edits: []edit{{"handle.go", `
-	if members := sh.memberships.Row(n); members != nil {`, `
-	if members := sh.memberships.Row(n); false {`}},
+	sh.annexes.Set(n, nil)
+`, `
+`}},
 		Red: tests("TestStorageOfGroupsGoesBack"),
 	},
 	{
 		Name: "memberships of a peak are garbage",
-		Rule: "membership.go",
-		Edits: []edit{{"handle.go", `
-		spareMemberships.Give(members)
+		Rule: "annex.go",
+		Edits: []edit{{"annex.go", `
+	giveBack(x.memberships, spareMemberships)
 `, `
 `}},
 		Red: tests("TestBurstsLeaveNoGarbage"),
@@ -1992,12 +1993,32 @@ var givenBack *wordChunk
 		Red: tests("TestStorageOfGroupsGoesBack"),
 	},
 	{
-		Name: "Stats.Bytes leaves out the memberships",
-		Rule: "membership.go",
-		Edits: []edit{{"stats.go",
-			`+ sh.ownBytes() + sh.membershipBytes()`,
-			`+ sh.ownBytes()`}},
-		Red: tests("TestStorageOfAPeakGoesBack"),
+		Name: "Stats.Bytes counts what beside a chunk was given back",
+		Rule: "annex.go",
+		Edits: []edit{{"handle.go", `
+	sh.annexBytes -= x.bytes()
+`, `
+`}},
+		Red: tests("TestStorageOfGroupsGoesBack"),
+	},
+	{
+		Name: "Stats.Bytes leaves out what is made beside a chunk later",
+		Rule: "annex.go",
+		Edits: []edit{{"annex.go", `
+		sh.annexBytes += size(*items)
+`, `
+`}},
+		Red: tests("TestStorageOfGroupsGoesBack"),
+	},
+	{
+		Name: "the argument is kept after the last reference",
+		Rule: "annex.go",
+		Edits: []edit{{"annex.go", `
+		x.argFuncs[k], x.args.items[k] = nil, nil
+`, `
+		x.argFuncs[k] = nil
+`}},
+		Red: tests("TestClosureIsCollectableWhenTheLastReferenceGoes"),
 	},
 
 	// own.go: the library's own firings need no worker.
