@@ -130,11 +130,7 @@ func (t Timer) stop() bool {
 
 // start arms the timer, which must be parked, for the time for which it was armed before or a later
 // one, without the lock, and reports whether it did.
-func (t Timer) start(when int64) bool {
-	c := t.wordChunk()
-	if c == nil {
-		return false
-	}
+func (t Timer) start(c *wordChunk, when int64) bool {
 	x := c.word(t)
 	w := t.wheel()
 	to := w.ticksUp(when)
@@ -146,7 +142,6 @@ func (t Timer) start(when int64) bool {
 		return false
 	}
 	hook.At("between the count of a start and its swap")
-	x.exact.Store(when)
 	if x.CompareAndSwap(word, wordOf(uint32(t.id>>genShift), ownedKind, to)) {
 		return true
 	}

@@ -97,27 +97,30 @@ func (t Timer) register(d, slack time.Duration, how arming) (was bool, err error
 	if t.w == nil {
 		return false, ErrStale
 	}
-	sh := t.shard()
 	now := t.wheel().elapsed()
 	if t.wheel().misplaced(now) {
 		t.wheel().checkBubble()
 	}
-	when := after(now, d)
 	if how == plain && d > 0 && slack <= 0 {
-		if t.moveLater(when) {
-			return true, nil
-		}
-		if t.start(when) {
-			return false, nil
+		if was, ok := t.armInPlace(after(now, d)); ok {
+			return was, nil
 		}
 	}
+	return t.registerLocked(now, d, slack, how)
+}
+
+// registerLocked is register with the lock. It is a function of its own as the way without the lock
+// would pay for what is deferred here (BenchmarkRearmLater).
+func (t Timer) registerLocked(now int64, d, slack time.Duration, how arming) (was bool, err error) {
 	defer guard()
+	sh := t.shard()
 	sh.lock()
 	i, s := sh.lookup(t)
 	if err := sh.refuse(i, s); err != nil {
 		sh.unlock()
 		return false, t.misused(err)
 	}
+	when := after(now, d)
 	if slack > 0 {
 		when = sh.levels.Coarsest(when, after(when, slack))
 	}
@@ -154,15 +157,22 @@ func (t Timer) RegisterAt(when time.Time) error {
 	if t.w == nil {
 		return ErrStale
 	}
-	sh := t.shard()
 	at, now := t.wheel().since(when)
 	if t.wheel().misplaced(at) {
 		t.wheel().checkBubble()
 	}
-	if at >= t.wheel().alarm.at.Load() && (t.moveLater(at) || t.start(at)) { // so it has not passed: see needsClock
-		return nil
+	if at >= t.wheel().alarm.at.Load() { // so it has not passed: see needsClock
+		if _, ok := t.armInPlace(at); ok {
+			return nil
+		}
 	}
+	return t.registerAtLocked(at, now)
+}
+
+// registerAtLocked is RegisterAt with the lock, as registerLocked is. now is 0 if the clock was not read.
+func (t Timer) registerAtLocked(at, now int64) error {
 	defer guard()
+	sh := t.shard()
 	sh.lock()
 	i, s := sh.lookup(t)
 	if err := sh.refuse(i, s); err != nil {
@@ -206,7 +216,7 @@ func (t Timer) Move(d time.Duration) bool {
 		t.wheel().checkBubble()
 	}
 	when := after(now, d)
-	if d > 0 && t.moveLater(when) {
+	if x := t.word(); d > 0 && x != nil && t.moveLater(x, when) {
 		return true
 	}
 	defer guard()
@@ -439,9 +449,9 @@ func (t Timer) has(f levels.Flags) bool {
 	return s != nil && s.Flags&f != 0 && (f != pending || sh.isPending(i, s))
 }
 
-// When returns the deadline of a pending timer, by the wall clock as it is set now. If two goroutines
-// have moved the timer at once, it may be off by less than a tick. A deadline
-// beyond the clock's range is reported as centuries away.
+// When returns the deadline of a pending timer, by the wall clock as it is set now. After a move to
+// a later time it may be off by less than a tick. A deadline beyond the clock's range is reported as
+// centuries away.
 func (t Timer) When() (time.Time, bool) {
 	if t.w == nil {
 		return time.Time{}, false

@@ -59,15 +59,9 @@ const (
 
 // A wordChunk has the words of a chunk of records.
 type wordChunk struct {
-	words   [chunkLen]openTimer
+	words   [chunkLen]atomic.Uint64
 	periods *[chunkLen]int64 // of idle timers, ns, not negative; the shard's lock guards it
 	lanes   *lanes           // of the shard: parked.go
-}
-
-// An openTimer is a timer's word, and the exact deadline, whose tick the word has. A move writes both.
-type openTimer struct {
-	atomic.Uint64
-	exact atomic.Int64 // ns; counts only if it lies in the word's tick
 }
 
 // index returns the number of the timer's record.
@@ -89,14 +83,14 @@ func (t Timer) wordChunk() *wordChunk {
 }
 
 // word returns the timer's word; nil, if there is none. It needs no lock.
-func (t Timer) word() *openTimer {
+func (t Timer) word() *atomic.Uint64 {
 	if c := t.wordChunk(); c != nil {
 		return c.word(t)
 	}
 	return nil
 }
 
-func (c *wordChunk) word(t Timer) *openTimer { return &c.words[t.index()%chunkLen] }
+func (c *wordChunk) word(t Timer) *atomic.Uint64 { return &c.words[t.index()%chunkLen] }
 
 // words returns chunk n of the shard's words, and makes it if there is none.
 func (sh *shard) words(n uint32) *wordChunk {
@@ -144,18 +138,27 @@ func (sh *shard) dropWords(n uint32) {
 }
 
 // openedWord returns the word of a timer whose word is open.
-func (sh *shard) openedWord(i uint32) *openTimer {
+func (sh *shard) openedWord(i uint32) *atomic.Uint64 {
 	return &sh.w.findWords(uint64(sh.no), i/chunkLen).words[i%chunkLen]
+}
+
+// armInPlace moves a timer whose word is open to a later time, or starts one that is parked, without the
+// lock. It reports whether it was pending, and whether it has done so: where it has not, the lock is needed.
+func (t Timer) armInPlace(when int64) (was, ok bool) {
+	c := t.wordChunk()
+	if c == nil {
+		return false, false
+	}
+	if t.moveLater(c.word(t), when) {
+		return true, true
+	}
+	return false, t.start(c, when)
 }
 
 // moveLater moves a timer whose word is open to a later time, without the lock, and reports whether
 // it did. Where it does not, the lock is needed. It reads no clock. A deadline in the same tick as before
-// is written as well: what happened before the move must happen before the handler's start.
-func (t Timer) moveLater(when int64) bool {
-	x := t.word()
-	if x == nil {
-		return false
-	}
+// is a swap as well: what happened before the move must happen before the handler's start.
+func (t Timer) moveLater(x *atomic.Uint64, when int64) bool {
 	w := t.wheel()
 	to := w.ticksUp(when)
 	moved := wordOf(uint32(t.id>>genShift), openKind, to)
@@ -167,7 +170,6 @@ func (t Timer) moveLater(when int64) bool {
 			return false
 		}
 		hook.At("between the load and the swap of a move")
-		x.exact.Store(when)
 		if x.CompareAndSwap(word, moved|word&ownedKind) {
 			return true
 		}
@@ -239,9 +241,7 @@ func (sh *shard) mayOpen(i uint32, s *record) bool {
 
 func (sh *shard) openAs(kind uint64, i uint32, s *record) {
 	s.Flags |= levels.Open
-	x := &sh.words(i / chunkLen).words[i%chunkLen]
-	x.exact.Store(s.When)
-	x.Store(wordOf(s.Gen, kind, sh.w.ticksUp(s.When)))
+	sh.words(i / chunkLen).words[i%chunkLen].Store(wordOf(s.Gen, kind, sh.w.ticksUp(s.When)))
 }
 
 // closeWord closes a timer's word, if it is open. The deadline is then what the word said, but that of
@@ -252,10 +252,9 @@ func (sh *shard) closeWord(i uint32, s *record) {
 		return
 	}
 	s.Flags &^= levels.Open
-	x := sh.openedWord(i)
-	word := x.Swap(closedWord)
+	word := sh.openedWord(i).Swap(closedWord)
 	if word&kindMask != idleKind {
-		s.When = sh.w.says(x, word)
+		s.When = sh.says(s, word)
 	}
 	switch word & kindMask {
 	case ownedKind:
@@ -278,13 +277,14 @@ func (sh *shard) takeOff(i uint32, s *record) {
 	}
 }
 
-// says returns the deadline that a word says, in ns. If two move the timer at once it may be that of
-// the other, if that lies in the same tick; or the end of the tick, if it does not.
-func (w *Wheel) says(x *openTimer, word uint64) int64 {
-	if exact := x.exact.Load(); (uint64(w.ticksUp(exact))^word)&ticksMask == 0 {
-		return exact
+// says returns the deadline that the word of a timer says, in ns: the end of its tick, unless the timer
+// was not moved to another tick since the word was opened.
+func (sh *shard) says(s *record, word uint64) int64 {
+	deadline := deadlineIn(word, sh.w.reach.Load())
+	if deadline == sh.w.ticksUp(s.When) {
+		return s.When
 	}
-	return deadlineIn(word, w.reach.Load()) * int64(w.tick)
+	return deadline * int64(sh.w.tick)
 }
 
 // look learns what has become of the deadline of a timer whose word is open. The word of an idle timer
@@ -321,15 +321,14 @@ func (sh *shard) pendingDeadline(i uint32, s *record) (at int64, ok bool) {
 		return s.When, true
 	}
 	hook.At("before the load of a deadline")
-	x := sh.openedWord(i)
-	switch word := x.Load(); word & kindMask {
+	switch word := sh.openedWord(i).Load(); word & kindMask {
 	case idleKind:
 		sh.look(i, s)
 		return s.When, true
 	case parkedKind:
 		return never, false
 	default:
-		return sh.w.says(x, word), true
+		return sh.says(s, word), true
 	}
 }
 
