@@ -22,9 +22,6 @@ func (sh *shard) remember(i uint32, s *record) {
 
 // add remembers one timer more, and forgets the oldest if there are too many.
 func (h *history) add(id uint64, from *origin, most int) {
-	if h.origins == nil {
-		h.origins = make(map[uint64]*origin)
-	}
 	h.origins[id] = from
 	if len(h.ids) < most {
 		h.ids = append(h.ids, id)

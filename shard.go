@@ -11,15 +11,17 @@ import (
 // A timer stays in its shard for life.
 //
 // Every method of shard and Group that does not lock requires that the caller holds mu.
+//
+// The shards of a wheel are one array, so one shard's end and the next one's begin share a cache line.
+// What is written all the time is in neither.
 type shard struct {
 	w  *Wheel
 	no uint32
 
 	mu         hook.Mutex
 	records    levels.Records
-	annexes    slab.Table[*annex] // beside the chunks of records: annex.go
-	annexBytes int64
-	floors     slab.Table[uint32]      // by chunk: a generation that is above all that were in handles
+	annexes    slab.Table[*annex]      // beside the chunks of records: annex.go
+	annexBytes int64                   // the storage of what is in annexes
 	wordBytes  int64                   // the storage of words: word.go
 	lanes      *lanes                  // nil while there is no word: parked.go
 	ballast    bool                    // each lane counts one too many
@@ -28,26 +30,33 @@ type shard struct {
 	running    slab.Pages[runningSlot] // running.go
 	watches    watches                 // with OnStall: watch.go
 	closed     bool                    // no Register any more; what is pending is in no list, and is being dropped
+	advancing  bool                    // an Advance of a Manual wheel is under way: what becomes due now is deferred
 	counters   counters
-
-	groups *groupTable // nil while no group has had a member: membership.go
 
 	lastUser    *localShard // of the processor that was the last to take a timer from here: placement.go
 	userChanges int         // how often that was another than before
 	witness     uint32      // the number, plus one, of a timer that shows that Saturated is not over; 0: none
 
-	advancing bool // an Advance of a Manual wheel is under way: what becomes due now is deferred
-
-	past history // with Debug
-
-	own    *levels.Levels // of the firings of the library's own packages; nil while there was none: own.go
-	levels levels.Levels  // the last field, as it is large
+	levels levels.Levels
+	own    *levels.Levels     // of the firings of the library's own packages; nil while there was none: own.go
+	floors slab.Table[uint32] // by chunk: a generation that is above all that were in handles
+	groups *groupTable        // nil while no group has had a member: membership.go
+	past   *history           // with Debug, else nil
 }
 
-func newShard(w *Wheel, no uint32) *shard {
-	sh := &shard{w: w, no: no}
-	sh.levels = levels.New(int64(w.tick), &sh.records)
-	return sh
+// newShards makes the shards of a wheel.
+func newShards(w *Wheel, n int) (shards []*shard) {
+	all := make([]shard, n)
+	for no := range all {
+		sh := &all[no]
+		sh.w, sh.no = w, uint32(no)
+		sh.levels = levels.New(int64(w.tick), &sh.records)
+		if w.debug {
+			sh.past = &history{origins: make(map[uint64]*origin)}
+		}
+		shards = append(shards, sh)
+	}
+	return shards
 }
 
 func (sh *shard) lock() { sh.mu.Lock() }

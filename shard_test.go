@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unsafe"
 
 	"github.com/seed76848005/timerwheel/internal/levels"
 	"github.com/stretchr/testify/assert"
@@ -270,4 +271,16 @@ func TestATimeoutThatIsPushedBackStaysWhereItIs(t *testing.T) {
 	sh.arm(i, s, when+int64(10*time.Hour), 0)
 	require.Equal(t, list, sh.levels.ListOf(s))
 	require.Equal(t, when+int64(10*time.Hour), s.When)
+}
+
+// Shards lie one behind the other: what one writes all the time shares no cache line with what the next
+// one does.
+func TestTheEndOfAShardIsHardlyEverWritten(t *testing.T) {
+	if unsafe.Sizeof(uintptr(0)) < 8 {
+		t.Skip("for the shards of 64 bits")
+	}
+	var sh shard
+	const line = 64
+	tail := unsafe.Sizeof(sh) - unsafe.Offsetof(sh.own)
+	require.GreaterOrEqual(t, tail+unsafe.Offsetof(sh.mu), uintptr(line))
 }

@@ -80,7 +80,7 @@ type Wheel struct {
 	labels sync.Map    // with Debug, of handlers: code to *label, profile.go
 
 	// Of a Manual wheel.
-	advanceLock   chan struct{} // whose holder may Advance
+	turn          turn          // to Advance
 	manualNow     atomic.Int64  // its time, ns since base
 	advanced      time.Time     // its time, as Advance was given it; shards[0].mu guards it
 	advances      atomic.Uint64 // counts the Advances, up to advanceMax and again from 0: idle.go
@@ -124,12 +124,10 @@ func New(o Options) (*Wheel, error) {
 	n := shardCount()
 	if w.manual {
 		n = 1 // its handlers run in one order, in one goroutine
-		w.advanceLock = make(chan struct{}, 1)
+		w.turn = newTurn()
 		w.advanced = w.base
 	}
-	for no := range n {
-		w.shards = append(w.shards, newShard(w, uint32(no)))
-	}
+	w.shards = newShards(w, n)
 	w.alarm = newAlarm(w)
 	w.localShards = new(sync.Pool)
 	if w.onStall != nil {

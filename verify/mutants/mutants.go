@@ -2925,9 +2925,10 @@ var givenBack *wordChunk
 		Name: "an Advance asks who calls it, though nothing is due",
 		Rule: "manual.go",
 		Edits: []edit{{"manual.go", `
-	if !sh.hasDue() {
+	due, err := sh.setTime(now)
 `, `
-	if !sh.hasDue() && now.IsZero() {
+	goid()
+	due, err := sh.setTime(now)
 `}},
 		Red: tests("TestAnAdvanceWithNothingDueDoesNotAskWhoCalls"),
 	},
