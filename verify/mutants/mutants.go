@@ -2933,6 +2933,33 @@ var givenBack *wordChunk
 		Red: tests("TestAnAdvanceWithNothingDueDoesNotAskWhoCalls"),
 	},
 	{
+		Name: "two may have the turn to Advance",
+		Rule: "manual.go",
+		Edits: []edit{{"manual.go",
+			`if t.wanted.Add(1) > 1 {`,
+			`if t.wanted.Add(1) > 2 {`}},
+		Red: tests("TestConcurrentAdvancesAreSerialised"),
+	},
+	{
+		Name: "the turn to Advance is passed to nobody",
+		Rule: "manual.go",
+		Edits: []edit{{"manual.go",
+			`if t.wanted.Add(-1) > 0 {`,
+			`if t.wanted.Add(-1) > 1 {`}},
+		Red: tests("TestConcurrentAdvancesAreSerialised"),
+	},
+	{
+		Name: "an Advance of a closed wheel sets its time",
+		Rule: "manual.go",
+		Edits: []edit{{"manual.go", `
+	if sh.closed {
+		return false, ErrClosed
+	}
+`, `
+`}},
+		Red: tests("TestAdvanceOfAWheelThatCannot"),
+	},
+	{
 		Name: "AdvanceThrough asks who calls it before it knows whether something is due",
 		Rule: "manual.go",
 		Edits: []edit{{"manual.go",
