@@ -11,6 +11,7 @@ modules := $(shell find . -name go.mod | sort | xargs -n 1 dirname)
 # Without code: the pinned tools, and the module of mistakes that the analyser is tested on.
 with_code := $(shell grep -Lx -e 'module .*/tools' -e 'module planted' $(addsuffix /go.mod,$(modules)) | xargs -n 1 dirname)
 tags := invariants schedules pauses yields
+tagged := . ./internal/hook
 
 bin := $(CURDIR)/.bin
 staticcheck := $(bin)/staticcheck
@@ -42,7 +43,7 @@ tidy: ## Fail if go mod tidy would change a module
 
 vet: ## go vet, with each build tag
 	for module in $(with_code); do (cd $$module && go vet ./...); done
-	for tag in $(tags); do go vet -tags $$tag ./...; done
+	for tag in $(tags); do go vet -tags $$tag $(tagged); done
 	go vet -C bench -tags pauses ./cmd/pauses
 	go vet -C verify -tags schedules ./schedules
 
@@ -55,7 +56,7 @@ $(bin):
 
 staticcheck: tools ## staticcheck, with each build tag
 	for module in $(with_code); do (cd $$module && $(staticcheck) ./...); done
-	for tag in $(tags); do $(staticcheck) -tags $$tag ./...; done
+	for tag in $(tags); do $(staticcheck) -tags $$tag $(tagged); done
 	cd bench && $(staticcheck) -tags pauses ./cmd/pauses
 	cd verify && $(staticcheck) -tags schedules ./schedules
 

@@ -62,24 +62,31 @@ var (
 
 func newSpares[T any]() *slab.Spares[T] { return slab.NewSpares(func() *T { return new(T) }) }
 
-// newAnnex makes an annex with room for functions like f.
+// newAnnex makes an annex with room for functions like f. It writes all of that, as newSpareChunk says.
 func newAnnex(f any) *annex {
 	x := new(annex)
 	switch f.(type) {
 	case func():
-		x.funcs = spareFuncs.Take()
+		x.funcs = fresh(spareFuncs)
 	case func(Timer):
-		x.timerFuncs = spareTimerFuncs.Take()
+		x.timerFuncs = fresh(spareTimerFuncs)
 	case func(any):
-		x.argFuncs = spareArgFuncs.Take()
+		x.argFuncs, x.args = fresh(spareArgFuncs), fresh(spareArguments)
 	case func(Timer, any):
-		x.timerArgFuncs = spareTimerArgFuncs.Take()
+		x.timerArgFuncs, x.args = fresh(spareTimerArgFuncs), fresh(spareArguments)
 	case *body:
-		x.bodies = spareBodies.Take()
+		x.bodies = fresh(spareBodies)
 	case *own.Firing:
-		x.firings = spareFirings.Take()
+		x.firings = fresh(spareFirings)
 	}
 	return x
+}
+
+// fresh takes an array from the spares, and writes all of it.
+func fresh[T any](spares *slab.Spares[T]) *T {
+	items := spares.Take()
+	*items = *new(T)
+	return items
 }
 
 // giveBack gives back the storage of an annex in which nothing is.

@@ -33,7 +33,7 @@ func TestExhaustedRecordIsRetired(t *testing.T) {
 }
 
 // Promises 1.9 and 5.9: a chunk that takes the number of one that was given back starts its generations
-// above each that its records had, however unevenly they were used. A chunk's bodies go back with it.
+// above each that its records had, however unevenly they were used. A chunk's annex goes back with it.
 func TestGenerationsDoNotRestart(t *testing.T) {
 	sh := newTestShard(t)
 	rng := rand.New(rand.NewPCG(3, 5))

@@ -284,6 +284,37 @@ func TestReduceRacesWithAStart(t *testing.T) {
 	}
 }
 
+// Promises 2.20 and 3.3: a Reduce beside a start without the lock, both for the same time, does not have
+// the handler begin before it: the word says only the tick of that time, and the record an older one in it.
+func TestReduceBesideAStartIsNotEarly(t *testing.T) {
+	const d, tick = 400 * time.Millisecond, time.Second
+	bubble(t, "", timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
+		for range 400 { // in each lane a word is open
+			armed(w.Alloc(func(timerwheel.Timer) {}), 1000*time.Hour)
+		}
+		begin := time.Now()
+		var due time.Time
+		tm := w.Alloc(func(timerwheel.Timer) {
+			if now := time.Now(); now.Before(due) {
+				t.Errorf("%v early", due.Sub(now))
+			}
+		})
+		for range scaled(10_000) {
+			stoppedInPlace(t, tm, time.Until(begin.Add(time.Since(begin).Truncate(tick)+time.Minute+2)))
+			time.Sleep(time.Minute + tick/2 - time.Since(begin)%tick)
+			due = time.Now().Add(d)
+			var both sync.WaitGroup
+			both.Go(func() { _ = tm.Register(d) })
+			both.Go(func() { _ = tm.Reduce(d) })
+			both.Wait()
+			elapse(3 * tick)
+			if t.Failed() {
+				return
+			}
+		}
+	})
+}
+
 // Promise 13.15: a timer that was deleted before, and whose last owner frees it while it is pending, has no
 // owner any more: its next deletion recycles it, with its function.
 func TestTheDeletionOfATimerWithoutAnOwnerRecyclesIt(t *testing.T) {

@@ -254,7 +254,7 @@ func (sh *shard) closeWord(i uint32, s *record) {
 	s.Flags &^= levels.Open
 	word := sh.openedWord(i).Swap(closedWord)
 	if word&kindMask != idleKind {
-		s.When = sh.says(s, word)
+		s.When = sh.w.says(word)
 	}
 	switch word & kindMask {
 	case ownedKind:
@@ -277,15 +277,9 @@ func (sh *shard) takeOff(i uint32, s *record) {
 	}
 }
 
-// says returns the deadline that the word of a timer says, in ns: the end of its tick, unless the timer
-// was not moved to another tick since the word was opened.
-func (sh *shard) says(s *record, word uint64) int64 {
-	deadline := deadlineIn(word, sh.w.reach.Load())
-	if deadline == sh.w.ticksUp(s.When) {
-		return s.When
-	}
-	return deadline * int64(sh.w.tick)
-}
+// says returns the deadline that a word says, in ns: the end of its tick. The deadline that was meant may
+// have been earlier in that tick, and was not later.
+func (w *Wheel) says(word uint64) int64 { return deadlineIn(word, w.reach.Load()) * int64(w.tick) }
 
 // look learns what has become of the deadline of a timer whose word is open. The word of an idle timer
 // stays open. A mark may be older than the last RegisterIdle: it makes no deadline earlier.
@@ -328,7 +322,7 @@ func (sh *shard) pendingDeadline(i uint32, s *record) (at int64, ok bool) {
 	case parkedKind:
 		return never, false
 	default:
-		return sh.says(s, word), true
+		return sh.w.says(word), true
 	}
 }
 

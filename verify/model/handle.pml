@@ -14,7 +14,7 @@ inline mayUse(t) {
 
 /* newTimer takes record i, which must be free. */
 inline newTimer(i, t) {
-	/* = handle.go: (*shard).newTimer "*sh.body(i) = f" "s.Owners = 0" */
+	/* = handle.go: (*shard).newTimer "s.Owners = 0" "s.Flags = sh.setFunction(i, f, arg)" */
 	if
 	:: record[i].tenant > 1 -> reached(record_reused)
 	:: else -> skip
@@ -38,7 +38,7 @@ inline release(i) {
 inline recycle(i) {
 	must(recycle_only_without_references, record[i].live && record[i].owners == 0 && !record[i].pending && !inFlight(handle(i)));
 
-	/* = handle.go: (*shard).recycle "*sh.body(i) = nil" "s.Flags = 0" */
+	/* = handle.go: (*shard).recycle "sh.dropFunction(i, s)" "s.Flags = 0" */
 	record[i].live = false;
 	record[i].running = false;
 	record[i].locking = false;

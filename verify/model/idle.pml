@@ -100,10 +100,10 @@ inline registerIdle(t, err) {
 	:: MUTANT != rearm_closes || !lookup(t) || !record[indexOf(t)].idle
 	fi;
 	section {
-		/* = timer.go: Timer.register "i, s := sh.lookup(t)" "if err := sh.refuse(i, s); err != nil {" */
+		/* = timer.go: Timer.registerLocked "i, s := sh.lookup(t)" "if err := sh.refuse(i, s); err != nil {" */
 		refusal(t, err);
 		if
-		/* = timer.go: Timer.register "was = sh.armIdle(i, s, d, now)" */
+		/* = timer.go: Timer.registerLocked "was = sh.armIdle(i, s, d, now)" */
 		:: err == ok -> armIdle(indexOf(t)); mayRegister(t)
 		:: else -> mayRefuse(t, err)
 		fi;
@@ -195,4 +195,4 @@ inline lookAt(i) {
 /* Left out: moves to a later time without the lock. The model has no time: such a move changes nothing in
    it. What it must not do (succeed after a deletion or through a stale handle, be lost to a begin) is in
    the schedules. */
-/* - word.go: Timer.moveLater (*Wheel).ticksUp wordOf deadlineIn (*Wheel).says (*Wheel).note (*shard).mayOpen */
+/* - word.go: Timer.armInPlace Timer.moveLater (*Wheel).ticksUp wordOf deadlineIn (*Wheel).says (*Wheel).note (*shard).mayOpen */

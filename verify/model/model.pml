@@ -83,13 +83,13 @@
 /* Left out: where timers stand, and when they are due. */
 /* - clock.go: after (*shard).nanos (*Wheel).elapsed */
 /* - own.go: init (*shard).levelsOf (*shard).allLevels (*shard).ownBytes (*shard).nextOwn (*shard).firingOf */
-/* - shard.go: newShard (*shard).needsClock (*shard).prefetch */
+/* - shard.go: newShards (*shard).needsClock (*shard).prefetch */
 /* - internal/levels/levels.go: (*Record).CanStay (*Levels).Insert (*Levels).Next */
 /* - internal/levels/expire.go: (*Levels).Expire */
 /* - internal/levels/list.go: (*Levels).Push (*Levels).Remove (*Levels).ListOf (*Levels).Last */
 
 /* Left out: storage, and which shard has room. */
-/* - handle.go: (*shard).body (*shard).bodyOf (*shard).argOf */
+/* - annex.go: newSpares newAnnex fresh (*annex).giveBack giveBack (*annex).bytes size made (*shard).annex (*shard).setFunction (*shard).function (*shard).argOf (*shard).bodyOf (*shard).dropFunction */
 /* - handle.go: (*shard).reserve newSpareChunk (*shard).install (*shard).initChunk (*shard).giveBack */
 /* - placement.go: (*Wheel).lockFor (*Wheel).lockLocal */
 
@@ -114,7 +114,7 @@
 /* - group.go: (*Group).AfterFunc (*Group).AfterFuncArg (*Group).AfterFuncLocked (*Group).Every */
 /* - wheel.go: (*Wheel).made */
 /* - group.go: (*Group).shard (*Group).wheel */
-/* - membership.go: linkTo link.record (*shard).membership (*shard).groupOf (*shard).membershipBytes */
+/* - membership.go: linkTo link.record (*shard).membership (*shard).groupOf (*shard).groupBytes */
 /* - membership.go: (*Group).admit (*shard).number (*shard).dismiss (*groupTable).forget */
 
 /* Left out: Group.Del and Group.Free, which are the deletions and the Frees of the members, one after

@@ -28,13 +28,13 @@ inline afterFunc(i, t) {
 
 inline register(t, err) {
 	section {
-		/* = timer.go: Timer.register "i, s := sh.lookup(t)" "if err := sh.refuse(i, s); err != nil {" */
+		/* = timer.go: Timer.registerLocked "i, s := sh.lookup(t)" "if err := sh.refuse(i, s); err != nil {" */
 		/* = shard.go: (*shard).refuse "return sh.refuseSlow(i, s)" */
 		/* = shard.go: (*shard).refuseSlow "err := sh.refusal(i, s)" */
 		refusal(t, err);
 		if
 		:: err == ok ->
-			/* = timer.go: Timer.register "was = sh.arm(i, s, when, now)" */
+			/* = timer.go: Timer.registerLocked "was = sh.arm(i, s, when, now)" */
 			arm(indexOf(t));
 			mayRegister(t)
 		:: else -> mayRefuse(t, err)

@@ -37,7 +37,7 @@ inline holdBack(i) {
 
 /* begin takes the timer in record i off the wheel and publishes it. */
 inline begin(w, i, t) {
-	/* = worker.go: (*worker).begin "f, t = *sh.body(i), sh.timer(i, s)" */
+	/* = worker.go: (*worker).begin "f, arg, t = sh.function(i, s), sh.argOf(i, s), sh.timer(i, s)" */
 	t = handle(i);
 	mayBegin(w, t);
 	/* = worker.go: (*worker).begin "sh.unlink(i, s)" "sh.counters.fired++" */

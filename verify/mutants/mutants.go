@@ -1758,8 +1758,8 @@ var givenBack *wordChunk
 		Name: "a timer that was registered for later fires at its old deadline",
 		Rule: "levels",
 		Edits: []edit{{"internal/levels/expire.go",
-			`if r.When > now && r.Flags&(Prompt|Open) == 0 {`,
-			`if r.When > now && r.When < 0 {`}},
+			`if r := l.records.At(i); r.When > now && r.Flags&(Prompt|Open) == 0 {`,
+			`if r := l.records.At(i); r.When > now && r.When < 0 {`}},
 		Red: in("internal/levels", "TestLevelsExpireABucketInPieces"),
 	},
 	{
@@ -2444,8 +2444,8 @@ var givenBack *wordChunk
 		Name: "an idle timer whose bucket is emptied goes to its deadline's, with no look",
 		Rule: "levels",
 		Edits: []edit{{"internal/levels/expire.go",
-			`if r.When > now && r.Flags&(Prompt|Open) == 0 {`,
-			`if r.When > now && r.Flags&Prompt == 0 {`}},
+			`if r := l.records.At(i); r.When > now && r.Flags&(Prompt|Open) == 0 {`,
+			`if r := l.records.At(i); r.When > now && r.Flags&Prompt == 0 {`}},
 		Red: in("internal/levels", "TestLevelsSendIdleTimersToDue"),
 	},
 	{
@@ -2993,6 +2993,6 @@ var earlyAtBoundaries = []edit{
 		`level, start := l.find(ticks[k])`,
 		`level, start := l.find(ticks[k] - 1)`},
 	{"internal/levels/expire.go",
-		`if r.When > now && r.Flags&(Prompt|Open) == 0 {`,
-		`if r.When > now+l.tick && r.Flags&(Prompt|Open) == 0 {`},
+		`if r := l.records.At(i); r.When > now && r.Flags&(Prompt|Open) == 0 {`,
+		`if r := l.records.At(i); r.When > now+l.tick && r.Flags&(Prompt|Open) == 0 {`},
 }

@@ -124,11 +124,11 @@ var wordMutants = []mutant{
 		Red: tests("TestWhatWasMovedIsNotDue"),
 	},
 	{
-		Name: "the record's deadline counts, whatever the word says",
+		Name: "a word's deadline is taken for the begin of its tick",
 		Rule: "word.go",
 		Edits: []edit{{"word.go",
-			`if deadline == sh.w.ticksUp(s.When) {`,
-			`if deadline >= 0 {`}},
+			`return deadlineIn(word, w.reach.Load()) * int64(w.tick)`,
+			`return (deadlineIn(word, w.reach.Load()) - 1) * int64(w.tick)`}},
 		Red: tests("TestWhenOfAMovedTimerIsTheEndOfItsTick"),
 	},
 	{
@@ -136,7 +136,7 @@ var wordMutants = []mutant{
 		Rule: "sync_del 11",
 		Edits: []edit{{"word.go", `
 	default:
-		return sh.says(s, word), true
+		return sh.w.says(word), true
 `, `
 	default:
 		sh.shut(i, s)
