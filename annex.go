@@ -71,9 +71,9 @@ func newAnnex(f any) *annex {
 	case func(Timer):
 		x.timerFuncs = fresh(spareTimerFuncs)
 	case func(any):
-		x.argFuncs, x.args = fresh(spareArgFuncs), fresh(spareArguments)
+		x.argFuncs, x.args = fresh(spareArgFuncs), freshArguments()
 	case func(Timer, any):
-		x.timerArgFuncs, x.args = fresh(spareTimerArgFuncs), fresh(spareArguments)
+		x.timerArgFuncs, x.args = fresh(spareTimerArgFuncs), freshArguments()
 	case *body:
 		x.bodies = fresh(spareBodies)
 	case *own.Firing:
@@ -83,10 +83,17 @@ func newAnnex(f any) *annex {
 }
 
 // fresh takes an array from the spares, and writes all of it.
-func fresh[T any](spares *slab.Spares[T]) *T {
+func fresh[T any](spares *slab.Spares[[chunkLen]T]) *[chunkLen]T {
 	items := spares.Take()
-	*items = *new(T)
+	clear(items[:])
 	return items
+}
+
+// freshArguments is fresh for arguments.
+func freshArguments() *arguments {
+	args := spareArguments.Take()
+	clear(args.items[:])
+	return args
 }
 
 // giveBack gives back the storage of an annex in which nothing is.

@@ -89,7 +89,7 @@
 /* - internal/levels/list.go: (*Levels).Push (*Levels).Remove (*Levels).ListOf (*Levels).Last */
 
 /* Left out: storage, and which shard has room. */
-/* - annex.go: newSpares newAnnex fresh (*annex).giveBack giveBack (*annex).bytes size made (*shard).annex (*shard).setFunction (*shard).function (*shard).argOf (*shard).bodyOf (*shard).dropFunction */
+/* - annex.go: newSpares newAnnex fresh freshArguments (*annex).giveBack giveBack (*annex).bytes size made (*shard).annex (*shard).setFunction (*shard).function (*shard).argOf (*shard).bodyOf (*shard).dropFunction */
 /* - handle.go: (*shard).reserve newSpareChunk (*shard).install (*shard).initChunk (*shard).giveBack */
 /* - placement.go: (*Wheel).lockFor (*Wheel).lockLocal */
 

@@ -42,8 +42,8 @@ func shuffled(n int) []uint32 {
 	return order
 }
 
-// far is how far away the timers are that are moved. A word reaches further: word.go.
-const far = 100 * time.Hour
+// far is how far away the timers are that are moved. A word reaches further: 2^28 ticks (word.go).
+const far = 48 * time.Hour
 
 // rearm measures moves to a later time (d stays the same while time passes), the same by
 // a caller that knows the time, the same of idle timeouts, and moves to an earlier time.
