@@ -47,7 +47,10 @@ const far = 48 * time.Hour
 
 // rearm measures moves to a later time (d stays the same while time passes), the same by
 // a caller that knows the time, the same of idle timeouts, and moves to an earlier time.
+//
+// Each timer is moved before: from its second move on it is one that is moved all the time (word.go).
 func (m *Measurement) rearm(r rival.Rival, which string, order []uint32) {
+	r.Rearm(order, far, 0)
 	r.Rearm(order, far, 0)
 	next := cycle(order)
 	m.loop("re-arm later"+which, func(int) { r.Rearm(next(), far, 0) })
