@@ -117,20 +117,21 @@ func TestTouchIsFalseWithoutAnIdleTimeout(t *testing.T) {
 	type wheel = timerwheel.Wheel
 	type timer = timerwheel.Timer
 	for name, end := range map[string]func(t *testing.T, w *wheel, tm timer){
-		"Register":       func(_ *testing.T, _ *wheel, tm timer) { _ = tm.Register(time.Hour) },
-		"RegisterAt":     func(_ *testing.T, w *wheel, tm timer) { _ = tm.RegisterAt(w.Now().Add(time.Hour)) },
-		"RegisterWithin": func(_ *testing.T, _ *wheel, tm timer) { _ = tm.RegisterWithin(time.Hour, time.Minute) },
-		"Reset":          func(_ *testing.T, _ *wheel, tm timer) { tm.Reset(time.Hour) },
-		"Move":           func(_ *testing.T, _ *wheel, tm timer) { tm.Move(time.Hour) },
-		"Move, earlier":  func(_ *testing.T, _ *wheel, tm timer) { tm.Move(time.Second) },
-		"Reduce":         func(_ *testing.T, _ *wheel, tm timer) { _ = tm.Reduce(time.Second) },
-		"Del":            func(_ *testing.T, _ *wheel, tm timer) { tm.Del() },
-		"DelSync":        func(_ *testing.T, _ *wheel, tm timer) { _, _ = tm.DelSync() },
-		"DelAsync":       func(_ *testing.T, _ *wheel, tm timer) { tm.DelAsync(func() {}) },
-		"Shutdown":       func(_ *testing.T, _ *wheel, tm timer) { tm.Shutdown() },
-		"Del, Free":      func(_ *testing.T, _ *wheel, tm timer) { tm.Del(); _ = tm.Free() },
-		"its handler":    func(*testing.T, *wheel, timer) { elapse(2 * time.Minute) },
-		"Close":          func(_ *testing.T, w *wheel, _ timer) { _ = w.Close() },
+		"Register":          func(_ *testing.T, _ *wheel, tm timer) { _ = tm.Register(time.Hour) },
+		"RegisterAt":        func(_ *testing.T, w *wheel, tm timer) { _ = tm.RegisterAt(w.Now().Add(time.Hour)) },
+		"Register, earlier": func(_ *testing.T, _ *wheel, tm timer) { _ = tm.Register(time.Second) },
+		"RegisterWithin":    func(_ *testing.T, _ *wheel, tm timer) { _ = tm.RegisterWithin(time.Hour, time.Minute) },
+		"Reset":             func(_ *testing.T, _ *wheel, tm timer) { tm.Reset(time.Hour) },
+		"Move":              func(_ *testing.T, _ *wheel, tm timer) { tm.Move(time.Hour) },
+		"Move, earlier":     func(_ *testing.T, _ *wheel, tm timer) { tm.Move(time.Second) },
+		"Reduce":            func(_ *testing.T, _ *wheel, tm timer) { _ = tm.Reduce(time.Second) },
+		"Del":               func(_ *testing.T, _ *wheel, tm timer) { tm.Del() },
+		"DelSync":           func(_ *testing.T, _ *wheel, tm timer) { _, _ = tm.DelSync() },
+		"DelAsync":          func(_ *testing.T, _ *wheel, tm timer) { tm.DelAsync(func() {}) },
+		"Shutdown":          func(_ *testing.T, _ *wheel, tm timer) { tm.Shutdown() },
+		"Del, Free":         func(_ *testing.T, _ *wheel, tm timer) { tm.Del(); _ = tm.Free() },
+		"its handler":       func(*testing.T, *wheel, timer) { elapse(2 * time.Minute) },
+		"Close":             func(_ *testing.T, w *wheel, _ timer) { _ = w.Close() },
 	} {
 		bubble(t, name, timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 			tm := w.Alloc(delIgnore)

@@ -27,6 +27,20 @@ func isParked(tm Timer) bool {
 	return x != nil && x.Load()&kindMask == parkedKind && x.Load() != closedWord
 }
 
+// Promise 13.13: a start that needs the lock, as no other word is open, leaves the timer in its place as well,
+// also for an earlier time in the tick that its word says.
+func TestAStartWithTheLockLeavesTheTimerInItsPlace(t *testing.T) {
+	guarded(t, func(t *testing.T) {
+		tm := parkable(t, newTestWheel(t, Options{}).Alloc(func(Timer) {}), time.Hour+2)
+		for _, d := range []time.Duration{time.Hour + 2, time.Hour + 1, time.Hour + 3} {
+			require.True(t, tm.Stop())
+			require.True(t, isParked(tm))
+			require.NoError(t, tm.Register(d))
+			require.NotZero(t, tm.word().Load(), "it was put into another bucket")
+		}
+	})
+}
+
 // Promise 13.13: from its second deletion on, a timer is stopped, and started for the same time or a
 // later one, without its shard's lock.
 func TestStopsAndStartsTakeNoLock(t *testing.T) {

@@ -1829,8 +1829,8 @@ var givenBack *wordChunk
 		Name: "a timer of a Manual wheel that is moved to a later time stays where it is",
 		Rule: "manual.go",
 		Edits: []edit{{"shard.go",
-			`if when > now && s.CanStay(when) && !sh.w.manual {`,
-			`if when > now && s.CanStay(when) {`}},
+			`if when > now && sh.canStay(s, when) && !sh.w.manual {`,
+			`if when > now && sh.canStay(s, when) {`}},
 		Red: tests("TestAMovedTimerTakesItsPlaceAtTheEndOfItsTick"),
 	},
 	{

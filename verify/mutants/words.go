@@ -124,6 +124,22 @@ var wordMutants = []mutant{
 		Red: tests("TestWhatWasMovedIsNotDue"),
 	},
 	{
+		Name: "a timer whose word was closed moves to another bucket for a time in the same tick",
+		Rule: "word.go",
+		Edits: []edit{{"shard.go",
+			`return s.CanStay(when) || s.Flags&levels.InBucket != 0 && sh.w.ticksUp(when) == sh.w.ticksUp(s.When)`,
+			`return s.CanStay(when)`}},
+		Red: tests("TestAStartWithTheLockLeavesTheTimerInItsPlace"),
+	},
+	{
+		Name: "a timer stays in its bucket for a time in any earlier tick",
+		Rule: "word.go",
+		Edits: []edit{{"shard.go",
+			`sh.w.ticksUp(when) == sh.w.ticksUp(s.When)`,
+			`sh.w.ticksUp(when) <= sh.w.ticksUp(s.When)`}},
+		Red: tests("TestTheLastOfManyMovesCounts"),
+	},
+	{
 		Name: "a word's deadline is taken for the begin of its tick",
 		Rule: "word.go",
 		Edits: []edit{{"word.go",
