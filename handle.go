@@ -38,7 +38,8 @@ import (
 //
 // A record's generation moves on when it is recycled, before it can be handed out
 // again, so an old handle never matches: every entry point looks the generation up,
-// under the shard's lock, before it does anything else (lookup). When the last
+// under the shard's lock, before it does anything else (lookup), or swaps a word that has
+// it (word.go). When the last
 // generation has been used the record is retired, not wrapped.
 //
 // A chunk of records in which nothing lives is given back (slab.Spares). What remains

@@ -22,7 +22,8 @@ import (
 // stdtime and timerctx come before both.
 //
 // Rule 1: identity. Every call that is given a handle looks its generation up under the
-// shard's lock, and does its work in the same critical section. Nothing that was learned
+// shard's lock, and does its work in the same critical section; or it changes a word that has
+// the generation, by a compare-and-swap (rules 11 and 12). Nothing that was learned
 // about a timer outlives the critical section: code that lets go of the lock keeps the
 // handle, not the record, and looks again. Closed by it: the handle that reaches the
 // record's next tenant.
@@ -104,8 +105,9 @@ import (
 // Rule 11: a word for who takes no lock. A Touch, and a move to a later time, look up no record. They
 // change the timer's word (word.go) by a compare-and-swap that carries the generation, and only while
 // the word is open: while the timer is pending, and stands where it is looked at in time. The critical
-// section that ends that (the begin of a run, a deletion, a Register under the lock, Close) closes the
-// word, and what was written by then came before it. So a record is recycled, and its chunk given back,
+// section that ends that (the begin of a run, a deletion, a Register under the lock that moves it, Close)
+// closes the word, and what was written by then came before it. What a word says is the end of the
+// deadline's tick, so it is never earlier than what was meant. So a record is recycled, and its chunk given back,
 // with closed words. What refuses a Register needs no look at the word: it comes with a deletion,
 // which has closed it. (While a group's deletion, or Close, walks through its timers, a move that comes
 // before the timer's turn is a Register before the deletion.) A word is opened last, when the timer stands
@@ -122,22 +124,24 @@ import (
 // the handler begins, or after a deletion; the Touch that returns false although the timer is pending as
 // an idle timeout; and the deadline that is less than a period after the Touch.
 //
-// Rule 12: stopped in its place. A deletion of an owned timer whose word is open takes no lock either: it
-// changes the word to parked (parked.go). The timer is no longer pending, but its record stands in its
+// Rule 12: stopped in its place. A Del, Stop or DelSync of an owned timer whose word is open takes no lock
+// either: it changes the word to parked (parked.go). (Where the word is closed, a deletion that is not the
+// timer's first parks it under the lock. The other deletions take it off the wheel.) The timer is no longer pending, but its record stands in its
 // bucket as if it were, until a goroutine with the lock looks: that goes by the word (isPending), or
 // closes it, and then takes the timer off the wheel (shut), before it does anything else. A Register
-// for the same time or a later one opens the word again, and the timer stands where it is looked at in
+// for the same tick or a later one opens the word again, and the timer stands where it is looked at in
 // time. Only a word that was opened while the timer had an owner and did not run can be parked: so such
 // a deletion has found no run, and drops no record. The begin of a run closes the word, and the Free
 // of the last owner makes it one that cannot be parked (disown). Closed by it: the firing that begins after its deletion; the
 // one-shot whose storage outlives its Stop; the deletion that does not see the run.
 //
-// How many words are open is counted in lanes, without the lock. A Register adds one before it opens the
-// word, but takes the lock where there was none. A deletion takes one away after it has parked the word,
-// and where that was the last, it takes the lock and looks whether anything else is pending. So with the
+// How many words are open is counted in lanes, without the lock. A Register adds one to the timer's lane
+// before it opens the word, but takes the lock where the lane counts none. A deletion takes one away after
+// it has parked the word, and where that was the lane's last, it takes the lock and looks whether anything else is pending. So with the
 // lock a shard in which nothing pends is known as such: its anchor is gone, and no wake-up looks at it.
 // And where a Register finds a number above zero, the alarm is set for all buckets that are not empty.
-// (While many timers that are in no lane pend, each lane counts one too many, for the same reason: setBallast.)
+// (While many timers that are in no lane pend, the shard is not drained whatever the lanes count: so each
+// counts one too many then, and none becomes empty: setBallast.)
 // Closed by it: the wheel that is woken, or not collected, because of what was parked; and the Register
 // without the lock on a shard that no wake-up looks at.
 //

@@ -239,7 +239,8 @@ func (t Timer) Move(d time.Duration) bool {
 // the timer is stale, or not pending, there is nothing to delete.
 //
 // From the second time on, Del of a timer with an owner leaves it in its place, and a Register for the same
-// time or a later one starts it there. Neither takes a lock, unless the timer is the only one that pends.
+// time or a later one starts it there. From then on neither takes a lock, while enough others are pending in
+// the same shard of the wheel: 64, or some that are used in the same way.
 //
 // (It is the kernel's del_timer, and time.Timer's Stop.)
 func (t Timer) Del() Found { return t.del(0) }

@@ -36,8 +36,8 @@ const maxDue = 2 * blockLen
 // become due later come behind.
 //
 // It reads what it can of all timers before it moves the first, as Rebucket does. Which of them are not
-// due it notes in a word: with a second array a worker's first stack would be too small, and growing it
-// takes a tenth of a firing's time ("CPU a firing alone, in a bubble" of bench/).
+// due it notes in a word: with a second array a worker's first stack would be too small, and would
+// grow at each wake-up ("CPU a firing alone, in a bubble" of bench/ takes half as long again).
 func (l *Levels) expireBucket(list List, budget int) (n int) {
 	now := l.cur * l.tick
 	var due [maxDue]uint32

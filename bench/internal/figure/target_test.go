@@ -89,7 +89,7 @@ func TestWorstKnownOfProcessors(t *testing.T) {
 		}
 	}
 
-	r := resultsOf(ArmStop, Samples{85 * 2.5}, Samples{100})
+	r := resultsOf(StartStop, Samples{42 * 1.5}, Samples{100})
 	require.True(t, verdict(t, r).NoWorse(1))
 	worst := verdict(t, r).Target.WorstKnown
 	r.Processor = zen4
