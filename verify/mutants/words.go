@@ -140,6 +140,34 @@ var wordMutants = []mutant{
 		Red: tests("TestTheLastOfManyMovesCounts"),
 	},
 	{
+		Name: "Close leaves the words of idle timers open",
+		Rule: "sync_del 11",
+		Edits: []edit{{"shard.go", `
+			sh.disarm(i, s)
+			sh.release(i, s)
+`, `
+			s.Flags &^= levels.Open
+			sh.disarm(i, s)
+			sh.release(i, s)
+`}},
+		Red: tests("TestTouchIsFalseWithoutAnIdleTimeout"),
+	},
+	{
+		Name: "Close leaves the words of moved timers open",
+		Rule: "sync_del 11",
+		Edits: []edit{{"shard.go", `
+			sh.disarm(i, s)
+			sh.release(i, s)
+`, `
+			if s.Flags&levels.Open != 0 && sh.openedWord(i).Load()&kindMask != idleKind {
+				s.Flags &^= levels.Open
+			}
+			sh.disarm(i, s)
+			sh.release(i, s)
+`}},
+		Red: tests("TestAMovedTimerIsDeletedAndRefused"),
+	},
+	{
 		Name: "a word's deadline is taken for the begin of its tick",
 		Rule: "word.go",
 		Edits: []edit{{"word.go",
