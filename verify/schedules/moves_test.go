@@ -16,6 +16,7 @@ var moves = []scenario{
 	{name: "a move against a deletion", ticks: 1, sees: []string{"moved", "too late"}, setUp: moveAgainstDeletion},
 	{name: "a move against a group's deletion", sees: []string{"moved", "too late"}, setUp: moveAgainstGroup},
 	{name: "a move against the next tenant", ticks: 1, sees: []string{"moved", "too late", "replaced"}, setUp: moveAgainstTenant},
+	{name: "a move against a chunk that is given back", sees: []string{"moved", "too late"}, setUp: moveAgainstGiveBack},
 	{name: "a move against Touch", ticks: 1, sees: []string{"moved", "touched"}, setUp: moveAgainstTouch},
 	{name: "a move against Close", sees: []string{"moved", "too late", "ran", "dropped"}, setUp: moveAgainstClose},
 	{name: "a move in line for a lock", ticks: 1, sees: []string{"moved", "too late"}, setUp: moveInLine},
@@ -211,4 +212,45 @@ func moveInLine(x *world) {
 	})
 	p.mover(4 * tick)
 	p.mustRunOnce(1)
+}
+
+// The timer, and all that are with it in its chunk, go while it is moved, and others take their places. None of
+// those is moved.
+func moveAgainstGiveBack(x *world) {
+	const chunk = 256 // records
+	make := func(n int) (made []timerwheel.Timer) {
+		for range n {
+			tm := x.w.Alloc(func(timerwheel.Timer) {})
+			for range 2 {
+				x.check(tm.Register(time.Hour) == nil, "Register")
+			}
+			made = append(made, tm)
+		}
+		return made
+	}
+	old := make(2 * chunk)
+	p := x.movable(time.Hour)
+	gone := false
+	var tenants []timerwheel.Timer
+	x.actor("the owner", func() {
+		x.aside(func() {
+			for _, tm := range append(old, p.t) {
+				tm.Del()
+				x.check(tm.Free() == nil, "Free")
+			}
+			gone = true
+			tenants = make(4 * chunk)
+		})
+	})
+	x.actor("the mover", func() {
+		before := gone
+		x.check(!p.move(2*time.Hour) || !before, "a stale handle has moved a timer")
+	})
+	x.atEnd(func() {
+		x.check(p.begun == 0, "it ran")
+		for _, tm := range tenants {
+			at, pending := tm.When()
+			x.check(pending && at.Sub(x.w.Now()) <= time.Hour, "another's timer was moved to %v", at)
+		}
+	})
 }
