@@ -85,10 +85,10 @@ one-processor: ## The tests of the wheel on one processor, in any order
 
 # The loops end with the shell that started them, however that ends.
 busy: | $(bin) ## The tests of the wheel beside eight busy loops, in any order
-	go test -race -c -o $(bin)/test-race .
+	go test -c -o $(bin)/test-busy .
 	trap 'kill $$(jobs -p)' EXIT; \
 	for _ in {1..8}; do while kill -0 $$$$ 2>/dev/null; do :; done & done; \
-	$(bin)/test-race -test.short -test.shuffle on -test.timeout 10m
+	$(bin)/test-busy -test.short -test.shuffle on -test.timeout 10m
 
 # Two tests are left out: one counts workers, which such yields bring, and in one a goroutine
 # that never yields has each of them for 10 ms.
@@ -97,7 +97,7 @@ yields: ## The tests of the wheel, which others interrupt after its critical sec
 		-skip '^(TestHandlersThatComputeBringFewWorkers|TestOneProcessorAndASpinningGoroutine)$$' .
 
 invariants: ## The tests, with every critical section checked
-	go test -tags invariants ./...
+	go test -short -tags invariants ./...
 
 integrations: ## Collector, adapters and durable deadlines, with the real projects
 	for module in $(filter ./prom ./otel ./integrations/% ./examples/%,$(modules)); do (cd $$module && go test -race ./...); done
