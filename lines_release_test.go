@@ -629,10 +629,12 @@ func TestReleaseLockOfARLocker(t *testing.T) {
 		for range 3 {
 			armed(w.AllocLocked(rw.RLocker(), func(tm timerwheel.Timer) {
 				runs++
+				last := runs == 3 // before it, the worker that comes for the next may have the lock by then
 				assert.False(t, rw.TryLock())
 				assert.NoError(t, tm.ReleaseLock())
-				assert.True(t, rw.TryLock())
-				rw.Unlock()
+				if last && assert.True(t, rw.TryLock()) {
+					rw.Unlock()
+				}
 				<-gate
 			}), 0)
 		}
