@@ -68,7 +68,8 @@ func (w *Wheel) Begin(t *Timer) {
 			w.order.begin(t.place, t.Due/w.tick)
 		}
 	}
-	w.lateInDoubt = w.lateInDoubt || t.Unseen
+	// A timer that was moved to a later time is late from the end of its tick, unless the wheel is Manual.
+	w.lateInDoubt = w.lateInDoubt || t.Unseen || !w.Manual && t.Deadline != t.Due
 	w.countLate(w.Now - t.Deadline)
 	t.endIdle()
 	if t.Period > 0 {
