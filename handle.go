@@ -27,7 +27,7 @@ import (
 //	state     holds a reference         its invariant
 //	free      nothing                   its generation is in no handle; it has no function; flags are 0
 //	idle      the owners                owners > 0; in no list
-//	pending   the owners, the wheel     in exactly one list of the levels (of a closed shard: in none); When is its deadline, or its word has the tick of that
+//	pending   the owners, the wheel     in exactly one list of the levels (of a closed shard: in none); When is its deadline, or its word says a later one
 //	parked    the owners                its flags and its list are those of a pending timer, but its word says that it is idle (parked.go)
 //	running   the owners, a worker      in exactly one worker's running slot
 //	retired   nothing, for ever         its generations are used up; in no handle

@@ -428,12 +428,12 @@ func TestOneLockOfManyTimersUnderRaces(t *testing.T) {
 	var free atomic.Int32 // fired beside them
 	every := w.Every(time.Millisecond, func(timerwheel.Timer) { free.Add(1) })
 	verbs := timerVerbs.named("Del", "DelSync", "DelAsync")
-	deleted := make([]sync.Mutex, timers) // held by who may delete the timer: meanwhile nobody arms it
+	deleters := make([]sync.Mutex, timers) // timer k is armed and deleted only by the goroutine that holds deleters[k]
 	var turn atomic.Int64
 	stormUntil(t, stormTime(), 3, func() bool { return free.Load() > 0 && w.Stats().Fired > uint64(free.Load()) }, func(i int) {
 		k := int(turn.Add(1)) % timers
-		deleted[k].Lock()
-		defer deleted[k].Unlock()
+		deleters[k].Lock()
+		defer deleters[k].Unlock()
 		mu.Lock()
 		wrong.expect(!in && !all[k].Running(), "the holder of the lock")
 		dead[k] = false

@@ -117,10 +117,10 @@ func (w *Wheel) lockAdvance() error {
 
 func (w *Wheel) unlockAdvance() { w.turn.pass() }
 
-// A turn is a lock for which a bubble can wait durably, which it cannot for a mutex. Where nobody waits
-// it costs half of what a channel with one place does (BenchmarkAdvance).
+// A turn is a lock for which a bubble can wait durably, which it cannot for a mutex. If no goroutine
+// waits for it, it costs half of what a channel with one place does (BenchmarkAdvance).
 type turn struct {
-	wanted atomic.Int32 // by how many, with the one who has it
+	wanted atomic.Int32 // the goroutines that have it or wait for it
 	passed chan struct{}
 }
 

@@ -142,6 +142,7 @@ func (t Timer) start(c *wordChunk, when int64) bool {
 		return false
 	}
 	hook.At("between the count of a start and its swap")
+	x.exact.Store(when)
 	if x.CompareAndSwap(word, wordOf(uint32(t.id>>genShift), ownedKind, to)) {
 		return true
 	}

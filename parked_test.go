@@ -285,7 +285,7 @@ func TestReduceRacesWithAStart(t *testing.T) {
 }
 
 // Promises 2.20 and 3.3: a Reduce beside a start without the lock, both for the same time, does not have
-// the handler begin before it: the word says only the tick of that time, and the record an older one in it.
+// the handler begin before it: the record may have an older deadline in the same tick.
 func TestReduceBesideAStartIsNotEarly(t *testing.T) {
 	const d, tick = 400 * time.Millisecond, time.Second
 	bubble(t, "", timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {

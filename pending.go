@@ -7,7 +7,7 @@ import (
 
 // This file shows what is pending.
 
-// Timers returns an iterator over the pending timers and their deadlines ([Timer.When]), in no order: for a
+// Timers returns an iterator over the pending timers and their deadlines, in no order: for a
 // tear-down that must say what it drops, and for a snapshot. Deadlines, and the program's own
 // map from Timer to meaning, are what a program needs to arm them again after a restart
 // ([Timer.RegisterAt]).

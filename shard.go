@@ -98,7 +98,7 @@ func (sh *shard) reduce(i uint32, s *record, when, now int64) (was bool) {
 func (sh *shard) armClosed(i uint32, s *record, when, now int64) (was bool) {
 	sh.w.note(now)
 	was = s.Flags&pending != 0
-	if when > now && sh.canStay(s, when) && !sh.w.manual {
+	if when > now && s.CanStay(when) && !sh.w.manual {
 		s.When, s.Flags = when, s.Flags&^(levels.Prompt|onGrid)
 		if !was {
 			sh.w.wakeBy(sh.link(s))
@@ -110,13 +110,6 @@ func (sh *shard) armClosed(i uint32, s *record, when, now int64) (was bool) {
 	sh.takeOff(i, s)
 	sh.move(i, s, when, now)
 	return was
-}
-
-// canStay reports whether a timer that is registered for a time can stay in its bucket: that is emptied at
-// the tick of that time, or before. What a word has said is the end of a tick, and the time may be an
-// earlier one in the same tick.
-func (sh *shard) canStay(s *record, when int64) bool {
-	return s.CanStay(when) || s.Flags&levels.InBucket != 0 && sh.w.ticksUp(when) == sh.w.ticksUp(s.When)
 }
 
 // move is arm for a timer that must be put into another list: as an idle one, if its word is open.

@@ -27,7 +27,7 @@ type Stats struct {
 	SyncWaits uint64 // deletions that had to wait, counted when the wait begins
 	Misuses   uint64 // Registers, Retains and Frees of a stale timer, and extra Frees; with Debug also timers that had an owner at the wheel's end
 
-	MaxLate time.Duration // the worst start of a handler after its deadline, as Timer.When gives that
+	MaxLate time.Duration // the worst start of a handler after its deadline
 	SumLate time.Duration // of all handlers begun; divided by Fired it is the mean
 	MaxRun  time.Duration // the longest run of a handler that has ended
 	SumRun  time.Duration // of all runs that have ended; divided by Fired - Running it is the mean

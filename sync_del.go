@@ -106,8 +106,7 @@ import (
 // change the timer's word (word.go) by a compare-and-swap that carries the generation, and only while
 // the word is open: while the timer is pending, and stands where it is looked at in time. The critical
 // section that ends that (the begin of a run, a deletion, a Register under the lock that moves it, Close)
-// closes the word, and what was written by then came before it. What a word says is the end of the
-// deadline's tick, so it is never earlier than what was meant. So a record is recycled, and its chunk given back,
+// closes the word, and what was written by then came before it. So a record is recycled, and its chunk given back,
 // with closed words. What refuses a Register needs no look at the word: it comes with a deletion,
 // which has closed it. (While a group's deletion, or Close, walks through its timers, a move that comes
 // before the timer's turn is a Register before the deletion.) A word is opened last, when the timer stands

@@ -450,9 +450,9 @@ func (t Timer) has(f levels.Flags) bool {
 	return s != nil && s.Flags&f != 0 && (f != pending || sh.isPending(i, s))
 }
 
-// When returns the deadline of a pending timer, by the wall clock as it is set now. If the timer was
-// moved to a later time, or registered again after it was stopped, that is the end of the tick in which
-// the deadline lies. A deadline beyond the clock's range is reported as centuries away.
+// When returns the deadline of a pending timer, by the wall clock as it is set now. If two goroutines
+// have moved the timer at once, it may be off by less than a tick. A deadline
+// beyond the clock's range is reported as centuries away.
 func (t Timer) When() (time.Time, bool) {
 	if t.w == nil {
 		return time.Time{}, false

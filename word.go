@@ -59,9 +59,15 @@ const (
 
 // A wordChunk has the words of a chunk of records.
 type wordChunk struct {
-	words   [chunkLen]atomic.Uint64
+	words   [chunkLen]openTimer
 	periods *[chunkLen]int64 // of idle timers, ns, not negative; the shard's lock guards it
 	lanes   *lanes           // of the shard: parked.go
+}
+
+// An openTimer is a timer's word, and the exact deadline, whose tick the word has. A move writes both.
+type openTimer struct {
+	atomic.Uint64
+	exact atomic.Int64 // ns; counts only if it lies in the word's tick
 }
 
 // index returns the number of the timer's record.
@@ -83,14 +89,14 @@ func (t Timer) wordChunk() *wordChunk {
 }
 
 // word returns the timer's word; nil, if there is none. It needs no lock.
-func (t Timer) word() *atomic.Uint64 {
+func (t Timer) word() *openTimer {
 	if c := t.wordChunk(); c != nil {
 		return c.word(t)
 	}
 	return nil
 }
 
-func (c *wordChunk) word(t Timer) *atomic.Uint64 { return &c.words[t.index()%chunkLen] }
+func (c *wordChunk) word(t Timer) *openTimer { return &c.words[t.index()%chunkLen] }
 
 // words returns chunk n of the shard's words, and makes it if there is none.
 func (sh *shard) words(n uint32) *wordChunk {
@@ -138,7 +144,7 @@ func (sh *shard) dropWords(n uint32) {
 }
 
 // openedWord returns the word of a timer whose word is open.
-func (sh *shard) openedWord(i uint32) *atomic.Uint64 {
+func (sh *shard) openedWord(i uint32) *openTimer {
 	return &sh.w.findWords(uint64(sh.no), i/chunkLen).words[i%chunkLen]
 }
 
@@ -157,8 +163,8 @@ func (t Timer) armInPlace(when int64) (was, ok bool) {
 
 // moveLater moves a timer whose word is open to a later time, without the lock, and reports whether
 // it did. Where it does not, the lock is needed. It reads no clock. A deadline in the same tick as before
-// is a swap as well: what happened before the move must happen before the handler's start.
-func (t Timer) moveLater(x *atomic.Uint64, when int64) bool {
+// is written as well: what happened before the move must happen before the handler's start.
+func (t Timer) moveLater(x *openTimer, when int64) bool {
 	w := t.wheel()
 	to := w.ticksUp(when)
 	moved := wordOf(uint32(t.id>>genShift), openKind, to)
@@ -170,6 +176,7 @@ func (t Timer) moveLater(x *atomic.Uint64, when int64) bool {
 			return false
 		}
 		hook.At("between the load and the swap of a move")
+		x.exact.Store(when)
 		if x.CompareAndSwap(word, moved|word&ownedKind) {
 			return true
 		}
@@ -241,7 +248,9 @@ func (sh *shard) mayOpen(i uint32, s *record) bool {
 
 func (sh *shard) openAs(kind uint64, i uint32, s *record) {
 	s.Flags |= levels.Open
-	sh.words(i / chunkLen).words[i%chunkLen].Store(wordOf(s.Gen, kind, sh.w.ticksUp(s.When)))
+	x := &sh.words(i / chunkLen).words[i%chunkLen]
+	x.exact.Store(s.When)
+	x.Store(wordOf(s.Gen, kind, sh.w.ticksUp(s.When)))
 }
 
 // closeWord closes a timer's word, if it is open. The deadline is then what the word said, but that of
@@ -252,9 +261,10 @@ func (sh *shard) closeWord(i uint32, s *record) {
 		return
 	}
 	s.Flags &^= levels.Open
-	word := sh.openedWord(i).Swap(closedWord)
+	x := sh.openedWord(i)
+	word := x.Swap(closedWord)
 	if word&kindMask != idleKind {
-		s.When = sh.w.says(word)
+		s.When = sh.w.says(x, word)
 	}
 	switch word & kindMask {
 	case ownedKind:
@@ -277,9 +287,14 @@ func (sh *shard) takeOff(i uint32, s *record) {
 	}
 }
 
-// says returns the deadline that a word says, in ns: the end of its tick. The deadline that was meant may
-// have been earlier in that tick, and was not later.
-func (w *Wheel) says(word uint64) int64 { return deadlineIn(word, w.reach.Load()) * int64(w.tick) }
+// says returns the deadline that a word says, in ns. If two move the timer at once it may be that of
+// the other, if that lies in the same tick; or the end of the tick, if it does not.
+func (w *Wheel) says(x *openTimer, word uint64) int64 {
+	if exact := x.exact.Load(); (uint64(w.ticksUp(exact))^word)&ticksMask == 0 {
+		return exact
+	}
+	return deadlineIn(word, w.reach.Load()) * int64(w.tick)
+}
 
 // look learns what has become of the deadline of a timer whose word is open. The word of an idle timer
 // stays open. A mark may be older than the last RegisterIdle: it makes no deadline earlier.
@@ -315,14 +330,15 @@ func (sh *shard) pendingDeadline(i uint32, s *record) (at int64, ok bool) {
 		return s.When, true
 	}
 	hook.At("before the load of a deadline")
-	switch word := sh.openedWord(i).Load(); word & kindMask {
+	x := sh.openedWord(i)
+	switch word := x.Load(); word & kindMask {
 	case idleKind:
 		sh.look(i, s)
 		return s.When, true
 	case parkedKind:
 		return never, false
 	default:
-		return sh.w.says(word), true
+		return sh.w.says(x, word), true
 	}
 }
 

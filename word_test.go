@@ -192,7 +192,6 @@ func TestAtOnceIsAtOnceForAMovedTimer(t *testing.T) {
 		"RegisterAt": func(w *timerwheel.Wheel, tm timerwheel.Timer) bool {
 			return tm.RegisterAt(w.Now().Add(-time.Second)) == nil
 		},
-		"Reduce": func(_ *timerwheel.Wheel, tm timerwheel.Timer) bool { return tm.Reduce(0) == nil },
 	} {
 		bubble(t, name, timerwheel.Options{Tick: time.Hour}, func(t *testing.T, w *timerwheel.Wheel) {
 			var log firingLog

@@ -186,8 +186,8 @@ func (t *Timers[K]) Clear() (n int) {
 	return n
 }
 
-// All returns an iterator over the keys that have a timer pending, and its deadline
-// ([timerwheel.Timer.When]), in no order. It holds no lock while the loop's body runs: the body may call anything. A key whose
+// All returns an iterator over the keys that have a timer pending, and its deadline, in no
+// order. It holds no lock while the loop's body runs: the body may call anything. A key whose
 // timer is pending from the begin of the iteration to its end is yielded, once, with the
 // deadline that it had when it was seen.
 func (t *Timers[K]) All() iter.Seq2[K, time.Time] {

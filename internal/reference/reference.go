@@ -233,7 +233,7 @@ func (w *Wheel) Move(t *Timer, d time.Duration) bool {
 func (w *Wheel) RegisterAt(t *Timer, at time.Duration) error {
 	waking := !w.Manual && (w.stallAfter != Never || // it may be to look for stalls at this moment
 		slices.ContainsFunc(w.living, func(other *Timer) bool { return other.Pending && (other.Due <= w.Now || other.Idle) }))
-	stays := t.Pending && !t.Idle && t.Deadline <= w.Now
+	stays := t.Pending && t.Deadline <= w.Now // in its bucket, an idle timeout too
 	_, err := w.register(t, max(at, w.Now), false)
 	if err == nil && at == w.Now && waking && stays {
 		t.dueBy = w.endOfTick(w.Now)

@@ -68,8 +68,7 @@ func (w *Wheel) Begin(t *Timer) {
 			w.order.begin(t.place, t.Due/w.tick)
 		}
 	}
-	// A timer that was moved to a later time is late from the end of its tick, unless the wheel is Manual.
-	w.lateInDoubt = w.lateInDoubt || t.Unseen || !w.Manual && t.Deadline != t.Due
+	w.lateInDoubt = w.lateInDoubt || t.Unseen
 	w.countLate(w.Now - t.Deadline)
 	t.endIdle()
 	if t.Period > 0 {

@@ -83,7 +83,7 @@
 /* Left out: where timers stand, and when they are due. */
 /* - clock.go: after (*shard).nanos (*Wheel).elapsed */
 /* - own.go: init (*shard).levelsOf (*shard).allLevels (*shard).ownBytes (*shard).nextOwn (*shard).firingOf */
-/* - shard.go: newShards (*shard).canStay (*shard).needsClock (*shard).prefetch */
+/* - shard.go: newShards (*shard).needsClock (*shard).prefetch */
 /* - internal/levels/levels.go: (*Record).CanStay (*Levels).Insert (*Levels).Next */
 /* - internal/levels/expire.go: (*Levels).Expire */
 /* - internal/levels/list.go: (*Levels).Push (*Levels).Remove (*Levels).ListOf (*Levels).Last */

@@ -58,7 +58,7 @@ inline openWord(i) {
 	/* = word.go: (*shard).open "if s.Owners > 0 && s.Flags&running == 0 {" "sh.enterLane(i)" "sh.openAs(kind, i, s)" */
 	if
 	:: record[i].owners > 0 && !record[i].running ->
-		/* = word.go: (*shard).openAs "sh.words(i / chunkLen).words[i%chunkLen].Store(wordOf(s.Gen, kind, sh.w.ticksUp(s.When)))" */
+		/* = word.go: (*shard).openAs "x.Store(wordOf(s.Gen, kind, sh.w.ticksUp(s.When)))" */
 		record[i].kind = ownedWord;
 		record[i].kindGen = record[i].gen;
 		/* = parked.go: (*shard).enterLane "sh.counters.inLanes++" "sh.counters.entered++" "sh.words(i / chunkLen).lanes.of(i).Add(1)" "sh.checkDrained()" */
@@ -92,7 +92,7 @@ inline shutWord(i) {
 	/* = word.go: (*shard).takeOff "sh.levels.Remove(i, s)" */
 	endIdle(i);
 #if LANES > 0
-	/* = word.go: (*shard).closeWord "word := sh.openedWord(i).Swap(closedWord)" */
+	/* = word.go: (*shard).closeWord "word := x.Swap(closedWord)" */
 	if
 	/* = word.go: (*shard).closeWord "sh.leaveLane(i)" */
 	/* = parked.go: (*shard).leaveLane "sh.counters.inLanes--" "sh.counters.entered--" "sh.lanes.of(i).Add(^uint64(0))" */

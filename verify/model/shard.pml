@@ -35,7 +35,7 @@ inline arm(i) {
 	fi;
 #if LANES > 0
 	/* = shard.go: (*shard).arm "sh.closeWord(i, s)" */
-	/* = shard.go: (*shard).armClosed "if when > now && sh.canStay(s, when) && !sh.w.manual {" */
+	/* = shard.go: (*shard).armClosed "if when > now && s.CanStay(when) && !sh.w.manual {" */
 	if
 	:: may ->
 		record[i].list = bucket;

@@ -1829,8 +1829,8 @@ var givenBack *wordChunk
 		Name: "a timer of a Manual wheel that is moved to a later time stays where it is",
 		Rule: "manual.go",
 		Edits: []edit{{"shard.go",
-			`if when > now && sh.canStay(s, when) && !sh.w.manual {`,
-			`if when > now && sh.canStay(s, when) {`}},
+			`if when > now && s.CanStay(when) && !sh.w.manual {`,
+			`if when > now && s.CanStay(when) {`}},
 		Red: tests("TestAMovedTimerTakesItsPlaceAtTheEndOfItsTick"),
 	},
 	{
@@ -2941,7 +2941,7 @@ var givenBack *wordChunk
 		Red: tests("TestConcurrentAdvancesAreSerialised"),
 	},
 	{
-		Name: "the turn to Advance is passed to nobody",
+		Name: "the turn to Advance is not passed to the goroutine that waits for it",
 		Rule: "manual.go",
 		Edits: []edit{{"manual.go",
 			`if t.wanted.Add(-1) > 0 {`,

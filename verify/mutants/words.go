@@ -124,20 +124,26 @@ var wordMutants = []mutant{
 		Red: tests("TestWhatWasMovedIsNotDue"),
 	},
 	{
-		Name: "a timer whose word was closed moves to another bucket for a time in the same tick",
-		Rule: "word.go",
+		Name: "a start with the lock puts the timer into another bucket",
+		Rule: "sync_del 12",
 		Edits: []edit{{"shard.go",
-			`return s.CanStay(when) || s.Flags&levels.InBucket != 0 && sh.w.ticksUp(when) == sh.w.ticksUp(s.When)`,
-			`return s.CanStay(when)`}},
+			`if when > now && s.CanStay(when) && !sh.w.manual {`,
+			`if when > now && s.CanStay(when) && !sh.w.manual && was {`}},
 		Red: tests("TestAStartWithTheLockLeavesTheTimerInItsPlace"),
 	},
 	{
-		Name: "a timer stays in its bucket for a time in any earlier tick",
+		Name: "a word's deadline is that of the record, if that lies in the same tick",
 		Rule: "word.go",
-		Edits: []edit{{"shard.go",
-			`sh.w.ticksUp(when) == sh.w.ticksUp(s.When)`,
-			`sh.w.ticksUp(when) <= sh.w.ticksUp(s.When)`}},
-		Red: tests("TestTheLastOfManyMovesCounts"),
+		Edits: []edit{
+			{"word.go", `
+		s.When = sh.w.says(x, word)
+`, `
+		if uint64(sh.w.ticksUp(s.When))&ticksMask != word&ticksMask {
+			s.When = sh.w.says(x, word)
+		}
+`},
+		},
+		Red: tests("TestReduceBesideAStartIsNotEarly"),
 	},
 	{
 		Name: "Close leaves the words of idle timers open",
@@ -168,19 +174,19 @@ var wordMutants = []mutant{
 		Red: tests("TestAMovedTimerIsDeletedAndRefused"),
 	},
 	{
-		Name: "a word's deadline is taken for the begin of its tick",
+		Name: "the deadline beside a word counts, whatever the word says",
 		Rule: "word.go",
 		Edits: []edit{{"word.go",
-			`return deadlineIn(word, w.reach.Load()) * int64(w.tick)`,
-			`return (deadlineIn(word, w.reach.Load()) - 1) * int64(w.tick)`}},
-		Red: tests("TestWhenOfAMovedTimerIsTheEndOfItsTick"),
+			`(uint64(w.ticksUp(exact))^word)&ticksMask == 0 {`,
+			`exact >= 0 {`}},
+		Red: tests("TestTheDeadlineBesideAWordIsCheckedAgainstIt"),
 	},
 	{
 		Name: "a call that asks for a deadline closes the word",
 		Rule: "sync_del 11",
 		Edits: []edit{{"word.go", `
 	default:
-		return sh.w.says(word), true
+		return sh.w.says(x, word), true
 `, `
 	default:
 		sh.shut(i, s)
