@@ -315,6 +315,26 @@ func TestReduceBesideAStartIsNotEarly(t *testing.T) {
 	})
 }
 
+// Promises 2.20 and 3.3: a Reduce of a timer that was started without the lock goes by the deadline of the
+// start, not by the one that the record has, though both lie in the same tick.
+func TestReduceAfterAStartIsNotEarly(t *testing.T) {
+	const tick = time.Second
+	bubble(t, "", timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
+		for range 400 { // in each lane a word is open, so the start takes no lock
+			armed(w.Alloc(func(timerwheel.Timer) {}), 1000*time.Hour)
+		}
+		begin := time.Now()
+		var fired time.Duration
+		tm := w.Alloc(func(timerwheel.Timer) { fired = time.Since(begin) })
+		stoppedInPlace(t, tm, time.Minute+2)
+		time.Sleep(time.Minute + tick/2)
+		require.NoError(t, tm.Register(400*time.Millisecond))
+		require.NoError(t, tm.Reduce(300*time.Millisecond))
+		elapse(3 * tick)
+		require.Equal(t, time.Minute+tick, fired)
+	})
+}
+
 // Promise 13.15: a timer that was deleted before, and whose last owner frees it while it is pending, has no
 // owner any more: its next deletion recycles it, with its function.
 func TestTheDeletionOfATimerWithoutAnOwnerRecyclesIt(t *testing.T) {

@@ -143,7 +143,7 @@ var wordMutants = []mutant{
 		}
 `},
 		},
-		Red: tests("TestReduceBesideAStartIsNotEarly"),
+		Red: tests("TestReduceAfterAStartIsNotEarly"),
 	},
 	{
 		Name: "Close leaves the words of idle timers open",
