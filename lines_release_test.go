@@ -31,7 +31,7 @@ func newReleased(t *testing.T, g *timerwheel.Group, l sync.Locker) (timerwheel.T
 }
 
 // Promises 6.16 and 6.19: the lock is free at once, and the wheel does not release it again, however
-// the handler ends: who has taken it meanwhile keeps it. The handler may lock it again by itself. The
+// the handler ends: a goroutine that has taken it since keeps it. The handler may lock it again by itself. The
 // next run of the timer has the lock again.
 func TestReleaseLockReleasesTheLockOnce(t *testing.T) {
 	onPanic := timerwheel.Options{OnPanic: func(timerwheel.HandlerPanic) {}}
@@ -298,7 +298,7 @@ func TestAfterReleaseLockTheTimerDoesNotOverlapItself(t *testing.T) {
 }
 
 // Promise 6.19: ErrNotLocked, and nothing is changed, in every other function that the wheel calls,
-// in another wheel's handler, and in a goroutine that is nobody's: the timer runs with its lock, and
+// in another wheel's handler, and in a goroutine that is not the wheel's: the timer runs with its lock, and
 // keeps it.
 func TestReleaseLockElsewhereIsRefused(t *testing.T) {
 	for _, where := range callbacks {

@@ -88,8 +88,15 @@ func (sh *shard) reduce(i uint32, s *record, when, now int64) (was bool) {
 		return true
 	}
 	sh.closeWord(i, s)
-	if s.Flags&pending != 0 { // it may have been started since
-		when = min(when, s.When)
+	return sh.reduceClosed(i, s, when, now)
+}
+
+// reduceClosed is reduce for a timer whose word has just been closed. It may have been started since reduce
+// asked. If the time beside its word is that of another call (says), it may be over, though the tick is
+// not: then the timer is due at the end of the tick, as it was.
+func (sh *shard) reduceClosed(i uint32, s *record, when, now int64) (was bool) {
+	if s.Flags&pending != 0 {
+		when = min(when, max(s.When, now+1))
 	}
 	return sh.armClosed(i, s, when, now)
 }

@@ -73,7 +73,7 @@ import (
 // its run; and the owner of a timer's lock that finds its handler running.
 //
 // A handler that has released its timer's lock itself (ReleaseLock) is the exception: from
-// then on its run is that of a timer without a lock, and who holds the lock may find it. The
+// then on its run is that of a timer without a lock, and the holder of the lock may find it. The
 // worker forgets the lock before it is released (worker.locked), so it is released once, however
 // the handler ends.
 //
@@ -102,19 +102,20 @@ import (
 // a handler that has no part in the lock any more; and the line that grows with timers that were
 // deleted.
 //
-// Rule 11: a word for who takes no lock. A Touch, and a move to a later time, look up no record. They
+// Rule 11: a word for calls that take no lock. A Touch, and a move to a later time, look up no record. They
 // change the timer's word (word.go) by a compare-and-swap that carries the generation, and only while
 // the word is open: while the timer is pending, and stands where it is looked at in time. The critical
 // section that ends that (the begin of a run, a deletion, a Register under the lock that moves it, Close)
 // closes the word, and what was written by then came before it. So a record is recycled, and its chunk given back,
-// with closed words. What refuses a Register needs no look at the word: it comes with a deletion,
+// with closed words. The word says in which tick the timer is due. The exact deadline lies beside it, and is
+// written first: it counts only if it lies in that tick, as it may be that of a call whose swap fails. What refuses a Register needs no look at the word: it comes with a deletion,
 // which has closed it. (While a group's deletion, or Close, walks through its timers, a move that comes
 // before the timer's turn is a Register before the deletion.) A word is opened last, when the timer stands
 // in its bucket.
 //
 // A timer that is due is looked at before it begins: its word is closed, and if it was moved, it
-// does not begin (isUp). Until then it stands in the list Due with its word open: who only asks for its
-// deadline leaves that open. The word of an idle timer stays open during a look, and during a RegisterIdle:
+// does not begin (isUp). Until then it stands in the list Due with its word open: a call that only asks for
+// its deadline leaves that open. The word of an idle timer stays open during a look, and during a RegisterIdle:
 // a Touch that finds it closed must mean that the timeout is over. So a run of an idle timer begins
 // by the compare-and-swap from "not touched" to "closed" (claim). A look removes the mark first, and
 // reads the clock then; and no deadline goes by a clock that was read before another look's was (armIdle).

@@ -344,7 +344,7 @@ func (t Timer) ShutdownSyncContext(ctx context.Context) (Found, error) {
 // does not unlock it again, however the handler ends. The handler may lock it again by itself, and
 // then unlocks it by itself.
 //
-// From then on the run is as that of a timer without a lock. Who holds the lock may find the handler
+// From then on the run is as that of a timer without a lock. The holder of the lock may find the handler
 // in flight: Del while holding it reports Found.Running, and does not wait; DelSync while holding it
 // waits for the rest of the handler, and hangs if that wants the lock again. The handler is no
 // longer excluded from those of the other timers of the lock: another worker goes on with these,

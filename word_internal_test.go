@@ -5,13 +5,14 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 )
 
-// Promise 14.12: who holds on to a chunk of words that was given back reaches nobody: its words are
-// closed, and the chunk that takes its place is another.
+// Promise 14.12: a goroutine that still has a chunk of words that was given back reaches no timer
+// through it: its words are closed, and the chunk that takes its place is another.
 func TestAChunkOfWordsIsNotReused(t *testing.T) {
 	sh := newTestShard(t)
 	w := sh.w
@@ -166,6 +167,34 @@ func TestTheDeadlineBesideAWordIsCheckedAgainstIt(t *testing.T) {
 			tm.word().exact.Store(w.elapsed() + int64(other))
 			require.Equal(t, time.Hour+time.Millisecond, when(), "the end of the word's tick, not %v", other)
 		}
+	})
+}
+
+// Promises 2.20 and 3.3: what lies beside a word may be the time of a call that failed, and be over. A Reduce
+// that meets it does not take it for a deadline that is over: the timer stays in its bucket.
+func TestReduceTakesNoTimeThatIsOver(t *testing.T) {
+	const tick = time.Second
+	guarded(t, func(t *testing.T) {
+		w := newTestWheel(t, Options{Tick: tick})
+		var fired time.Duration
+		begin := time.Now()
+		tm := w.Alloc(func(Timer) { fired = time.Since(begin) })
+		for range 3 {
+			require.NoError(t, tm.Register(900*time.Millisecond))
+		}
+		time.Sleep(tick / 2)
+		sh := tm.shard()
+		sh.lock()
+		i, s := sh.lookup(tm)
+		tm.word().exact.Store(int64(tick / 5))
+		sh.closeWord(i, s)
+		sh.reduceClosed(i, s, int64(800*time.Millisecond), w.elapsed())
+		sh.unlockArmed(i, s)
+		synctest.Wait()
+		require.Zero(t, fired, "it is early")
+		time.Sleep(tick)
+		synctest.Wait()
+		require.Equal(t, tick, fired)
 	})
 }
 

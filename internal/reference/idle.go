@@ -37,7 +37,7 @@ func (w *Wheel) Touch(t *Timer) bool {
 	return true
 }
 
-// doubt is called when the timer was touched, and nobody has seen that.
+// doubt is called when the timer was touched, and the wheel has not seen that.
 func (w *Wheel) doubt(t *Timer) {
 	if t.idleFor == 0 {
 		return

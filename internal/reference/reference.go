@@ -78,7 +78,7 @@ type Timer struct {
 	Deadline time.Duration
 	Due      time.Duration // when it may begin: at the end of the tick of its deadline
 	Idle     bool          // pending as an idle timeout
-	Unseen   bool          // it was touched, and nobody has asked for its deadline since: idle.go
+	Unseen   bool          // it was touched, and its deadline has not been asked for since: idle.go
 
 	none     bool          // never made: its handle is the zero Timer
 	shutdown bool          // refuses every Register
@@ -87,7 +87,7 @@ type Timer struct {
 	deferred bool          // registered during an Advance: left to the next
 	ready    time.Duration // since when nothing has prevented it from beginning; Never: something does
 	place    int           // among all registrations
-	idleFor  time.Duration // of an idle timeout: the time for which nobody must touch it
+	idleFor  time.Duration // of an idle timeout: how long it must not be touched
 	mayBeDue bool          // of an idle timeout that was touched: the wheel may still count it as due
 }
 

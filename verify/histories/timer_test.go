@@ -19,7 +19,7 @@ type state struct {
 	pending    bool
 	notBefore  time.Duration // of a pending timer: the earliest begin of its handler
 	idle       bool          // pending as an idle timeout
-	idleFor    time.Duration // of an idle timeout: for how long nobody must have touched it
+	idleFor    time.Duration // of an idle timeout: how long it must not have been touched
 	touched    time.Duration // of an idle timeout: the latest begin of a RegisterIdle, or of a Touch that was true
 	running    bool
 	deleting   bool // Registers are refused until the run in flight ends

@@ -105,7 +105,7 @@
 
 /* Left out: what only looks, and calls that only choose another's parameters. */
 /* - running.go: (*Wheel).Running */
-/* - shard.go: (*shard).reduce */
+/* - shard.go: (*shard).reduce (*shard).reduceClosed */
 /* - members.go: (*Wheel).goroutines checkContext */
 /* - group.go: (*Group).Len (*Group).DelSync (*Group).DelSyncContext (*Group).ShutdownSync (*Group).ShutdownSyncContext */
 

@@ -877,7 +877,7 @@ var mutants = []mutant{
 		Red: tests("TestReleaseLockOnAManualWheel"),
 	},
 
-	// Rule 11: a word for who takes no lock.
+	// Rule 11: a word for calls that take no lock.
 	{
 		Name: "a Touch reaches a timer of any generation",
 		Rule: "sync_del 11",
@@ -970,9 +970,9 @@ var mutants = []mutant{
 		Edits: []edit{
 			{"shard.go", `
 	sh.closeWord(i, s)
-	return`, `
+	return sh.armClosed(`, `
 	s.Flags &^= levels.Open
-	return`},
+	return sh.armClosed(`},
 		},
 		Red: tests("TestTouchIsFalseWithoutAnIdleTimeout"),
 	},
@@ -982,8 +982,8 @@ var mutants = []mutant{
 		Edits: []edit{
 			{"shard.go", `
 	sh.closeWord(i, s)
-	return`, `
-	return`},
+	return sh.armClosed(`, `
+	return sh.armClosed(`},
 		},
 		Red: tests("TestAnIdleTimerStaysOneUntilItIsMoved", "TestTheLastOfManyMovesCounts"),
 	},

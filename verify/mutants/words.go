@@ -146,6 +146,14 @@ var wordMutants = []mutant{
 		Red: tests("TestReduceAfterAStartIsNotEarly"),
 	},
 	{
+		Name: "Reduce takes the time beside a word that it has closed, though that is over",
+		Rule: "sync_del 11",
+		Edits: []edit{{"shard.go",
+			`when = min(when, max(s.When, now+1))`,
+			`when = min(when, s.When)`}},
+		Red: tests("TestReduceTakesNoTimeThatIsOver"),
+	},
+	{
 		Name: "Close leaves the words of idle timers open",
 		Rule: "sync_del 11",
 		Edits: []edit{{"shard.go", `

@@ -267,7 +267,7 @@ func touchAgainstAdvance(x *world) {
 		returned := p.trues + p.falses
 		_, err := x.w.Advance(to)
 		x.check(err == nil, "Advance: %v", err)
-		x.check(p.begun == 1 || p.begins > returned, "nobody has touched it since, and it has not begun at %v", to)
+		x.check(p.begun == 1 || p.begins > returned, "it has not been touched since, and has not begun at %v", to)
 	}
 	p.toucher(2)
 	x.actor("the host", func() {

@@ -87,7 +87,7 @@ func (s *idleTimer) awaitFiring(rec *opRecorder) {
 			neverLost.holds(true)
 		case <-s.inst.closing:
 		case <-time.After(lost):
-			neverLost.fail("%v on %s: nobody has touched it for %v", s.t, s.inst, lost)
+			neverLost.fail("%v on %s: it has not been touched for %v", s.t, s.inst, lost)
 		}
 	})
 }

@@ -1,6 +1,6 @@
 /* The handlers of two timers of one lock may release it, and may take it again. That of the first
    then waits until the second is not in line any more: the line goes on beside it. Handlers end by a
-   panic or a Goexit. The user takes the lock twice at most, so that nobody waits for it in vain, and finds no
+   panic or a Goexit. The user takes the lock twice at most, so that no process waits for it in vain, and finds no
    handlers but those that have released it. */
 /* reaches: stands_behind line_abandoned adopted goexit panicked not_locked runs_beside */
 
