@@ -24,10 +24,10 @@ func TestTables(t *testing.T) {
 	own := resultsOf(DelIdle, Samples{20}, nil)
 	own.Add(DelSyncIdle, Nanoseconds, rival.Ours, 22)
 	require.Contains(t, own.Targets(), "| 22 ns | – | – | ≤ 1.20 of Del's (20 ns) | pass |")
-	require.Equal(t, `| work | timerwheel | time | hand-rolled | go-zero | ours / time's |
-|---|---|---|---|---|---|
-| start+stop, 1M pending, serial | 33 ns ±5% | 100 ns | – | – | 0.33 |
-| Close, 1M pending | 80 ms | – | – | 20 µs | – |
+	require.Equal(t, `| work | timerwheel | time | go-zero | ours / time's |
+|---|---|---|---|---|
+| start+stop, 1M pending, serial | 33 ns ±5% | 100 ns | – | 0.33 |
+| Close, 1M pending | 80 ms | – | 20 µs | – |
 `, r.Table())
 }
 

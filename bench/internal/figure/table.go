@@ -3,6 +3,7 @@ package figure
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/seed76848005/timerwheel/bench/internal/rival"
@@ -54,21 +55,29 @@ func (r *Results) Front() string {
 	return t.String()
 }
 
-// Table returns the table of all figures, with their spread.
+// Table returns the table of all figures, with their spread. A rival that was not measured has no
+// column: its dashes would say that it cannot do the work.
 func (r *Results) Table() string {
-	head := []string{"work"}
-	for _, k := range rival.Kinds() {
-		head = append(head, k.Name)
-	}
-	t := table{append(head, "ours / time's")}
+	kinds := r.measured()
+	t := table{slices.Concat([]string{"work"}, kinds, []string{"ours / time's"})}
 	for _, w := range r.Works {
 		row := []string{w.Name}
-		for _, k := range rival.Kinds() {
-			row = append(row, w.Unit.spread(w.Samples[k.Name]))
+		for _, k := range kinds {
+			row = append(row, w.Unit.spread(w.Samples[k]))
 		}
 		t = append(t, append(row, ratio(w.Samples[rival.Ours], w.Samples[rival.Time])))
 	}
 	return t.String()
+}
+
+// measured returns the names of the rivals that have a figure, in the order of the kinds.
+func (r *Results) measured() (names []string) {
+	for _, k := range rival.Kinds() {
+		if slices.ContainsFunc(r.Works, func(w Work) bool { return len(w.Samples[k.Name]) > 0 }) {
+			names = append(names, k.Name)
+		}
+	}
+	return names
 }
 
 // cell returns the median, for a table.
