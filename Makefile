@@ -171,7 +171,7 @@ speed: ## The harness, and the targets
 pauses: ## No critical section takes more than 50 µs in every round, where rounds are alike
 	go run -C bench -tags pauses ./cmd/pauses -rounds 3 -check 50us -only 'growth|shrinking|arming|deletion|cascade|Advance|Close|group|looking'
 
-compare: ## Measure anew (a quarter of an hour), and renew bench/results and the README
+compare: ## Measure anew (twenty minutes), and renew bench/results and the README
 	go run -C bench ./cmd/compare -rounds 5 -readme ../README.md
 
 # Why it is right.

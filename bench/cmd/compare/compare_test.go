@@ -47,6 +47,24 @@ func TestMeasure(t *testing.T) {
 	require.Zero(t, r.Samples(figure.Drained, rival.Ours).Median())
 }
 
+// The first round of a scene has all rivals that it does not skip. Later rounds of an expensive one,
+// and short runs, have those that targets compare.
+func TestRivalsOfScenes(t *testing.T) {
+	names := func(o options, s scene.Scene, round int) (names []string) {
+		for _, k := range rivals(o, s, round) {
+			names = append(names, k.Name)
+		}
+		return names
+	}
+	targets := []string{rival.Ours, rival.Time}
+	s := scene.Scene{Skip: []string{"go-zero", "antlabs"}}
+	require.Equal(t, []string{rival.Ours, rival.Time, "hand-rolled", "RussellLuo"}, names(options{}, s, 2))
+	require.Equal(t, targets, names(options{short: true}, s, 0))
+	s = scene.Scene{Cost: scene.Expensive}
+	require.Len(t, names(options{}, s, 0), len(rival.Kinds()))
+	require.Equal(t, targets, names(options{}, s, 2))
+}
+
 // The parent measures what an idle child uses.
 func TestIdleUsage(t *testing.T) {
 	s, err := scene.Find("idle")

@@ -74,14 +74,14 @@ func attempt(run func() (*scene.Measurement, error)) (m *scene.Measurement, err 
 	return m, err
 }
 
-// rivals returns the rivals that run a scene: all, but only those that targets compare in
-// a short run and in the later rounds of expensive scenes.
+// rivals returns the rivals that run a scene: all that it does not skip, but only those that targets
+// compare in a short run and in the later rounds of expensive scenes.
 func rivals(o options, s scene.Scene, round int) []rival.Kind {
 	kinds := rival.Kinds()
 	if o.short || s.Cost == scene.Expensive && round > 0 {
 		kinds = kinds[:2]
 	}
-	return slices.DeleteFunc(kinds, func(k rival.Kind) bool { return k.Name == s.Skip })
+	return slices.DeleteFunc(kinds, func(k rival.Kind) bool { return slices.Contains(s.Skip, k.Name) })
 }
 
 func procs(o options, s scene.Scene) int {

@@ -1,10 +1,12 @@
 package figure
 
 import (
+	"encoding/hex"
 	"encoding/xml"
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -51,7 +53,7 @@ func TestLabelsFit(t *testing.T) {
 	awkward := &Results{Machine: strings.Repeat("a processor with a long name, ", 8)}
 	for _, work := range []string{StartStop, StartStopParallel, Held, Firing} {
 		for k, kind := range rival.Kinds() {
-			awkward.Add(work, Nanoseconds, kind.Name, []float64{0, 0.001, 9999, 1e13}[k])
+			awkward.Add(work, Nanoseconds, kind.Name, []float64{0, 0.001, 9999, 1e13, 0, 1e13}[k])
 		}
 	}
 	same := &Results{}
@@ -93,7 +95,8 @@ func TestPlotStyle(t *testing.T) {
 		}
 		require.Contains(t, light, "sans-serif")
 		require.Contains(t, light, ".kind0 { fill: #0072b2 } .kind1 { fill: #d55e00 } .kind2 { fill: #009e73 } .kind3 { fill: #cc79a7 }")
-		require.Contains(t, dark, ".kind0 { fill: #56b4e9 }")
+		require.Contains(t, light, ".kind4 { fill: #000000 } .kind5 { fill: #946c00 }")
+		require.Contains(t, dark, ".kind0 { fill: #56b4e9 } .kind4 { fill: #f0e442 } .kind5 { fill: #e69f00 }")
 		for _, d := range p.Paths {
 			if k, is := strings.CutPrefix(d.Class, "kind"); is {
 				require.Equal(t, shapes[k[0]-'0'], d.D)
@@ -101,6 +104,41 @@ func TestPlotStyle(t *testing.T) {
 		}
 	}
 	require.Len(t, shapes, len(rival.Kinds()))
+}
+
+// The contrast of each rival's colour with the page is at least 3 to 1, in both schemes.
+func TestContrast(t *testing.T) {
+	light, dark, _ := strings.Cut(style, "@media (prefers-color-scheme: dark)")
+	page, dots := "", map[string]string{}
+	for _, scheme := range []string{light, dark} { // the dark one keeps what it does not name
+		for _, m := range regexp.MustCompile(`\.(page|kind\d) \{ fill: (#[0-9a-f]{6})`).FindAllStringSubmatch(scheme, -1) {
+			if m[1] == "page" {
+				page = m[2]
+			} else {
+				dots[m[1]] = m[2]
+			}
+		}
+		require.Len(t, dots, len(rival.Kinds()))
+		for kind, colour := range dots {
+			a, b := luminance(t, page), luminance(t, colour)
+			require.GreaterOrEqual(t, (max(a, b)+0.05)/(min(a, b)+0.05), 3.0, "%s, %s", kind, colour)
+		}
+	}
+}
+
+// luminance returns how bright a colour is, by the definition of WCAG.
+func luminance(t *testing.T, colour string) (sum float64) {
+	rgb, err := hex.DecodeString(colour[1:])
+	require.NoError(t, err)
+	for k, weight := range []float64{0.2126, 0.7152, 0.0722} {
+		c := float64(rgb[k]) / 255
+		if c <= 0.03928 {
+			sum += weight * c / 12.92
+		} else {
+			sum += weight * math.Pow((c+0.055)/1.055, 2.4)
+		}
+	}
+	return sum
 }
 
 // A drawn plot, as far as the tests look at it.

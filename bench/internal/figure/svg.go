@@ -40,7 +40,7 @@ const (
 
 // style has a light and a dark scheme. The colours of the dots are those of Okabe and Ito,
 // which can be told apart by the colour-blind; the shapes differ, too. Contrast with the background
-// is at least 3 to 1.
+// is at least 3 to 1. So orange is darker in the light scheme.
 const style = `<style>
 text { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; font-size: 12px; fill: #1f2328 }
 .title { font-size: 16px; font-weight: 600 }
@@ -51,13 +51,14 @@ text { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neu
 .page { fill: #ffffff }
 .grid, .stem { stroke: #d1d9e0 }
 .kind0 { fill: #0072b2 } .kind1 { fill: #d55e00 } .kind2 { fill: #009e73 } .kind3 { fill: #cc79a7 }
+.kind4 { fill: #000000 } .kind5 { fill: #946c00 }
 @media (prefers-color-scheme: dark) {
 text { fill: #f0f6fc }
 .note, .name, .tick { fill: #9198a1 }
 .value, .group { stroke: #0d1117 }
 .page { fill: #0d1117 }
 .grid, .stem { stroke: #3d444d }
-.kind0 { fill: #56b4e9 }
+.kind0 { fill: #56b4e9 } .kind4 { fill: #f0e442 } .kind5 { fill: #e69f00 }
 }
 </style>
 `
@@ -68,6 +69,8 @@ var shapes = []string{
 	"M-4.5,-4.5H4.5V4.5H-4.5Z",
 	"M0,-5.5L5.5,4.5H-5.5Z",
 	"M0,-6L6,0L0,6L-6,0Z",
+	"M0,5.5L5.5,-4.5H-5.5Z",
+	"M-2,-6H2V-2H6V2H2V6H-2V2H-6V-2H-2Z",
 }
 
 // svg draws the chart.

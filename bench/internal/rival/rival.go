@@ -15,7 +15,7 @@ import (
 // StartStop at once, and Rearm and Stop of different timers. One goroutine at a time calls the other
 // methods.
 //
-// Make makes timers that are reused. The other methods name them by their numbers.
+// Make makes timers that are armed one or more times. The other methods name them by their numbers.
 type Rival interface {
 	// AfterFunc calls f once, after d. It returns no handle, so f cannot be stopped.
 	AfterFunc(d time.Duration, f func())
@@ -33,13 +33,10 @@ type Rival interface {
 	// Make makes n timers that call f and are not pending. It is called at most once.
 	Make(n int, f func())
 
-	// Rearm arms or moves the timers with these numbers: the first to d from now, each
-	// further one to step more than the one before. It returns the d that a further
-	// timer would have had.
+	// Rearm arms the timers with these numbers: the first to d from now, each further one to
+	// step more than the one before. It returns the d that a further timer would have had.
+	// A Reuser moves those that are pending. Of another Rival none may be pending.
 	Rearm(order []uint32, d, step time.Duration) time.Duration
-
-	// ArmStop arms timer 0 for d and stops it, n times.
-	ArmStop(n int, d time.Duration)
 
 	// Stop stops the timers with these numbers. It returns how many were stopped
 	// before they fired.
@@ -53,6 +50,13 @@ type Rival interface {
 
 	// Close releases the rival. No timer of Make and no series of Every fires any more.
 	Close()
+}
+
+// A Reuser is a Rival whose timers can be moved while they are pending, and used again after
+// they have fired or were stopped. Another Rival arms a timer by starting a new one-shot.
+type Reuser interface {
+	// ArmStop arms timer 0 for d and stops it, n times.
+	ArmStop(n int, d time.Duration)
 }
 
 // An AtRearmer is a Rival that accepts a time instead of a duration, and then need not
@@ -151,6 +155,8 @@ func Kinds() []Kind {
 		{Time, newStd},
 		{"hand-rolled", newHandRolled},
 		{"go-zero", newGoZero},
+		{"RussellLuo", newRussellLuo},
+		{"antlabs", newAntlabs},
 	}
 }
 

@@ -12,7 +12,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const tick = time.Millisecond
+// tick is the tick of all rivals. antlabs has no other.
+const tick = 10 * time.Millisecond
 
 // Each rival really does the work that it is measured at; otherwise the comparison would
 // be void. The test runs in a bubble, where no firing is late.
@@ -23,6 +24,7 @@ func TestRivalsDoTheWork(t *testing.T) {
 				"a one-shot fires once":          firesOnce,
 				"a one-shot is stopped":          isStopped,
 				"many one-shots are stopped":     areStopped,
+				"a timer is armed again":         isArmedAgain,
 				"a timer is moved, and not lost": isMoved,
 				"a timer is moved to a time":     isMovedTo,
 				"a timer is moved with slack":    isMovedWithin,
@@ -63,7 +65,7 @@ func firesOnce(t *testing.T, r Rival) {
 	for range 100 {
 		r.AfterFunc(50*tick, f)
 	}
-	time.Sleep(48 * tick) // go-zero fires up to a tick early
+	time.Sleep(48 * tick) // some fire up to a tick early
 	require.Zero(t, calls())
 	time.Sleep(4 * tick)
 	require.Equal(t, 100, calls())
@@ -103,7 +105,26 @@ func areDisconnected(t *testing.T, r Rival) {
 	}
 }
 
+// A timer that has fired, or was stopped, is armed again.
+func isArmedAgain(t *testing.T, r Rival) {
+	f, calls := counter()
+	r.Make(5, f)
+	require.Equal(t, 25*tick, r.Rearm(order, 20*tick, tick))
+	time.Sleep(time.Second)
+	require.Equal(t, 5, calls())
+	r.Rearm(order, 20*tick, 0)
+	require.Equal(t, 2, r.Stop(order[:2]))
+	r.Rearm(order[:2], 50*tick, 0)
+	time.Sleep(48 * tick)
+	require.Equal(t, 8, calls())
+	time.Sleep(4 * tick)
+	require.Equal(t, 10, calls())
+}
+
 func isMoved(t *testing.T, r Rival) {
+	if _, can := r.(Reuser); !can {
+		t.Skip("its timers cannot be moved")
+	}
 	f, calls := counter()
 	r.Make(5, f)
 	require.Equal(t, 105*tick, r.Rearm(order, 100*tick, tick))
@@ -189,9 +210,13 @@ func doesNotFire(t *testing.T, r Rival) {
 }
 
 func isArmedAndStopped(t *testing.T, r Rival) {
+	timers, can := r.(Reuser)
+	if !can {
+		t.Skip("its timers cannot be used again")
+	}
 	f, calls := counter()
 	r.Make(1, f)
-	r.ArmStop(10, 20*tick)
+	timers.ArmStop(10, 20*tick)
 	time.Sleep(time.Second)
 	require.Zero(t, calls())
 }
@@ -237,7 +262,7 @@ func reportsStalls(t *testing.T, r Rival) {
 	report, reports := counter()
 	for _, f := range []func(){report, nil} {
 		before := reports()
-		watched, err := s.Reporting(100*tick, f)
+		watched, err := s.Reporting(10*tick, f)
 		require.NoError(t, err)
 		watched.AfterFunc(0, func() { time.Sleep(time.Second) })
 		time.Sleep(2 * time.Second)
@@ -256,6 +281,7 @@ func isAnother(t *testing.T, r Rival) {
 	another.Make(1, f)
 	r.Rearm([]uint32{0}, 20*tick, 0)
 	another.Rearm([]uint32{0}, 20*tick, 0)
+	another.Every(20*tick, f)
 	another.Close()
 	time.Sleep(time.Second)
 	require.Equal(t, 1, calls())
@@ -276,6 +302,35 @@ func isDriven(t *testing.T, r Rival) {
 	require.Zero(t, advance(24, tick))
 	require.Equal(t, 1, advance(3, tick))
 	require.Equal(t, 1, calls())
+}
+
+// Where timers cannot be moved, no work that moves them is compared.
+func TestReusers(t *testing.T) {
+	var names []string
+	for _, kind := range Kinds() {
+		r, err := kind.New(tick)
+		require.NoError(t, err)
+		defer r.Close()
+		if _, can := r.(Reuser); can {
+			names = append(names, kind.Name)
+		}
+	}
+	require.Equal(t, []string{Ours, Time, "hand-rolled", "go-zero"}, names)
+}
+
+// A rival without such a tick says so, and does not tick otherwise.
+func TestTicks(t *testing.T) {
+	for _, kind := range Kinds() {
+		for _, tick := range []time.Duration{0, 100 * time.Microsecond, time.Millisecond, tick} {
+			r, err := kind.New(tick)
+			cannot := kind.Name == "RussellLuo" && tick == 100*time.Microsecond ||
+				kind.Name == "antlabs" && tick != 0 && tick != antlabsTick
+			require.Equal(t, cannot, err != nil, "%s, %v", kind.Name, tick)
+			if err == nil {
+				r.Close()
+			}
+		}
+	}
 }
 
 // StopSync returns after the handler. This test does not run in a bubble, because the

@@ -12,7 +12,8 @@ import (
 // time does not wait.
 func deletions() []Scene {
 	return []Scene{
-		{Name: "stops", Works: []string{figure.DelSyncIdle, figure.DelSyncPending}, Run: stops},
+		// A second stop of a timer damages the lists of antlabs.
+		{Name: "stops", Works: []string{figure.DelSyncIdle, figure.DelSyncPending}, Skip: []string{"antlabs"}, Run: stops},
 		{Name: "stop of a running timer", Run: stopRunning},
 	}
 }

@@ -14,22 +14,22 @@ import (
 // order.
 func rearms() []Scene {
 	return []Scene{
-		{Name: "re-arm, one timer", Works: []string{figure.LaterAboveClock, figure.LaterAtHot, figure.TouchHot}, Run: func(m *Measurement, r rival.Rival) {
+		{Name: "re-arm, one timer", Works: []string{figure.LaterAboveClock, figure.LaterAtHot, figure.TouchHot}, Run: reusing(func(m *Measurement, r rival.Rival) {
 			r.Make(1, nothing)
 			same := make([]uint32, unit)
 			m.rearm(r, ", one timer", same)
 			r.Rearm(same[:1], far, 0) // it was moved to earlier times
 			m.aboveClock(figure.LaterAboveClock, func(int) { r.Rearm(same, far, 0) })
-		}},
-		{Name: "re-arm, one timer, 1M others", Run: func(m *Measurement, r rival.Rival) {
+		})},
+		{Name: "re-arm, one timer, 1M others", Run: reusing(func(m *Measurement, r rival.Rival) {
 			populate(r, million)
 			r.Make(1, nothing)
 			m.rearm(r, ", one timer, 1M others", make([]uint32, unit))
-		}},
-		{Name: "re-arm, 1M timers, scattered", Works: []string{figure.LaterScattered}, Run: func(m *Measurement, r rival.Rival) {
+		})},
+		{Name: "re-arm, 1M timers, scattered", Works: []string{figure.LaterScattered}, Run: reusing(func(m *Measurement, r rival.Rival) {
 			r.Make(million, nothing)
 			m.rearm(r, ", 1M timers, scattered", shuffled(million))
-		}},
+		})},
 	}
 }
 

@@ -20,7 +20,7 @@ type Scene struct {
 	Tick  time.Duration // of rivals that have one; 0 means 1 ms
 	Cost  Cost
 	Works []string // those with a target
-	Skip  string   // the rival that would take minutes, if any
+	Skip  []string // the rivals that would take minutes, or do something else under its name
 
 	InBubble bool // in a synctest bubble, the rival too
 
@@ -62,6 +62,15 @@ func (s Scene) RunsIn(round int, short bool) bool {
 func All() []Scene {
 	return slices.Concat(startStops(), rearms(), shareds(), keys(), firings(), wakeUps(), slacks(), deletions(), drives(), memory(), empties(),
 		tails(), latenesses(), stalls(), sections(), idles(), closes())
+}
+
+// reusing returns a scene's work that only rivals do whose timers can be moved and used again.
+func reusing(run func(*Measurement, rival.Rival)) func(*Measurement, rival.Rival) {
+	return func(m *Measurement, r rival.Rival) {
+		if _, can := r.(rival.Reuser); can {
+			run(m, r)
+		}
+	}
 }
 
 // Find returns the scene with a name.

@@ -1,6 +1,7 @@
 package scene
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -31,6 +32,24 @@ func TestSceneNamesAreUnique(t *testing.T) {
 	}
 	_, err := Find("no such scene")
 	require.Error(t, err)
+}
+
+// A rival runs all scenes but those that skip it, and it can have their ticks.
+func TestScenesSkipRivals(t *testing.T) {
+	kinds := rival.Kinds()
+	for _, s := range All() {
+		for _, name := range s.Skip {
+			k := slices.IndexFunc(kinds, func(k rival.Kind) bool { return k.Name == name })
+			require.Greater(t, k, 1, "%s skips %q; targets compare the first two", s.Name, name)
+		}
+		for _, kind := range kinds {
+			if !slices.Contains(s.Skip, kind.Name) {
+				r, err := kind.New(s.Tick)
+				require.NoError(t, err, s.Name)
+				r.Close()
+			}
+		}
+	}
 }
 
 func TestRoundsOfScenes(t *testing.T) {

@@ -25,7 +25,7 @@ func shareds() (scenes []Scene) {
 	}
 	targets := map[int][]string{2: {figure.MoveShared, figure.StopShared}}
 	for _, procs := range []int{2, 4} {
-		scenes = append(scenes, Scene{Name: fmt.Sprintf("shared timers, %d procs", procs), Procs: procs, Works: targets[procs], Run: func(m *Measurement, r rival.Rival) {
+		scenes = append(scenes, Scene{Name: fmt.Sprintf("shared timers, %d procs", procs), Procs: procs, Works: targets[procs], Run: reusing(func(m *Measurement, r rival.Rival) {
 			r.Make(timers, nothing)
 			order := shuffled(timers)
 			r.Rearm(order, time.Hour, 0)
@@ -41,7 +41,7 @@ func shareds() (scenes []Scene) {
 					return func(int) { work.do(r, next()) }
 				})
 			}
-		}})
+		})})
 	}
 	return scenes
 }

@@ -13,9 +13,9 @@ import (
 // with it.
 func slacks() []Scene {
 	return []Scene{
-		{Name: "slack", Cost: Expensive, Works: []string{figure.SlackWakeUps, figure.SlackCPU}, Run: func(m *Measurement, r rival.Rival) {
+		{Name: "slack", Cost: Expensive, Works: []string{figure.SlackWakeUps, figure.SlackCPU}, Run: reusing(func(m *Measurement, r rival.Rival) {
 			m.slack(r, million, 2*time.Second)
-		}},
+		})},
 	}
 }
 

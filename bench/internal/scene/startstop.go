@@ -68,8 +68,12 @@ func (m *Measurement) allocations(r rival.Rival) {
 }
 
 func (m *Measurement) armStop(r rival.Rival) {
+	timers, can := r.(rival.Reuser)
+	if !can {
+		return
+	}
 	r.Make(1, nothing)
-	m.loop(figure.ArmStop, func(n int) { r.ArmStop(n, time.Minute) })
+	m.loop(figure.ArmStop, func(n int) { timers.ArmStop(n, time.Minute) })
 }
 
 // startOnly starts a million timers on an empty rival, so its growth is measured too.

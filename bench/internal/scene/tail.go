@@ -17,7 +17,8 @@ import (
 func tails() []Scene {
 	return []Scene{
 		{Name: "start+stop in a storm", Cost: Expensive, Works: []string{figure.StormSlowest, figure.StormTail}, Run: tailInStorm},
-		{Name: "start+stop in a cascade", Cost: Expensive, Run: tailInCascade},
+		// The levels of RussellLuo and antlabs have other sizes, so they would move nothing at this time.
+		{Name: "start+stop in a cascade", Cost: Expensive, Skip: []string{"RussellLuo", "antlabs"}, Run: tailInCascade},
 	}
 }
 

@@ -3,6 +3,7 @@ package scene
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -175,6 +176,18 @@ func TestBesideBusyLoop(t *testing.T) {
 		figures := measured(t, kind, func(m *Measurement, r rival.Rival) { m.besideBusyLoop(r, 50*time.Millisecond) })
 		require.GreaterOrEqual(t, time.Since(began), 50*time.Millisecond)
 		require.Contains(t, figures, figure.BusySlowest)
+	}
+}
+
+// Rivals whose timers cannot be used again have no figure of what moves them or uses them again.
+func TestRivalsWithoutReuse(t *testing.T) {
+	for _, kind := range rival.Kinds()[4:] {
+		for _, s := range slices.Concat(rearms(), shareds(), slacks()) {
+			require.Empty(t, measured(t, kind, s.Run), "%s, %s", kind.Name, s.Name)
+		}
+		require.Empty(t, measured(t, kind, (*Measurement).armStop), kind.Name)
+		work := func(m *Measurement, r rival.Rival) { m.lone("a firing alone", r, 50) }
+		require.Contains(t, measured(t, kind, work), "a firing alone")
 	}
 }
 
