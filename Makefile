@@ -12,6 +12,17 @@ modules := $(shell find . -name go.mod | sort | xargs -n 1 dirname)
 with_code := $(shell grep -Lx -e 'module .*/tools' -e 'module planted' $(addsuffix /go.mod,$(modules)) | xargs -n 1 dirname)
 tags := invariants schedules pauses yields
 tagged := . ./internal/hook
+platforms := js/wasm wasip1/wasm linux/386 linux/arm linux/arm64 freebsd/amd64 openbsd/amd64 darwin/arm64 windows/amd64
+timers := 1000000
+
+# With CI set, where all would take too long: one of the tags, a third of the platforms, on other days the
+# others, each of which compiles or vets the standard library anew; and fewer timers for make pauses.
+ifdef CI
+nth = $(shell printf '%s\n' $(2) | awk -v day="$$(date +%j)" 'NR % $(1) == day % $(1)')
+tags := $(call nth,4,$(tags))
+platforms := $(call nth,3,$(platforms))
+timers := 300000
+endif
 
 bin := $(CURDIR)/.bin
 staticcheck := $(bin)/staticcheck
@@ -125,12 +136,6 @@ wasm: ## What becomes of timers when the wall clock is set, in JavaScript under 
 	fi
 
 # Without cgo: there is no cross-compiler of C here. go vet covers the tests, which go build does not.
-platforms := js/wasm wasip1/wasm linux/386 linux/arm linux/arm64 freebsd/amd64 openbsd/amd64 darwin/arm64 windows/amd64
-# With CI set, a third of them, on other days the others: each compiles the standard library anew.
-ifdef CI
-platforms := $(shell printf '%s\n' $(platforms) | awk -v day="$$(date +%j)" 'NR % 3 == day % 3')
-endif
-
 cross: ## Build the package, its tests and examples for other systems
 	for platform in $(platforms); do \
 		echo $$platform; \
@@ -169,7 +174,7 @@ speed: ## The harness, and the targets
 	go run -C bench ./cmd/compare -short -check 1.3
 
 pauses: ## No critical section takes more than 50 µs in every round, where rounds are alike
-	go run -C bench -tags pauses ./cmd/pauses -rounds 3 -check 50us -only 'growth|shrinking|arming|deletion|cascade|Advance|Close|group|looking'
+	go run -C bench -tags pauses ./cmd/pauses -n $(timers) -rounds 3 -check 50us -only 'growth|shrinking|arming|deletion|cascade|Advance|Close|group|looking'
 
 compare: ## Measure anew (twenty minutes), and renew bench/results and the README
 	go run -C bench ./cmd/compare -rounds 5 -readme ../README.md
