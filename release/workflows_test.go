@@ -109,11 +109,11 @@ func targets(t *testing.T) map[string]bool {
 }
 
 var (
-	makes    = regexp.MustCompile(`(?m)^\s*make ([a-z0-9-]+|\$\{\{ matrix\.target \}\})(?: [A-Z]+=\S+)?$`)
+	makes    = regexp.MustCompile(`(?m)^\s*make(?: -j 2 --output-sync)?((?: [a-z0-9-]+)+| \$\{\{ matrix\.target \}\})(?: [A-Z]+=\S+)?$`)
 	anyMakes = regexp.MustCompile(`(?m)^\s*make .*$`)
 )
 
-// calls returns the targets that a script calls: each in a line of its own.
+// calls returns the targets that a script calls.
 func calls(script string) (all []string) {
 	for _, line := range anyMakes.FindAllString(script, -1) {
 		if strings.TrimSpace(line) == "make --version | sed -n 1p" {
@@ -123,7 +123,11 @@ func calls(script string) (all []string) {
 		if m == nil {
 			panic("not understood: " + line)
 		}
-		all = append(all, m[1])
+		if target := strings.TrimSpace(m[1]); strings.HasPrefix(target, "$") {
+			all = append(all, target)
+		} else {
+			all = append(all, strings.Fields(target)...)
+		}
 	}
 	return all
 }
