@@ -22,9 +22,16 @@ var circles = []scenario{
 
 // circle makes timers. The handler of each deletes the next one when all of them run.
 func (x *world) circle(names ...string) (probes []*probe, refused *int) {
+	return x.circleOf(slices.Repeat([]allocate{x.w.Alloc}, len(names)), names...)
+}
+
+// An allocate is the Alloc of a wheel, or of a group.
+type allocate func(f func(timerwheel.Timer)) timerwheel.Timer
+
+func (x *world) circleOf(allocs []allocate, names ...string) (probes []*probe, refused *int) {
 	refused = new(int)
 	for k, name := range names {
-		p := x.timer(name, func(*probe) {
+		p, handler := x.probe(name, func(*probe) {
 			x.Until("the others", func() bool { return begun(probes...)() })
 			next := probes[(k+1)%len(probes)]
 			if _, err := next.deletion(next.t.DelSync); errors.Is(err, timerwheel.ErrDeadlock) {
@@ -33,6 +40,7 @@ func (x *world) circle(names ...string) (probes []*probe, refused *int) {
 				x.check(err == nil, "DelSync: %v", err)
 			}
 		})
+		p.t = allocs[k](handler)
 		probes = append(probes, p)
 	}
 	for _, p := range probes {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync"
 
 	"github.com/seed76848005/timerwheel"
 )
@@ -377,11 +378,20 @@ func (l *countedLock) Lock() {
 // oneLock makes two timers of one lock. A worker comes for the lock, and may have it, and another
 // comes for the second timer, whose handler calls second with the probe of the first.
 func oneLock(x *world, first, second func(*probe)) (l *countedLock, a, b *probe) {
+	return oneLockOf(x, x.w, x.w, first, second)
+}
+
+// Wheels and groups allocate lock-bound timers.
+type lockedAllocator interface {
+	AllocLocked(l sync.Locker, f func(timerwheel.Timer)) timerwheel.Timer
+}
+
+func oneLockOf(x *world, ofFirst, ofSecond lockedAllocator, first, second func(*probe)) (l *countedLock, a, b *probe) {
 	l = &countedLock{mutex: mutex{director: x.director}, world: x}
 	a, handler := x.probe("the first", first)
-	a.t = x.w.AllocLocked(l, handler)
+	a.t = ofFirst.AllocLocked(l, handler)
 	b, handler = x.probe("the second", func(*probe) { second(a) })
-	b.t = x.w.AllocLocked(l, handler)
+	b.t = ofSecond.AllocLocked(l, handler)
 	a.register(0)
 	x.until("a worker comes for the lock", func() bool { return l.waiting == 1 })
 	b.register(0)

@@ -18,6 +18,10 @@
 // itself. A run goes on until nothing is left to be done, except for the brief scenarios,
 // which have too many orders.
 //
+// There is one processor, except while the wheel is made: a wheel has a shard for each of the
+// processors that there are then. In a wheel of two shards, only the groups' timers are in the same
+// shards in each run.
+//
 // Every goroutine that the wheel starts for itself is directed. A goroutine that it starts
 // only to call a function of the user that nothing waits for, the done of a DelAsync on a
 // closed wheel, is not: it is a part of the step that starts it.

@@ -86,10 +86,15 @@ func (c *parkedCounts) begins(x *world) {
 	})
 }
 
-// anchored reports whether the wheel's shard keeps the wheel.
+// anchored reports whether a shard of the wheel keeps it.
 func (x *world) anchored() bool {
 	anchors := reflect.ValueOf(x.w).Elem().FieldByName("alarm").Elem().FieldByName("anchors")
-	return !anchors.Index(0).Field(0).IsNil()
+	for no := range anchors.Len() {
+		if !anchors.Index(no).Field(0).IsNil() {
+			return true
+		}
+	}
+	return false
 }
 
 // stoppable makes a timer with one owner that is pending, and can be stopped without the lock.
@@ -97,12 +102,18 @@ func (c *parkedCounts) stoppable(x *world, d time.Duration) *parkedProbe {
 	return c.stoppableOf(x, d, x.w.Alloc)
 }
 
-func (c *parkedCounts) stoppableOf(x *world, d time.Duration, alloc func(func(timerwheel.Timer)) timerwheel.Timer) *parkedProbe {
+func (c *parkedCounts) stoppableOf(x *world, d time.Duration, alloc allocate) *parkedProbe {
+	p := c.idle(x, alloc)
+	p.openFor(d)
+	return p
+}
+
+// idle makes a timer with one owner that has not been armed.
+func (c *parkedCounts) idle(x *world, alloc allocate) *parkedProbe {
 	p := &parkedProbe{counts: c}
 	var handler func(timerwheel.Timer)
 	p.movedProbe, handler = x.movedProbe()
 	p.t = alloc(handler)
-	p.openFor(d)
 	c.probes = append(c.probes, p)
 	return p
 }

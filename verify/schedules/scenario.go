@@ -5,6 +5,7 @@ package schedules
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"testing"
 	"testing/synctest"
 
@@ -18,6 +19,7 @@ type scenario struct {
 	ticks   int                // how often the time may move between two steps
 	brief   bool               // the steps after the last actor's end are made in one order only
 	options timerwheel.Options // of the wheel
+	shards  int                // of the wheel; 0 means one
 	sees    []string           // what must happen in some runs
 	setUp   func(*world)       // makes timers and actors
 }
@@ -70,7 +72,7 @@ func (s *scenario) try(t *testing.T, p *plan, seen map[string]int, traced bool) 
 
 // play sets the scenario up, makes the steps of the plan, and ends the scenario.
 func (s *scenario) play(x *world, p *plan) {
-	w, err := timerwheel.New(s.options)
+	w, err := s.newWheel()
 	x.check(err == nil, "New: %v", err)
 	x.w = w
 
@@ -92,6 +94,12 @@ func (s *scenario) play(x *world, p *plan) {
 	if x.wrong == "" {
 		x.checkStats()
 	}
+}
+
+// newWheel makes the wheel while there are as many processors as it shall have shards.
+func (s *scenario) newWheel() (*timerwheel.Wheel, error) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(s.shards, 1)))
+	return timerwheel.New(s.options)
 }
 
 // checkStats checks what must hold for every wheel that has been closed.

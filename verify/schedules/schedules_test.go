@@ -16,11 +16,11 @@ var (
 	part        = flag.String("part", "1/1", "explore the `k/n`th part of the scenarios so: every nth, from the kth on; the others with one pre-emption less")
 )
 
-// Every scenario, in every order of its steps. There is one processor, so that a wheel has
-// one shard.
+// Every scenario, in every order of its steps. There is one processor; a wheel that is to have two
+// shards is made while there are two.
 func TestSchedules(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	all := slices.Concat(deletions, references, circles, ends, clocks, ownFirings, idleTimeouts, moves, parked)
+	all := slices.Concat(deletions, references, circles, ends, clocks, ownFirings, idleTimeouts, moves, parked, twoShards)
 	var k, n int
 	if _, err := fmt.Sscanf(*part, "%d/%d", &k, &n); err != nil || k < 1 || k > n {
 		t.Fatalf("-part %s is not k/n", *part)
