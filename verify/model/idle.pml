@@ -190,9 +190,4 @@ inline lookAt(i) {
 /* Left out: where the words lie; when the wheel looks, and calls that look; Manual wheels. */
 /* - idle.go: idleWord Timer.RegisterIdle */
 /* - word.go: Timer.index (*Wheel).findWords Timer.word Timer.wordChunk (*wordChunk).word (*shard).words (*shard).makeWords (*wordChunk).bytes (*shard).dropWords (*shard).openedWord */
-/* - word.go: (*shard).closePending (*shard).insertOpen (*shard).deadline (*shard).pendingDeadline (*shard).dueAt */
-
-/* Left out: moves to a later time without the lock. The model has no time: such a move changes nothing in
-   it. What it must not do (succeed after a deletion or through a stale handle, be lost to a begin) is in
-   the schedules. */
-/* - word.go: Timer.armInPlace Timer.moveLater (*Wheel).ticksUp wordOf deadlineIn (*Wheel).says (*Wheel).note (*shard).mayOpen */
+/* - word.go: (*shard).insertOpen (*shard).deadline (*shard).dueAt */

@@ -4,7 +4,7 @@
    be broken on purpose, and scenarios has programs that use all of it.
 
    One critical section of the code is one section here, except for those that look at an
-   idle timeout (idle.pml), and for the calls without the lock (idle.pml, parked.pml). Between sections, other processes may make any steps. A comment that begins with an equals sign quotes the
+   idle timeout (idle.pml), and for the calls without the lock (idle.pml, parked.pml, moves.pml). Between sections, other processes may make any steps. A comment that begins with an equals sign quotes the
    lines of the code that the step beneath it stands for. A comment that begins with a
    minus names functions that the model leaves out. names_test.go fails if a quoted line
    is gone, or if a function of the protocol has neither comment.
@@ -13,7 +13,8 @@
 
    - Time, the levels of the wheel, and the time for which the alarm is set. A pending
      timer may become due at any moment, and then any worker may come. So the model has
-     every order of firings that deadlines can give.
+     every order of firings that deadlines can give. Of moves without the lock it has what
+     they do to deadlines, of which there are two (moves.pml).
    - Shards. A timer stays in its shard for life. Sections of two shards touch different
      timers. What else they share they touch under Wheel.mu, which they lock once, in
      the middle of the section, for all of it. So no process can observe when the rest
@@ -52,6 +53,12 @@
 #ifndef LANES
 #define LANES 0 /* no timer is stopped in its place; at most two */
 #endif
+#ifndef MOVERS
+#define MOVERS 0 /* the moves without the lock that may be in flight; at most two, and only where there are lanes */
+#endif
+#ifndef TIME_PASSES
+#define TIME_PASSES false /* what pends is due whenever a worker comes: otherwise nothing needs to be due, ever */
+#endif
 #ifndef MISBEHAVES
 #define MISBEHAVES false /* a handler may end by a panic or a Goexit */
 #endif
@@ -71,6 +78,7 @@
 #include "handle.pml"
 #include "idle.pml"
 #include "parked.pml"
+#include "moves.pml"
 #include "lines.pml"
 #include "shard.pml"
 #include "timer.pml"

@@ -84,11 +84,28 @@ mtype = {
 	rearm_closes,          /* idle: assertion: RegisterIdle closes the word of an idle timeout, and opens it again */
 	rearm_removes_mark,    /* idle: assertion: it removes the mark */
 	rearm_by_old_clock,    /* idle: assertion: it goes by its clock, though a look has read a later one */
+	move_any_generation,   /* moves: assertion: a move without the lock does not look at the generation */
+	move_any_kind,         /* moves_and_stops: assertion: it moves a timer that is parked */
+	move_without_compare,  /* moves: assertion: it sets the deadline without a compare-and-swap */
+	deadline_uncompared,   /* moves: assertion: its swap does not compare the deadline that it has loaded */
+	move_to_earlier,       /* moves: assertion: it moves a timer to an earlier time */
+	moved_begins,          /* moves: assertion: a timer that was moved begins when it is looked at */
+	closed_unswapped,      /* moves: assertion: a look reads the word in one step, and closes it in the next */
+	begin_leaves_open,     /* moves: assertion: a look leaves the word of a timer that begins open */
+	put_off_open,          /* moves_close: cycle: it puts off each timer whose word is open, and leaves that open */
+	deletion_leaves_open,  /* moves: assertion: a deletion leaves the word open to moves */
+	recycled_open,         /* moves: assertion: it does if it recycles the timer */
+	close_leaves_open,     /* moves_close: assertion: so does Close */
+	register_leaves_open,  /* moves: assertion: so does a Register that puts the timer into another place */
+	opened_early,          /* moves: assertion: a Register opens the word before the timer stands in its place */
 
 	/* Rule 12 */
 	stop_any_generation,   /* stop_free: assertion: a stop does not look at the generation */
 	start_any_generation,  /* stop_free: assertion: nor does a start */
 	begins_unlooked,       /* stop_in_place: assertion: a run begins without a look at the word, which stays open */
+	start_to_earlier,      /* moves_and_stops: assertion: a start arms a timer for an earlier time than its word says */
+	start_uncompared,      /* moves_and_stops: assertion: its swap does not compare the deadline */
+	disown_uncompared,     /* moves: assertion: the Free of the last owner writes the deadline that it has read into the word */
 	free_leaves_word,      /* stop_free: assertion: the Free of the last owner leaves the word open */
 	counted_late,          /* drained: assertion: a start opens the word before it counts */
 	start_from_zero,       /* drained: assertion: it does not take the lock where no word is open */
@@ -157,3 +174,10 @@ inline beginLate(w, t) {
 	:: MUTANT != published_late && (MUTANT != runs_before_lock || !lockBound(indexOf(t)))
 	fi
 }
+
+/* The mutants that leave a word open to moves, or open it too early. What goes wrong then is what a move does,
+   so check passes over the word. */
+#define leavesOpen(i) (MUTANT == deletion_leaves_open && !shardClosed || MUTANT == close_leaves_open && shardClosed || \
+	MUTANT == recycled_open && record[i].owners == 0 && !record[i].running)
+#define someWordIsLeftOpen (MUTANT == deletion_leaves_open || MUTANT == close_leaves_open || MUTANT == recycled_open || \
+	MUTANT == begin_leaves_open || MUTANT == opened_early)

@@ -1,17 +1,26 @@
 /* parked.pml is parked.go: timers that are stopped in their places, and started there again, without the
    shard's lock (rule 12).
 
-   Of a word there is what these calls compare: its kind and its generation. Where a timer that is
-   registered stays in its bucket, whether a deletion parks it, and whether the lanes get ballast, a
-   scenario leaves open: it makes a choice before each section in which that matters. */
+   Of a word there is what these calls compare: its kind and its generation, and the deadline where there
+   are moves (moves.pml). Where a timer that is registered stays in its bucket, whether a deletion parks it,
+   and whether the lanes get ballast, a scenario leaves open: it makes a choice before each section in which
+   that matters. */
 
 inline choose() {
+#if MOVERS > 0
+	if
+	:: late = true
+	:: late = false
+	fi;
+#endif
 	if
 	:: may = true
 	:: may = false
 	fi;
 	if
+#if MOVERS == 0
 	:: heavy = true
+#endif
 	:: heavy = false
 	fi
 }
@@ -68,8 +77,9 @@ inline openWord(i) {
 		:: MUTANT == ballast_kept -> skip
 		:: else -> checkDrained()
 		fi
-	:: else -> skip
-	fi
+	:: else -> openToMoves(i)
+	fi;
+	say(i)
 }
 
 /* mayPark says whether a deletion may leave a timer in its bucket. */
@@ -80,6 +90,7 @@ inline park(i) {
 	/* = parked.go: (*shard).park "sh.openAs(parkedKind, i, s)" "sh.counters.removed++" "sh.counters.inLanes++" "sh.checkDrained()" */
 	record[i].kind = parkedWord;
 	record[i].kindGen = record[i].gen;
+	say(i);
 	ledger--;
 	checkDrained();
 	reached(parked_with_lock)
@@ -91,6 +102,7 @@ inline shutWord(i) {
 	/* = word.go: (*shard).shut "sh.closeWord(i, s)" "sh.takeOff(i, s)" */
 	/* = word.go: (*shard).takeOff "sh.levels.Remove(i, s)" */
 	endIdle(i);
+	learn(i);
 #if LANES > 0
 	/* = word.go: (*shard).closeWord "word := x.Swap(closedWord)" */
 	if
@@ -100,18 +112,17 @@ inline shutWord(i) {
 	/* = word.go: (*shard).closeWord "sh.unpark(i, s)" */
 	/* = parked.go: (*shard).unpark "s.Flags &^= pending" "sh.counters.linked--" "sh.counters.inLanes--" "sh.levels.Remove(i, s)" */
 	:: kindOf(i) == parkedWord -> record[i].kind = 0; record[i].kindGen = closedWord; record[i].pending = false; record[i].list = 0; reached(unparked)
-	:: else -> skip
+	:: else -> record[i].kind = 0; record[i].kindGen = closedWord
 	fi
 #endif
 }
 
 #if LANES > 0
-/* disown ends that a timer's word can be parked. Moves without the lock are not in the model: so a word
-   that can only be moved is as one that is closed. */
+/* disown ends that a timer's word can be parked. */
 inline disown(i) {
 	/* = parked.go: (*shard).disown "if x.CompareAndSwap(word, word&^kindMask|openKind) {" "sh.leaveLane(i)" */
 	if
-	:: kindOf(i) == ownedWord -> record[i].kind = 0; record[i].kindGen = closedWord; ledger++; laneOf(i)--
+	:: kindOf(i) == ownedWord -> record[i].kind = 0; record[i].kindGen = closedWord; ledger++; laneOf(i)--; openToMoves(i); sayBefore(i)
 	/* = parked.go: (*shard).disown "if x.CompareAndSwap(word, closedWord) {" "sh.unpark(i, s)" "sh.takeOff(i, s)" */
 	:: kindOf(i) == parkedWord -> record[i].kind = 0; record[i].kindGen = closedWord; record[i].pending = false; record[i].list = 0; reached(unparked)
 	:: else -> skip
@@ -167,12 +178,27 @@ inline leaveLane(t, last) {
 	fi
 }
 
+#if MOVERS > 0
+#define startsInTime(t)  (record[indexOf(t)].says <= startTo || MUTANT == start_to_earlier)
+#define saysAsAtStart(t) (record[indexOf(t)].says == saidAtStart || MUTANT == start_uncompared)
+#else
+#define startsInTime(t)  true
+#define saysAsAtStart(t) true
+#endif
+#define isParkedFor(t) (wordIs(t, parkedWord) || MUTANT == start_any_generation && t != 0 && kindOf(indexOf(t)) == parkedWord)
+
 /* start arms the timer, which must be parked, without the lock; err is ok if it did, and otherwise again. */
 inline start(t, err, last) {
 	err = again;
+#if MOVERS > 0
+	if
+	:: startTo = true
+	:: startTo = false
+	fi;
+#endif
 	if
 	/* = parked.go: Timer.start "word := x.Load()" "if uint32(word>>genShift) != uint32(t.id>>genShift) || word&kindMask != parkedKind ||" */
-	:: section { wordIs(t, parkedWord) || MUTANT == start_any_generation && t != 0 && kindOf(indexOf(t)) == parkedWord -> skip };
+	:: section { isParkedFor(t) && startsInTime(t) -> readAtStart(t) };
 		if
 		/* = parked.go: Timer.start "to > last || deadlineIn(word, last) > to || !c.lanes.of(t.index()).enter() {" */
 		/* = parked.go: (*lane).enter "if n&openMask == 0 {" "if l.CompareAndSwap(n, n+oneStart) {" */
@@ -180,10 +206,11 @@ inline start(t, err, last) {
 			if
 			/* = parked.go: Timer.start "if x.CompareAndSwap(word, wordOf(uint32(t.id>>genShift), ownedKind, to)) {" "return true" */
 			:: section {
-				wordIs(t, parkedWord) || MUTANT == start_any_generation && kindOf(indexOf(t)) == parkedWord ->
+				isParkedFor(t) && saysAsAtStart(t) ->
 				mayStart(t);
 				mayRegister(t);
 				record[indexOf(t)].kind = ownedWord;
+				sayStarted(t);
 				inCall = (MUTANT == counted_late -> inCall : inCall - 1);
 				err = ok;
 				check();
@@ -194,12 +221,12 @@ inline start(t, err, last) {
 				:: MUTANT != counted_late
 				fi
 			/* = parked.go: Timer.start "t.leave(c, oneStart)" "return false" */
-			:: section { !(wordIs(t, parkedWord) || MUTANT == start_any_generation && kindOf(indexOf(t)) == parkedWord) -> reached(start_taken_back) };
+			:: section { !(isParkedFor(t) && saysAsAtStart(t)) -> forgetStart(); reached(start_taken_back) };
 				leaveLane(t, last)
 			fi
-		:: section { laneOf(indexOf(t)) == 0 && MUTANT != start_from_zero -> reached(lane_empty) }
+		:: section { laneOf(indexOf(t)) == 0 && MUTANT != start_from_zero -> forgetStart(); reached(lane_empty) }
 		fi
-	:: section { !(wordIs(t, parkedWord) || MUTANT == start_any_generation && t != 0 && kindOf(indexOf(t)) == parkedWord) -> skip }
+	:: section { !(isParkedFor(t) && startsInTime(t)) -> forgetStart() }
 	fi
 }
 

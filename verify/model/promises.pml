@@ -66,6 +66,9 @@ inline mayBegin(w, t) {
 	must(run_once_at_a_time, !inFlight(t));
 	must(begin_no_run_that_was_stopped, pends(indexOf(t)));
 	must(begin_no_run_that_was_touched, !record[indexOf(t)].fresh);
+#if MOVERS > 0
+	must(begin_no_run_before_its_deadline, record[indexOf(t)].promised <= record[indexOf(t)].place);
+#endif
 	must(begin_no_run_after_Shutdown, shutDown != t && !(groupShutDown && member(indexOf(t))));
 	wk[w].flight = t
 }
@@ -115,6 +118,15 @@ inline mayStop(t)  { must(stop_what_pends_and_does_not_run, lives(t) && pends(in
 inline mayStart(t) { must(start_what_was_stopped, lives(t) && !pends(indexOf(t)) && !record[indexOf(t)].running && !inFlight(t)) }
 #endif
 
+#if MOVERS > 0
+/* A move without the lock takes effect while its timer, and no other, is pending, and while a Register would
+   not be refused. */
+inline mayMove(t) {
+	must(move_what_pends, lives(t) && pends(indexOf(t)) && !closed);
+	mayRegister(t)
+}
+#endif
+
 /* What is touched before a look reads its clock has been taken into account. */
 inline readClock(i) {
 	record[i].fresh = false;
@@ -158,7 +170,11 @@ inline check() {
 		n = n + isElsewhere(k);
 #if LANES > 0
 		/* = invariants_on.go: (*shard).isInLane "if s.Owners == 0 || s.Flags&running != 0 {" */
-		must(have_an_open_word_of_its_own_while_it_stands_in_a_bucket_and_has_an_owner, !kindOf(k) || record[k].pending && record[k].kindGen == record[k].gen && record[k].owners > 0 && !record[k].running);
+		must(have_an_open_word_of_its_own_while_it_stands_in_a_bucket_and_has_an_owner, !kindOf(k) || record[k].pending && record[k].kindGen == record[k].gen && (kindOf(k) == movableWord || record[k].owners > 0 && !record[k].running) || someWordIsLeftOpen);
+#endif
+#if MOVERS > 0
+		must(stand_where_it_is_looked_at_in_time, !record[k].pending || record[k].place <= deadlineOf(k));
+		must(know_the_deadline_that_was_promised, !pends(k) || deadlineOf(k) == record[k].promised);
 #endif
 		/* = invariants_on.go: (*shard).checkTimer "case s.Owners == 0 && !inList && !inRun:" */
 		must(recycle_in_time, !record[k].live || record[k].owners > 0 || record[k].pending || record[k].running);

@@ -27,12 +27,16 @@ inline unlink(i) {
 inline arm(i) {
 	/* = shard.go: (*shard).armClosed "sh.takeOff(i, s)" "sh.move(i, s, when, now)" */
 #if LANES > 0
-	may = may && record[i].list == bucket;
+	may = may && record[i].list == bucket && isLater(i);
 #endif
 	if
 	:: MUTANT == register_leaves_word -> record[i].idle = false
+#if MOVERS > 0
+	:: MUTANT == register_leaves_open && !may -> leaveOpen(i)
+#endif
 	:: else -> shutWord(i)
 	fi;
+	setDeadline(i);
 #if LANES > 0
 	/* = shard.go: (*shard).arm "sh.closeWord(i, s)" */
 	/* = shard.go: (*shard).armClosed "if when > now && s.CanStay(when) && !sh.w.manual {" */
@@ -65,7 +69,8 @@ inline put(i) {
 inline insert(i) {
 	/* = shard.go: (*shard).insert "return sh.place(i, s, now)" */
 	/* = shard.go: (*shard).place "return sh.nanos(sh.insertOpen(i, s, now))" "return sh.nanos(l.Insert(i, s))" */
-	record[i].list = bucket
+	record[i].list = bucket;
+	setPlace(i)
 }
 
 /* In mutants only. */
@@ -77,6 +82,7 @@ inline disarm(i) {
 	/* = shard.go: (*shard).disarm "sh.shut(i, s)" "if s.Flags&pending == 0 {" "sh.unlink(i, s)" "sh.counters.removed++" */
 	if
 	:: MUTANT == deletion_leaves_word -> record[i].idle = false
+	:: leavesOpen(i) -> leaveOpen(i)
 	:: else -> shutWord(i)
 	fi;
 	if
@@ -130,7 +136,7 @@ inline pop(i) {
 		i = 0;
 		do
 		:: i < RECORDS && inBucket(i) -> record[i].list = due; i++
-		:: i < RECORDS -> i++
+		:: i < RECORDS && !(TIME_PASSES && inBucket(i)) -> i++
 		:: i == RECORDS -> break
 		od
 	fi;
@@ -202,5 +208,6 @@ inline unlock() {
 	may = false;
 	heavy = false;
 #endif
+	forgetDeadlines();
 	skip /* spin wants no section to end with a loop */
 }

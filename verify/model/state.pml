@@ -4,7 +4,7 @@
 mtype = { bucket, due, held }; /* the lists of pending timers; 0: none */
 mtype = { ok, ErrStale, ErrFreed, ErrShutdown, ErrDeleting, ErrClosed, ErrDeadlock, ErrNotLocked, ErrContext };
 mtype = { again, enlisted };   /* a delSync that has not ended: it looks again; it waits */
-mtype = { ownedWord, parkedWord }; /* kinds of words */
+mtype = { movableWord, ownedWord, parkedWord }; /* kinds of words */
 mtype = { awaited, over };     /* Wheel.gone */
 
 /* record is handle.go's. */
@@ -23,8 +23,14 @@ typedef Record {
 	bool marked;     /* the word says that it was touched */
 	bool fresh;      /* ghost: it was touched, and no look has read its clock since */
 #if LANES > 0
-	mtype kind;      /* of its word: owned or parked; 0: closed, or an idle timeout's */
+	mtype kind;      /* of its word: movable, owned or parked; 0: closed, or an idle timeout's */
 	byte kindGen;    /* the generation in it */
+#endif
+#if MOVERS > 0
+	bool when;       /* the deadline as the record has it: late, or early */
+	bool says;       /* as the word has it, while that is open */
+	bool place;      /* when it is looked at: late, or early */
+	bool promised;   /* ghost: the deadline of the last call that has moved it */
 #endif
 	bool lookedSince; /* ghost: a look has read its clock since a RegisterIdle has read its own */
 	byte tenant = 1  /* ghost: counts the tenants, independently of gen */
@@ -157,6 +163,9 @@ byte inCall;      /* ghost: stops and starts in flight whose step in a word or a
 bool may;   /* a timer stays in its bucket */
 bool heavy; /* many timers that are in no lane are pending */
 #endif
+#if MOVERS > 0
+bool late;  /* chosen likewise: the new deadline is the late one */
+#endif
 
 #if LANES > 0
 /* = parked.go: (*lanes).of "func (l *lanes) of(i uint32) *lane { return &l[i%uint32(len(l))] }" */
@@ -175,8 +184,16 @@ bool heavy; /* many timers that are in no lane are pending */
 
 /* = word.go: (*shard).isPending "return s.Flags&pending != 0 && (s.Flags&levels.Open == 0 || sh.openedWord(i).Load()&kindMask != parkedKind)" */
 #define pends(i) (record[i].pending && (LANES == 0 || kindOf(i) != parkedWord))
-#define isElsewhere(i) (record[i].pending && !kindOf(i)) /* counters.linked - counters.inLanes */
-#define isInLane(i) (kindOf(i) != 0)
+#define isElsewhere(i) (record[i].pending && !isInLane(i)) /* counters.linked - counters.inLanes */
+#define isInLane(i) (kindOf(i) == ownedWord || kindOf(i) == parkedWord)
+
+#if MOVERS > 0
+/* = word.go: (*shard).pendingDeadline "return s.When, true" "return sh.w.says(x, word), true" */
+#define deadlineOf(i) (kindOf(i) -> record[i].says : record[i].when)
+#define isLater(i) (late >= deadlineOf(i))
+#else
+#define isLater(i) true
+#endif
 
 /* Whether something holds of a record, of a worker, or of a wait. */
 #if RECORDS == 1

@@ -27,6 +27,9 @@ inline afterFunc(i, t) {
 }
 
 inline register(t, err) {
+#if MOVERS > 0
+	openEarly(t);
+#endif
 	section {
 		/* = timer.go: Timer.registerLocked "i, s := sh.lookup(t)" "if err := sh.refuse(i, s); err != nil {" */
 		/* = shard.go: (*shard).refuse "return sh.refuseSlow(i, s)" */
@@ -56,6 +59,9 @@ inline retain(t, err) {
 }
 
 inline free(t, err) {
+#if MOVERS > 0
+	readBefore(MUTANT == disown_uncompared && lookup(t) && record[indexOf(t)].owners == 1 && kindOf(indexOf(t)) == ownedWord, indexOf(t));
+#endif
 	section {
 		/* = timer.go: Timer.Free "i, s := sh.lookup(t)" "case s == nil:" "case s.Owners == 0:" */
 		if

@@ -14,7 +14,20 @@ inline nextDue(i) {
 #if LANES > 0
 		/* = word.go: (*shard).isUp "sh.look(i, s)" "if s.Flags&pending == 0 {" */
 		/* = word.go: (*shard).look "sh.shut(i, s)" */
-		:: i < RECORDS && kindOf(i) && MUTANT != begins_unlooked -> section { shutWord(i) }
+		:: i < RECORDS && kindOf(i) && MUTANT != begins_unlooked && MUTANT != put_off_open && (MUTANT != begin_leaves_open || record[i].running) ->
+#if MOVERS > 0
+			readBefore(MUTANT == closed_unswapped, i);
+#endif
+			section { shutWord(i); putOff(i) }
+#endif
+#if MOVERS > 0
+		:: i < RECORDS && kindOf(i) && MUTANT == put_off_open -> section { insert(i); i = RECORDS }; break
+		:: i < RECORDS && kindOf(i) && MUTANT == begin_leaves_open && !record[i].running ->
+			section { leaveOpen(i); putOff(i) }
+			if
+			:: inLine(i) -> break
+			:: !inLine(i)
+			fi
 #endif
 		/* = worker.go: (*worker).next "if s.Flags&running == 0 {" "sh.holdBack(i, s)" */
 		:: i < RECORDS && record[i].running && MUTANT != overlap ->
