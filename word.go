@@ -287,8 +287,11 @@ func (sh *shard) takeOff(i uint32, s *record) {
 	}
 }
 
-// says returns the deadline that a word says, in ns. If two move the timer at once it may be that of
-// the other, if that lies in the same tick; or the end of the tick, if it does not.
+// says returns the deadline that a word says, in ns. What lies beside the word may be of another call that
+// moves the timer at once, or whose swap has failed, with a stale handle for instance. Then the deadline is
+// that call's, if that lies in the same tick, or the end of the tick, if it does not. (Ticks are compared
+// as words tell them apart: a call that is held up between its load and its swap for longer than words reach
+// could be taken for one of now, if it meets the same of 2^30 ticks.)
 func (w *Wheel) says(x *openTimer, word uint64) int64 {
 	if exact := x.exact.Load(); (uint64(w.ticksUp(exact))^word)&ticksMask == 0 {
 		return exact
