@@ -14,13 +14,17 @@ tags := invariants schedules pauses yields
 tagged := . ./internal/hook
 platforms := js/wasm wasip1/wasm linux/386 linux/arm linux/arm64 freebsd/amd64 openbsd/amd64 darwin/arm64 windows/amd64
 timers := 1000000
+# Without examples/durable, whose dependencies would take two minutes.
+analysed := $(filter-out ./examples/durable,$(with_code))
 
-# With CI set, where all would take too long: one of the tags, a third of the platforms, on other days the
-# others, each of which compiles or vets the standard library anew; and fewer timers for make pauses.
+# With CI set, where all would take too long: one of the tags and a third of the platforms, each of which
+# compiles or vets the standard library anew, and a third of the modules for our analyser, which vets their
+# dependencies, on other days the others; and fewer timers for make pauses.
 ifdef CI
 nth = $(shell printf '%s\n' $(2) | awk -v day="$$(date +%j)" 'NR % $(1) == day % $(1)')
 tags := $(call nth,4,$(tags))
 platforms := $(call nth,3,$(platforms))
+analysed := . $(call nth,3,$(filter-out .,$(analysed)))
 timers := 300000
 endif
 
@@ -71,11 +75,10 @@ staticcheck: tools ## staticcheck, with each build tag
 	cd bench && $(staticcheck) -tags pauses ./cmd/pauses
 	cd verify && $(staticcheck) -tags schedules ./schedules
 
-# Without tests and the example of deadlocks, which are wrong on purpose; and without examples/durable,
-# whose dependencies would take two minutes.
+# Without tests and the example of deadlocks, which are wrong on purpose.
 timerwheel-vet: tools ## Test our analyser, and run it over the repository
 	go test -C vet -race ./...
-	for module in $(filter-out ./examples/durable,$(with_code)); do \
+	for module in $(analysed); do \
 		(cd $$module && go vet -vettool=$(timerwheel_vet) -timerwheel.tests=false $$(go list ./... | grep -v '/examples/deadlocks$$')); \
 	done
 
