@@ -81,13 +81,5 @@ func (s *idleTimer) touch() {
 }
 
 func (s *idleTimer) awaitFiring(rec *opRecorder) {
-	rec.do(vAwait, func() {
-		select {
-		case <-s.fired:
-			neverLost.holds(true)
-		case <-s.inst.closing:
-		case <-time.After(lost):
-			neverLost.fail("%v on %s: it has not been touched for %v", s.t, s.inst, lost)
-		}
-	})
+	rec.do(vAwait, func() { s.inst.awaitFiring(s.t, s.fired) })
 }

@@ -23,8 +23,38 @@ func soleUser(inst *instance, rec *opRecorder) {
 	s.free(rec)
 }
 
-// lost is how long after its deadline a firing is given up.
-const lost = 5 * time.Second
+// A firing is lost if it is overdue by more than lost, and the wheel has had no goroutine since, for a
+// second. If it has one, that may wait for a processor, on a loaded machine for seconds; but not for a minute.
+const (
+	lost     = 5 * time.Second
+	lostLook = time.Second / 10
+	lostEver = time.Minute
+)
+
+// awaitFiring waits for a firing that is due soon, unless the instance is closed before.
+func (inst *instance) awaitFiring(t timerwheel.Timer, fired <-chan struct{}) {
+	overdue := time.Now().Add(lost)
+	asleep := 0
+	for {
+		select {
+		case <-fired:
+			neverLost.holds(true)
+			return
+		case <-inst.closing:
+			return
+		case <-time.After(lostLook):
+		}
+		since := time.Since(overdue)
+		if inst.w.Stats().Workers > 0 {
+			asleep = 0
+		} else if since > 0 {
+			asleep++
+		}
+		if asleep >= int(time.Second/lostLook) || since > lostEver {
+			neverLost.fail("%v on %s: overdue by %v; %+v", t, inst, since+lost, inst.w.Stats())
+		}
+	}
+}
 
 // A soleTimer is known to one goroutine, so what its handler writes needs no lock.
 type soleTimer struct {
@@ -52,15 +82,7 @@ func (s *soleTimer) round(rec *opRecorder) bool {
 	if s.register(rec, vRegister, func() error { return s.t.Register(d) }) != nil {
 		return false
 	}
-	rec.do(vAwait, func() {
-		select {
-		case <-s.fired:
-			neverLost.holds(true)
-		case <-s.inst.closing:
-		case <-time.After(lost):
-			neverLost.fail("%v on %s: due for %v", s.t, s.inst, lost)
-		}
-	})
+	rec.do(vAwait, func() { s.inst.awaitFiring(s.t, s.fired) })
 	if _, err := s.delete(rec, delSync); err != nil || !sees.holds(int64(s.runs) == s.began.Load()) {
 		sees.fail("%v on %s: %d runs are seen, %d have begun; %v", s.t, s.inst, s.runs, s.began.Load(), err)
 	}
