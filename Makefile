@@ -77,7 +77,7 @@ staticcheck: tools ## staticcheck, with each build tag
 
 # Without tests and the example of deadlocks, which are wrong on purpose.
 timerwheel-vet: tools ## Test our analyser, and run it over the repository
-	go test -C vet -race ./...
+	go test -C vet ./...
 	for module in $(analysed); do \
 		(cd $$module && go vet -vettool=$(timerwheel_vet) -timerwheel.tests=false $$(go list ./... | grep -v '/examples/deadlocks$$')); \
 	done
