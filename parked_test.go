@@ -2,6 +2,7 @@ package timerwheel_test
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -319,6 +320,7 @@ func TestReduceBesideAStartIsNotEarly(t *testing.T) {
 // start, not by the one that the record has, though both lie in the same tick.
 func TestReduceAfterAStartIsNotEarly(t *testing.T) {
 	const tick = time.Second
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // one shard, wherever the test runs
 	bubble(t, "", timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
 		for range 400 { // in each lane a word is open, so the start takes no lock
 			armed(w.Alloc(func(timerwheel.Timer) {}), 1000*time.Hour)
@@ -330,6 +332,8 @@ func TestReduceAfterAStartIsNotEarly(t *testing.T) {
 		time.Sleep(time.Minute + tick/2)
 		require.NoError(t, tm.Register(400*time.Millisecond))
 		require.NoError(t, tm.Reduce(300*time.Millisecond))
+		at, _ := tm.When()
+		require.Equal(t, 300*time.Millisecond, time.Until(at))
 		elapse(3 * tick)
 		require.Equal(t, time.Minute+tick, fired)
 	})
