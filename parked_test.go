@@ -285,8 +285,9 @@ func TestReduceRacesWithAStart(t *testing.T) {
 	}
 }
 
-// Promises 2.20 and 3.3: a Reduce beside a start without the lock, both for the same time, does not have
-// the handler begin before it: the record may have an older deadline in the same tick.
+// Promises 2.20 and 3.3: a Reduce beside a start without the lock, both for the same time, leaves the timer
+// with that deadline, and its handler does not begin before it: the record may have an older deadline in the
+// same tick.
 func TestReduceBesideAStartIsNotEarly(t *testing.T) {
 	const d, tick = 400 * time.Millisecond, time.Second
 	bubble(t, "", timerwheel.Options{Tick: tick}, func(t *testing.T, w *timerwheel.Wheel) {
@@ -308,6 +309,8 @@ func TestReduceBesideAStartIsNotEarly(t *testing.T) {
 			both.Go(func() { _ = tm.Register(d) })
 			both.Go(func() { _ = tm.Reduce(d) })
 			both.Wait()
+			at, _ := tm.When()
+			require.Equal(t, d, time.Until(at))
 			elapse(3 * tick)
 			if t.Failed() {
 				return
