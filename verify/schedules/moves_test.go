@@ -190,12 +190,16 @@ func moveAgainstTouch(x *world) {
 }
 
 func moveAgainstClose(x *world) {
-	p := x.movable(tick)
-	x.sleep()
-	x.sleep()
+	x.movable(tick).closesAgainstMove()
+}
+
+// closesAgainstMove closes the wheel when the timer is due, while another actor moves it.
+func (p *movedProbe) closesAgainstMove() {
+	p.sleep()
+	p.sleep()
 	p.mover(3 * tick)
-	x.closes(p.probe)
-	x.atEnd(func() { x.ranOrDropped(p.probe) })
+	p.closes(p.probe)
+	p.atEnd(func() { p.ranOrDropped(p.probe) })
 }
 
 // The worker waits for the lock of the timer when that is moved.

@@ -461,6 +461,11 @@ func startAgainstClose(x *world) {
 	c := x.parkedWorld()
 	p := c.stopped(x, time.Hour)
 	c.company(x)
+	c.closesAgainstStart(x, p)
+}
+
+// closesAgainstStart closes the wheel while another actor starts a timer that is parked.
+func (c *parkedCounts) closesAgainstStart(x *world, p *parkedProbe) {
 	c.begins(x)
 	c.closed = true
 	closed := x.closes(p.probe)
