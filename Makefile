@@ -16,16 +16,19 @@ platforms := js/wasm wasip1/wasm linux/386 linux/arm linux/arm64 freebsd/amd64 o
 timers := 1000000
 # Without examples/durable, whose dependencies would take two minutes.
 analysed := $(filter-out ./examples/durable,$(with_code))
+race := -race
 
-# With CI set, where all would take too long: one of the tags and a third of the platforms, each of which
-# compiles or vets the standard library anew, and a third of the modules for our analyser, which vets their
-# dependencies, on other days the others; and fewer timers for make pauses.
+# With CI set, where all would take too long, others each day: one of the tags and a third of the platforms,
+# each of which compiles or vets the standard library anew, and a third of the modules for our analyser,
+# which vets their dependencies. Also fewer timers for make pauses, and no race detector for the tests of the
+# analyser, which takes gigabytes.
 ifdef CI
 nth = $(shell printf '%s\n' $(2) | awk -v day="$$(date +%j)" 'NR % $(1) == day % $(1)')
 tags := $(call nth,4,$(tags))
 platforms := $(call nth,3,$(platforms))
 analysed := . $(call nth,3,$(filter-out .,$(analysed)))
 timers := 300000
+race :=
 endif
 
 bin := $(CURDIR)/.bin
@@ -77,7 +80,7 @@ staticcheck: tools ## staticcheck, with each build tag
 
 # Without tests and the example of deadlocks, which are wrong on purpose.
 timerwheel-vet: tools ## Test our analyser, and run it over the repository
-	go test -C vet ./...
+	go test -C vet $(race) ./...
 	for module in $(analysed); do \
 		(cd $$module && go vet -vettool=$(timerwheel_vet) -timerwheel.tests=false $$(go list ./... | grep -v '/examples/deadlocks$$')); \
 	done
@@ -179,12 +182,12 @@ speed: ## The harness, and the targets
 pauses: ## No critical section takes more than 50 µs in every round, where rounds are alike
 	go run -C bench -tags pauses ./cmd/pauses -n $(timers) -rounds 3 -check 50us -only 'growth|shrinking|arming|deletion|cascade|Advance|Close|group|looking'
 
-compare: ## Measure anew (twenty minutes), and renew bench/results and the README
+compare: ## Measure anew (25 minutes), and renew bench/results and the README
 	go run -C bench ./cmd/compare -rounds 5 -readme ../README.md
 
 # Why it is right.
 
-verify: ## The proof: model, schedules, machine, histories, mutants, fuzzing (about a quarter of an hour)
+verify: ## The proof: model, schedules, machine, histories, mutants, fuzzing (an hour; with CI set a part, ten minutes)
 	verify/run
 
 schedules: ## Every order of the steps of small programs, with up to two pre-emptions

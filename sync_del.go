@@ -106,12 +106,12 @@ import (
 // change the timer's word (word.go) by a compare-and-swap that carries the generation, and only while
 // the word is open: while the timer is pending, and stands where it is looked at in time. The critical
 // section that ends that (the begin of a run, a deletion, a Register under the lock that moves it, Close)
-// closes the word, and what was written by then came before it. So a record is recycled, and its chunk given back,
-// with closed words. The word says in which tick the timer is due. The exact deadline lies beside it, and is
-// written first: it counts only if it lies in that tick, as it may be that of a call whose swap fails. What refuses a Register needs no look at the word: it comes with a deletion,
-// which has closed it. (While a group's deletion, or Close, walks through its timers, a move that comes
-// before the timer's turn is a Register before the deletion.) A word is opened last, when the timer stands
-// in its bucket.
+// closes the word, and what was written by then came before it. So a record is recycled, and its chunk given
+// back, with closed words. The word says in which tick the timer is due. The exact deadline lies beside it, and
+// is written first: it counts only if it lies in that tick, as it may be that of a call whose swap fails. What
+// refuses a Register needs no look at the word: it comes with a deletion, which has closed it. (While a
+// group's deletion, or Close, walks through its timers, a move that comes before the timer's turn is a
+// Register before the deletion.) A word is opened last, when the timer stands in its bucket.
 //
 // A timer that is due is looked at before it begins: its word is closed, and if it was moved, it
 // does not begin (isUp). Until then it stands in the list Due with its word open: a call that only asks for

@@ -451,8 +451,8 @@ func (t Timer) has(f levels.Flags) bool {
 }
 
 // When returns the deadline of a pending timer, by the wall clock as it is set now. If two goroutines
-// have moved the timer at once, it may be off by less than a tick. A deadline
-// beyond the clock's range is reported as centuries away.
+// have moved the timer at once, one of them perhaps by a stale handle, it may be off by less than a tick.
+// A deadline beyond the clock's range is reported as centuries away.
 func (t Timer) When() (time.Time, bool) {
 	if t.w == nil {
 		return time.Time{}, false
