@@ -38,7 +38,8 @@ type Inspection struct {
 
 // A LevelInfo is one of the levels of a wheel: 64 buckets, each of which spans 64 times as
 // many ticks as one of the level below. (The lowest level of the wheel has 4,096 buckets. It
-// is shown as two levels: the current 64 ticks one by one, and the rest in buckets of 64.)
+// is shown as two levels: the current 64 ticks one by one, and the rest in buckets of 64. What it
+// takes from the level above ahead of time is shown there.)
 //
 // The wheel examines bucket k at the tick Start + k*Span; on the second level, at each tick of
 // the bucket at which something is due. Its timers fire in the Span ticks from then on, or
@@ -101,8 +102,8 @@ func (w *Wheel) Inspect() Inspection {
 		in.Misuses[k].describe()
 	}
 	in.Start = w.timeAt(0)
-	in.Due = w.countLevels(in.Levels[:2], 0, (*shard).countTicks)
-	for n := 2; n < len(in.Levels); n++ {
+	in.Due = w.countLevels(in.Levels[:3], 0, (*shard).countLow)
+	for n := 3; n < len(in.Levels); n++ {
 		in.Due += w.countLevels(in.Levels[n:n+1], n, (*shard).countLevel)
 	}
 	for _, sh := range w.shards {
@@ -165,32 +166,35 @@ func (w *Wheel) countLevels(infos []LevelInfo, n int, count func(*shard, []Level
 	}
 }
 
-// countTicks adds the shard's timers on its lowest level, which is shown as two.
-func (sh *shard) countTicks(to []LevelInfo) (late int, ahead bool) {
-	for word := range levels.Digits {
-		some, isAhead := sh.countWord(word, &to[0], &to[1])
+// countLow adds the shard's timers on its two lowest levels. The lowest is shown as two; what has been
+// moved down to it ahead of time is shown where it came from.
+func (sh *shard) countLow(to []LevelInfo) (late int, ahead bool) {
+	for word := range uint(levels.LowWords) {
+		some, isAhead := sh.countWord(word, to)
 		late += some
 		ahead = ahead || isAhead
 	}
-	return late, ahead
+	some, isAhead := sh.countLevel(to[2:])
+	return late + some, ahead || isAhead
 }
 
 // countWord adds the timers of 64 buckets of the lowest level: each on its own, if these are
 // the 64 of now, and otherwise all together.
-func (sh *shard) countWord(word int, each, all *LevelInfo) (late int, ahead bool) {
+func (sh *shard) countWord(word uint, to []LevelInfo) (late int, ahead bool) {
 	sh.lock()
 	defer sh.end()
 	for _, l := range sh.busyLevels() {
 		for tick, timers := range l.Buckets(0, word) {
-			switch start := tick &^ (levels.Digits - 1); {
-			case start < each.Start:
+			if tick < to[0].Start {
 				late += timers
-			case start == each.Start:
-				each.Timers[tick-start] += timers
-			default:
-				all.Timers[word] += timers
-				ahead = start >= all.Start+levels.Lowest
+				continue
 			}
+			k := 0
+			for k < 2 && tick >= to[k].Start+to[k].Span*levels.Digits {
+				k++
+			}
+			to[k].Timers[tick/to[k].Span%levels.Digits] += timers
+			ahead = ahead || tick >= to[k].Start+to[k].Span*levels.Digits
 		}
 	}
 	return late, ahead

@@ -21,20 +21,20 @@ func TestInspectAsksAgainIfAShardIsAhead(t *testing.T) {
 	views := func(now int64) []LevelInfo {
 		return []LevelInfo{{Start: now &^ (levels.Digits - 1), Span: 1}, {Start: now &^ (levels.Lowest - 1), Span: levels.Digits}, {Start: now &^ (levels.Lowest*levels.Digits - 1), Span: levels.Lowest}}
 	}
-	for _, now := range []int64{levels.Lowest + 1, levels.Lowest - 1} {
-		to := views(now)
-		_, ahead := sh.countTicks(to[:2])
-		require.Equal(t, now < levels.Lowest, ahead)
-		require.Equal(t, now > levels.Lowest, to[0].Timers[5] == 1)
-		require.Equal(t, 1, to[1].Timers[1], "of the 64 ticks after those of now")
-	}
-	to := views(-1)
-	_, ahead := sh.countLevel(to[2:])
-	require.True(t, ahead)
-	to = views(levels.Lowest + 1)
-	_, ahead = sh.countLevel(to[2:])
+	to := views(levels.Lowest + 1)
+	_, ahead := sh.countLow(to)
 	require.False(t, ahead)
+	require.Equal(t, 1, to[0].Timers[5])
+	require.Equal(t, 1, to[1].Timers[1], "of the 64 ticks after those of now")
 	require.Equal(t, 1, to[2].Timers[3])
+	to = views(levels.Lowest - 1)
+	_, ahead = sh.countLow(to)
+	require.False(t, ahead)
+	require.Equal(t, 2, to[2].Timers[1], "of the 4,096 ticks after those of now")
+	_, ahead = sh.countLow(views(-1))
+	require.True(t, ahead)
+	_, ahead = sh.countWord(0, views(-1))
+	require.True(t, ahead)
 
 	for _, c := range []struct{ ahead, asked int }{{0, 1}, {1, 2}, {2, 3}, {9, 3}} {
 		asked := 0

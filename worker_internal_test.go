@@ -1,6 +1,7 @@
 package timerwheel
 
 import (
+	"maps"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seed76848005/timerwheel/internal/gostack"
+	"github.com/seed76848005/timerwheel/internal/levels"
 	"github.com/stretchr/testify/require"
 )
 
@@ -185,6 +187,52 @@ func TestAWorkerDoesNotStayForACascade(t *testing.T) {
 	}
 	require.False(t, g.sh.levels.Cascading())
 	require.Zero(t, wk.fired)
+}
+
+// Promise 3.19: a bucket of very many timers is moved down ahead of its time, a batch with each visit, so
+// that the first of them need not wait for the others. Those that were put off, touched or stopped
+// meanwhile are looked at, and neither early nor lost.
+func TestABigBucketIsMovedDownAheadOfItsTime(t *testing.T) {
+	guarded(t, func(t *testing.T) {
+		w := newTestWheel(t, Options{Tick: time.Millisecond})
+		g := w.NewGroup()
+		began, fired := time.Now(), make(map[time.Duration]int)
+		note := func(Timer) { fired[time.Since(began)]++ }
+		want := make(map[time.Duration]int)
+		for k := range 4 * worthAhead {
+			d := (levels.Lowest + time.Duration(k%100)) * time.Millisecond
+			tm := g.Alloc(note)
+			switch k % 4 {
+			case 0: // its deadline is that of its record
+				require.NoError(t, tm.Register(d))
+				want[d]++
+			case 1: // moved without the lock, into another bucket or not
+				require.NoError(t, tm.Register(d))
+				require.NoError(t, tm.Register(d+time.Second))
+				require.NoError(t, tm.Register(d+time.Duration(k%3)*3*time.Second))
+				want[d+time.Duration(k%3)*3*time.Second]++
+			case 2:
+				require.NoError(t, tm.RegisterIdle(d))
+				want[d]++
+			case 3: // parked
+				require.NoError(t, tm.Register(d))
+				tm.Del()
+				require.NoError(t, tm.Register(d))
+				tm.Del()
+			}
+		}
+		series := g.Every(time.Millisecond, func(Timer) {})
+		time.Sleep((levels.Lowest - 1) * time.Millisecond)
+		synctest.Wait()
+		left := make(map[int64]int) // on level 1, by the tick at which their bucket begins
+		g.sh.lock()
+		maps.Insert(left, g.sh.levels.Buckets(1, 0))
+		g.sh.unlock()
+		require.Less(t, left[levels.Lowest], worthAhead)
+		series.Shutdown()
+		time.Sleep(time.Minute)
+		require.Equal(t, want, fired)
+	})
 }
 
 // Promise 3.3: a timer that was due again while it ran is put back at the end of the run. The

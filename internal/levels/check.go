@@ -7,7 +7,7 @@ import "fmt"
 // in proportion to the timers.
 func (l *Levels) Check(pending func(i uint32, r *Record) bool) (n int, err error) {
 	for list := List(0); list < numLists; list++ {
-		if list%Digits == 0 && list < Lowest && l.occupiedTicks[list/Digits] == 0 && [Digits]uint32(l.tails[list:]) == [Digits]uint32{} {
+		if list%Digits == 0 && list < lowLists && l.occupiedTicks[list/Digits] == 0 && [Digits]uint32(l.tails[list:]) == [Digits]uint32{} {
 			list += Digits - 1 // 64 buckets that are empty, and known to be
 			continue
 		}
@@ -18,11 +18,15 @@ func (l *Levels) Check(pending func(i uint32, r *Record) bool) (n int, err error
 		n += in
 	}
 	for k, word := range l.occupiedTicks {
-		if l.occupiedBuckets[0]>>k&1 != 0 != (word != 0) {
+		if l.occupiedWords[k/Digits]>>(k%Digits)&1 != 0 != (word != 0) {
 			return n, fmt.Errorf("ticks %d: occupied is wrong", k)
 		}
 	}
-	for level, word := range l.occupiedBuckets {
+	if l.occupiedLevels&1 != 0 != (l.occupiedWords != [2]uint64{}) {
+		return n, fmt.Errorf("level 0: occupied is wrong")
+	}
+	for level, word := range l.occupiedBuckets[1:] {
+		level++
 		if l.occupiedLevels>>level&1 != 0 != (word != 0) {
 			return n, fmt.Errorf("level %d: occupied is wrong", level)
 		}
@@ -72,7 +76,7 @@ func (l *Levels) checkList(list List, pending func(uint32, *Record) bool) (n int
 
 // isOccupied reports what the levels believe of a bucket.
 func (l *Levels) isOccupied(list List) bool {
-	if list < Lowest {
+	if list < lowLists {
 		return l.occupiedTicks[list/Digits]>>(list%Digits)&1 != 0
 	}
 	return l.occupiedBuckets[levelOf(list)]>>(list%Digits)&1 != 0
@@ -82,10 +86,13 @@ func (l *Levels) isOccupied(list List) bool {
 // are looked at at all.
 func (l *Levels) checkBucket(list List, i uint32, r *Record) error {
 	level, digit := levelOf(list), list%Digits
+	start := l.Begin(level) | int64(digit)<<shift(level)
 	if level == 0 {
-		digit = list
+		start = l.startOfWord(uint(list/Digits)^uint(l.cur>>LowBits%2*Digits)) + int64(digit)
+		if start>>LowBits != l.cur>>LowBits && start>>above(1) != l.cur>>above(1) {
+			return fmt.Errorf("timer %d: its tick is %d, and a higher level's bucket comes first: now is %d", i, start, l.cur)
+		}
 	}
-	start := l.cur>>above(level)<<above(level) | int64(digit)<<shift(level)
 	if own := l.cur >> shift(level) << shift(level); start < own || start == own && level > 0 && l.cascading != int(level) {
 		return fmt.Errorf("timer %d: level %d bucket %d is behind %d", i, level, digit, l.cur)
 	}

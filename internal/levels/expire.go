@@ -65,14 +65,32 @@ func (l *Levels) expireBucket(list List, budget int) (n int) {
 	return n
 }
 
+// MoveAhead moves some timers of the bucket that cur reaches next on level 1 down to level 0, ahead of
+// their time, in their order, if it holds so many that this is worth it: least. Those with the flag Open
+// go to the list Due, which must be empty. It moves no more than the budget, which is a block's at least.
+//
+// A bucket that cur does not reach without one of a higher level, as that comes first, is not moved.
+func (l *Levels) MoveAhead(least, budget int) {
+	list := bucketList(1, (l.cur>>LowBits+1)<<LowBits) // empty, if a higher level's comes first
+	if l.Count(list) < least {
+		return
+	}
+	for ; budget >= blockLen && l.tails[list] != 0 && l.tails[Due] == 0; budget -= blockLen {
+		l.rebucket(list, l.findAhead)
+	}
+}
+
 // Rebucket moves the timers in the first block of a list to the buckets where they belong
 // now, in their order, and returns their number. Those of a bucket that have the flag Open go to the
 // list Due, which must be empty.
+func (l *Levels) Rebucket(list List) (n int) { return l.rebucket(list, l.find) }
+
+// rebucket is Rebucket to the buckets that find says.
 //
 // It reads all their deadlines before it moves the first. The timers lie scattered, but
 // no read waits for another, so the processor fetches many of them at once. One by one, a
 // firing would cost a third more ("CPU a firing" of bench/).
-func (l *Levels) Rebucket(list List) (n int) {
+func (l *Levels) rebucket(list List, find func(tick int64) (level uint, start int64)) (n int) {
 	var timers, open [blockLen]uint32
 	var ticks [blockLen]int64
 	n = l.takeFirst(list, timers[:])
@@ -90,7 +108,7 @@ func (l *Levels) Rebucket(list List) (n int) {
 	}
 	l.pushReversed(Due, open[:opens])
 	for k, i := range timers[:others] {
-		level, start := l.find(ticks[k])
+		level, start := find(ticks[k])
 		l.insertAt(i, l.records.At(i), level, bucketList(level, start))
 	}
 	return n

@@ -6,7 +6,8 @@
 //
 // Eight levels. The lowest has 4,096 buckets, one for each tick; the others have 64. The
 // digits of a deadline, written to the base 64, say where it goes: the last two select
-// the bucket on the lowest level, one digit each selects it on the others.
+// the bucket on the lowest level, one digit each selects it on the others. (The lowest has
+// another 4,096 for the ticks that follow: see Ahead of time.)
 //
 //	level  bucket spans (ticks)  level spans (ticks)  level spans, tick of 1 ms
 //	    0                     1                4,096                        4 s
@@ -34,10 +35,20 @@
 //     0). No level ever wraps around.
 //   - Every deadline in a level comes before every deadline in a higher one. The next
 //     thing to do is therefore in the lowest occupied level, in its lowest occupied
-//     bucket.
+//     bucket. (With one exception: see Ahead of time.)
 //
 // cur moves only to the start of the next occupied bucket, or to a time before it, so an
 // hour in which nothing is due costs nothing.
+//
+// # Ahead of time
+//
+// A bucket of level 1 that holds 100,000 timers takes ten milliseconds and more to empty, and
+// those that are due first in it wait for that. So the wheel may move its timers down before,
+// a few at a time (MoveAhead). For them level 0 has a second half, of the 4,096 ticks that follow
+// those of cur: the half of a tick is its bit above the last two digits, and the halves change
+// places when cur goes on. There idle timers wait for their looks as well. What else is registered meanwhile for one of these ticks stands in the bucket
+// of level 1, and is moved after those that were there before. As long as something is in that
+// bucket, it comes before the second half: it is emptied when cur reaches its start.
 //
 // # Lists
 //
@@ -65,8 +76,11 @@ const (
 	DigitBits = 6
 	Digits    = 1 << DigitBits // buckets of a level
 	LowBits   = 2 * DigitBits
-	Lowest    = 1 << LowBits // buckets of level 0
+	Lowest    = 1 << LowBits // ticks of level 0
+	LowWords  = 2 * Digits   // of 64 buckets each, on level 0: the ticks of cur, and those that follow
 	NumLevels = 8
+
+	lowLists = LowWords * Digits // buckets of level 0
 )
 
 // A List is a list of timers: a bucket, level by level, or one of three for pending
@@ -75,9 +89,9 @@ type List uint16
 
 // The lists beside the buckets.
 const (
-	Due      List = Lowest + (NumLevels-1)*Digits + iota // due, taken out of their bucket, not begun
-	Held                                                 // due, but the timer's last run, or a wait for its lock, is not over
-	Deferred                                             // due at once, registered during an Advance: for the next one
+	Due      List = lowLists + (NumLevels-1)*Digits + iota // due, taken out of their bucket, not begun
+	Held                                                   // due, but the timer's last run, or a wait for its lock, is not over
+	Deferred                                               // due at once, registered during an Advance: for the next one
 	numLists
 )
 
@@ -89,7 +103,8 @@ type Levels struct {
 	cur             int64             // everything that was due before this tick has left the levels
 	cascading       int               // the level whose bucket at cur is being emptied into lower ones; 0 if none is
 	occupiedLevels  uint16            // bit n: level n has an occupied bucket
-	occupiedBuckets [NumLevels]uint64 // bit n of a level: its bucket n is occupied; of level 0: occupiedTicks[n] has an occupied one
+	occupiedWords   [2]uint64         // of the halves of level 0: bit n: word n of occupiedTicks there has an occupied one
+	occupiedBuckets [NumLevels]uint64 // of the levels from 1 on: bit n: bucket n is occupied
 	blocks          slab.Slab[block, [1 << blockShift]block]
 	records         *Records
 	*table
@@ -98,7 +113,7 @@ type Levels struct {
 // A table is the large part of Levels. It is made when the first timer is put into a list: most
 // shards of a wheel with few timers, and all of one with none, need none.
 type table struct {
-	occupiedTicks [Digits]uint64   // bit k of word n: bucket 64*n+k of level 0 is occupied
+	occupiedTicks [LowWords]uint64 // bit k of word n: bucket 64*n+k of level 0 is occupied
 	tails         [numLists]uint32 // last block of a list, plus one; 0: the list is empty
 }
 
@@ -137,17 +152,17 @@ func above(level uint) uint { return (level + 2) * DigitBits }
 // bucketList returns the list of the bucket on a level that begins at tick start.
 func bucketList(level uint, start int64) List {
 	if level == 0 {
-		return List(start & (Lowest - 1))
+		return List(start & (lowLists - 1))
 	}
-	return List(level+Lowest/Digits-1)*Digits + List(start>>shift(level)&(Digits-1))
+	return List(level+LowWords-1)*Digits + List(start>>shift(level)&(Digits-1))
 }
 
 // levelOf returns the level of a bucket.
 func levelOf(list List) uint {
-	if list < Lowest {
+	if list < lowLists {
 		return 0
 	}
-	return uint(list/Digits) - (Lowest/Digits - 1)
+	return uint(list/Digits) - (LowWords - 1)
 }
 
 // Tick returns the length of a tick, in ns.
@@ -205,9 +220,10 @@ func (l *Levels) insertAt(i uint32, r *Record, level uint, list List) {
 // InsertAt puts timer i with the flag Open, which is in no list, where it is looked at at a tick,
 // or before it: it goes to the list Due when its bucket is emptied, on any level. It returns the
 // tick at which that is. While a bucket is being emptied into lower levels it does not go to the
-// end of that, as with Insert: it may just have come from there, and would come again.
+// end of that, as with Insert: it may just have come from there, and would come again. Nor does it wait
+// on level 1 for what it could wait for on level 0.
 func (l *Levels) InsertAt(i uint32, r *Record, tick int64) int64 {
-	level, start := l.find(tick)
+	level, start := l.findAhead(tick)
 	l.insertAt(i, r, level, bucketList(level, start))
 	return start
 }
@@ -217,6 +233,15 @@ func (l *Levels) find(tick int64) (level uint, start int64) {
 	tick = max(tick, l.cur)
 	level = uint(bits.Len64(uint64(tick^l.cur)|(Lowest-1))-1)/DigitBits - 1
 	return level, tick >> shift(level) << shift(level)
+}
+
+// findAhead is find, if the tick may be in the second half of level 0: unless a bucket of a higher level
+// than 1 comes before that.
+func (l *Levels) findAhead(tick int64) (level uint, start int64) {
+	if tick>>LowBits == l.cur>>LowBits+1 && tick>>above(1) == l.cur>>above(1) {
+		return 0, tick
+	}
+	return l.find(tick)
 }
 
 // Coarsest returns, of the times from..to at which a tick begins, in ns, the one whose tick has
@@ -278,11 +303,26 @@ func (l *Levels) next() (start int64, level uint, ok bool) {
 		return 0, 0, false
 	}
 	level = uint(bits.TrailingZeros16(l.occupiedLevels))
-	digit := int64(bits.TrailingZeros64(l.occupiedBuckets[level]))
 	if level == 0 {
-		digit = digit<<DigitBits | int64(bits.TrailingZeros64(l.occupiedTicks[digit]))
+		start, level = l.nextLow()
+		return start, level, true
 	}
-	return l.cur>>above(level)<<above(level) | digit<<shift(level), level, true
+	digit := int64(bits.TrailingZeros64(l.occupiedBuckets[level]))
+	return l.Begin(level) | digit<<shift(level), level, true
+}
+
+// nextLow is next if level 0 has an occupied bucket.
+func (l *Levels) nextLow() (start int64, level uint) {
+	part := l.cur >> LowBits
+	if l.occupiedWords[part%2] == 0 {
+		part++
+		if l.occupiedBuckets[1]>>(part%Digits)&1 != 0 {
+			return part << LowBits, 1
+		}
+	}
+	word := int64(bits.TrailingZeros64(l.occupiedWords[part%2]))
+	tick := int64(bits.TrailingZeros64(l.occupiedTicks[part%2*Digits+word]))
+	return part<<LowBits | word<<DigitBits | tick, 0
 }
 
 // Cascading reports whether a bucket is being emptied into lower levels.
@@ -294,23 +334,21 @@ func (l *Levels) Begin(level uint) int64 { return l.cur >> above(level) << above
 // occupy records that a bucket is not empty.
 func (l *Levels) occupy(level uint, list List) {
 	digit := list % Digits
+	l.occupiedLevels |= 1 << level
 	if level == 0 {
 		l.occupiedTicks[list/Digits] |= 1 << digit
-		digit = list / Digits
+		l.occupiedWords[list/Lowest] |= 1 << (list / Digits % Digits)
+		return
 	}
 	l.occupiedBuckets[level] |= 1 << digit
-	l.occupiedLevels |= 1 << level
 }
 
 // vacate records that a bucket is empty.
 func (l *Levels) vacate(list List) {
 	level, digit := levelOf(list), list%Digits
 	if level == 0 {
-		l.occupiedTicks[list/Digits] &^= 1 << digit
-		if l.occupiedTicks[list/Digits] != 0 {
-			return
-		}
-		digit = list / Digits
+		l.vacateTick(list)
+		return
 	}
 	l.occupiedBuckets[level] &^= 1 << digit
 	if l.occupiedBuckets[level] == 0 {
@@ -318,6 +356,18 @@ func (l *Levels) vacate(list List) {
 	}
 	if l.cascading != 0 && list == bucketList(uint(l.cascading), l.cur) {
 		l.cascading = 0
+	}
+}
+
+// vacateTick is vacate for a bucket of level 0.
+func (l *Levels) vacateTick(list List) {
+	word := list / Digits
+	if l.occupiedTicks[word] &^= 1 << (list % Digits); l.occupiedTicks[word] != 0 {
+		return
+	}
+	l.occupiedWords[list/Lowest] &^= 1 << (word % Digits)
+	if l.occupiedWords == [2]uint64{} {
+		l.occupiedLevels &^= 1
 	}
 }
 

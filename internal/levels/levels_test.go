@@ -29,6 +29,7 @@ type levelsBench struct {
 	steps   int
 
 	registered []uint32 // by insert, in their order
+	ahead      int      // timers that were moved down ahead of their time
 }
 
 const (
@@ -126,6 +127,17 @@ func (b *levelsBench) findDue() bool {
 		b.check()
 	}
 	return !b.levels.Empty(Due)
+}
+
+// moveAhead moves up to n blocks of timers down ahead of their time.
+func (b *levelsBench) moveAhead(n int) {
+	list := bucketList(1, (b.levels.cur>>LowBits+1)<<LowBits)
+	for ; n > 0 && b.levels.Empty(Due); n-- {
+		before := b.levels.Count(list)
+		b.levels.MoveAhead(1, blockLen)
+		b.ahead += before - b.levels.Count(list)
+		b.check()
+	}
 }
 
 // first returns the earliest deadline of all; MaxInt64, if there is no timer.
@@ -231,6 +243,7 @@ func (b *levelsBench) run(program []byte) {
 		case op == levelsTake:
 			b.now = max(b.now, min(b.at(n), levelsLimit-1))
 			b.take(int(n >> 60))
+			b.moveAhead(int(n >> 57 % 8))
 		case !ok:
 		case op == levelsRemove:
 			b.remove(i)
@@ -417,7 +430,7 @@ func (b *levelsBench) fire(n int) (fired []uint32) {
 // and far, some of them while a bucket is half emptied, and firings in between. The lists hold
 // the numbers of timers, which are those of their registrations.
 func TestLevelsAgainstSimpleLists(t *testing.T) {
-	halfEmptied := 0
+	halfEmptied, ahead := 0, 0
 	for seed := range uint64(30) {
 		r := rand.New(rand.NewPCG(seed, 2))
 		b, lists := newLevelsBench(t), map[int64][]uint32{}
@@ -446,7 +459,7 @@ func TestLevelsAgainstSimpleLists(t *testing.T) {
 			}
 		}
 		for range 200 {
-			switch r.IntN(4) {
+			switch r.IntN(5) {
 			case 0, 1:
 				register()
 			case 2:
@@ -454,14 +467,110 @@ func TestLevelsAgainstSimpleLists(t *testing.T) {
 				b.levels.Expire(b.now, blockLen+r.IntN(2*blockLen))
 			case 3:
 				fire(r.IntN(200))
+			case 4:
+				b.moveAhead(r.IntN(8))
 			}
 			b.check()
 		}
 		b.now = 1 << 20
 		fire(math.MaxInt)
 		require.Empty(t, lists)
+		ahead += b.ahead
 	}
 	require.NotZero(t, halfEmptied, "nothing was registered into a bucket that was half emptied")
+	require.NotZero(t, ahead, "nothing was moved down ahead of its time")
+}
+
+// A bucket of level 1 that is worth it is moved down ahead of its time, a few timers at a time. The
+// levels are then looked at at the first of their deadlines, and what is registered meanwhile is not lost.
+func TestMoveAheadEmptiesTheNextBucket(t *testing.T) {
+	const n = 10 * blockLen
+	for _, from := range []int64{0, 5, 3*Lowest + 7, 62*Lowest + 1, 64*Lowest + 1} {
+		b := newLevelsBench(t)
+		b.advance(from)
+		next := (from>>LowBits + 1) << LowBits
+		list := bucketList(1, next)
+		b.insert(next + 2*Lowest) // in another bucket
+		for k := range int64(n) {
+			b.insert(next + 3 + k%100)
+		}
+		for k := range uint32(blockLen / 2) {
+			b.arm(b.registered[1+2*k], next+Lowest+1) // it stays in this bucket
+		}
+		b.levels.MoveAhead(n+1, n)
+		require.Equal(t, n, b.levels.Count(list), "it is not worth it")
+		b.levels.MoveAhead(n, 2*blockLen+1)
+		require.Equal(t, n-2*blockLen, b.levels.Count(list), "more or less than the budget")
+		b.checkLists()
+		soonest, ok := b.levels.Next()
+		require.True(t, ok)
+		require.Equal(t, next, soonest, "something is left in the bucket")
+		for b.levels.Count(list) > 0 {
+			b.levels.MoveAhead(1, blockLen)
+		}
+		soonest, ok = b.levels.Next()
+		require.True(t, ok)
+		require.Equal(t, next+3, soonest)
+		b.insert(next + 1)
+		b.insert(from + 2)
+		for tick := from; tick < next+110; tick++ {
+			b.advance(tick)
+		}
+		require.Len(t, b.truth, 1+blockLen/2)
+	}
+}
+
+// Of a bucket that comes after one of a higher level nothing is moved ahead: some of its timers are in that.
+func TestMoveAheadStaysInItsLevel(t *testing.T) {
+	for _, edge := range []int64{Digits * Lowest, 1 << 24} {
+		b := newLevelsBench(t)
+		b.advance(edge - 10)
+		for range 2 * blockLen {
+			b.insert(edge + 1)
+		}
+		b.moveAhead(3)
+		require.Zero(t, b.ahead)
+		b.advance(edge)
+		require.Len(t, b.truth, 2*blockLen)
+		b.advance(edge + 1)
+		require.Empty(t, b.truth)
+	}
+}
+
+// An idle timer that follows the ticks of the lowest level waits on a higher level, if a bucket of that
+// comes first.
+func TestAnIdleTimerStaysBehindABucketOfAHigherLevel(t *testing.T) {
+	b := newLevelsBench(t)
+	b.insert(Digits*Lowest + 1)
+	b.levels.CatchUp(nanos(Digits*Lowest - 10))
+	_, start := b.idle(Digits*Lowest + 9)
+	require.Equal(t, int64(Digits*Lowest), start)
+	soonest, ok := b.levels.Next()
+	require.True(t, ok)
+	require.Equal(t, int64(Digits*Lowest), soonest)
+}
+
+// Timers whose deadlines may have been put off go to the list Due, a block's at a time.
+func TestMoveAheadSendsOpenTimersToDue(t *testing.T) {
+	b := newLevelsBench(t)
+	for range 3 * blockLen {
+		_, start := b.idle(2*Lowest + 9)
+		require.Equal(t, int64(2*Lowest), start)
+	}
+	b.levels.CatchUp(nanos(2*Lowest - 1))
+	require.False(t, b.levels.Expire(2*Lowest-1, 64))
+	_, start := b.idle(2*Lowest + 9)
+	require.Equal(t, int64(2*Lowest+9), start, "it need not wait on level 1")
+	for left := 3 * blockLen; left > 0; left -= blockLen {
+		b.levels.MoveAhead(1, 10*blockLen)
+		require.Equal(t, blockLen, b.levels.Count(Due))
+		require.Equal(t, left-blockLen, b.levels.Count(bucketList(1, 2*Lowest)))
+		for !b.levels.Empty(Due) {
+			i := b.levels.Last(Due)
+			require.False(t, b.levels.DueNow(b.records.At(i)))
+			b.levels.Remove(i, b.records.At(i))
+		}
+	}
 }
 
 // A removal changes the place of one other timer at most, and so does a move, which makes the
@@ -550,7 +659,7 @@ func TestLevelsSendIdleTimersToDue(t *testing.T) {
 // into that go to its end: otherwise looks had no end. Nor is it looked at in the same tick again.
 func TestALookLeavesTheBucketThatIsBeingEmptied(t *testing.T) {
 	b := newLevelsBench(t)
-	i, start := b.idle(2*Lowest - 1)
+	i, start := b.idle(3*Lowest - 1)
 	for range 10 * blockLen {
 		b.insert(start + 10)
 	}
@@ -561,7 +670,7 @@ func TestALookLeavesTheBucketThatIsBeingEmptied(t *testing.T) {
 	b.levels.Remove(i, r)
 	require.Equal(t, start+1, b.levels.LookTick(r, nanos(start)), "not now again")
 	require.Equal(t, start+9, b.levels.LookTick(r, nanos(start+9)))
-	require.Equal(t, 20*(2*int64(Lowest)-1), b.levels.LookTick(r, never), "at its deadline at the latest")
+	require.Equal(t, 20*(3*int64(Lowest)-1), b.levels.LookTick(r, never), "at its deadline at the latest")
 	require.Equal(t, start+9, b.levels.InsertAt(i, r, start+9))
 	for b.levels.Expire(start+8, 64) {
 		require.True(t, b.levels.Empty(Due))

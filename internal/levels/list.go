@@ -154,7 +154,7 @@ func (l *Levels) Reached(limit int64) iter.Seq[[]uint32] {
 		for level, word := range l.words() {
 			for start := range l.Buckets(level, word) {
 				if start > limit {
-					return // so do all that follow
+					break // so do all that follow in this word
 				}
 				for block := range l.All(bucketList(level, start)) {
 					if !yield(block) {
@@ -166,38 +166,42 @@ func (l *Levels) Reached(limit int64) iter.Seq[[]uint32] {
 	}
 }
 
-// words yields the words in which a level has occupied buckets, in the order of their times.
-func (l *Levels) words() iter.Seq2[uint, int] {
-	return func(yield func(uint, int) bool) {
-		for level := range uint(NumLevels) {
-			words := l.occupiedBuckets[level]
-			if level > 0 && words != 0 {
-				words = 1 // all its buckets are in one
+// words yields the words of the levels, as Buckets numbers them.
+func (l *Levels) words() iter.Seq2[uint, uint] {
+	return func(yield func(uint, uint) bool) {
+		for word := range uint(LowWords) {
+			if !yield(0, word) {
+				return
 			}
-			for ; words != 0; words &= words - 1 {
-				if !yield(level, bits.TrailingZeros64(words)) {
-					return
-				}
+		}
+		for level := range uint(NumLevels - 1) {
+			if !yield(level+1, 0) {
+				return
 			}
 		}
 	}
 }
+
 func (b *block) timers() []uint32 { return b.entries[:b.n] }
 
 // Buckets yields the occupied buckets of a level in one of its words, which is 64 buckets
-// (level 0 has 64 words, the others one): the tick at which a bucket begins, and the
-// number of timers in it.
-func (l *Levels) Buckets(level uint, word int) iter.Seq2[int64, int] {
-	occupied, first := l.occupiedBuckets[level], int64(0)
+// (level 0 has 128 words, the first of them that in which the ticks of cur begin; the others have
+// one): the tick at which a bucket begins, and the number of timers in it.
+func (l *Levels) Buckets(level, word uint) iter.Seq2[int64, int] {
+	occupied, first := l.occupiedBuckets[level], l.Begin(level)
 	if level == 0 {
-		occupied, first = l.occupiedTicks[word], int64(word)<<DigitBits
+		first = l.startOfWord(word)
+		occupied = l.occupiedTicks[first>>DigitBits%LowWords]
 	}
 	return func(yield func(int64, int) bool) {
 		for left := occupied; left != 0; left &= left - 1 {
-			start := l.cur>>above(level)<<above(level) | (first|int64(bits.TrailingZeros64(left)))<<shift(level)
+			start := first | int64(bits.TrailingZeros64(left))<<shift(level)
 			if !yield(start, l.Count(bucketList(level, start))) {
 				return
 			}
 		}
 	}
 }
+
+// startOfWord returns the tick at which a word of level 0 begins.
+func (l *Levels) startOfWord(word uint) int64 { return l.Begin(0) + int64(word)<<DigitBits }

@@ -104,7 +104,7 @@
 /* Left out: how many workers there are, and how long they keep a processor. */
 /* - hiring.go: (*Wheel).wanted (*Wheel).look look.enoughReady (*Wheel).progressed (*worker).mayHireNext (*Wheel).atWork (*shard).blocked (*shard).crowded (*Wheel).watchBubble (*Wheel).hireWhenStill (*Wheel).somethingIsDue (*Wheel).standsStill (*Wheel).othersWait (*worker).userCall (*worker).callUser */
 /* - members.go: (*worker).callNested */
-/* - worker.go: (*worker).assist (*worker).giveWay (*worker).relock (*worker).dropLabels (*worker).scan */
+/* - worker.go: (*worker).assist (*worker).giveWay (*worker).relock (*worker).dropLabels (*worker).scan (*worker).moveAhead */
 
 /* Left out: when the alarm rings. */
 /* - alarm.go: newAlarm (*alarm).call (*Wheel).wakeBy (*Wheel).wakeAnyway (*Wheel).clearAlarm (*Wheel).nextWake */

@@ -1837,9 +1837,87 @@ var givenBack *wordChunk
 		Name: "of 64 ticks of the lowest level all are looked at when the first begins",
 		Rule: "levels",
 		Edits: []edit{{"internal/levels/levels.go",
-			`digit<<DigitBits | int64(bits.TrailingZeros64(l.occupiedTicks[digit]))`,
-			`digit << DigitBits`}},
+			`return part<<LowBits | word<<DigitBits | tick, 0`,
+			`return part<<LowBits | word<<DigitBits | tick>>DigitBits, 0`}},
 		Red: in("internal/levels", "TestLevelsLookAtWhatIsNearAtItsTick"),
+	},
+	{
+		Name: "what was moved down ahead of its time comes before what is left in its bucket",
+		Rule: "levels",
+		Edits: []edit{{"internal/levels/levels.go",
+			`if l.occupiedBuckets[1]>>(part%Digits)&1 != 0 {`,
+			`if l.occupiedBuckets[1]>>(part%Digits)&1 != 0 && part < 0 {`}},
+		Red: in("internal/levels", "TestLevelsAgainstSimpleLists"),
+	},
+	{
+		Name: "what is moved ahead of its time is lost where its bucket is taken for empty",
+		Rule: "levels",
+		Edits: []edit{{"internal/levels/levels.go", `
+	if l.occupiedWords == [2]uint64{} {
+`, `
+	if l.occupiedWords[list/Lowest] == 0 {
+`}},
+		Red: in("internal/levels", "TestMoveAheadEmptiesTheNextBucket"),
+	},
+	{
+		Name: "a timer that was put off is moved ahead as if it belonged into its bucket",
+		Rule: "levels",
+		Edits: []edit{{"internal/levels/levels.go",
+			`if tick>>LowBits == l.cur>>LowBits+1 && tick>>above(1) == l.cur>>above(1) {`,
+			`if tick>>LowBits > l.cur>>LowBits && tick>>above(1) == l.cur>>above(1) {`}},
+		Red: in("internal/levels", "TestMoveAheadEmptiesTheNextBucket"),
+	},
+	{
+		Name: "an idle timer is put on the lowest level before a bucket of a higher one",
+		Rule: "levels",
+		Edits: []edit{{"internal/levels/levels.go",
+			`if tick>>LowBits == l.cur>>LowBits+1 && tick>>above(1) == l.cur>>above(1) {`,
+			`if tick>>LowBits == l.cur>>LowBits+1 {`}},
+		Red: in("internal/levels", "TestAnIdleTimerStaysBehindABucketOfAHigherLevel"),
+	},
+	{
+		Name: "an idle timer waits on level 1 for a tick that follows those of the lowest level",
+		Rule: "levels",
+		Edits: []edit{{"internal/levels/levels.go",
+			`level, start := l.findAhead(tick)`,
+			`level, start := l.find(tick)`}},
+		Red: in("internal/levels", "TestMoveAheadSendsOpenTimersToDue"),
+	},
+	{
+		Name: "each bucket is moved ahead of its time, be it ever so small",
+		Rule: "levels",
+		Edits: []edit{{"internal/levels/expire.go", `
+	if l.Count(list) < least {
+		return
+	}
+`, `
+`}},
+		Red: in("internal/levels", "TestMoveAheadEmptiesTheNextBucket"),
+	},
+	{
+		Name: "a bucket is moved ahead of its time all at once",
+		Rule: "levels",
+		Edits: []edit{{"internal/levels/expire.go",
+			`l.tails[Due] == 0; budget -= blockLen {`,
+			`l.tails[Due] == 0; {`}},
+		Red: in("internal/levels", "TestMoveAheadEmptiesTheNextBucket"),
+	},
+	{
+		Name: "to move a bucket ahead of its time goes on where timers are to be looked at",
+		Rule: "levels",
+		Edits: []edit{{"internal/levels/expire.go",
+			`budget >= blockLen && l.tails[list] != 0 && l.tails[Due] == 0;`,
+			`budget >= blockLen && l.tails[list] != 0;`}},
+		Red: in("internal/levels", "TestMoveAheadSendsOpenTimersToDue"),
+	},
+	{
+		Name: "no bucket is moved ahead of its time",
+		Rule: "levels",
+		Edits: []edit{{"worker.go", `
+		wk.moveAhead(sh, now)
+`, `
+`}},
+		Red: tests("TestABigBucketIsMovedDownAheadOfItsTime"),
 	},
 	{
 		Name: "Running lists what has begun since it was called",
@@ -2429,11 +2507,11 @@ var givenBack *wordChunk
 		Name: "an idle timer goes to the end of the bucket that is being emptied, from which it has come",
 		Rule: "levels",
 		Edits: []edit{{"internal/levels/levels.go", `
-	level, start := l.find(tick)
+	level, start := l.findAhead(tick)
 	l.insertAt(i, r, level, bucketList(level, start))
 	return start
 `, `
-	level, start := l.find(tick)
+	level, start := l.findAhead(tick)
 	at := max(level, uint(l.cascading))
 	l.insertAt(i, r, at, bucketList(at, start))
 	return start
@@ -2990,8 +3068,8 @@ var givenBack *wordChunk
 // earlyAtBoundaries makes timers that cascade due one tick before their deadline.
 var earlyAtBoundaries = []edit{
 	{"internal/levels/expire.go",
-		`level, start := l.find(ticks[k])`,
-		`level, start := l.find(ticks[k] - 1)`},
+		`level, start := find(ticks[k])`,
+		`level, start := find(ticks[k] - 1)`},
 	{"internal/levels/expire.go",
 		`if r := l.records.At(i); r.When > now && r.Flags&(Prompt|Open) == 0 {`,
 		`if r := l.records.At(i); r.When > now+l.tick && r.Flags&(Prompt|Open) == 0 {`},
