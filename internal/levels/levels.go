@@ -46,9 +46,10 @@
 // those that are due first in it wait for that. So the wheel may move its timers down before,
 // a few at a time (MoveAhead). For them level 0 has a second half, of the 4,096 ticks that follow
 // those of cur: the half of a tick is its bit above the last two digits, and the halves change
-// places when cur goes on. There idle timers wait for their looks as well. What else is registered meanwhile for one of these ticks stands in the bucket
-// of level 1, and is moved after those that were there before. As long as something is in that
-// bucket, it comes before the second half: it is emptied when cur reaches its start.
+// places when cur goes on. Idle timers wait there for their looks as well. What else is
+// registered meanwhile for one of these ticks stands in the bucket of level 1, and is moved after
+// those that were there before. As long as something is in that bucket, it comes before the
+// second half: it is emptied when cur reaches its start.
 //
 // # Lists
 //
