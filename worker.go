@@ -269,15 +269,15 @@ func (wk *worker) giveWay(sh *shard) (now int64) {
 	return w.elapsed()
 }
 
-// worthAhead is how many timers a bucket holds that is emptied ahead of its time: those of which the first
-// would be late by half a millisecond otherwise.
+// worthAhead is how many timers a bucket holds, at least, that is emptied ahead of its time. To empty it at once
+// takes some tenths of a millisecond.
 const worthAhead = 16 * batch
 
 // moveAhead moves a batch of the timers that cur reaches next down to the lowest level: with each visit
 // to the shard some more, so that the bucket is empty, or nearly, when its time comes ("lateness" of bench/).
 // None of them is due yet. Those whose words are open it looks at.
 func (wk *worker) moveAhead(sh *shard, now int64) {
-	if !sh.levels.Empty(levels.Due) || sh.closed {
+	if !sh.levels.Empty(levels.Due) {
 		return
 	}
 	sh.levels.MoveAhead(worthAhead, batch)
