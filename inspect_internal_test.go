@@ -47,6 +47,25 @@ func TestInspectAsksAgainIfAShardIsAhead(t *testing.T) {
 	}
 }
 
+// Promise 2.48: what has been moved down ahead of its time is shown in the bucket that it came from.
+func TestInspectShowsWhatIsAheadOfItsTimeWhereItWas(t *testing.T) {
+	w := newTestWheel(t, Options{Manual: true})
+	const n = 2 * worthAhead
+	for range n {
+		w.AfterFunc((levels.Lowest+5)*w.tick, func() {})
+	}
+	w.AfterFunc(w.tick, func() {})
+	fired, err := w.Advance(w.Now().Add(w.tick))
+	require.NoError(t, err)
+	require.Equal(t, 1, fired)
+	left := 0
+	for _, timers := range w.shards[0].levels.Buckets(1, 0) {
+		left += timers
+	}
+	require.Less(t, left, n)
+	require.Equal(t, n, w.Inspect().Levels[2].Timers[1])
+}
+
 // Promise 2.68: an Inspection's Next and Now are read after everything else, and in this order: a Next
 // that was read long after its Now would seem to be farther away than it is.
 func TestInspectReadsNowLast(t *testing.T) {

@@ -1911,6 +1911,14 @@ var givenBack *wordChunk
 		Red: in("internal/levels", "TestMoveAheadSendsOpenTimersToDue"),
 	},
 	{
+		Name: "Inspect passes over what was moved ahead of its time",
+		Rule: "inspect.go",
+		Edits: []edit{{"inspect.go",
+			`for word := range uint(levels.LowWords) {`,
+			`for word := range uint(levels.Digits) {`}},
+		Red: tests("TestInspectShowsWhatIsAheadOfItsTimeWhereItWas"),
+	},
+	{
 		Name: "no bucket is moved ahead of its time",
 		Rule: "levels",
 		Edits: []edit{{"worker.go", `
