@@ -231,6 +231,7 @@ func TestABigBucketIsMovedDownAheadOfItsTime(t *testing.T) {
 		require.Less(t, left[levels.Lowest], worthAhead)
 		series.Shutdown()
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		require.Equal(t, want, fired)
 	})
 }
