@@ -126,13 +126,23 @@ func (e *engine) fire(ctx context.Context, f effect) (duplicate bool, err error)
 // left returns how many deadlines are not acknowledged.
 func (e *engine) left(ctx context.Context) (uint64, error) { return e.messages(ctx, "-deadlines") }
 
+// answerWithin is how long a question waits for its answer. One that is sent while the server stops has none,
+// and is asked again.
+const answerWithin = 5 * time.Second
+
 // messages returns how many messages one of the streams has.
 func (e *engine) messages(ctx context.Context, stream string) (uint64, error) {
-	s, err := e.js.Stream(ctx, e.name+stream) // asks for its state
-	if err != nil {
-		return 0, err
+	for {
+		asked, cancel := context.WithTimeout(ctx, answerWithin)
+		s, err := e.js.Stream(asked, e.name+stream) // asks for its state
+		cancel()
+		switch {
+		case err == nil:
+			return s.CachedInfo().State.Msgs, nil
+		case ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded):
+			return 0, err
+		}
 	}
-	return s.CachedInfo().State.Msgs, nil
 }
 
 // effects returns all effects.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/seed76848005/timerwheel"
 	"github.com/seed76848005/timerwheel/examples/durable/internal/process"
@@ -255,6 +256,32 @@ func TestTheServerRestarts(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, len(c.scheduled), v.fired)
 	require.Zero(t, v.lost+v.twice+v.early+v.strange+v.sameClaim)
+}
+
+// A question whose answer is lost, as the server stops, is asked again: without that it would be waited for
+// until all is given up.
+func TestAQuestionWithoutAnAnswerIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoLog: true, NoSigs: true})
+	require.NoError(t, err)
+	s.Start()
+	t.Cleanup(func() { stopServer(s) })
+	require.True(t, s.ReadyForConnections(time.Minute))
+	e, err := connect(s.ClientURL(), "x")
+	require.NoError(t, err)
+	t.Cleanup(e.close)
+	asked := 0
+	_, err = e.conn.Subscribe("$JS.API.STREAM.INFO.x-deadlines", func(m *nats.Msg) {
+		if asked++; asked > 1 {
+			_ = m.Respond([]byte(`{"config":{"name":"x-deadlines"},"state":{"messages":7}}`))
+		}
+	})
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	left, err := e.left(ctx)
+	require.NoError(t, err)
+	require.Equal(t, uint64(7), left)
 }
 
 // The workers share the work.
