@@ -358,9 +358,6 @@ func (sh *shard) isPending(i uint32, s *record) bool {
 
 // dueAt reports whether a timer in a list is pending, and due at a tick.
 func (sh *shard) dueAt(i uint32, s *record, tick int64) bool {
-	if !sh.isPending(i, s) {
-		return false
-	}
 	deadline := sh.deadline(i, s)
 	return sh.levels.DueAt(s, tick) && (deadline == s.When || sh.w.ticksUp(deadline) <= tick)
 }

@@ -65,11 +65,10 @@ var parkedMutants = []mutant{
 		Name: "parked timers whose time has come count as due",
 		Rule: "due.go",
 		Edits: []edit{{"word.go", `
-	if !sh.isPending(i, s) {
-		return false
-	}
-	deadline`, `
-	deadline`}},
+	deadline := sh.deadline(i, s)
+`, `
+	deadline := s.When
+`}},
 		Red: tests("TestParkedTimersAreNotDue"),
 	},
 	{
