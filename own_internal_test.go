@@ -26,6 +26,7 @@ func (o *ownTicks) HandOver(time.Duration, bool) {}
 func TestOwnFiringsDoNotHideThatWorkersStarve(t *testing.T) {
 	guarded(t, func(t *testing.T) {
 		w := newTestWheel(t, Options{})
+		w.bubbleWatched.Store(true) // no goroutine hires in the bubble's way
 		procs := runtime.GOMAXPROCS(0)
 		for range procs {
 			require.True(t, w.hire()) // workers that get no processor
@@ -88,19 +89,21 @@ func armOn(t *testing.T, sh *shard, x *own.Firing, d time.Duration) Timer {
 func TestOwnFiringsOfOneShardDoNotKeepAnotherWaiting(t *testing.T) {
 	guarded(t, func(t *testing.T) {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2))
-		w := newTestWheel(t, Options{Tick: time.Hour})
-		require.Len(t, w.shards, 2)
-		greedy := &greedyFiring{n: 100 * batch}
-		greedy.Owner = greedy
-		greedy.timer = armOn(t, w.shards[0], &greedy.Firing, time.Minute)
-		firedBefore := -1
-		other := &firingFunc{fire: func() { firedBefore = greedy.fired }}
-		other.Owner = other
-		armOn(t, w.shards[1], &other.Firing, time.Minute)
-		time.Sleep(2 * time.Hour)
-		synctest.Wait()
-		require.Equal(t, greedy.n, greedy.fired)
-		require.GreaterOrEqual(t, firedBefore, 0)
-		require.LessOrEqual(t, firedBefore, batch)
+		for no := range 2 { // the wheel begins with either
+			w := newTestWheel(t, Options{Tick: time.Hour})
+			require.Len(t, w.shards, 2)
+			greedy := &greedyFiring{n: 100 * batch}
+			greedy.Owner = greedy
+			greedy.timer = armOn(t, w.shards[no], &greedy.Firing, time.Minute)
+			firedBefore := -1
+			other := &firingFunc{fire: func() { firedBefore = greedy.fired }}
+			other.Owner = other
+			armOn(t, w.shards[1-no], &other.Firing, time.Minute)
+			time.Sleep(2 * time.Hour)
+			synctest.Wait()
+			require.Equal(t, greedy.n, greedy.fired)
+			require.GreaterOrEqual(t, firedBefore, 0)
+			require.LessOrEqual(t, firedBefore, batch)
+		}
 	})
 }
