@@ -49,7 +49,7 @@ func TestAnAbandonedLockLeavesTheNextTenantAlone(t *testing.T) {
 func TestAWorkerWithoutWorkEndsWithoutYielding(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	for range 20 { // in some of them the handler is interrupted, and the worker is not there yet
-		w := newTestWheel(t, Options{}) // another: on the last one a worker may yield for the next timer
+		w := newTestWheel(t, Options{})   // another: on the last one a worker may yield for the next timer
 		w.AfterFunc(time.Hour, func() {}) // so that it looks at the shard once more
 		seen := make(chan gostack.Dump, 1)
 		w.AfterFunc(0, func() {
