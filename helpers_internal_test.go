@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed76848005/timerwheel/internal/gostack"
 	"github.com/seed76848005/timerwheel/internal/hook"
+	"github.com/seed76848005/timerwheel/internal/levels"
 	"github.com/stretchr/testify/require"
 )
 
@@ -191,6 +192,18 @@ func newGate(t testing.TB) (gate chan struct{}, open func()) {
 	open = sync.OnceFunc(func() { close(gate) })
 	t.Cleanup(open)
 	return gate, open
+}
+
+// AheadOfTime returns how many of a group's timers stand in the second half of the lowest level.
+func AheadOfTime(g *Group) (n int) {
+	g.sh.lock()
+	defer g.sh.unlock()
+	for word := uint(levels.Digits); word < levels.LowWords; word++ {
+		for _, timers := range g.sh.levels.Buckets(0, word) {
+			n += timers
+		}
+	}
+	return n
 }
 
 // LeaveUnwatched makes a wheel in a bubble hire as one outside does: by the clock, without the watcher.

@@ -37,6 +37,8 @@ var (
 	within     = timerwheel.Within
 	eventually = timerwheel.Eventually
 	stacks     = timerwheel.Stacks
+
+	aheadOfTime = timerwheel.AheadOfTime
 )
 
 func receive[T any](t testing.TB, c <-chan T) T {

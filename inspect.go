@@ -178,8 +178,8 @@ func (sh *shard) countLow(to []LevelInfo) (late int, ahead bool) {
 	return late + some, ahead || isAhead
 }
 
-// countWord adds the timers of 64 buckets of the lowest level: each on its own, if these are
-// the 64 of now, and otherwise all together.
+// countWord adds the timers of 64 buckets of the lowest level: each on its own if these are the 64 of now,
+// and otherwise all together.
 func (sh *shard) countWord(word uint, to []LevelInfo) (late int, ahead bool) {
 	sh.lock()
 	defer sh.end()

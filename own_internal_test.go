@@ -26,7 +26,7 @@ func (o *ownTicks) HandOver(time.Duration, bool) {}
 func TestOwnFiringsDoNotHideThatWorkersStarve(t *testing.T) {
 	guarded(t, func(t *testing.T) {
 		w := newTestWheel(t, Options{})
-		w.bubbleWatched.Store(true) // no goroutine hires in the bubble's way
+		LeaveUnwatched(w)
 		procs := runtime.GOMAXPROCS(0)
 		for range procs {
 			require.True(t, w.hire()) // workers that get no processor

@@ -155,12 +155,12 @@ func (wk *worker) drain(sh *shard) (busy bool) {
 			break
 		}
 	}
+	if now < wk.leaveAfter {
+		wk.moveAhead(sh, now)
+	}
 	if sh.sweeps && now < wk.leaveAfter {
 		wk.sweep(sh)
 		now = wk.w.elapsed()
-	}
-	if now < wk.leaveAfter {
-		wk.moveAhead(sh, now)
 	}
 	busy = busy || sh.nextWake() <= now
 	sh.unlock()
@@ -273,17 +273,14 @@ func (wk *worker) giveWay(sh *shard) (now int64) {
 // takes some tenths of a millisecond.
 const worthAhead = 16 * batch
 
-// moveAhead moves a batch of the timers that cur reaches next down to the lowest level: with each visit
-// to the shard some more, so that the bucket is empty, or nearly, when its time comes ("lateness" of bench/).
-// None of them is due yet. Those whose words are open it looks at.
+// moveAhead moves a batch of the timers that become due next to the lowest level. Each visit to the shard moves
+// one more batch, so the bucket is empty, or nearly, when its time comes ("lateness" of bench/). Timers whose
+// words are open go to the list Due. None of them is due: moveAhead looks at each, which moves it to its bucket.
 func (wk *worker) moveAhead(sh *shard, now int64) {
-	if !sh.levels.Empty(levels.Due) {
-		return
-	}
 	sh.levels.MoveAhead(worthAhead, batch)
 	for !sh.levels.Empty(levels.Due) {
 		if i := sh.levels.Last(levels.Due); sh.isUp(i, sh.records.At(i), now) {
-			return
+			return // the worker leaves while timers are due
 		}
 	}
 }

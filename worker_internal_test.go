@@ -191,8 +191,8 @@ func TestAWorkerDoesNotStayForACascade(t *testing.T) {
 }
 
 // Promise 3.19: a bucket of very many timers is moved down ahead of its time, a batch with each visit, so
-// that the first of them need not wait for the others. Those that were put off, touched or stopped
-// meanwhile are looked at, and neither early nor lost.
+// that the first of them need not wait for the others. Timers in it that were put off, that are idle, or
+// that were stopped, fire at their deadlines or not at all.
 func TestABigBucketIsMovedDownAheadOfItsTime(t *testing.T) {
 	guarded(t, func(t *testing.T) {
 		w := newTestWheel(t, Options{Tick: time.Millisecond})

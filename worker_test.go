@@ -615,3 +615,62 @@ type panickingLock struct{}
 
 func (panickingLock) Lock()   { panic("on purpose") }
 func (panickingLock) Unlock() {}
+
+// Promise 3.19: timers that are moved, stopped and started while the wheel moves their bucket down ahead of
+// its time are neither early nor lost. Each has one goroutine that does so; half of them only fire, and
+// register themselves anew.
+func TestMovesBesideABigBucketThatIsMovedDown(t *testing.T) {
+	const n, far = 4000, 110 * time.Millisecond // 5,500 ticks: the lowest level has 4,096
+	w := openWheel(t, timerwheel.Options{Tick: 20 * time.Microsecond})
+	g := w.NewGroup()
+	var (
+		timers    [n]timerwheel.Timer
+		deadlines [n]atomic.Int64 // not after the true one, since start
+		last      [n]atomic.Int32 // firings that registered nothing
+		early     atomic.Int32
+		ahead     atomic.Bool
+		ending    atomic.Bool
+	)
+	start := time.Now()
+	arm := func(k int) {
+		deadlines[k].Store(int64(time.Since(start) + far))
+		assert.NoError(t, timers[k].Register(far))
+	}
+	for k := range timers {
+		timers[k] = g.Alloc(func(timerwheel.Timer) {
+			if int64(time.Since(start)) < deadlines[k].Load() {
+				early.Add(1)
+			}
+			if ending.Load() {
+				last[k].Add(1)
+				return
+			}
+			arm(k)
+		})
+		arm(k)
+	}
+	g.Every(100*time.Microsecond, func(timerwheel.Timer) {}) // so that a worker comes
+	stormUntil(t, stormTime(), 2, ahead.Load, func(i int) {
+		if aheadOfTime(g) > 0 {
+			ahead.Store(true)
+		}
+		for k := i; k < n; k += 4 {
+			due := int64(time.Since(start) + far)
+			switch {
+			case k/4%4 == 0:
+				if timers[k].Del().Pending {
+					arm(k)
+				}
+			case timers[k].Move(far):
+				deadlines[k].Store(due)
+			}
+		}
+	})
+	require.True(t, ahead.Load(), "nothing was moved ahead of its time")
+	ending.Store(true)
+	eventually(t, "all have fired", func() bool { return w.Stats().Pending == 1 && w.Stats().Running == 0 })
+	require.Zero(t, early.Load(), "early")
+	for k := range last {
+		require.Equal(t, int32(1), last[k].Load(), "timer %d", k)
+	}
+}

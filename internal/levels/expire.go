@@ -65,13 +65,14 @@ func (l *Levels) expireBucket(list List, budget int) (n int) {
 	return n
 }
 
-// MoveAhead moves some timers of the bucket that cur reaches next on level 1 down to level 0, ahead of
-// their time, in their order, if it holds so many that this is worth it: least. Those with the flag Open
-// go to the list Due, which must be empty. It moves no more than the budget, which is a block's at least.
+// MoveAhead moves timers of the next bucket of level 1 down to level 0, ahead of their time and in their
+// order, if the bucket holds at least that many. It moves no more timers than its budget, which is a
+// block's at least. Timers with the flag Open go to the list Due. While something is in that list,
+// MoveAhead moves nothing.
 //
-// A bucket that cur does not reach without one of a higher level, as that comes first, is not moved.
+// If a bucket of a higher level comes first, MoveAhead moves nothing either.
 func (l *Levels) MoveAhead(least, budget int) {
-	list := bucketList(1, (l.cur>>LowBits+1)<<LowBits) // empty, if a higher level's comes first
+	list := bucketList(1, (l.cur>>LowBits+1)<<LowBits) // empty if a bucket of a higher level comes first
 	if l.Count(list) < least {
 		return
 	}

@@ -28,28 +28,30 @@
 // 2^54 ticks: no deadline needs a list of its own for what is too far away.
 //
 // A deadline stands in the level of the highest digit in which it differs from cur, in
-// the bucket of that digit. Two facts follow, on which everything below rests:
+// the bucket of that digit. Two facts follow, on which everything below rests (for what is
+// moved ahead of its time see below):
 //
 //   - The digits of cur above a level are those of every deadline in it, and the
 //     occupied buckets of a level lie after cur's own digit (at it or after it, on level
 //     0). No level ever wraps around.
 //   - Every deadline in a level comes before every deadline in a higher one. The next
 //     thing to do is therefore in the lowest occupied level, in its lowest occupied
-//     bucket. (With one exception: see Ahead of time.)
+//     bucket.
 //
 // cur moves only to the start of the next occupied bucket, or to a time before it, so an
 // hour in which nothing is due costs nothing.
 //
 // # Ahead of time
 //
-// A bucket of level 1 that holds 100,000 timers takes ten milliseconds and more to empty, and
-// those that are due first in it wait for that. So the wheel may move its timers down before,
-// a few at a time (MoveAhead). For them level 0 has a second half, of the 4,096 ticks that follow
-// those of cur: the half of a tick is its bit above the last two digits, and the halves change
-// places when cur goes on. Idle timers wait there for their looks as well. What else is
-// registered meanwhile for one of these ticks stands in the bucket of level 1, and is moved after
-// those that were there before. As long as something is in that bucket, it comes before the
-// second half: it is emptied when cur reaches its start.
+// To empty a bucket of level 1 that holds 100,000 timers takes ten milliseconds and more. If the
+// wheel did that when the bucket's time comes, the timers that are due first would wait for it.
+// So the wheel may move timers out of the bucket before, a few at a time (MoveAhead). For them
+// level 0 has a second half: the 4,096 ticks that follow those of cur. The bit above a tick's last
+// two digits says in which half it is, and the halves change roles when cur passes on to the other.
+//
+// A timer that is registered for one of these ticks goes to the bucket of level 1, so it is moved
+// after those that came before it. If anything is left in that bucket when cur reaches its start,
+// it is emptied before level 0 is looked at. Idle timers go to the second half at once.
 //
 // # Lists
 //
@@ -221,8 +223,9 @@ func (l *Levels) insertAt(i uint32, r *Record, level uint, list List) {
 // InsertAt puts timer i with the flag Open, which is in no list, where it is looked at at a tick,
 // or before it: it goes to the list Due when its bucket is emptied, on any level. It returns the
 // tick at which that is. While a bucket is being emptied into lower levels it does not go to the
-// end of that, as with Insert: it may just have come from there, and would come again. Nor does it wait
-// on level 1 for what it could wait for on level 0.
+// end of that, as with Insert: it may just have come from there, and would come again. For the same
+// reason it goes to the second half of level 0, and not to the bucket of level 1 that may be emptied
+// ahead of its time.
 func (l *Levels) InsertAt(i uint32, r *Record, tick int64) int64 {
 	level, start := l.findAhead(tick)
 	l.insertAt(i, r, level, bucketList(level, start))
@@ -236,8 +239,8 @@ func (l *Levels) find(tick int64) (level uint, start int64) {
 	return level, tick >> shift(level) << shift(level)
 }
 
-// findAhead is find, if the tick may be in the second half of level 0: unless a bucket of a higher level
-// than 1 comes before that.
+// findAhead is find for timers that may stand in the second half of level 0. A tick is not there if a
+// bucket of a level above 1 comes before it.
 func (l *Levels) findAhead(tick int64) (level uint, start int64) {
 	if tick>>LowBits == l.cur>>LowBits+1 && tick>>above(1) == l.cur>>above(1) {
 		return 0, tick

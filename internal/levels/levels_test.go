@@ -481,8 +481,8 @@ func TestLevelsAgainstSimpleLists(t *testing.T) {
 	require.NotZero(t, ahead, "nothing was moved down ahead of its time")
 }
 
-// A bucket of level 1 that is worth it is moved down ahead of its time, a few timers at a time. The
-// levels are then looked at at the first of their deadlines, and what is registered meanwhile is not lost.
+// A bucket of level 1 that holds enough timers is moved down ahead of its time, a few timers at a time.
+// Next then returns the first of their deadlines. Timers that are registered later are not lost.
 func TestMoveAheadEmptiesTheNextBucket(t *testing.T) {
 	const n = 10 * blockLen
 	for _, from := range []int64{0, 5, 3*Lowest + 7, 62*Lowest + 1, 64*Lowest + 1} {
@@ -520,7 +520,7 @@ func TestMoveAheadEmptiesTheNextBucket(t *testing.T) {
 	}
 }
 
-// Of a bucket that comes after one of a higher level nothing is moved ahead: some of its timers are in that.
+// MoveAhead moves nothing of a bucket that comes after one of a higher level: that may hold timers of it.
 func TestMoveAheadStaysInItsLevel(t *testing.T) {
 	for _, edge := range []int64{Digits * Lowest, 1 << 24} {
 		b := newLevelsBench(t)

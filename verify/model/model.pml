@@ -91,6 +91,7 @@
 /* Left out: where timers stand, and when they are due. */
 /* - clock.go: after (*shard).nanos (*Wheel).elapsed */
 /* - own.go: init (*shard).levelsOf (*shard).allLevels (*shard).ownBytes (*shard).nextOwn (*shard).firingOf */
+/* - worker.go: (*worker).moveAhead */
 /* - shard.go: newShards (*shard).needsClock (*shard).prefetch */
 /* - internal/levels/levels.go: (*Record).CanStay (*Levels).Insert (*Levels).Next */
 /* - internal/levels/expire.go: (*Levels).Expire */
@@ -104,7 +105,7 @@
 /* Left out: how many workers there are, and how long they keep a processor. */
 /* - hiring.go: (*Wheel).wanted (*Wheel).look look.enoughReady (*Wheel).progressed (*worker).mayHireNext (*Wheel).atWork (*shard).blocked (*shard).crowded (*Wheel).watchBubble (*Wheel).hireWhenStill (*Wheel).somethingIsDue (*Wheel).standsStill (*Wheel).othersWait (*worker).userCall (*worker).callUser */
 /* - members.go: (*worker).callNested */
-/* - worker.go: (*worker).assist (*worker).giveWay (*worker).relock (*worker).dropLabels (*worker).scan (*worker).moveAhead */
+/* - worker.go: (*worker).assist (*worker).giveWay (*worker).relock (*worker).dropLabels (*worker).scan */
 
 /* Left out: when the alarm rings. */
 /* - alarm.go: newAlarm (*alarm).call (*Wheel).wakeBy (*Wheel).wakeAnyway (*Wheel).clearAlarm (*Wheel).nextWake */

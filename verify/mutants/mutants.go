@@ -1850,7 +1850,7 @@ var givenBack *wordChunk
 		Red: in("internal/levels", "TestLevelsAgainstSimpleLists"),
 	},
 	{
-		Name: "what is moved ahead of its time is lost where its bucket is taken for empty",
+		Name: "level 0 counts as empty when one of its halves is",
 		Rule: "levels",
 		Edits: []edit{{"internal/levels/levels.go", `
 	if l.occupiedWords == [2]uint64{} {
@@ -1860,7 +1860,7 @@ var givenBack *wordChunk
 		Red: in("internal/levels", "TestMoveAheadEmptiesTheNextBucket"),
 	},
 	{
-		Name: "a timer that was put off is moved ahead as if it belonged into its bucket",
+		Name: "a timer that was put off is moved to the lowest level too early",
 		Rule: "levels",
 		Edits: []edit{{"internal/levels/levels.go",
 			`if tick>>LowBits == l.cur>>LowBits+1 && tick>>above(1) == l.cur>>above(1) {`,
@@ -1884,7 +1884,7 @@ var givenBack *wordChunk
 		Red: in("internal/levels", "TestMoveAheadSendsOpenTimersToDue"),
 	},
 	{
-		Name: "each bucket is moved ahead of its time, be it ever so small",
+		Name: "each bucket is moved ahead of its time, however small",
 		Rule: "levels",
 		Edits: []edit{{"internal/levels/expire.go", `
 	if l.Count(list) < least {
@@ -1903,7 +1903,7 @@ var givenBack *wordChunk
 		Red: in("internal/levels", "TestMoveAheadEmptiesTheNextBucket"),
 	},
 	{
-		Name: "to move a bucket ahead of its time goes on where timers are to be looked at",
+		Name: "a bucket is moved ahead of its time while timers stand in the list Due",
 		Rule: "levels",
 		Edits: []edit{{"internal/levels/expire.go",
 			`budget >= blockLen && l.tails[list] != 0 && l.tails[Due] == 0;`,
