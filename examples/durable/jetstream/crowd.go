@@ -125,13 +125,13 @@ func (m *member) await(failed chan error) error {
 	}
 }
 
-// drain waits until the engine has no deadline left, and lets the workers end.
+// drain waits until all deadlines are acknowledged, and lets the workers end.
 func (c *crowd) drain() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	for left := uint64(1); left > 0; time.Sleep(20 * time.Millisecond) {
+	for done := false; !done; time.Sleep(20 * time.Millisecond) {
 		var err error
-		if left, err = c.engine.left(ctx); err != nil {
+		if done, err = c.engine.done(ctx); err != nil {
 			return fmt.Errorf("deadlines are left: %w", err)
 		}
 	}

@@ -123,31 +123,65 @@ func (e *engine) fire(ctx context.Context, f effect) (duplicate bool, err error)
 	return ack.Duplicate, nil
 }
 
-// left returns how many deadlines are not acknowledged.
-func (e *engine) left(ctx context.Context) (uint64, error) { return e.messages(ctx, "-deadlines") }
+// done reports whether all deadlines are acknowledged. Nobody may schedule one meanwhile.
+//
+// An empty stream is not the sign of it: a server that stops in the middle of an acknowledgement may have noted
+// it, and still keep the message, which nobody gets again.
+func (e *engine) done(ctx context.Context) (done bool, err error) {
+	err = e.ask(ctx, func(ctx context.Context) error {
+		s, err := e.js.Stream(ctx, e.name+"-deadlines")
+		if err != nil {
+			return err
+		}
+		heldBack, err := s.Info(ctx, jetstream.WithSubjectFilter(e.name+".at.*"))
+		if err != nil || len(heldBack.State.Subjects) > 0 {
+			return err
+		}
+		due, err := s.Info(ctx) // the last of them is the stream's last message, now that none is held back
+		if err != nil {
+			return err
+		}
+		workers, err := s.Consumer(ctx, "workers")
+		if err != nil {
+			return err
+		}
+		done = workers.CachedInfo().AckFloor.Stream >= due.State.LastSeq
+		return nil
+	})
+	return done, err
+}
 
-// answerWithin is how long a question waits for its answer. One that is sent while the server stops has none,
+// answerWithin is how long questions wait for their answers. One that is sent while the server stops has none,
 // and is asked again.
 const answerWithin = 5 * time.Second
 
-// messages returns how many messages one of the streams has.
-func (e *engine) messages(ctx context.Context, stream string) (uint64, error) {
+// ask asks until there is an answer.
+func (e *engine) ask(ctx context.Context, question func(context.Context) error) error {
 	for {
 		asked, cancel := context.WithTimeout(ctx, answerWithin)
-		s, err := e.js.Stream(asked, e.name+stream) // asks for its state
+		err := question(asked)
 		cancel()
-		switch {
-		case err == nil:
-			return s.CachedInfo().State.Msgs, nil
-		case ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded):
-			return 0, err
+		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return err
 		}
 	}
 }
 
+// fired returns how many effects there are.
+func (e *engine) fired(ctx context.Context) (n uint64, err error) {
+	err = e.ask(ctx, func(ctx context.Context) error {
+		s, err := e.js.Stream(ctx, e.name+"-fired")
+		if err == nil {
+			n = s.CachedInfo().State.Msgs
+		}
+		return err
+	})
+	return n, err
+}
+
 // effects returns all effects.
 func (e *engine) effects(ctx context.Context) (all []effect, err error) {
-	n, err := e.messages(ctx, "-fired")
+	n, err := e.fired(ctx)
 	if err != nil || n == 0 {
 		return nil, err
 	}

@@ -258,6 +258,54 @@ func TestTheServerRestarts(t *testing.T) {
 	require.Zero(t, v.lost+v.twice+v.early+v.strange+v.sameClaim)
 }
 
+// A server that stops in the middle of an acknowledgement may have noted it, and still keep the message. The
+// deadline has fired, and nobody waits for it.
+func TestAMessageThatTheServerKeepsIsNotADeadline(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s, err := startServer(dir, server.RANDOM_PORT)
+	require.NoError(t, err)
+	port := s.Addr().(*net.TCPAddr).Port
+	t.Cleanup(func() { stopServer(s) }) // the last of them
+	c := testCrowd(t, s.ClientURL())
+	restart := func(whileItStands func()) {
+		stopServer(s)
+		whileItStands()
+		s, err = startServer(dir, port)
+		require.NoError(t, err)
+	}
+	messages := filepath.Join(dir, "jetstream", "$G", "streams", c.engine.name+"-deadlines", "msgs")
+	unacked := filepath.Join(t.TempDir(), "msgs")
+
+	c.mustSchedule(t, 1, time.Second)
+	await(t, func() bool { // it is due
+		s, err := c.engine.js.Stream(t.Context(), c.engine.name+"-deadlines")
+		if err != nil {
+			return false
+		}
+		_, err = s.GetLastMsgForSubject(t.Context(), c.engine.name+".due.d0")
+		return err == nil
+	})
+	restart(func() { require.NoError(t, os.CopyFS(unacked, os.DirFS(messages))) })
+	done, err := c.engine.done(t.Context())
+	require.NoError(t, err)
+	require.False(t, done)
+	worker := c.mustAdd(t)
+	await(t, func() bool { return len(ids(t, worker, "ack")) == 1 })
+	restart(func() {
+		require.NoError(t, os.RemoveAll(messages))
+		require.NoError(t, os.CopyFS(messages, os.DirFS(unacked)))
+	})
+	deadlines, err := c.engine.js.Stream(t.Context(), c.engine.name+"-deadlines")
+	require.NoError(t, err)
+	require.Equal(t, uint64(1), deadlines.CachedInfo().State.Msgs)
+
+	v, err := c.judge()
+	require.NoError(t, err)
+	require.Equal(t, 1, v.fired)
+	require.Zero(t, v.lost+v.twice+v.early+v.strange+v.sameClaim+v.doubled)
+}
+
 // A question whose answer is lost, as the server stops, is asked again: without that it would be waited for
 // until all is given up.
 func TestAQuestionWithoutAnAnswerIsAskedAgain(t *testing.T) {
@@ -271,17 +319,17 @@ func TestAQuestionWithoutAnAnswerIsAskedAgain(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(e.close)
 	asked := 0
-	_, err = e.conn.Subscribe("$JS.API.STREAM.INFO.x-deadlines", func(m *nats.Msg) {
+	_, err = e.conn.Subscribe("$JS.API.STREAM.INFO.x-fired", func(m *nats.Msg) {
 		if asked++; asked > 1 {
-			_ = m.Respond([]byte(`{"config":{"name":"x-deadlines"},"state":{"messages":7}}`))
+			_ = m.Respond([]byte(`{"config":{"name":"x-fired"},"state":{"messages":7}}`))
 		}
 	})
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	left, err := e.left(ctx)
+	fired, err := e.fired(ctx)
 	require.NoError(t, err)
-	require.Equal(t, uint64(7), left)
+	require.Equal(t, uint64(7), fired)
 }
 
 // The workers share the work.

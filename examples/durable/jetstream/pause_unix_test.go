@@ -30,8 +30,8 @@ func TestAPausedWorkerDropsItsClaims(t *testing.T) {
 	claims, unacked := held(before)
 	c.mustAdd(t)
 	await(t, func() bool {
-		n, err := c.engine.left(t.Context())
-		return err == nil && n == 0
+		done, err := c.engine.done(t.Context())
+		return err == nil && done
 	})
 	require.NoError(t, paused.Process().Signal(syscall.SIGCONT))
 	await(t, func() bool { return len(ids(t, paused, "lapse")) >= claims-unacked })
