@@ -2,6 +2,7 @@ package timerwheel_test
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"testing"
 	"time"
 
@@ -61,6 +62,15 @@ func TestDueIsExactWhenAllWorkersAreBlocked(t *testing.T) {
 			require.Positive(t, w.Stats().Due)
 		})
 	}
+}
+
+// Promise 2.65: each bucket that is looked at costs some storage, and most need no look.
+func TestStatsAllocatesLittle(t *testing.T) {
+	w := openWheel(t, timerwheel.Options{})
+	for k := range 1000 {
+		w.AfterFunc(time.Hour+time.Duration(k)*time.Second, func() {})
+	}
+	require.Less(t, testing.AllocsPerRun(100, func() { w.Stats() }), 100*float64(runtime.GOMAXPROCS(0)))
 }
 
 // Promise 2.65: what is due again while it runs, and what waits for its lock, is due and has not begun.

@@ -696,6 +696,46 @@ func TestCountWalksNoList(t *testing.T) {
 }
 
 // A huge step costs its timers, not its ticks: this would take centuries.
+// Reached visits each bucket that begins by then, on each level, and no other.
+func TestReachedIsWhatBeginsByThen(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	at := func(bits int64) int64 { // often at the edge of a word
+		return random.Int64N(1<<bits) &^ (random.Int64N(2) * (Digits - 1))
+	}
+	b := newLevelsBench(t)
+	for range 3000 {
+		b.insert(at(2 + random.Int64N(40)))
+	}
+	for step := range int64(40) {
+		limit := b.now + at(step)
+		want := map[uint32]bool{}
+		for level := range uint(NumLevels) {
+			for word := range uint(LowWords) {
+				for start := range b.levels.Buckets(level, word) {
+					for block := range b.levels.All(bucketList(level, start)) {
+						for _, i := range block {
+							if start <= limit {
+								want[i] = true
+							}
+						}
+					}
+				}
+			}
+		}
+		seen := map[uint32]bool{}
+		for block := range b.levels.Reached(limit) {
+			for _, i := range block {
+				seen[i] = true
+			}
+		}
+		require.Equal(t, want, seen, "by tick %d, at %d", limit, b.now)
+		for i, when := range b.truth {
+			require.Falsef(t, when <= limit && !seen[i], "tick %d, by tick %d", when, limit)
+		}
+		b.advance(b.now + random.Int64N(1<<(step/2+1)))
+	}
+}
+
 func TestLevelsHugeStep(t *testing.T) {
 	b := newLevelsBench(t)
 	for k := range 50 {

@@ -151,7 +151,7 @@ func (l *Levels) All(list List) iter.Seq[[]uint32] {
 // Not all of them need be due: see DueAt.
 func (l *Levels) Reached(limit int64) iter.Seq[[]uint32] {
 	return func(yield func([]uint32) bool) {
-		for level, word := range l.words() {
+		for level, word := range l.words(limit) {
 			for start := range l.Buckets(level, word) {
 				if start > limit {
 					break // so do all that follow in this word
@@ -166,16 +166,21 @@ func (l *Levels) Reached(limit int64) iter.Seq[[]uint32] {
 	}
 }
 
-// words yields the words of the levels, as Buckets numbers them.
-func (l *Levels) words() iter.Seq2[uint, uint] {
+// words yields the words of the levels, as Buckets numbers them, that have an occupied bucket and, at level 0,
+// begin at tick limit or before. Most have none: to look into each would be most of the cost of a count.
+func (l *Levels) words(limit int64) iter.Seq2[uint, uint] {
 	return func(yield func(uint, uint) bool) {
 		for word := range uint(LowWords) {
-			if !yield(0, word) {
+			start := l.startOfWord(word)
+			if start > limit {
+				break
+			}
+			if l.occupiedTicks[start>>DigitBits%LowWords] != 0 && !yield(0, word) {
 				return
 			}
 		}
-		for level := range uint(NumLevels - 1) {
-			if !yield(level+1, 0) {
+		for level := uint(1); level < NumLevels; level++ {
+			if l.occupiedBuckets[level] != 0 && !yield(level, 0) {
 				return
 			}
 		}

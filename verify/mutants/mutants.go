@@ -1850,6 +1850,31 @@ var givenBack *wordChunk
 		Red: in("internal/levels", "TestLevelsAgainstSimpleLists"),
 	},
 	{
+		Name: "what begins at the last tick that was asked for is not reached",
+		Rule: "levels",
+		Edits: []edit{{"internal/levels/list.go", `
+			if start > limit {
+				break
+`, `
+			if start >= limit {
+				break
+`}},
+		Red: in("internal/levels", "TestReachedIsWhatBeginsByThen"),
+	},
+	{
+		Name: "Stats looks into every word",
+		Rule: "levels",
+		Edits: []edit{{"internal/levels/list.go", `
+			if start > limit {
+				break
+			}
+			if l.occupiedTicks[start>>DigitBits%LowWords] != 0 && !yield(0, word) {
+`, `
+			if !yield(0, word) || start == -1 {
+`}},
+		Red: tests("TestStatsAllocatesLittle"),
+	},
+	{
 		Name: "level 0 counts as empty when one of its halves is",
 		Rule: "levels",
 		Edits: []edit{{"internal/levels/levels.go", `
