@@ -125,7 +125,7 @@ func (e *engine) fire(ctx context.Context, f effect) (duplicate bool, err error)
 
 // done reports whether all deadlines are acknowledged. Nobody may schedule one meanwhile.
 //
-// An empty stream is not the sign of it: a server that stops in the middle of an acknowledgement may have noted
+// An empty stream is one sign of it. But a server that stops in the middle of an acknowledgement may have noted
 // it, and still keep the message, which nobody gets again.
 func (e *engine) done(ctx context.Context) (done bool, err error) {
 	err = e.ask(ctx, func(ctx context.Context) error {
@@ -145,7 +145,7 @@ func (e *engine) done(ctx context.Context) (done bool, err error) {
 		if err != nil {
 			return err
 		}
-		done = workers.CachedInfo().AckFloor.Stream >= due.State.LastSeq
+		done = due.State.Msgs == 0 || workers.CachedInfo().AckFloor.Stream >= due.State.LastSeq
 		return nil
 	})
 	return done, err
