@@ -64,8 +64,8 @@ func TestDueIsExactWhenAllWorkersAreBlocked(t *testing.T) {
 	}
 }
 
-// Promise 2.65: to look at 64 buckets costs some storage. Here the time of some has come, in which nothing pends,
-// and others, in which something pends, have their time before them.
+// Promise 2.65. Stats allocates for each word of 64 buckets that it looks at. Here the words whose time has come
+// are empty, and the occupied ones are in the future, so it looks at none.
 func TestStatsAllocatesLittle(t *testing.T) {
 	bubble(t, "", timerwheel.Options{}, func(t *testing.T, w *timerwheel.Wheel) {
 		for k := range 40 {

@@ -167,7 +167,7 @@ func (l *Levels) Reached(limit int64) iter.Seq[[]uint32] {
 }
 
 // words yields the words of the levels, as Buckets numbers them, that have an occupied bucket and, at level 0,
-// begin at tick limit or before. Most have none: to look into each would be most of the cost of a count.
+// begin at tick limit or before. Most words are empty: looking into each would dominate the cost of a count.
 func (l *Levels) words(limit int64) iter.Seq2[uint, uint] {
 	return func(yield func(uint, uint) bool) {
 		for word := range uint(LowWords) {

@@ -1862,16 +1862,23 @@ var givenBack *wordChunk
 		Red: in("internal/levels", "TestReachedIsWhatBeginsByThen"),
 	},
 	{
-		Name: "Stats looks into every word",
+		Name: "Stats looks into words that begin later",
 		Rule: "levels",
 		Edits: []edit{{"internal/levels/list.go", `
 			if start > limit {
 				break
-			}
-			if l.occupiedTicks[start>>DigitBits%LowWords] != 0 && !yield(0, word) {
 `, `
-			if !yield(0, word) || start == -1 {
+			if start < 0 {
+				break
 `}},
+		Red: tests("TestStatsAllocatesLittle"),
+	},
+	{
+		Name: "Stats looks into empty words",
+		Rule: "levels",
+		Edits: []edit{{"internal/levels/list.go",
+			`if l.occupiedTicks[start>>DigitBits%LowWords] != 0 && !yield(0, word) {`,
+			`if !yield(0, word) {`}},
 		Red: tests("TestStatsAllocatesLittle"),
 	},
 	{

@@ -123,10 +123,11 @@ func (e *engine) fire(ctx context.Context, f effect) (duplicate bool, err error)
 	return ack.Duplicate, nil
 }
 
-// done reports whether all deadlines are acknowledged. Nobody may schedule one meanwhile.
+// done reports whether the workers have acknowledged all deadlines. Do not schedule a deadline during the call.
 //
-// An empty stream is one sign of it. But a server that stops in the middle of an acknowledgement may have noted
-// it, and still keep the message, which nobody gets again.
+// An empty stream is enough, but not necessary: a server that stops while it handles an acknowledgement may
+// record it and still keep the message, and does not deliver that message again. The consumer's AckFloor alone
+// is not enough either: after a kill of the server it may be older than the stream.
 func (e *engine) done(ctx context.Context) (done bool, err error) {
 	err = e.ask(ctx, func(ctx context.Context) error {
 		s, err := e.js.Stream(ctx, e.name+"-deadlines")

@@ -258,8 +258,8 @@ func TestTheServerRestarts(t *testing.T) {
 	require.Zero(t, v.lost+v.twice+v.early+v.strange+v.sameClaim)
 }
 
-// A server that stops in the middle of an acknowledgement may have noted it, and still keep the message. The
-// deadline has fired, and nobody waits for it.
+// A server that stops while it handles an acknowledgement may record it and still keep the message. The deadline
+// has fired, so the program does not wait for that message.
 func TestAMessageThatTheServerKeepsIsNotADeadline(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
