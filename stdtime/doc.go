@@ -24,7 +24,9 @@
 // received: Stop and Reset take back a value that was sent and not received. With a
 // function it is still to come until the function has begun. So each arming ends
 // in exactly one way, however Stop, Reset, the firing and receives race: in a
-// receive or a call, or in a Stop or Reset that reports true.
+// receive or a call, or in a Stop or Reset that reports true. (In Go 1.26 two
+// calls of package time's may report the same arming of a timer with a channel:
+// golang/go#80760.)
 //
 // The value on a channel is the time of the firing, not of the receive. When a
 // receiver is slow, ticks are dropped; the ticks that it gets lie on the grid

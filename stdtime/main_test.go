@@ -75,6 +75,10 @@ type timeAPI struct {
 	Tick      func(time.Duration) <-chan time.Time
 	Sleep     func(time.Duration)
 	late      time.Duration // how late a firing may be in a bubble
+
+	// reportsTwice says that two calls of Stop or Reset may both report that they took back one
+	// firing of a timer with a channel (golang/go#80760; seen with Go 1.26).
+	reportsTwice bool
 }
 
 var packageTime = timeAPI{
@@ -84,6 +88,8 @@ var packageTime = timeAPI{
 	NewTicker: func(d time.Duration) (ticker, <-chan time.Time) { t := time.NewTicker(d); return t, t.C },
 	Tick:      time.Tick,
 	Sleep:     time.Sleep,
+
+	reportsTwice: true,
 }
 
 const tick = time.Millisecond

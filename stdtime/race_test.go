@@ -166,7 +166,8 @@ func spin(iterations int) {
 var spinLoad atomic.Int64
 
 // One goroutine arms and another receives: each arming ends in exactly one way. Either its
-// value is received, or a Stop or Reset reports that it was still to come.
+// value is received, or a Stop or Reset reports that it was still to come. With package time a
+// Stop and a Reset after it may both report the same firing, while it is about to send.
 func TestEachArmingEndsOnce(t *testing.T) {
 	onBoth(t, func(t *testing.T, c timeAPI) {
 		var all sync.WaitGroup
@@ -207,7 +208,7 @@ func TestEachArmingEndsOnce(t *testing.T) {
 				count(tm.Stop())
 				close(done)
 				<-over
-				if armed != undone+received {
+				if ended := undone + received; ended < armed || ended > armed && !c.reportsTwice {
 					t.Errorf("armed %d times, %d undone, %d received", armed, undone, received)
 				}
 			})
