@@ -279,7 +279,7 @@ func ExampleWheel_AfterFuncLocked() {
 	// false
 }
 
-// A program saves the deadlines when it shuts down, and arms them again when it starts.
+// A handler may call what locks the same lock, once it has released it.
 func ExampleTimer_ReleaseLock() {
 	w := newWheel()
 	defer w.Close()
@@ -308,6 +308,7 @@ func ExampleTimer_ReleaseLock() {
 	// Output: 1
 }
 
+// A program saves the deadlines when it shuts down, and arms them again when it starts.
 func ExampleWheel_Timers() {
 	before, midnight := newManual()
 	names := map[timerwheel.Timer]string{ // the program's own meaning of its timers
