@@ -36,8 +36,11 @@ const remembered = time.Hour
 // deadlineHeader has the deadline to the nanosecond. The engine's schedules are of whole seconds.
 const deadlineHeader = "Deadline"
 
+// beginWithin is how long connecting and setting up may take, of many processes that begin at once.
+const beginWithin = time.Minute
+
 func connect(url, name string) (*engine, error) {
-	conn, err := nats.Connect(url, nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
+	conn, err := nats.Connect(url, nats.Timeout(beginWithin), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 //	fire ID N    it is about to fire it
 //	ack ID N     the engine knows that it has fired
 //	lapse ID N   it has dropped its claim, which may be another's by now
-//	late - 0     its claims were kept so late that some may have lapsed
+//	late - 0     it was held up, or the engine was, so that claims may have lapsed
 type journal struct{ file *os.File }
 
 func openJournal(name string) (journal, error) {

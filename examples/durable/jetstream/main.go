@@ -140,7 +140,7 @@ func newCrowd(url, dir string, p plan) (*crowd, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), beginWithin)
 	defer cancel()
 	if err := e.create(ctx, p); err != nil {
 		e.close()

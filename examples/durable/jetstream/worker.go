@@ -49,7 +49,8 @@ func (w *worker) work(in io.Reader) error {
 	w.claims = map[string]*claim{}
 	w.wheel.Every(w.plan.ackWait/4, func(timerwheel.Timer) { w.keep() })
 
-	ctx := context.Background()
+	ctx, cancel := context.WithTimeout(context.Background(), beginWithin)
+	defer cancel()
 	consumer, err := w.engine.js.Consumer(ctx, w.engine.name+"-deadlines", "workers")
 	if err != nil {
 		return err
@@ -82,6 +83,9 @@ func (w *worker) claim(msg jetstream.Msg) {
 		log.Printf("jetstream: %s: %v", id, err)
 		_ = msg.Term() // it will not be better the next time
 		return
+	}
+	if meta.NumDelivered == 1 && time.Since(meta.Timestamp) > w.plan.ackWait/2 {
+		w.late() // the message has waited, perhaps for this process
 	}
 	c := &claim{msg: msg, delivery: meta.NumDelivered, when: when, kept: time.Now()}
 	w.note("claim", id, c)
@@ -124,6 +128,7 @@ func (w *worker) fire(id string) {
 	}
 	if err != nil {
 		log.Printf("jetstream: %s: %v", id, err) // the claim is not kept any more, and so comes again
+		w.late()
 	} else {
 		w.note("ack", id, c)
 	}
@@ -155,7 +160,7 @@ func (w *worker) keep() {
 	defer cancel()
 	err := w.engine.conn.FlushWithContext(ctx)
 	if time.Since(oldest) > w.plan.ackWait/2 {
-		w.note("late", "-", &claim{})
+		w.late()
 	}
 	if err != nil {
 		return // whether the engine has received it is unknown
@@ -173,6 +178,7 @@ func (w *worker) lapsed(id string, c *claim) bool {
 		return false
 	}
 	w.note("lapse", id, c)
+	w.late()
 	delete(w.claims, id)
 	return true
 }
@@ -195,6 +201,9 @@ func (w *worker) giveBack() {
 	}
 	_ = w.engine.conn.FlushTimeout(w.plan.ackWait)
 }
+
+// late notes that this worker was held up, or has waited in vain for the engine.
+func (w *worker) late() { w.note("late", "-", &claim{}) }
 
 func (w *worker) note(what, id string, c *claim) {
 	if err := w.journal.write(what, id, c.delivery); err != nil {
