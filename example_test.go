@@ -714,5 +714,5 @@ func ExampleWheel_Sites() {
 	for _, s := range w.Sites() {
 		fmt.Println(s.Live, "at", filepath.Base(s.AllocatedAt))
 	}
-	// Output: 3 at example_test.go:714
+	// Output: 3 at example_test.go:712
 }
