@@ -816,7 +816,7 @@ func TestAForgottenWheelFiresWhatPends(t *testing.T) {
 	func() {
 		w, err := timerwheel.New(timerwheel.Options{})
 		require.NoError(t, err)
-		w.AfterFunc(50*time.Millisecond, func() { close(fired) })
+		w.AfterFunc(500*time.Millisecond, func() { close(fired) }) // after the first collections
 	}()
 	eventually(t, "what pends on it fires", func() bool {
 		runtime.GC()
