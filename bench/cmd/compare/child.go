@@ -152,5 +152,5 @@ func usageWhileIdle(pid int, text string) (used scene.Usage, err error) {
 		return used, err
 	}
 	time.Sleep(time.Second)
-	return usageDuring(pid, span)
+	return usageDuring(span, func() (scene.Usage, error) { return usage(pid) })
 }

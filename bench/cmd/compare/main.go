@@ -85,7 +85,7 @@ func compare(o options) (ok bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if ok, err = check(o, &r); err != nil {
+	if ok, err = check(o, &r, run); err != nil {
 		return false, err
 	}
 	return ok, publish(o, &r)

@@ -94,8 +94,8 @@ func procs(o options, s scene.Scene) int {
 // check reports whether no figure is worse than o.check times what its target allows, and
 // prints those that are. On a shared machine a figure may be bad by chance. So check
 // measures a scene with a bad figure again, up to twice, in two more rounds each time, and
-// all its figures count. A figure that is really bad stays bad.
-func check(o options, r *figure.Results) (ok bool, err error) {
+// all its figures count. A figure that is really bad stays bad. Again is run, or a test's.
+func check(o options, r *figure.Results, again runner) (ok bool, err error) {
 	if o.check == 0 {
 		return true, nil
 	}
@@ -110,7 +110,7 @@ func check(o options, r *figure.Results) (ok bool, err error) {
 		for _, s := range scenes {
 			fmt.Fprintf(os.Stderr, "measuring again: %s\n", s.Name)
 			for round := range 2 {
-				if err := run(o, r, s, round); err != nil {
+				if err := again(o, r, s, round); err != nil {
 					return false, err
 				}
 			}
@@ -122,6 +122,9 @@ func check(o options, r *figure.Results) (ok bool, err error) {
 	}
 	return len(verdicts) == 0, nil
 }
+
+// A runner measures a scene, as run does.
+type runner func(o options, r *figure.Results, s scene.Scene, round int) error
 
 // failed returns the verdicts that do not pass the check.
 func failed(o options, r *figure.Results) (verdicts []figure.Verdict) {

@@ -18,16 +18,17 @@ var switches = regexp.MustCompile(`(?m)^(?:non)?voluntary_ctxt_switches:\s*(\d+)
 // glimpse is how often usageDuring looks at a process.
 const glimpse = 50 * time.Millisecond
 
-// usageDuring returns what the threads of a process use from now on until span has passed. In
-// each glimpse in which one of them ran it sees a burst; a burst may span two glimpses.
-func usageDuring(pid int, span time.Duration) (used scene.Usage, err error) {
+// usageDuring returns what the threads of a process use from now on until span has passed. Look
+// returns what they have used. In each glimpse in which one of them ran usageDuring sees a burst; a
+// burst may span two glimpses.
+func usageDuring(span time.Duration, look func() (scene.Usage, error)) (used scene.Usage, err error) {
 	began := time.Now()
-	first, err := usage(pid)
+	first, err := look()
 	last, in := first, 0.0 // how many glimpses the present burst lasts
 	for err == nil && time.Since(began) < span {
 		time.Sleep(min(glimpse, span-time.Since(began)))
 		before := last
-		if last, err = usage(pid); last.WakeUps == before.WakeUps {
+		if last, err = look(); last.WakeUps == before.WakeUps {
 			used.Bursts += math.Ceil(in / 2)
 			in = 0
 		} else {

@@ -47,12 +47,24 @@ func (m *Measurement) idle() (used Usage, ok bool) {
 }
 
 // drained fires and stops all its timers. Every goroutine besides its own then belongs to
-// the rival.
+// the rival. Those that end have time to do so: many workers may have begun.
 func drained(m *Measurement, r rival.Rival) {
 	fireThousand(r)
 	r.StartStop(1000, time.Minute, nothing)
-	time.Sleep(50 * time.Millisecond) // for the handlers to return
-	m.report(figure.Drained, figure.Count, float64(runtime.NumGoroutine()-1))
+	others := func() int { return runtime.NumGoroutine() - 1 }
+	m.report(figure.Drained, figure.Count, float64(awaitNone(others)))
+}
+
+// awaitNone looks every 10 ms until count returns 0, and returns the last count. It looks at most 200
+// times, which is two seconds or, where the process stalls, longer.
+func awaitNone(count func() int) (n int) {
+	for range 200 {
+		if n = count(); n == 0 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return n
 }
 
 func fireThousand(r rival.Rival) {

@@ -82,6 +82,22 @@ func (m *Measurement) loop(work string, f func(n int)) {
 	m.report(work, figure.Nanoseconds, float64(took)/float64(n))
 }
 
+// batch is how long the batches of least are. Where processes take turns, each has its turn for longer
+// than that, so some batches are undisturbed even if this process has only a part of a processor.
+const batch = time.Millisecond
+
+// least is loop, but reports the nanoseconds in the batch that took the least for each time.
+func (m *Measurement) least(work string, f func(n int)) {
+	runtime.GC()
+	repeat(f, m.span()/5)
+	var took figure.Samples
+	for range m.span() / batch {
+		n, t := repeat(f, batch)
+		took = append(took, float64(t)/float64(n))
+	}
+	m.report(work, figure.Nanoseconds, took.Quantile(0))
+}
+
 // repeat calls f until span has passed.
 func repeat(f func(n int), span time.Duration) (n int, took time.Duration) {
 	began := time.Now()

@@ -91,19 +91,32 @@ func TestStopsMeasuresItsWorks(t *testing.T) {
 	require.Subset(t, works, []string{figure.DelIdle, figure.DelPending})
 }
 
-// A rival with slack fires the timers twice, and one without fires them once.
-func TestSlackIsMeasuredBesideNoSlack(t *testing.T) {
-	for _, kind := range rival.Kinds()[:2] {
+// slackOfThousand measures slack with a thousand timers. On a busy machine they may be due before all
+// are armed, or before the process runs again after that, so that no wake-up is left. That happens less
+// often with a million, of which compare measures a failure once more. Here there are ten tries.
+func slackOfThousand(t *testing.T, kind rival.Kind) (m *Measurement) {
+	t.Helper()
+	without := func(f Figure) bool { return f.Value <= 0 }
+	for range 10 {
 		r, err := kind.New(0)
 		require.NoError(t, err)
-		defer r.Close()
-		m := &Measurement{Short: true}
+		m = &Measurement{Short: true}
 		m.slack(r, 1000, 100*time.Millisecond)
-		require.NoError(t, m.Err())
+		r.Close()
+		if m.Err() == nil && !slices.ContainsFunc(m.Figures, without) {
+			return m
+		}
+	}
+	require.Fail(t, "slack was not measured", "%v: %+v", m.Err(), m.Figures)
+	return nil
+}
+
+// A rival with slack fires the timers twice, and one without fires them once.
+func TestSlackIsMeasuredBesideNoSlack(t *testing.T) {
+	for _, kind := range oursAndTime() {
 		var works []string
-		for _, f := range m.Figures {
+		for _, f := range slackOfThousand(t, kind).Figures {
 			works = append(works, f.Work)
-			require.Positive(t, f.Value)
 		}
 		want := []string{figure.NoSlackWakeUps, figure.NoSlackCPU}
 		if kind.Name == rival.Ours {

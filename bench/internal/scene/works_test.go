@@ -151,6 +151,22 @@ func TestEmptyWheels(t *testing.T) {
 	}
 }
 
+// A batch that others disturb is not in the figure: here every batch but one is.
+func TestLeastOfBatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, calls := &Measurement{Short: true}, 0
+		m.least("a work", func(n int) {
+			calls++
+			time.Sleep(time.Duration(n) * time.Microsecond)
+			if calls != 50 {
+				time.Sleep(10 * time.Millisecond)
+			}
+		})
+		require.Equal(t, []Figure{{"a work", figure.Nanoseconds, 1000}}, m.Figures)
+		require.GreaterOrEqual(t, calls, 100)
+	})
+}
+
 // The host's calls are counted, and what a hundred frames cost is not lost.
 func TestAdvance(t *testing.T) {
 	figures := measured(t, rival.Kinds()[0], run(t, "Advance"))
@@ -189,6 +205,25 @@ func TestRivalsWithoutReuse(t *testing.T) {
 		work := func(m *Measurement, r rival.Rival) { m.lone("a firing alone", r, 50) }
 		require.Contains(t, measured(t, kind, work), "a firing alone")
 	}
+}
+
+// What ends within two seconds is not counted, and what stays is.
+func TestAwaitNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		endAfter := func(d time.Duration) func() int {
+			return func() int {
+				if time.Since(began) < d {
+					return 3
+				}
+				return 0
+			}
+		}
+		require.Zero(t, awaitNone(endAfter(0)))
+		require.Zero(t, time.Since(began), "it waited, though there was none")
+		require.Zero(t, awaitNone(endAfter(1900*time.Millisecond)))
+		require.Equal(t, 3, awaitNone(endAfter(time.Hour)))
+	})
 }
 
 // What was watched is what is reported: switches of threads in ten seconds, and bursts.
