@@ -226,12 +226,25 @@ func TestNothingHappensWithoutRequests(t *testing.T) {
 		h := debug.Handler(openWheel(t, timerwheel.Options{}))
 		for range 3 {
 			last := reportOf(t, h, "").Samples
-			require.LessOrEqual(t, runtime.NumGoroutine(), before)
+			noMoreGoroutinesThan(t, before)
 			time.Sleep(time.Hour)
 			require.Len(t, reportOf(t, h, "").Samples, len(last)+1)
 			time.Sleep(time.Hour)
 		}
 	})
+}
+
+// noMoreGoroutinesThan checks that the program has at most n goroutines. One that has just ended, such
+// as the one that New asks for its bubble, may still be counted: on a busy machine for many time slices.
+func noMoreGoroutinesThan(t *testing.T, n int) {
+	t.Helper()
+	for range 5_000_000 {
+		if runtime.NumGoroutine() <= n {
+			return
+		}
+		runtime.Gosched()
+	}
+	t.Errorf("%d goroutines, %d expected", runtime.NumGoroutine(), n)
 }
 
 // ---- The page ----
@@ -273,7 +286,7 @@ func TestHeadIsGetWithoutBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // so that no time passes between the two
 		h := debug.Handler(openWheel(t, timerwheel.Options{}))
 		for _, url := range []string{"/", "/?format=json"} {
-			get, head := ask(h, http.MethodGet, url), ask(h, http.MethodHead, url)
+			get, head := getAndHead(h, url)
 			require.Equal(t, http.StatusOK, head.Code)
 			require.Equal(t, get.Header(), head.Header())
 			require.Equal(t, strconv.Itoa(get.Body.Len()), head.Header().Get("Content-Length"))
@@ -282,6 +295,18 @@ func TestHeadIsGetWithoutBody(t *testing.T) {
 			require.Equal(t, "nosniff", head.Header().Get("X-Content-Type-Options"))
 		}
 	})
+}
+
+// getAndHead returns the answers to both. A report has the number of goroutines: if one that has just
+// ended is counted in the first answer only, their lengths may differ, and it asks again.
+func getAndHead(h http.Handler, url string) (get, head *httptest.ResponseRecorder) {
+	for range 100 {
+		get, head = ask(h, http.MethodGet, url), ask(h, http.MethodHead, url)
+		if get.Header().Get("Content-Length") == head.Header().Get("Content-Length") {
+			break
+		}
+	}
+	return get, head
 }
 
 func TestBadRequests(t *testing.T) {

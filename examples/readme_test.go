@@ -22,7 +22,7 @@ func TestREADMEShowsSeedrace(t *testing.T) {
 	block, _, found = strings.Cut(block, "\n```\n")
 	require.True(t, found)
 
-	out, err := exec.Command(filepath.Join(programs, "seedrace"), "-for", "100ms").CombinedOutput()
+	out, err := exec.Command(filepath.Join(programs, "seedrace"), "-for", "1s").CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	printed := shapes(string(out))
 	for _, line := range shapes(block) {

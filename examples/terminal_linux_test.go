@@ -1,7 +1,6 @@
 package examples
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -53,24 +52,37 @@ func TestProgressOnATerminal(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			screen, terminal := openTerminal(t)
-			program := exec.Command(filepath.Join(programs, name), flags...)
-			program.Stdout = terminal
-			require.NoError(t, program.Start())
-			require.NoError(t, terminal.Close())
-			var shown bytes.Buffer
-			_, _ = io.Copy(&shown, screen) // it ends with an error when the program has closed the terminal
-			require.NoError(t, program.Wait(), "%s", &shown)
-			require.Regexp(t, progress, shown.String())
+			shown, err := onTerminal(t, name, flags)
+			if err != nil || !progress.MatchString(shown) {
+				// A program that gets no processor for a second may miss its line, or what it checks.
+				t.Logf("a second try: the first ended with %v, and showed\n%s", err, shown)
+				shown, err = onTerminal(t, name, flags)
+			}
+			require.NoError(t, err, "%s", shown)
+			require.Regexp(t, progress, shown)
 		})
 	}
+}
+
+// onTerminal runs an example on a terminal, and returns what that shows, and how the program ended.
+func onTerminal(t *testing.T, name string, flags []string) (shown string, err error) {
+	t.Helper()
+	screen, terminal := openTerminal(t)
+	defer screen.Close()
+	program := exec.Command(filepath.Join(programs, name), flags...)
+	program.Stdout = terminal
+	require.NoError(t, program.Start())
+	require.NoError(t, terminal.Close())
+	output, _ := io.ReadAll(screen) // it ends with an error when the program has closed the terminal
+	return string(output), program.Wait()
 }
 
 func TestNoProgressInAPipe(t *testing.T) {
 	if testing.Short() {
 		t.Skip("the example runs for two seconds")
 	}
-	piped, err := exec.Command(filepath.Join(programs, "deadlocks"), "-hold", "2s").Output()
+	// Ttlcache checks nothing that a busy machine could make it miss.
+	piped, err := exec.Command(filepath.Join(programs, "ttlcache"), "-users", "1", "-for", "2s").Output()
 	require.NoError(t, err, "%s", piped)
 	require.NotRegexp(t, progress, string(piped))
 }

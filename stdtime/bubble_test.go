@@ -26,7 +26,7 @@ func TestABubbleRefusesTimersOfAWheelFromOutside(t *testing.T) {
 			"Sleep":            func() { c.Sleep(time.Second) },
 			"Reset":            func() { timer.Reset(time.Hour) },
 			"Reset of a func":  func() { f.Reset(time.Hour) },
-			"Reset of stopped": func() { stopped.Reset(40 * 366 * 24 * time.Hour) },
+			"Reset of stopped": func() { stopped.Reset(200 * 366 * 24 * time.Hour) },
 			"Ticker.Reset":     func() { ticker.Reset(time.Hour) },
 		} {
 			require.Panics(t, call, name)

@@ -23,24 +23,24 @@ func Example() {
 	defer w.Close()
 	clock := stdtime.On(w)
 
-	requests := make(chan string, 2)
-	requests <- "first"
-	requests <- "second"
+	requests := make(chan time.Duration, 2) // each says how long to wait for the next
+	requests <- time.Minute
+	requests <- time.Millisecond
 
-	idle := clock.NewTimer(50 * time.Millisecond)
+	idle := clock.NewTimer(time.Minute)
 	for {
 		select {
-		case r := <-requests:
-			fmt.Println(r)
-			idle.Reset(50 * time.Millisecond) // nothing to drain
+		case wait := <-requests:
+			fmt.Println("a request, then wait", wait)
+			idle.Reset(wait) // nothing to drain
 		case <-idle.C:
 			fmt.Println("idle: hang up")
 			return
 		}
 	}
 	// Output:
-	// first
-	// second
+	// a request, then wait 1m0s
+	// a request, then wait 1ms
 	// idle: hang up
 }
 

@@ -79,6 +79,10 @@ type timeAPI struct {
 	// reportsTwice says that two calls of Stop or Reset may both report that they took back one
 	// firing of a timer with a channel (golang/go#80760; seen with Go 1.26).
 	reportsTwice bool
+
+	// repeatsTimes says that two ticks may have the same time: package time sends the present time
+	// less a delay that it measured before, and Go promises no more.
+	repeatsTimes bool
 }
 
 var packageTime = timeAPI{
@@ -90,6 +94,7 @@ var packageTime = timeAPI{
 	Sleep:     time.Sleep,
 
 	reportsTwice: true,
+	repeatsTimes: true,
 }
 
 const tick = time.Millisecond

@@ -368,7 +368,8 @@ func TestAllMethodsConcurrently(t *testing.T) {
 	})
 }
 
-// Many goroutines wait on one ticker: each gets its ticks, and no tick is received twice.
+// Many goroutines wait on one ticker: each gets its ticks, and no tick is received twice. Ticks
+// of a wheel's Ticker are known by their times: it fires at most once in a tick of the wheel.
 func TestManyReceiversOfOneTicker(t *testing.T) {
 	onBoth(t, func(t *testing.T, c timeAPI) {
 		tk, ticks := c.NewTicker(100 * time.Microsecond)
@@ -378,7 +379,8 @@ func TestManyReceiversOfOneTicker(t *testing.T) {
 		for range 10 {
 			all.Go(func() {
 				for range rounds(50) {
-					if at, twice := seen.LoadOrStore(await(t, ticks, "the next tick"), true); twice {
+					at := await(t, ticks, "the next tick")
+					if _, twice := seen.LoadOrStore(at, true); twice && !c.repeatsTimes {
 						t.Errorf("%v was received twice", at)
 					}
 				}

@@ -149,9 +149,7 @@ func TestResetToThePastFiresAtOnce(t *testing.T) {
 						}
 						tm.Reset(past)
 					}
-					start := time.Now()
 					await(t, ch, "in the past")
-					require.Less(t, time.Since(start), 10*time.Second)
 				}
 			})
 		})

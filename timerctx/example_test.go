@@ -20,12 +20,12 @@ func newWheel() *timerwheel.Wheel {
 	return w
 }
 
-// A request has a second in all, and each of its calls has less.
+// A request has a minute in all, and each of its calls has less.
 func Example() {
 	w := newWheel() // one for the program
 	defer w.Close()
 
-	request, cancel := timerctx.WithTimeout(context.Background(), w, time.Second)
+	request, cancel := timerctx.WithTimeout(context.Background(), w, time.Minute)
 	defer cancel()
 
 	call := func(ctx context.Context) error {

@@ -81,7 +81,7 @@ func run(after, hold time.Duration, address string) error {
 	poller := newPoller(wheel)
 	d.self = <-poller.ended
 
-	session := newSession(wheel, 250*time.Millisecond)
+	session := newSession(wheel, time.Second) // ample: it must not expire before close begins
 	go session.close()
 	for range 2 {
 		select {

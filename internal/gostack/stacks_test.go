@@ -93,7 +93,16 @@ func TestWhichGoroutineWaits(t *testing.T) {
 			case <-over:
 			}
 		},
-		"sleep": func() { time.Sleep(5 * time.Second) },
+		"sleep": func() { // again and again, so that it neither ends before it is seen nor outlives the test
+			for {
+				select {
+				case <-over:
+					return
+				default:
+					time.Sleep(10 * time.Millisecond)
+				}
+			}
+		},
 	} {
 		ids := make(chan uint64)
 		go func() { ids <- ID(); f() }()
