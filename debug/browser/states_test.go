@@ -33,13 +33,18 @@ const (
 	otherFindings = findings + `.slice(1).join("\n")`
 )
 
+// outOfView are the elements of a selector that are not on the screen, or not entirely.
+func outOfView(selector string) string {
+	return `[...document.querySelectorAll(` + strconv.Quote(selector) + `)].filter((e) => {
+		const b = e.getBoundingClientRect();
+		return b.width === 0 || b.top < 0 || b.left < 0 || b.bottom > innerHeight + 1 || b.right > innerWidth + 1;
+	}).map((e) => e.id + " " + e.className + JSON.stringify(e.getBoundingClientRect()))`
+}
+
 // requireInView fails unless the elements of a selector are on the screen, all of them and entirely.
 func requireInView(t *testing.T, tab context.Context, selector string) {
 	t.Helper()
-	require.Empty(t, eval[[]string](t, tab, `[...document.querySelectorAll(`+strconv.Quote(selector)+`)].filter((e) => {
-		const b = e.getBoundingClientRect();
-		return b.width === 0 || b.top < 0 || b.left < 0 || b.bottom > innerHeight + 1 || b.right > innerWidth + 1;
-	}).map((e) => e.id + " " + e.className + JSON.stringify(e.getBoundingClientRect()))`))
+	require.Empty(t, eval[[]string](t, tab, outOfView(selector)))
 }
 
 // openState opens a wheel's page on a desktop's screen.
@@ -90,12 +95,18 @@ func TestStateHealthy(t *testing.T) {
 	pend(w, 20_000)
 	beat(w)
 	tab := openState(t, w)
-	eventually(t, tab, `[...document.querySelectorAll("#numbers .range")].some((e) => /^last ([6-9]|\d\d) s: /.test(e.textContent)) && /^green/.test(`+firstFinding+`)`)
-	require.Regexp(t, `^green ✔\s*OK\s*Healthy: 20,040 timers are pending, the next .*; \d+ of 256 workers (is|are) busy\. .*began .* late`, eval[string](t, tab, firstFinding))
 	desktop(t, tab, 1240)
-	requireInView(t, tab, "#verdict, #process, #numbers, #levels")
-	require.Contains(t, eval[string](t, tab, `document.title`), "✔ OK")
-	require.Zero(t, eval[int](t, tab, `document.querySelectorAll("#run-time .stalled").length`), "nothing is red")
+	// All is read at once, while the verdict is green: on a busy machine a timer may be late a second later.
+	isGreen := `[...document.querySelectorAll("#numbers .range")].some((e) => /^last ([6-9]|\d\d) s: /.test(e.textContent)) && ` +
+		`/^green/.test(` + firstFinding + `)`
+	all := `[` + firstFinding + `, document.title, String(document.querySelectorAll("#run-time .stalled").length), ` +
+		outOfView("#verdict, #process, #numbers, #levels") + `.join()]`
+	eventually(t, tab, isGreen+` && (window.seen = `+all+`)`)
+	page := eval[[]string](t, tab, `seen`)
+	require.Regexp(t, `^green ✔\s*OK\s*Healthy: 20,040 timers are pending, the next .*; \d+ of 256 workers (is|are) busy\. .*began .* late`, page[0])
+	require.Contains(t, page[1], "✔ OK")
+	require.Equal(t, "0", page[2], "nothing is red")
+	require.Empty(t, page[3], "what is not in view")
 	shoot(t, tab, "healthy")
 }
 
@@ -245,14 +256,14 @@ func TestStateDark(t *testing.T) {
 	timer := w.Alloc(func(timerwheel.Timer) {})
 	require.NoError(t, timer.Free())
 	require.ErrorIs(t, timer.Register(0), timerwheel.ErrStale)
-	tab := newTab(t)
+	s, tab := serve(t, w), newTab(t)
 	dark := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}}
 	require.NoError(t, chromedp.Do(tab, func(ctx context.Context, target *chromedp.Target) (v chromedp.Void, err error) {
 		_, err = cdp.Call(ctx, target, emulation.SetEmulatedMedia, dark)
 		return v, err
 	}))
 	desktop(t, tab, 900)
-	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(serve(t, w).URL+path)))
+	require.NoError(t, chromedp.Do(tab, chromedp.Navigate(s.URL+path)))
 	eventually(t, tab, `/^yellow ▲\s*Warning\s*browser\.flushCache \(states_test\.go:\d+\) has run for ([2-9]|\d\d)/.test(`+firstFinding+`)`)
 	require.Regexp(t, `A timer was used after its end, or freed too often \(1 time\)\. The last, .* ago: stale timer`, eval[string](t, tab, otherFindings))
 	require.Equal(t, 1, eval[int](t, tab, `document.querySelectorAll("#run-time .mark.stalled").length`), "it runs for longer than StallAfter")
@@ -318,18 +329,29 @@ func TestBeforeTheFirstAnswer(t *testing.T) {
 	eventually(t, tab, `document.body.className === "live" && /^green/.test(`+firstFinding+`)`)
 }
 
+// makePatient lets the page wait for each answer for as long as it takes. Where a busy machine needs more than
+// five seconds, it would say that it has no data. No request is under way any more that began before.
+func makePatient(t *testing.T, tab context.Context) {
+	t.Helper()
+	eval[bool](t, tab, `window.patient = 0, AbortSignal.timeout = () => (patient++, new AbortController().signal), true`)
+	eventually(t, tab, `patient > 0`)
+}
+
 // A screen reader hears of what is new, and not of each number.
 func TestTheVerdictIsSpokenOnce(t *testing.T) {
 	w := openWheel(t, timerwheel.Options{StallAfter: 300 * time.Millisecond})
 	pend(w, 3000)
 	_, tab := open(t, w)
+	makePatient(t, tab)
 	eventually(t, tab, `document.getElementById("live").textContent.startsWith("OK: Healthy")`)
 	require.Equal(t, "polite", eval[string](t, tab, `document.getElementById("live").getAttribute("aria-live")`))
-	eval[bool](t, tab, `window.spoken = 0, new MutationObserver(() => spoken++).observe(document.getElementById("live"), { childList: true }), true`)
-	eventually(t, tab, `document.querySelectorAll("#numbers .range")[1].textContent.match(/^last 1[2-9] s: /) !== null`)
-	require.Zero(t, eval[int](t, tab, `spoken`), "only numbers have changed")
+	eval[bool](t, tab, `window.spoken = [], window.live = document.getElementById("live"),
+		new MutationObserver(() => spoken.push(live.textContent)).observe(live, { childList: true }), true`)
+	eventually(t, tab, `document.querySelectorAll("#numbers .range")[1].textContent.match(/^last (1[2-9]|[2-9]\d) s: /) !== null`)
+	require.Empty(t, eval[[]string](t, tab, `spoken`), "only numbers have changed")
 	g := newGate(t)
 	w.AfterFuncArg(0, slowBackend, g)
 	eventually(t, tab, `document.getElementById("live").textContent.startsWith("Warning: browser.slowBackend (states_test.go:")`)
-	require.Equal(t, 1, eval[int](t, tab, `spoken`))
+	// On a busy machine it may begin late. That is spoken before.
+	require.Len(t, eval[[]string](t, tab, `spoken.filter((text) => !text.includes("1 timer is due, the first for"))`), 1)
 }

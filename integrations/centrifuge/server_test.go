@@ -18,7 +18,7 @@ import (
 
 // patience is how long a test waits for the network and the machine. It never waits for a
 // timer of a Manual wheel.
-const patience = 15 * time.Second
+const patience = time.Minute
 
 // A server is a real Node behind a real WebsocketHandler, on loopback. Its client timers
 // are on a wheel, or are the node's own if there is no wheel.

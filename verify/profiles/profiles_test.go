@@ -1,3 +1,5 @@
+//go:build unix
+
 package profiles
 
 import (
@@ -7,6 +9,7 @@ import (
 	"runtime/pprof"
 	rt "runtime/trace"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,11 +27,21 @@ func returns(timerwheel.Timer) {}
 func panics(timerwheel.Timer)  { panic("on purpose") }
 func exits(timerwheel.Timer)   { runtime.Goexit() }
 
-// burn is a handler that uses processor time.
+// burn is a handler that uses processor time. It goes by that, not by a clock: on a busy machine
+// the process may get next to none in a second, and a profile no sample.
 func burn(timerwheel.Timer) {
-	for end := time.Now().Add(500 * time.Millisecond); time.Now().Before(end); {
+	for end := used() + 300*time.Millisecond; used() < end; {
 		spun = spin()
 	}
+}
+
+// used returns the processor time that this process has used. Windows has no Getrusage.
+func used() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 var spun int
