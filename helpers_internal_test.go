@@ -105,12 +105,25 @@ func blockedIn(t testing.TB, n int, function string) {
 }
 
 // askFor makes the next Unlock of a mutex hand it to the goroutines that wait for it, in their order:
-// a waiter that is woken and finds the mutex taken again asks for fairness.
+// a waiter that has waited for more than a millisecond, is woken, and finds the mutex taken again asks for
+// fairness, and waits again. On a busy machine it may be long until that waiter gets a processor.
 func askFor(mu *hook.Mutex) {
 	time.Sleep(2 * time.Millisecond)
 	mu.Unlock()
 	mu.Lock()
-	time.Sleep(time.Millisecond)
+	for tryingToLock() {
+		time.Sleep(time.Millisecond)
+	}
+}
+
+// tryingToLock reports whether some goroutine is in the Lock of a mutex, and does not wait there.
+func tryingToLock() bool {
+	for _, stack := range new(gostack.Dumper).Dump().All() {
+		if !gostack.Waits(stack) && strings.Contains(string(stack), "sync.(*Mutex).lockSlow(") {
+			return true
+		}
+	}
+	return false
 }
 
 // A stagedLock is a lock whose Lock waits for its gate; then it ends the

@@ -274,6 +274,7 @@ func TestANewWorkerHiresOnEvidenceOnly(t *testing.T) {
 			guarded(t, func(t *testing.T) {
 				w := newTestWheel(t, Options{MaxWorkers: 1}) // so the hired worker cannot hire another
 				w.alarm.at.Store(math.MinInt64)              // the alarm calls no worker
+				LeaveUnwatched(w)
 				g, stop := w.NewGroup(), make(chan struct{})
 				wk := &worker{w: w, scanPending: true, hiring: true}
 				end := c.evidence(wk, g)

@@ -609,10 +609,11 @@ func TestWatchingForStallsWakesNoWheelWhoseHandlersAreQuick(t *testing.T) {
 func TestOnStallAmongRealGoroutines(t *testing.T) {
 	var runs, waits atomic.Int32
 	w := openWheel(t, timerwheel.Options{MaxWorkers: 4, Debug: true, StallAfter: time.Millisecond, OnStall: func(s timerwheel.Stall) {
-		if s.Kind == timerwheel.StalledDeletion {
-			waits.Add(1)
-		} else {
+		switch s.Kind {
+		case timerwheel.StalledHandler:
 			runs.Add(1)
+		case timerwheel.StalledDeletion:
+			waits.Add(1)
 		}
 		assert.GreaterOrEqual(t, s.For, time.Millisecond)
 		assert.NotEmpty(t, s.Handler)
@@ -626,7 +627,8 @@ func TestOnStallAmongRealGoroutines(t *testing.T) {
 		g := w.NewGroup()
 		members[i] = member{g.Alloc(func(timerwheel.Timer) { <-time.After(time.Duration(i) * time.Millisecond) }), g}
 	}
-	storm(t, raceTime()/2, len(members), func(i int) {
+	reported := func() bool { return runs.Load() > 0 && waits.Load() > 0 }
+	stormUntil(t, raceTime()/2, len(members), reported, func(i int) {
 		_ = members[i].Register(0)
 		<-time.After(500 * time.Microsecond)
 		if n := rounds[i] % 4; n < len(verbs) {
