@@ -69,8 +69,9 @@ func TestADeadlineGoesByTheClockAsItIsAtTheCall(t *testing.T) {
 		at := time.Now().Round(0).Add(soon)
 		require.NoError(t, tm.RegisterAt(at))
 		got := receive(t, fired)
-		early := got.Round(0).Before(at) && got.Sub(before) < soon // by both: the machine's clock may be set in between
-		require.False(t, early, "%v, and not %v", got, at)
+		// By both readings, as the machine's clock may be set in between.
+		early := got.Round(0).Before(at) && got.Sub(before) < soon
+		require.False(t, early, "early: %v, and not %v", got, at)
 
 		at = time.Now().Add(20 * time.Minute)
 		require.NoError(t, tm.RegisterAt(setBy(t, at, 3*step)), "its wall clock does not count")
