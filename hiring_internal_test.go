@@ -298,11 +298,14 @@ func TestANewWorkerHiresOnEvidenceOnly(t *testing.T) {
 
 // Promise 11.27. Real goroutines: only they compete for processors. Where other programs take these
 // away, with a shard locked, there may be many workers for a moment: so it is half of the runs that counts.
-// Where they take them for longer, or GOMAXPROCS is more than there are, no handler begins for a time slice
-// again and again, and each time one more worker comes (starvedAfter): there the test says nothing. A quiet
-// machine takes 1.0 to 1.3 times what is computed; from 1.4 times on, some runs were among many.
+// Where they take them for most of the time, no handler begins for a time slice again and again, and each
+// time one more worker comes (starvedAfter): there the test says nothing. Nor does it where GOMAXPROCS is more
+// than there are processors, because there the wheel's own threads take them away from each other.
 func TestHandlersThatComputeBringFewWorkers(t *testing.T) {
 	procs := runtime.GOMAXPROCS(0)
+	if procs > runtime.NumCPU() {
+		t.Skipf("GOMAXPROCS is %d, and there are %d processors", procs, runtime.NumCPU())
+	}
 	for _, c := range []struct {
 		lasts time.Duration
 		runs  int32 // for each processor
@@ -335,7 +338,7 @@ func TestHandlersThatComputeBringFewWorkers(t *testing.T) {
 			}
 			within(t, timers.Wait)
 			computed := time.Duration(begun.Load()) * c.lasts / time.Duration(procs)
-			if took := time.Since(start); took > computed*4/3 {
+			if took := time.Since(start); took > 3*computed {
 				t.Skipf("%v for what takes %v: others have the processors", took, computed)
 			}
 			require.Less(t, amongMany.Load(), begun.Load()/2)
