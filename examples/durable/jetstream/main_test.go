@@ -200,8 +200,8 @@ func TestStalledBeforeTheEffect(t *testing.T) {
 	v, err := c.judge()
 	require.NoError(t, err)
 	require.Equal(t, map[string]int{"worker2": 1}, v.workers)
-	require.GreaterOrEqual(t, v.attempts, 2) // more if the machine holds the other up as well
-	require.Equal(t, v.attempts-1, v.doubled)
+	require.Positive(t, v.doubled)
+	require.LessOrEqual(t, v.doubled, v.lapsed) // more than one of each if the machine holds the other up as well
 	require.Zero(t, v.lost+v.twice+v.early+v.strange+v.sameClaim)
 }
 

@@ -24,6 +24,7 @@ type worker struct {
 
 	mu     sync.Mutex
 	claims map[string]*claim // by the deadline's ID
+	looked time.Time         // when keep last looked at them
 
 	before, after func(w *worker, id string) // for tests; before and after the effect
 }
@@ -152,6 +153,7 @@ func (w *worker) keep() {
 		}
 		kept[id] = c
 	}
+	w.looked = begin
 	w.mu.Unlock()
 	for _, c := range kept {
 		_ = c.msg.InProgress() // an error says that it has been acknowledged
@@ -178,7 +180,9 @@ func (w *worker) lapsed(id string, c *claim) bool {
 		return false
 	}
 	w.note("lapse", id, c)
-	w.late()
+	if time.Since(w.looked) > w.plan.ackWait/2 {
+		w.late()
+	}
 	delete(w.claims, id)
 	return true
 }
