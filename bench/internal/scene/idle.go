@@ -55,14 +55,14 @@ func drained(m *Measurement, r rival.Rival) {
 	m.report(figure.Drained, figure.Count, float64(awaitNone(others)))
 }
 
-// awaitNone looks every 10 ms until count returns 0, and returns the last count. It looks at most 200
-// times, which is two seconds or, where the process stalls, longer.
+// awaitNone looks every millisecond until count returns 0, and returns the last count. It looks 50 times at
+// most: goroutines that linger for longer are seen. On a busy machine, where they need longer, that takes longer.
 func awaitNone(count func() int) (n int) {
-	for range 200 {
+	for range 50 {
 		if n = count(); n == 0 {
 			break
 		}
-		time.Sleep(10 * time.Millisecond)
+		time.Sleep(time.Millisecond)
 	}
 	return n
 }
